@@ -1,0 +1,379 @@
+//! The one file of a world, `*.genie.safetensors`: weights as f16 or f32, and in its header the configuration, the
+//! format's version, the action labels and where the weights come from.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, GenieConfig, ParameterSpec, parameter_specs};
+
+const FORMAT: &str = "bevy_genie";
+const VERSION: u32 = 1;
+/// Larger files are refused before they are read: the paper's largest model fits four times over.
+const MAX_FILE_BYTES: u64 = 64 << 30;
+
+/// What a latent action does, in words, and which keys drive it unless the game says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionLabel {
+    /// A short name such as `right` or `right_jump`; `action_3` where nobody named it.
+    pub name: String,
+    /// Names of the keys held for it, as Bevy's `KeyCode` names them; each inner list is one combination.
+    #[serde(default)]
+    pub keys: Vec<Vec<String>>,
+}
+
+/// Why a checkpoint cannot be read or written. `source_name` is the file's path, or what the bytes were called.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file cannot be read or written.
+    #[error("{source_name}: {error}")]
+    Io {
+        /// Which file.
+        source_name: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is too large to be a checkpoint.
+    #[error("{source_name}: {bytes} bytes are more than any checkpoint has")]
+    TooLarge {
+        /// Which file.
+        source_name: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// Not a safetensors file, or a damaged one.
+    #[error("{source_name}: not a whole safetensors file: {reason}")]
+    Damaged {
+        /// Which file.
+        source_name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A safetensors file of something else.
+    #[error("{source_name}: the header has no valid `{field}`: {reason}")]
+    Header {
+        /// Which file.
+        source_name: String,
+        /// The field of the header.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint of another version of the format.
+    #[error("{source_name}: checkpoint format version {found}, this build reads version {VERSION}")]
+    Version {
+        /// Which file.
+        source_name: String,
+        /// The file's version.
+        found: u32,
+    },
+    /// A tensor that the configuration needs is not there.
+    #[error("{source_name}: tensor `{tensor}` is missing")]
+    Missing {
+        /// Which file.
+        source_name: String,
+        /// Which tensor.
+        tensor: String,
+    },
+    /// A tensor that the configuration does not know.
+    #[error("{source_name}: tensor `{tensor}` does not belong to this configuration")]
+    Unexpected {
+        /// Which file.
+        source_name: String,
+        /// Which tensor.
+        tensor: String,
+    },
+    /// A tensor of another shape or type than the configuration says.
+    #[error("{source_name}: tensor `{tensor}` is {found}, expected {expected}")]
+    Shape {
+        /// Which file.
+        source_name: String,
+        /// Which tensor.
+        tensor: String,
+        /// What the file has.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A tensor with infinities or NaNs.
+    #[error("{source_name}: tensor `{tensor}` holds values that are not finite")]
+    NonFinite {
+        /// Which file.
+        source_name: String,
+        /// Which tensor.
+        tensor: String,
+    },
+}
+
+/// A checkpoint in memory.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The models' configuration.
+    pub config: GenieConfig,
+    /// One label per latent action.
+    pub actions: Vec<ActionLabel>,
+    /// Where the weights come from: free text by topic.
+    pub provenance: BTreeMap<String, String>,
+    /// All weights as f32, by name.
+    pub tensors: HashMap<String, Tensor>,
+}
+
+impl Checkpoint {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] says what is wrong, and with which tensor; [`Error::Config`] if the configuration inside
+    /// is not valid.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let source_name = path.display().to_string();
+        let io = |error| CheckpointError::Io {
+            source_name: source_name.clone(),
+            error,
+        };
+        let bytes = std::fs::metadata(path).map_err(io)?.len();
+        if bytes > MAX_FILE_BYTES {
+            return Err(CheckpointError::TooLarge { source_name, bytes }.into());
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        Self::from_bytes(&source_name, &bytes)
+    }
+
+    /// Reads and checks the bytes of a checkpoint called `source_name` in errors.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn from_bytes(source_name: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |error: safetensors::SafeTensorError| CheckpointError::Damaged {
+            source_name: source_name.to_owned(),
+            reason: error.to_string(),
+        };
+        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let header = |field: &'static str, reason: &str| CheckpointError::Header {
+            source_name: source_name.to_owned(),
+            field,
+            reason: reason.to_owned(),
+        };
+        let text = |field: &'static str| {
+            metadata
+                .get(field)
+                .ok_or_else(|| header(field, "it is not there"))
+        };
+        if text("format")? != FORMAT {
+            return Err(header("format", "it is another program's file").into());
+        }
+        let version = text("version")?
+            .parse::<u32>()
+            .map_err(|e| header("version", &e.to_string()))?;
+        if version != VERSION {
+            return Err(CheckpointError::Version {
+                source_name: source_name.to_owned(),
+                found: version,
+            }
+            .into());
+        }
+        let config: GenieConfig = serde_json::from_str(text("config")?)
+            .map_err(|e| header("config", &e.to_string()))?;
+        config
+            .validate()
+            .map_err(|e| header("config", &e.to_string()))?;
+        let actions: Vec<ActionLabel> = serde_json::from_str(text("actions")?)
+            .map_err(|e| header("actions", &e.to_string()))?;
+        if actions.len() != config.latent_actions.actions {
+            return Err(header("actions", "it must have one label per latent action").into());
+        }
+        let provenance = match metadata.get("provenance") {
+            Some(text) => {
+                serde_json::from_str(text).map_err(|e| header("provenance", &e.to_string()))?
+            }
+            None => BTreeMap::new(),
+        };
+
+        let names = file.names();
+        let with_encoder = names
+            .iter()
+            .any(|name| name.starts_with("latent_actions.encoder."));
+        let expected = checkpoint_specs(&config, with_encoder)?;
+        let mut tensors = HashMap::with_capacity(expected.len());
+        for spec in &expected {
+            let view = file
+                .tensor(&spec.name)
+                .map_err(|_| CheckpointError::Missing {
+                    source_name: source_name.to_owned(),
+                    tensor: spec.name.clone(),
+                })?;
+            tensors.insert(spec.name.clone(), read_tensor(source_name, spec, &view)?);
+        }
+        if let Some(name) = names.iter().find(|name| !tensors.contains_key(**name)) {
+            return Err(CheckpointError::Unexpected {
+                source_name: source_name.to_owned(),
+                tensor: (*name).to_owned(),
+            }
+            .into());
+        }
+        Ok(Self {
+            config,
+            actions,
+            provenance,
+            tensors,
+        })
+    }
+
+    /// Whether the latent action model's encoder is inside, which evaluation needs and play does not.
+    pub fn has_latent_action_encoder(&self) -> bool {
+        self.tensors
+            .keys()
+            .any(|name| name.starts_with("latent_actions.encoder."))
+    }
+
+    /// The bytes of the file, with weights as `dtype` (f16 or f32).
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if a tensor is missing or of another shape than the configuration says.
+    pub fn to_bytes(&self, dtype: DType) -> Result<Vec<u8>, Error> {
+        let source_name = "checkpoint";
+        let expected = checkpoint_specs(&self.config, self.has_latent_action_encoder())?;
+        let mut data = Vec::with_capacity(expected.len());
+        for spec in &expected {
+            let tensor =
+                self.tensors
+                    .get(&spec.name)
+                    .ok_or_else(|| CheckpointError::Missing {
+                        source_name: source_name.to_owned(),
+                        tensor: spec.name.clone(),
+                    })?;
+            if tensor.dims() != spec.shape {
+                return Err(CheckpointError::Shape {
+                    source_name: source_name.to_owned(),
+                    tensor: spec.name.clone(),
+                    found: format!("{:?}", tensor.dims()),
+                    expected: format!("{:?}", spec.shape),
+                }
+                .into());
+            }
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            let (bytes, kind): (Vec<u8>, _) = if dtype == DType::F16 {
+                let halves = values.iter().map(|&v| half::f16::from_f32(v));
+                (
+                    halves.flat_map(half::f16::to_le_bytes).collect(),
+                    safetensors::Dtype::F16,
+                )
+            } else {
+                (
+                    values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                    safetensors::Dtype::F32,
+                )
+            };
+            data.push((spec, bytes, kind));
+        }
+        let views = data
+            .iter()
+            .map(|(spec, bytes, kind)| {
+                let view = TensorView::new(*kind, spec.shape.clone(), bytes)
+                    .map_err(candle_core::Error::wrap)?;
+                Ok((spec.name.clone(), view))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let json = |value: serde_json::Result<String>| {
+            value.expect("plain data structures always serialise")
+        };
+        let metadata = HashMap::from([
+            ("format".to_owned(), FORMAT.to_owned()),
+            ("version".to_owned(), VERSION.to_string()),
+            (
+                "config".to_owned(),
+                json(serde_json::to_string(&self.config)),
+            ),
+            (
+                "actions".to_owned(),
+                json(serde_json::to_string(&self.actions)),
+            ),
+            (
+                "provenance".to_owned(),
+                json(serde_json::to_string(&self.provenance)),
+            ),
+        ]);
+        Ok(safetensors::serialize(views, Some(metadata)).map_err(candle_core::Error::wrap)?)
+    }
+
+    /// Writes the file, first under a temporary name, so that a file of this name is always whole.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if the checkpoint is not complete or the file cannot be written.
+    pub fn write(&self, path: impl AsRef<Path>, dtype: DType) -> Result<(), Error> {
+        let path = path.as_ref();
+        let bytes = self.to_bytes(dtype)?;
+        let io = |error| CheckpointError::Io {
+            source_name: path.display().to_string(),
+            error,
+        };
+        let temporary = path.with_extension("safetensors.part");
+        std::fs::write(&temporary, bytes).map_err(io)?;
+        std::fs::rename(&temporary, path).map_err(io)?;
+        Ok(())
+    }
+}
+
+/// What a checkpoint holds: everything that play needs, and the latent action encoder if it is kept.
+fn checkpoint_specs(
+    config: &GenieConfig,
+    with_encoder: bool,
+) -> Result<Vec<ParameterSpec>, Error> {
+    let mut specs = parameter_specs(config)?;
+    specs.retain(|spec| {
+        !spec.name.starts_with("latent_actions.decoder.")
+            && (with_encoder || !spec.name.starts_with("latent_actions.encoder."))
+    });
+    Ok(specs)
+}
+
+fn read_tensor(
+    source_name: &str,
+    spec: &ParameterSpec,
+    view: &TensorView,
+) -> Result<Tensor, Error> {
+    let values: Option<Vec<f32>> = match view.dtype() {
+        safetensors::Dtype::F32 => Some(
+            view.data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect(),
+        ),
+        safetensors::Dtype::F16 => Some(
+            view.data()
+                .chunks_exact(2)
+                .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
+                .collect(),
+        ),
+        _ => None,
+    };
+    let fits = view.shape() == spec.shape;
+    let Some(values) = values.filter(|values| fits && values.len() == spec.len()) else {
+        return Err(CheckpointError::Shape {
+            source_name: source_name.to_owned(),
+            tensor: spec.name.clone(),
+            found: format!("{:?} of {:?}", view.shape(), view.dtype()),
+            expected: format!("{:?} of F16 or F32", spec.shape),
+        }
+        .into());
+    };
+    if values.iter().any(|v| !v.is_finite()) {
+        return Err(CheckpointError::NonFinite {
+            source_name: source_name.to_owned(),
+            tensor: spec.name.clone(),
+        }
+        .into());
+    }
+    Ok(Tensor::from_vec(
+        values,
+        spec.shape.as_slice(),
+        &Device::Cpu,
+    )?)
+}

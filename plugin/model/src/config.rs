@@ -1,0 +1,429 @@
+//! The one configuration from which every model is built, and its presets.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// A whole Genie: frame size, tokenizer, latent actions and dynamics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenieConfig {
+    /// Height of a frame in pixels.
+    pub frame_height: usize,
+    /// Width of a frame in pixels.
+    pub frame_width: usize,
+    /// Frames per second of the footage, and so the natural tick rate of the world.
+    pub frames_per_second: f32,
+    /// The video tokenizer (paper section 2.2).
+    pub tokenizer: TokenizerConfig,
+    /// The latent action model (paper section 2.1).
+    pub latent_actions: LatentActionConfig,
+    /// The dynamics model (paper section 2.3).
+    pub dynamics: DynamicsConfig,
+}
+
+/// Size of one spatiotemporal transformer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransformerConfig {
+    /// Number of spatiotemporal blocks; each has a spatial attention, a temporal attention and one feed-forward.
+    pub layers: usize,
+    /// Width `D` of the residual stream.
+    pub width: usize,
+    /// Number of attention heads.
+    pub heads: usize,
+    /// Width of one head; `heads * head_width` may differ from `width`.
+    pub head_width: usize,
+    /// Width of the feed-forward's hidden layer as a multiple of `width`.
+    pub feed_forward: usize,
+    /// Number of frames that temporal attention sees, its own included.
+    pub window: usize,
+}
+
+/// How the tokenizer's encoder output becomes one of `V` tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum QuantizerConfig {
+    /// Vector quantisation (van den Oord et al. 2017) with a codebook of `codes` vectors of `dim` values.
+    Vq {
+        /// Codebook size `V`.
+        codes: usize,
+        /// Width of a code.
+        dim: usize,
+    },
+    /// Finite scalar quantisation (Mentzer et al. 2023): one number of levels per dimension, `V` is their product.
+    Fsq {
+        /// Levels of each dimension, each at least 2.
+        levels: Vec<usize>,
+    },
+}
+
+/// Configuration of the [`VideoTokenizer`](crate::VideoTokenizer).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerConfig {
+    /// Side of a square patch in pixels: one token per patch.
+    pub patch: usize,
+    /// Codebook.
+    pub quantizer: QuantizerConfig,
+    /// Encoder, pixels to codes.
+    pub encoder: TransformerConfig,
+    /// Decoder, codes to pixels.
+    pub decoder: TransformerConfig,
+}
+
+/// What the latent action model's encoder is shown of two successive frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LatentActionInput {
+    /// Both frames, as in the paper. Needs large models and long training.
+    Pixels,
+    /// The difference of the frames: what changed, not what is there.
+    Differences,
+    /// For each patch, how well it is explained by the other frame under each of a set of shifts: motion without
+    /// colour, so that an action means the same in every theme. See [`motion_features`](crate::motion_features).
+    Motion,
+}
+
+/// Configuration of the [`LatentActionModel`](crate::LatentActionModel).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentActionConfig {
+    /// Number `A` of latent actions.
+    pub actions: usize,
+    /// Width of an action code; codes lie on the unit sphere.
+    pub dim: usize,
+    /// Side of a square patch in pixels.
+    pub patch: usize,
+    /// What the encoder sees.
+    pub input: LatentActionInput,
+    /// Encoder, transitions to actions.
+    pub encoder: TransformerConfig,
+    /// Decoder, past frames and actions to the next frame's pixels; without one the encoder learns only from the
+    /// dynamics model's prediction of the next frame's tokens.
+    pub decoder: Option<TransformerConfig>,
+}
+
+/// How the dynamics model is told the latent action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionConditioning {
+    /// Its embedding is added to every token of the frame (the paper's choice, section 2.3).
+    Added,
+    /// It is one more token in front of the frame's tokens.
+    Prepended,
+}
+
+/// Configuration of the [`DynamicsModel`](crate::DynamicsModel).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DynamicsConfig {
+    /// The decoder-only MaskGIT transformer.
+    pub transformer: TransformerConfig,
+    /// How the latent action enters.
+    pub conditioning: ActionConditioning,
+}
+
+impl QuantizerConfig {
+    /// Codebook size `V`; saturates rather than overflows for absurd levels.
+    pub fn codes(&self) -> usize {
+        match self {
+            Self::Vq { codes, .. } => *codes,
+            Self::Fsq { levels } => levels.iter().fold(1, |v, &l| v.saturating_mul(l)),
+        }
+    }
+
+    /// Width of a code.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Vq { dim, .. } => *dim,
+            Self::Fsq { levels } => levels.len(),
+        }
+    }
+}
+
+impl TransformerConfig {
+    /// Width of the queries, keys and values of all heads together.
+    pub fn attention_width(&self) -> usize {
+        self.heads * self.head_width
+    }
+
+    fn new(layers: usize, width: usize, heads: usize, head_width: usize, window: usize) -> Self {
+        Self {
+            layers,
+            width,
+            heads,
+            head_width,
+            feed_forward: 4,
+            window,
+        }
+    }
+}
+
+impl GenieConfig {
+    /// The shipped world: 64x64 frames at 10 frames a second, sized to train and play on two CPU cores.
+    pub fn platformer() -> Self {
+        let window = 16;
+        Self {
+            frame_height: 64,
+            frame_width: 64,
+            frames_per_second: 10.0,
+            tokenizer: TokenizerConfig {
+                patch: 8,
+                quantizer: QuantizerConfig::Vq {
+                    codes: 1024,
+                    dim: 128,
+                },
+                // A window of one: the tokens of a frame depend on that frame alone.
+                encoder: TransformerConfig::new(1, 128, 4, 32, 1),
+                decoder: TransformerConfig::new(2, 128, 4, 32, 4),
+            },
+            latent_actions: LatentActionConfig {
+                actions: 6,
+                dim: 8,
+                patch: 8,
+                input: LatentActionInput::Motion,
+                encoder: TransformerConfig::new(2, 96, 3, 32, 4),
+                decoder: None,
+            },
+            dynamics: DynamicsConfig {
+                transformer: TransformerConfig::new(6, 128, 4, 32, window),
+                conditioning: ActionConditioning::Added,
+            },
+        }
+    }
+
+    /// The paper's `CoinRun` case study (appendix F): 64x64 frames, 6 latent actions, width 512 throughout.
+    pub fn coinrun() -> Self {
+        let window = 16;
+        Self {
+            frame_height: 64,
+            frame_width: 64,
+            frames_per_second: 10.0,
+            tokenizer: TokenizerConfig {
+                patch: 4,
+                quantizer: QuantizerConfig::Vq {
+                    codes: 1024,
+                    dim: 32,
+                },
+                encoder: TransformerConfig::new(8, 512, 8, 64, window),
+                decoder: TransformerConfig::new(8, 512, 8, 64, window),
+            },
+            latent_actions: LatentActionConfig {
+                actions: 6,
+                dim: 32,
+                patch: 4,
+                input: LatentActionInput::Pixels,
+                encoder: TransformerConfig::new(8, 512, 8, 64, window),
+                decoder: Some(TransformerConfig::new(8, 512, 8, 64, window)),
+            },
+            dynamics: DynamicsConfig {
+                transformer: TransformerConfig::new(12, 512, 8, 64, window),
+                conditioning: ActionConditioning::Added,
+            },
+        }
+    }
+
+    /// The paper's Platformers model with the dynamics of the given row of its scaling table, or `None` for a name
+    /// that the table does not have. Names: `41M`, `96M`, `192M`, `404M`, `811M`, `1.6B`, `2.7B` and `10.1B`.
+    ///
+    /// The table counts attention layers. Its parameter counts fit a spatiotemporal block of one spatial and one
+    /// temporal attention with a four times wider feed-forward for every two of them, so a row of `L` layers is built
+    /// with `ceil(L / 2)` blocks.
+    pub fn paper(dynamics: &str) -> Option<Self> {
+        let (layers, heads, width, head_width) = match dynamics {
+            "41M" => (18, 8, 512, 64),
+            "96M" => (16, 16, 768, 64),
+            "192M" => (20, 18, 1024, 64),
+            "404M" => (21, 12, 1536, 128),
+            "811M" => (20, 20, 2048, 128),
+            "1.6B" => (28, 22, 2560, 128),
+            "2.7B" => (36, 22, 3072, 128),
+            "10.1B" => (48, 36, 5120, 128),
+            _ => return None,
+        };
+        let window = 16;
+        Some(Self {
+            // 160x90 footage; the height is padded to a whole number of patches.
+            frame_height: 96,
+            frame_width: 160,
+            frames_per_second: 10.0,
+            tokenizer: TokenizerConfig {
+                patch: 4,
+                quantizer: QuantizerConfig::Vq {
+                    codes: 1024,
+                    dim: 32,
+                },
+                encoder: TransformerConfig::new(12, 512, 8, 64, window),
+                decoder: TransformerConfig::new(20, 1024, 16, 64, window),
+            },
+            latent_actions: LatentActionConfig {
+                actions: 8,
+                dim: 32,
+                patch: 16,
+                input: LatentActionInput::Pixels,
+                encoder: TransformerConfig::new(20, 1024, 16, 64, window),
+                decoder: Some(TransformerConfig::new(20, 1024, 16, 64, window)),
+            },
+            dynamics: DynamicsConfig {
+                transformer: TransformerConfig::new(
+                    usize::div_ceil(layers, 2),
+                    width,
+                    heads,
+                    head_width,
+                    window,
+                ),
+                conditioning: ActionConditioning::Added,
+            },
+        })
+    }
+
+    /// A preset by name: `platformer`, `coinrun`, or a row of the paper's scaling table such as `paper-41M`.
+    pub fn preset(name: &str) -> Option<Self> {
+        match name {
+            "platformer" => Some(Self::platformer()),
+            "coinrun" => Some(Self::coinrun()),
+            other => Self::paper(other.strip_prefix("paper-")?),
+        }
+    }
+
+    /// Tokens `N` per frame.
+    pub fn tokens_per_frame(&self) -> usize {
+        (self.frame_height / self.tokenizer.patch) * (self.frame_width / self.tokenizer.patch)
+    }
+
+    /// Checks that the sizes fit together and stay within what the code is made for, so that a configuration read
+    /// from a file can be trusted afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Config`] says which field is wrong and what it may be.
+    pub fn validate(&self) -> Result<(), Error> {
+        let sides = [
+            ("frame_height", self.frame_height),
+            ("frame_width", self.frame_width),
+        ];
+        for (name, side) in sides {
+            check(
+                (1..=4096).contains(&side),
+                name,
+                "between 1 and 4096 pixels",
+            )?;
+            for (what, patch) in [
+                ("tokenizer.patch", self.tokenizer.patch),
+                ("latent_actions.patch", self.latent_actions.patch),
+            ] {
+                check(
+                    patch >= 1 && patch <= side && side.is_multiple_of(patch),
+                    what,
+                    &format!("a divisor of {name} ({side})"),
+                )?;
+            }
+        }
+        check(
+            self.frames_per_second.is_finite() && self.frames_per_second > 0.0,
+            "frames_per_second",
+            "above 0",
+        )?;
+        let codes = self.tokenizer.quantizer.codes();
+        check(
+            (2..=1 << 20).contains(&codes),
+            "tokenizer.quantizer",
+            "2 to 1048576 codes",
+        )?;
+        check(
+            (1..=4096).contains(&self.tokenizer.quantizer.dim()),
+            "tokenizer.quantizer",
+            "1 to 4096 dimensions",
+        )?;
+        if let QuantizerConfig::Fsq { levels } = &self.tokenizer.quantizer {
+            check(
+                levels.iter().all(|&l| l >= 2),
+                "tokenizer.quantizer",
+                "at least 2 levels per dimension",
+            )?;
+        }
+        check(
+            (1..=1024).contains(&self.latent_actions.actions),
+            "latent_actions.actions",
+            "1 to 1024",
+        )?;
+        check(
+            (1..=4096).contains(&self.latent_actions.dim),
+            "latent_actions.dim",
+            "1 to 4096",
+        )?;
+        let mut transformers = vec![
+            ("tokenizer.encoder", &self.tokenizer.encoder),
+            ("tokenizer.decoder", &self.tokenizer.decoder),
+            ("latent_actions.encoder", &self.latent_actions.encoder),
+            ("dynamics.transformer", &self.dynamics.transformer),
+        ];
+        if let Some(decoder) = &self.latent_actions.decoder {
+            transformers.push(("latent_actions.decoder", decoder));
+        }
+        for (name, transformer) in transformers {
+            transformer.validate(name)?;
+        }
+        Ok(())
+    }
+}
+
+impl TransformerConfig {
+    fn validate(&self, name: &str) -> Result<(), Error> {
+        let bounds = [
+            ("layers", self.layers, 0, 256),
+            ("width", self.width, 1, 16384),
+            ("heads", self.heads, 1, 256),
+            ("head_width", self.head_width, 2, 1024),
+            ("feed_forward", self.feed_forward, 1, 16),
+            ("window", self.window, 1, 4096),
+        ];
+        for (field, value, low, high) in bounds {
+            check(
+                (low..=high).contains(&value),
+                &format!("{name}.{field}"),
+                &format!("{low} to {high}, not {value}"),
+            )?;
+        }
+        check(
+            self.head_width.is_multiple_of(2),
+            &format!("{name}.head_width"),
+            "even, for rotary time",
+        )
+    }
+}
+
+fn check(holds: bool, field: &str, expected: &str) -> Result<(), Error> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Config {
+            field: field.to_owned(),
+            expected: expected.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_survive_json() {
+        for name in ["platformer", "coinrun", "paper-41M", "paper-10.1B"] {
+            let config = GenieConfig::preset(name).unwrap();
+            config.validate().unwrap();
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<GenieConfig>(&json).unwrap(), config);
+        }
+        assert!(GenieConfig::preset("paper-12M").is_none());
+    }
+
+    #[test]
+    fn a_patch_that_does_not_divide_the_frame_is_named() {
+        let mut config = GenieConfig::platformer();
+        config.tokenizer.patch = 7;
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.contains("tokenizer.patch"), "{message}");
+    }
+}

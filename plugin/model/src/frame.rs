@@ -1,0 +1,214 @@
+//! One picture of a world, and how a picture of another size is made to fit.
+
+use image::{RgbImage, imageops};
+
+use crate::Error;
+
+/// An RGB picture, 8 bits a channel, rows from the top.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+/// How a picture of another shape is fitted into a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Scale until the frame is covered and cut off what sticks out, evenly on both sides.
+    #[default]
+    Crop,
+    /// Scale until all of it is inside and fill the rest with black.
+    Letterbox,
+}
+
+impl Frame {
+    /// A frame from RGB bytes, `width * height * 3` of them.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`] if the number of bytes is another one.
+    pub fn from_rgb(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self, Error> {
+        check_len(width, height, 3, pixels.len())?;
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
+    }
+
+    /// A frame from RGBA bytes, `width * height * 4` of them, laid over black.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`] if the number of bytes is another one.
+    pub fn from_rgba(width: usize, height: usize, pixels: &[u8]) -> Result<Self, Error> {
+        check_len(width, height, 4, pixels.len())?;
+        let pixels = pixels
+            .chunks_exact(4)
+            .flat_map(|p| {
+                let alpha = u16::from(p[3]);
+                [p[0], p[1], p[2]].map(|c| ((u16::from(c) * alpha + 127) / 255) as u8)
+            })
+            .collect();
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
+    }
+
+    /// A frame of one colour.
+    pub fn filled(width: usize, height: usize, colour: [u8; 3]) -> Self {
+        Self {
+            width,
+            height,
+            pixels: colour.repeat(width * height),
+        }
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// RGB bytes, row by row from the top.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The RGB bytes themselves.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
+    /// RGBA bytes with full opacity, as textures want them.
+    pub fn to_rgba(&self) -> Vec<u8> {
+        self.pixels
+            .chunks_exact(3)
+            .flat_map(|p| [p[0], p[1], p[2], 255])
+            .collect()
+    }
+
+    /// The picture scaled to `width` x `height`, its proportions kept as `fit` says. Pictures are averaged when they
+    /// shrink; small pixel art stays sharp when it grows.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`] if either picture has no pixels.
+    pub fn fitted(&self, width: usize, height: usize, fit: Fit) -> Result<Self, Error> {
+        if (self.width, self.height) == (width, height) {
+            return Ok(self.clone());
+        }
+        if self.pixels.is_empty() || width == 0 || height == 0 {
+            return Err(Error::FrameSize {
+                width,
+                height,
+                channels: 3,
+                expected: 3,
+                actual: self.pixels.len(),
+            });
+        }
+        let source = RgbImage::from_raw(
+            self.width as u32,
+            self.height as u32,
+            self.pixels.clone(),
+        )
+        .expect("a frame holds width * height * 3 bytes");
+        let across = width as f64 / self.width as f64;
+        let down = height as f64 / self.height as f64;
+        let scale = match fit {
+            Fit::Crop => across.max(down),
+            Fit::Letterbox => across.min(down),
+        };
+        let scaled = |side: usize| ((side as f64 * scale).round() as u32).max(1);
+        let filter = if scale > 1.0 {
+            imageops::FilterType::Nearest
+        } else {
+            imageops::FilterType::Triangle
+        };
+        // Cut before scaling: the cost stays bounded for very long or very wide pictures.
+        let source = match fit {
+            Fit::Letterbox => source,
+            Fit::Crop => {
+                let keep = |side: usize, target: usize| {
+                    ((target as f64 / scale).round() as u32).clamp(1, side as u32)
+                };
+                let (w, h) = (keep(self.width, width), keep(self.height, height));
+                let (x, y) = ((self.width as u32 - w) / 2, (self.height as u32 - h) / 2);
+                imageops::crop_imm(&source, x, y, w, h).to_image()
+            }
+        };
+        let fitted = match fit {
+            Fit::Crop => imageops::resize(&source, width as u32, height as u32, filter),
+            Fit::Letterbox => {
+                let (w, h) = (
+                    scaled(self.width).min(width as u32),
+                    scaled(self.height).min(height as u32),
+                );
+                let inner = imageops::resize(&source, w, h, filter);
+                let mut outer = RgbImage::new(width as u32, height as u32);
+                let (x, y) = ((width as u32 - w) / 2, (height as u32 - h) / 2);
+                imageops::replace(&mut outer, &inner, i64::from(x), i64::from(y));
+                outer
+            }
+        };
+        Self::from_rgb(width, height, fitted.into_raw())
+    }
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Frame({}x{})", self.width, self.height)
+    }
+}
+
+fn check_len(width: usize, height: usize, channels: usize, actual: usize) -> Result<(), Error> {
+    let expected = width.saturating_mul(height).saturating_mul(channels);
+    if expected == actual {
+        return Ok(());
+    }
+    Err(Error::FrameSize {
+        width,
+        height,
+        channels,
+        expected,
+        actual,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crop_keeps_the_middle_and_letterbox_keeps_all() {
+        // A 12x4 picture: red, green, blue squares.
+        let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255]];
+        let pixels = (0..4)
+            .flat_map(|_| (0..12).flat_map(|x| colours[x / 4]))
+            .collect();
+        let picture = Frame::from_rgb(12, 4, pixels).unwrap();
+        let cropped = picture.fitted(8, 8, Fit::Crop).unwrap();
+        assert!(cropped.pixels().chunks_exact(3).all(|p| p == colours[1]));
+        let boxed = picture.fitted(12, 12, Fit::Letterbox).unwrap();
+        let at = |x: usize, y: usize| &boxed.pixels()[(y * 12 + x) * 3..][..3];
+        assert_eq!(at(0, 0), [0, 0, 0]);
+        assert_eq!(at(0, 5), colours[0]);
+        assert_eq!(at(11, 5), colours[2]);
+    }
+
+    #[test]
+    fn absurd_proportions_do_not_break() {
+        for (w, h) in [(1, 4000), (4000, 1), (1, 1), (3, 70)] {
+            let picture = Frame::filled(w, h, [9, 9, 9]);
+            for fit in [Fit::Crop, Fit::Letterbox] {
+                let fitted = picture.fitted(64, 64, fit).unwrap();
+                assert_eq!((fitted.width(), fitted.height()), (64, 64));
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The latent action model (paper section 2.1): what happened between two frames, in a vocabulary of `A` codes that
+//! nobody labelled.
+
+use candle_core::{D, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+use crate::patch::frames_to_patches;
+use crate::transformer::SpatioTemporalTransformer;
+use crate::{
+    Error, GenieConfig, LatentActionInput, MOTION_FEATURES, TransformerConfig, motion_features, ops,
+};
+
+/// Transitions to latent actions.
+///
+/// The encoder reads every transition of a clip, causally, and answers with one action token per transition, a point
+/// on the unit sphere that is snapped to the nearest of `A` codes. The optional decoder predicts the next frame's pixels
+/// from the past frames and the action alone. Both are needed in training only; play keeps the codes.
+#[derive(Clone, Debug)]
+pub struct LatentActionModel {
+    input: LatentActionInput,
+    frame_height: usize,
+    frame_width: usize,
+    patch: usize,
+    embed: Tensor,
+    embed_bias: Tensor,
+    position: Tensor,
+    action_token: Tensor,
+    encoder: SpatioTemporalTransformer,
+    norm: Tensor,
+    project: Tensor,
+    codebook: Tensor,
+    decoder: Option<Decoder>,
+}
+
+#[derive(Clone, Debug)]
+struct Decoder {
+    embed: Tensor,
+    position: Tensor,
+    action: Tensor,
+    transformer: SpatioTemporalTransformer,
+    norm: Tensor,
+    project: Tensor,
+}
+
+/// Latent actions of a batch of clips.
+#[derive(Clone, Debug)]
+pub struct LatentActions {
+    /// Codes `[B, T - 1, C]` on the unit sphere; their gradient passes straight through to the encoder.
+    pub codes: Tensor,
+    /// Action numbers `[B, T - 1]` (u32).
+    pub actions: Tensor,
+    /// Mean squared distance of the encoder's answers from their codes.
+    pub commitment: Tensor,
+}
+
+fn randn(stdev: f64) -> Init {
+    Init::Randn { mean: 0.0, stdev }
+}
+
+fn linear(fan_in: usize) -> Init {
+    randn((1.0 / fan_in as f64).sqrt())
+}
+
+impl Decoder {
+    fn new(
+        config: &TransformerConfig,
+        patch_len: usize,
+        tokens: usize,
+        dim: usize,
+        vb: VarBuilder,
+    ) -> Result<Self, Error> {
+        let width = config.width;
+        Ok(Self {
+            embed: vb.get_with_hints((width, patch_len), "embed", linear(patch_len))?,
+            position: vb.get_with_hints((tokens, width), "position", randn(0.02))?,
+            action: vb.get_with_hints((width, dim), "action", linear(dim))?,
+            transformer: SpatioTemporalTransformer::new(config, vb.clone())?,
+            norm: vb.get_with_hints(width, "norm", Init::Const(1.0))?,
+            project: vb.get_with_hints((patch_len, width), "project", linear(width))?,
+        })
+    }
+}
+
+impl LatentActionModel {
+    /// Builds the model from the weights under `vb`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if a weight is missing or has another shape.
+    pub fn new(config: &GenieConfig, vb: VarBuilder) -> Result<Self, Error> {
+        let (height, width) = (config.frame_height, config.frame_width);
+        let config = &config.latent_actions;
+        let patch_len = config.patch * config.patch * 3;
+        let tokens = (height / config.patch) * (width / config.patch);
+        let features = match config.input {
+            LatentActionInput::Pixels => 2 * patch_len,
+            LatentActionInput::Differences => patch_len,
+            LatentActionInput::Motion => MOTION_FEATURES,
+        };
+        let encoder = vb.pp("encoder");
+        let inner = config.encoder.width;
+        let decoder = config
+            .decoder
+            .as_ref()
+            .map(|decoder| Decoder::new(decoder, patch_len, tokens, config.dim, vb.pp("decoder")))
+            .transpose()?;
+        Ok(Self {
+            input: config.input,
+            frame_height: height,
+            frame_width: width,
+            patch: config.patch,
+            embed: encoder.get_with_hints((inner, features), "embed.weight", linear(features))?,
+            embed_bias: encoder.get_with_hints(inner, "embed.bias", Init::Const(0.0))?,
+            position: encoder.get_with_hints((tokens, inner), "position", randn(0.02))?,
+            action_token: encoder.get_with_hints(inner, "action_token", randn(0.02))?,
+            encoder: SpatioTemporalTransformer::new(&config.encoder, encoder.clone())?,
+            norm: encoder.get_with_hints(inner, "norm", Init::Const(1.0))?,
+            project: encoder.get_with_hints((config.dim, inner), "project", linear(inner))?,
+            codebook: vb.get_with_hints((config.actions, config.dim), "codebook", randn(1.0))?,
+            decoder,
+        })
+    }
+
+    /// The codes of the `A` latent actions, `[A, C]`.
+    pub fn codebook(&self) -> &Tensor {
+        &self.codebook
+    }
+
+    /// Whether the model has the pixel decoder of the paper.
+    pub fn has_decoder(&self) -> bool {
+        self.decoder.is_some()
+    }
+
+    /// What the encoder sees of the transitions of `clips` (RGB bytes of `B` clips of `T` frames each): features
+    /// `[B, T - 1, N, F]`.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`] if the bytes are not `batch` clips of whole frames.
+    pub fn features(&self, clips: &[u8], batch: usize) -> Result<Tensor, Error> {
+        let (height, width, patch) = (self.frame_height, self.frame_width, self.patch);
+        let frame_len = height * width * 3;
+        let frames = clips.len() / frame_len / batch.max(1);
+        if batch == 0 || frames < 2 || clips.len() != batch * frames * frame_len {
+            return Err(Error::FrameSize {
+                width,
+                height,
+                channels: 3,
+                expected: batch * frames.max(2) * frame_len,
+                actual: clips.len(),
+            });
+        }
+        let device = self.embed.device();
+        let tokens = (height / patch) * (width / patch);
+        if self.input == LatentActionInput::Motion {
+            let values: Vec<f32> = clips
+                .chunks_exact(frames * frame_len)
+                .flat_map(|clip| motion_features(clip, height, width, patch))
+                .collect();
+            let shape = (batch, frames - 1, tokens, MOTION_FEATURES);
+            return Ok(Tensor::from_vec(values, shape, device)?);
+        }
+        let patches = frames_to_patches(clips, height, width, patch, device)?;
+        let patches = patches.reshape((batch, frames, tokens, ()))?;
+        let before = patches.narrow(1, 0, frames - 1)?;
+        let after = patches.narrow(1, 1, frames - 1)?;
+        Ok(match self.input {
+            LatentActionInput::Pixels => Tensor::cat(&[before, after], D::Minus1)?,
+            // Most of a difference is zero; scaled up so that what is not matters from the first step.
+            _ => ((after - before)? * 4.0)?,
+        })
+    }
+
+    /// Features `[B, T - 1, N, F]` to points on the unit sphere `[B, T - 1, C]`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn encode(&self, features: &Tensor) -> Result<Tensor, Error> {
+        let (b, t, n, _) = features.dims4()?;
+        let width = self.action_token.dim(0)?;
+        let x = ops::linear_bias(features, &self.embed, &self.embed_bias)?
+            .broadcast_add(&self.position)?;
+        let action = self.action_token.broadcast_as((b, t, 1, width))?;
+        let x = Tensor::cat(&[x, action.contiguous()?], 2)?;
+        let x = self.encoder.forward(&x)?;
+        let action = x.narrow(2, n, 1)?.squeeze(2)?.contiguous()?;
+        let point = ops::norm_linear(&action, &self.norm, &self.project)?;
+        unit(&point)
+    }
+
+    /// Snaps points `[B, T - 1, C]` on the unit sphere to the nearest codes.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn quantize(&self, points: &Tensor) -> Result<LatentActions, Error> {
+        let codebook = unit(&self.codebook.detach())?;
+        let actions = ops::linear(&points.detach(), &codebook)?.argmax(D::Minus1)?;
+        let codes = ops::gather_rows(&codebook, &actions)?.detach();
+        Ok(LatentActions {
+            commitment: (points - &codes)?.sqr()?.mean_all()?,
+            codes: (points + (&codes - points.detach())?)?,
+            actions,
+        })
+    }
+
+    /// The latent actions of `batch` clips given as RGB bytes: numbers `[B, T - 1]`.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`] if the bytes are not `batch` clips of whole frames.
+    pub fn infer(&self, clips: &[u8], batch: usize) -> Result<Vec<Vec<u32>>, Error> {
+        let points = self.encode(&self.features(clips, batch)?)?;
+        Ok(self.quantize(&points)?.actions.to_vec2()?)
+    }
+
+    /// The paper's decoder: patches `[B, T - 1, N, P]` of all frames but the last and the actions' codes
+    /// `[B, T - 1, C]` to the patches of the frames that follow.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the model was built without a decoder.
+    pub fn predict(&self, patches: &Tensor, codes: &Tensor) -> Result<Tensor, Error> {
+        let decoder = self.decoder.as_ref().ok_or_else(|| Error::Config {
+            field: "latent_actions.decoder".to_owned(),
+            expected: "present to predict pixels".to_owned(),
+        })?;
+        let action = ops::linear(codes, &decoder.action)?.unsqueeze(2)?;
+        let x = ops::linear(patches, &decoder.embed)?
+            .broadcast_add(&decoder.position)?
+            .broadcast_add(&action)?;
+        let x = decoder.transformer.forward(&x)?;
+        Ok(ops::norm_linear(&x, &decoder.norm, &decoder.project)?)
+    }
+}
+
+/// Scales the last dimension to length one.
+fn unit(x: &Tensor) -> Result<Tensor, Error> {
+    let length = (x.sqr()?.sum_keepdim(D::Minus1)? + 1e-12)?.sqrt()?;
+    Ok(x.broadcast_div(&length)?)
+}

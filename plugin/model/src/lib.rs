@@ -1,0 +1,61 @@
+//! Genie (Bruce et al. 2024, arXiv 2402.15391) on candle: the models and their streaming inference.
+//!
+//! A world is made of three networks, all built on one [`SpatioTemporalTransformer`]:
+//!
+//! - the [`VideoTokenizer`] turns a frame into `N` tokens of a codebook of `V`, and back;
+//! - the [`LatentActionModel`] looks at two frames that follow each other and names what happened between them with one
+//!   of `A` latent actions, a vocabulary that nobody labelled;
+//! - the [`DynamicsModel`] predicts the tokens of the next frame from the past and a latent action, as MaskGIT.
+//!
+//! A [`WorldModel`] is what play needs of them, loaded from one checkpoint file; a [`Rollout`] is one running world:
+//!
+//! ```no_run
+//! use genie_model::{Frame, WorldModel};
+//! # fn main() -> Result<(), genie_model::Error> {
+//! # let prompt = Frame::filled(64, 64, [90, 160, 230]);
+//! let world = WorldModel::load("assets/models/platformer.genie.safetensors")?;
+//! let mut rollout = world.prompt(&prompt, 7)?;
+//! let frame = rollout.step(2)?;
+//! assert_eq!(frame.width(), 64);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Shapes are named by their dimensions throughout: `B` batch, `T` frames, `N` tokens per frame, `D` width, `V` codebook
+//! size, `A` latent actions, `P` values per patch.
+
+pub mod checkpoint;
+mod config;
+mod dynamics;
+mod error;
+mod frame;
+mod latent_action;
+mod motion;
+pub mod ops;
+mod parameters;
+mod patch;
+mod quantizer;
+mod rollout;
+mod sampler;
+mod tokenizer;
+mod transformer;
+mod world;
+
+pub use checkpoint::{ActionLabel, CheckpointError};
+pub use config::{
+    ActionConditioning, DynamicsConfig, GenieConfig, LatentActionConfig, LatentActionInput,
+    QuantizerConfig, TokenizerConfig, TransformerConfig,
+};
+pub use dynamics::{DynamicsModel, MaskedTokens};
+pub use error::Error;
+pub use frame::{Fit, Frame};
+pub use latent_action::{LatentActionModel, LatentActions};
+pub use motion::{MOTION_FEATURES, motion_features};
+pub use parameters::{ParameterSpec, parameter_count, parameter_specs};
+pub use patch::{frames_to_patches, patches_to_frames};
+pub use quantizer::{Quantized, Quantizer};
+pub use rollout::{Rollout, RolloutError};
+pub use sampler::{SamplerSettings, UnmaskingOrder};
+pub use tokenizer::VideoTokenizer;
+pub use transformer::{FrameState, SpatioTemporalTransformer, StreamRow, TransformerCache};
+pub use world::WorldModel;

@@ -1,0 +1,135 @@
+//! Motion without colour: what the latent action model sees of two frames.
+//!
+//! For every patch of the later frame the earlier one is searched at a grid of shifts. How much better one shift explains
+//! the patch than the others says where it came from, whatever its colours, so that an action that moves the scene looks
+//! the same in every theme. Nothing is learned here and nothing is labelled.
+
+use rayon::prelude::*;
+
+/// Shifts per axis: from one patch side to the left or up to one to the right or down, in quarters of a patch.
+const SHIFTS: usize = 9;
+
+/// Number of features per patch: one for each shift, how much the patch changed in place, and how badly even the best
+/// shift explains it.
+pub const MOTION_FEATURES: usize = SHIFTS * SHIFTS + 2;
+
+/// Features `[T - 1, N, MOTION_FEATURES]`, flattened, of the transitions between successive frames of a clip.
+///
+/// `frames` holds `T` RGB frames of `height * width * 3` bytes; `patch` is the side of a patch in pixels. Shift features
+/// are standardised per patch (a patch that no shift explains better than another gives zeros), the other two lie
+/// between 0 and 1.
+pub fn motion_features(frames: &[u8], height: usize, width: usize, patch: usize) -> Vec<f32> {
+    let frame_len = height * width * 3;
+    let pairs = (frames.len() / frame_len.max(1)).saturating_sub(1);
+    let tokens = (height / patch) * (width / patch);
+    let mut features = vec![0.0; pairs * tokens * MOTION_FEATURES];
+    features
+        .par_chunks_exact_mut(tokens * MOTION_FEATURES)
+        .enumerate()
+        .for_each(|(pair, features)| {
+            let before = &frames[pair * frame_len..][..frame_len];
+            let after = &frames[(pair + 1) * frame_len..][..frame_len];
+            transition_features(before, after, height, width, patch, features);
+        });
+    features
+}
+
+fn transition_features(
+    before: &[u8],
+    after: &[u8],
+    height: usize,
+    width: usize,
+    patch: usize,
+    features: &mut [f32],
+) {
+    let padded = pad(before, height, width, patch);
+    let padded_row = (width + 2 * patch) * 3;
+    let columns = width / patch;
+    let mut errors = [0.0f32; SHIFTS * SHIFTS];
+    for (token, out) in features.chunks_exact_mut(MOTION_FEATURES).enumerate() {
+        let (top, left) = (token / columns * patch, token % columns * patch);
+        for (index, error) in errors.iter_mut().enumerate() {
+            // Shift -1, .., 1 patch in eighths of two patches; the padding makes the origin -patch.
+            let dy = index / SHIFTS * patch / 4;
+            let dx = index % SHIFTS * patch / 4;
+            let mut sum = 0u32;
+            for y in 0..patch {
+                let a = &after[((top + y) * width + left) * 3..][..patch * 3];
+                let b = &padded[(top + y + dy) * padded_row + (left + dx) * 3..][..patch * 3];
+                sum += a
+                    .iter()
+                    .zip(b)
+                    .map(|(&a, &b)| u32::from(a.abs_diff(b)))
+                    .sum::<u32>();
+            }
+            *error = sum as f32 / (patch * patch * 3) as f32 / 255.0;
+        }
+        let count = errors.len() as f32;
+        let mean = errors.iter().sum::<f32>() / count;
+        let variance = errors.iter().map(|e| (e - mean).powi(2)).sum::<f32>() / count;
+        let deviation = variance.sqrt();
+        // Below about one grey level there is nothing but noise to tell shifts apart.
+        let scale = 1.0 / (deviation + 0.004);
+        for (value, error) in out.iter_mut().zip(&errors) {
+            *value = (mean - error) * scale;
+        }
+        let best = errors.iter().copied().fold(f32::INFINITY, f32::min);
+        let in_place = errors[SHIFTS * SHIFTS / 2];
+        out[SHIFTS * SHIFTS] = (10.0 * in_place).tanh();
+        out[SHIFTS * SHIFTS + 1] = (10.0 * best).tanh();
+    }
+}
+
+/// The frame with its edge pixels repeated `margin` times on every side.
+fn pad(frame: &[u8], height: usize, width: usize, margin: usize) -> Vec<u8> {
+    let mut padded = Vec::with_capacity((height + 2 * margin) * (width + 2 * margin) * 3);
+    for y in 0..height + 2 * margin {
+        let y = y.saturating_sub(margin).min(height - 1);
+        let row = &frame[y * width * 3..][..width * 3];
+        padded.extend(std::iter::repeat_n(&row[..3], margin).flatten());
+        padded.extend(row);
+        padded.extend(std::iter::repeat_n(&row[row.len() - 3..], margin).flatten());
+    }
+    padded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A textured picture whose content is moved by `dx` pixels, in the given colours.
+    fn picture(dx: i32, colours: [[u8; 3]; 2]) -> Vec<u8> {
+        let texel = |x: i32, y: i32| (x.wrapping_mul(31) ^ y.wrapping_mul(17)).rem_euclid(7) < 3;
+        (0..64 * 64)
+            .flat_map(|i| colours[usize::from(texel(i % 64 - dx, i / 64))])
+            .collect()
+    }
+
+    fn best_shift(features: &[f32]) -> usize {
+        let shifts = &features[..SHIFTS * SHIFTS];
+        (0..shifts.len()).max_by(|&a, &b| shifts[a].total_cmp(&shifts[b])).unwrap()
+    }
+
+    #[test]
+    fn finds_the_shift_and_ignores_colour() {
+        let themes = [[[20, 200, 40], [250, 10, 0]], [[0, 0, 90], [255, 250, 240]]];
+        let mut seen = Vec::new();
+        for colours in themes {
+            let clip = [picture(0, colours), picture(4, colours)].concat();
+            let features = motion_features(&clip, 64, 64, 8);
+            assert_eq!(features.len(), 64 * MOTION_FEATURES);
+            // A patch in the middle came from 4 pixels further left: half a patch, two steps left of the centre.
+            let patch = &features[(3 * 8 + 4) * MOTION_FEATURES..][..MOTION_FEATURES];
+            assert_eq!(best_shift(patch), SHIFTS * SHIFTS / 2 - 2);
+            seen.push(patch[..SHIFTS * SHIFTS].to_vec());
+        }
+        let off = seen[0].iter().zip(&seen[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off < 0.2, "colours change the features by {off}");
+    }
+
+    #[test]
+    fn a_still_flat_picture_gives_zeros() {
+        let clip = [7u8; 64 * 64 * 3 * 2];
+        assert!(motion_features(&clip, 64, 64, 8).iter().all(|&v| v == 0.0));
+    }
+}

@@ -1,0 +1,32 @@
+//! The operations the models are made of, fused for the CPU.
+//!
+//! Every function is differentiable unless it says otherwise. On the CPU with `f32` tensors it runs as one node of
+//! candle's graph, threaded and vectorised, with a gradient written by hand; elsewhere it falls back to
+//! [`composed`], which is the definition of what it computes. Results do not depend on the number of threads.
+
+pub mod composed;
+
+mod amx;
+mod attention;
+mod blocked;
+mod gather;
+mod linear;
+mod loss;
+mod matmul;
+mod norm;
+mod optimiser;
+mod simd;
+mod slices;
+
+pub use attention::{
+    KeyValue, ROTARY_BASE, cached_temporal_attention, spatial_attention, temporal_attention,
+    two_stream_temporal_attention,
+};
+pub use gather::gather_rows;
+pub use linear::{linear, linear_add, linear_bias, norm_linear, relu2_linear_add};
+pub use loss::masked_cross_entropy;
+pub use matmul::{
+    MatmulPrecision, matmul_nn, matmul_nt, matmul_precision, matmul_tn, set_matmul_precision,
+};
+pub use norm::rms_norm;
+pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};

@@ -1,0 +1,60 @@
+//! Between tensors and the slices that the fused kernels work on.
+
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
+
+/// True where the fused kernels can run: `f32` on the CPU.
+pub(super) fn fused(tensors: &[&Tensor]) -> bool {
+    tensors
+        .iter()
+        .all(|t| t.device().is_cpu() && t.dtype() == DType::F32)
+}
+
+/// The elements of a contiguous `f32` argument of a custom operation.
+pub(super) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    within(storage.as_slice::<f32>()?, layout)
+}
+
+/// The elements of a contiguous argument of a custom operation, already typed.
+pub(super) fn within<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&data[start..end]),
+        None => candle_core::bail!("expected a contiguous tensor, got {layout:?}"),
+    }
+}
+
+/// Calls `body` with the elements of contiguous CPU `f32` tensors.
+pub(super) fn with_floats<const N: usize, R>(
+    tensors: [&Tensor; N],
+    body: impl FnOnce([&[f32]; N]) -> Result<R>,
+) -> Result<R> {
+    let held = tensors.map(Tensor::storage_and_layout);
+    let mut slices: [&[f32]; N] = [&[]; N];
+    for (slice, (storage, layout)) in slices.iter_mut().zip(&held) {
+        *slice = match &**storage {
+            Storage::Cpu(storage) => floats(storage, layout)?,
+            _ => candle_core::bail!("expected a tensor on the CPU"),
+        };
+    }
+    body(slices)
+}
+
+/// A raw pointer that threads may share because each writes places of its own.
+#[derive(Clone, Copy)]
+pub(super) struct SharedPointer(*mut f32);
+
+// SAFETY: whoever dereferences it promises, at that place, that no two threads touch the same element.
+#[allow(unsafe_code)]
+unsafe impl Send for SharedPointer {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl Sync for SharedPointer {}
+
+impl SharedPointer {
+    pub(super) fn new(slice: &mut [f32]) -> Self {
+        Self(slice.as_mut_ptr())
+    }
+
+    pub(super) fn get(self) -> *mut f32 {
+        self.0
+    }
+}

@@ -1,0 +1,519 @@
+//! One running world: streaming inference of the dynamics model and the tokenizer's decoder.
+//!
+//! Keys and values of finished frames are final, because attention is causal over time and stays inside a frame in space.
+//! So a new frame costs a few MaskGIT passes over its own tokens against cached keys and values, and one pass over the
+//! finished tokens that adds theirs. That last pass is put off and shares a batch with the first pass of the next frame.
+
+use std::collections::HashMap;
+
+use candle_core::{D, DType, Device, IndexOp, Tensor};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use crate::ops::KeyValue;
+use crate::transformer::{FrameState, StreamRow, TransformerCache};
+use crate::{Error, Frame, SamplerSettings, WorldModel};
+
+/// One running world.
+///
+/// It is a value: clone it to fork the world, keep old ones to go back to, save it with [`to_bytes`](Self::to_bytes).
+/// Clones share what they remember, so they cost little. The same checkpoint, prompt, actions and seed give the same
+/// frames.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    model: WorldModel,
+    sampler: SamplerSettings,
+    rng: ChaCha8Rng,
+    /// Index of the newest frame; the prompt is frame 0.
+    time: u64,
+    /// Tokens of the newest frame, whose keys and values are not in `past` yet.
+    tokens: Vec<u32>,
+    /// Row of the action embeddings that led to the newest frame.
+    action: u32,
+    past: TransformerCache,
+    decoder_past: TransformerCache,
+    frame: Frame,
+}
+
+/// Why a saved rollout cannot be resumed.
+#[derive(Debug, thiserror::Error)]
+pub enum RolloutError {
+    /// The bytes are not a saved rollout, or a damaged one.
+    #[error("saved rollout: {0}")]
+    Damaged(String),
+    /// It was saved with another checkpoint.
+    #[error("saved rollout: it belongs to checkpoint {saved:016x}, this one is {loaded:016x}")]
+    OtherCheckpoint {
+        /// Fingerprint of the checkpoint that it was saved with.
+        saved: u64,
+        /// Fingerprint of the checkpoint at hand.
+        loaded: u64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedState {
+    fingerprint: u64,
+    sampler: SamplerSettings,
+    rng: ChaCha8Rng,
+    time: u64,
+    tokens: Vec<u32>,
+    action: u32,
+    past: usize,
+    decoder_past: usize,
+}
+
+impl Rollout {
+    pub(crate) fn start(
+        model: WorldModel,
+        frame: &Frame,
+        seed: u64,
+        sampler: SamplerSettings,
+    ) -> Result<Self, Error> {
+        sampler.validate()?;
+        let patches = model.patches(frame)?;
+        let nothing = TransformerCache::default();
+        let rows = [StreamRow {
+            time: 0,
+            cache: &nothing,
+            after: None,
+        }];
+        let (tokens, _) = model.tokenizer().tokenize_stream(&patches, &rows)?;
+        let action = model.action_count() as u32;
+        let mut rollout = Self {
+            tokens: tokens.flatten_all()?.to_vec1()?,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            time: 0,
+            action,
+            past: TransformerCache::default(),
+            decoder_past: TransformerCache::default(),
+            frame: frame.clone(),
+            sampler,
+            model,
+        };
+        rollout.frame = Self::decode(&mut [&mut rollout])?.swap_remove(0);
+        Ok(rollout)
+    }
+
+    /// The model that dreams this world.
+    pub fn model(&self) -> &WorldModel {
+        &self.model
+    }
+
+    /// The newest frame.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Tokens of the newest frame, `N` of them.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Index of the newest frame; the prompt is frame 0.
+    pub fn time(&self) -> u64 {
+        self.time
+    }
+
+    /// How frames are sampled.
+    pub fn sampler(&self) -> &SamplerSettings {
+        &self.sampler
+    }
+
+    /// Changes how the frames to come are sampled.
+    ///
+    /// # Errors
+    /// [`Error::Sampler`] for settings out of range; the old ones stay.
+    pub fn set_sampler(&mut self, sampler: SamplerSettings) -> Result<(), Error> {
+        sampler.validate()?;
+        self.sampler = sampler;
+        Ok(())
+    }
+
+    /// Bytes of memory that this world's past takes, shared or not.
+    pub fn memory_bytes(&self) -> usize {
+        let values = |cache: &TransformerCache| -> usize {
+            let blocks = cache.frames.iter().flat_map(|frame| &frame.blocks);
+            blocks
+                .map(|kv| kv.keys.elem_count() + kv.values.elem_count())
+                .sum()
+        };
+        4 * (values(&self.past) + values(&self.decoder_past))
+            + 4 * self.tokens.len()
+            + self.frame.pixels().len()
+    }
+
+    /// Dreams the next frame under a latent action (0 to `A - 1`).
+    ///
+    /// # Errors
+    /// [`Error::Action`] if the world has no such action, [`Error::NonFinite`] if the model breaks down; the world
+    /// stays as it was.
+    pub fn step(&mut self, action: usize) -> Result<&Frame, Error> {
+        Self::step_all(&mut [self], &[action])?;
+        Ok(&self.frame)
+    }
+
+    /// Dreams the next frame of several worlds of one model in one batch; faster than one after the other.
+    ///
+    /// # Errors
+    /// As for [`step`](Self::step); all worlds stay as they were.
+    ///
+    /// # Panics
+    /// If there are not as many actions as worlds.
+    pub fn step_all(rollouts: &mut [&mut Self], actions: &[usize]) -> Result<(), Error> {
+        assert_eq!(rollouts.len(), actions.len(), "one action for each world");
+        let Some(first) = rollouts.first() else {
+            return Ok(());
+        };
+        let model = first.model.clone();
+        let available = model.action_count();
+        if let Some(&action) = actions.iter().find(|&&action| action >= available) {
+            return Err(Error::Action { action, available });
+        }
+        // Work on copies: they cost little, and a failure leaves the worlds as they were.
+        let mut next: Vec<Self> = rollouts.iter().map(|r| (**r).clone()).collect();
+        sample_frames(&model, &mut next, actions)?;
+        let frames = Self::decode(&mut next.iter_mut().collect::<Vec<_>>())?;
+        for ((old, mut new), frame) in rollouts.iter_mut().zip(next).zip(frames) {
+            new.frame = frame;
+            **old = new;
+        }
+        Ok(())
+    }
+
+    /// Appends a frame that is known instead of dreaming it: `action` led from the newest frame to `frame`. With it a
+    /// world can be prompted with several frames.
+    ///
+    /// # Errors
+    /// As for [`step`](Self::step), and [`Error::FrameSize`] for a frame of another size than the world's.
+    pub fn observe(&mut self, frame: &Frame, action: usize) -> Result<&Frame, Error> {
+        let available = self.model.action_count();
+        if action >= available {
+            return Err(Error::Action { action, available });
+        }
+        let patches = self.model.patches(frame)?;
+        let nothing = TransformerCache::default();
+        let rows = [StreamRow {
+            time: 0,
+            cache: &nothing,
+            after: None,
+        }];
+        let (tokens, _) = self.model.tokenizer().tokenize_stream(&patches, &rows)?;
+        let mut next = self.clone();
+        commit_newest(&self.model, std::slice::from_mut(&mut next))?;
+        next.time += 1;
+        next.action = action as u32;
+        next.tokens = tokens.flatten_all()?.to_vec1()?;
+        next.frame = Self::decode(&mut [&mut next])?.swap_remove(0);
+        *self = next;
+        Ok(&self.frame)
+    }
+
+    /// Logits `[N, V]` of the next frame under `action` while all its tokens are masked; the world does not move.
+    ///
+    /// # Errors
+    /// [`Error::Action`] if the world has no such action.
+    pub fn next_logits(&self, action: usize) -> Result<Tensor, Error> {
+        let available = self.model.action_count();
+        if action >= available {
+            return Err(Error::Action { action, available });
+        }
+        let mut copy = [self.clone()];
+        let masked = vec![vec![self.model.token_embeddings().dim(0)? as u32 - 1; self.tokens.len()]];
+        let hidden = first_pass(&self.model, &mut copy, &[action as u32], &masked)?;
+        Ok(self.model.dynamics().logits(&hidden)?.squeeze(0)?)
+    }
+
+    /// Decodes the newest frames of several worlds of one model and appends to their decoders' pasts.
+    fn decode(rollouts: &mut [&mut Self]) -> Result<Vec<Frame>, Error> {
+        let model = rollouts[0].model.clone();
+        let tokens: Vec<_> = rollouts.iter().map(|r| r.tokens.as_slice()).collect();
+        let tokens = token_tensor(&tokens, model.device())?;
+        let rows: Vec<_> = rollouts
+            .iter()
+            .map(|r| StreamRow {
+                time: r.time,
+                cache: &r.decoder_past,
+                after: None,
+            })
+            .collect();
+        let (patches, states) = model.tokenizer().reconstruct_stream(&tokens, &rows)?;
+        let sum = patches.sum_all()?.to_scalar::<f32>()?;
+        if !sum.is_finite() {
+            return Err(Error::NonFinite {
+                part: "tokenizer's decoder",
+            });
+        }
+        let window = model.tokenizer().decoder_window();
+        for (rollout, state) in rollouts.iter_mut().zip(states) {
+            rollout.decoder_past.push(state, window);
+        }
+        model.frames(&patches)
+    }
+
+    /// Saves the world: all that is needed to go on from here to the same frames.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if the memory cannot be read.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let state = SavedState {
+            fingerprint: self.model.fingerprint(),
+            sampler: self.sampler.clone(),
+            rng: self.rng.clone(),
+            time: self.time,
+            tokens: self.tokens.clone(),
+            action: self.action,
+            past: self.past.len(),
+            decoder_past: self.decoder_past.len(),
+        };
+        let state = serde_json::to_string(&state).expect("plain data structures serialise");
+        let metadata = HashMap::from([("rollout".to_owned(), state)]);
+        let mut tensors: Vec<(String, Tensor)> = Vec::new();
+        for (name, cache) in [("past", &self.past), ("decoder_past", &self.decoder_past)] {
+            for (i, frame) in cache.frames.iter().enumerate() {
+                for (j, kv) in frame.blocks.iter().enumerate() {
+                    tensors.push((format!("{name}.{i}.{j}.keys"), kv.keys.clone()));
+                    tensors.push((format!("{name}.{i}.{j}.values"), kv.values.clone()));
+                }
+            }
+        }
+        let pixels = Tensor::from_slice(
+            self.frame.pixels(),
+            self.frame.pixels().len(),
+            &Device::Cpu,
+        )?;
+        tensors.push(("frame".to_owned(), pixels));
+        Ok(safetensors::serialize(tensors, Some(metadata)).map_err(candle_core::Error::wrap)?)
+    }
+
+    /// Resumes a world that was saved with [`to_bytes`](Self::to_bytes) on the same checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Rollout`] if the bytes are damaged or belong to another checkpoint.
+    pub fn from_bytes(model: &WorldModel, bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |what: String| RolloutError::Damaged(what);
+        let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let state = metadata
+            .get("rollout")
+            .ok_or_else(|| damaged("the header has no `rollout`".to_owned()))?;
+        let state: SavedState =
+            serde_json::from_str(state).map_err(|e| damaged(e.to_string()))?;
+        if state.fingerprint != model.fingerprint() {
+            return Err(RolloutError::OtherCheckpoint {
+                saved: state.fingerprint,
+                loaded: model.fingerprint(),
+            }
+            .into());
+        }
+        state.sampler.validate()?;
+        let config = model.config();
+        let tokens = config.tokens_per_frame();
+        let codes = config.tokenizer.quantizer.codes() as u32;
+        if state.tokens.len() != tokens || state.tokens.iter().any(|&t| t >= codes) {
+            return Err(damaged("its tokens do not fit the model".to_owned()).into());
+        }
+        if state.action as usize > model.action_count() {
+            return Err(damaged("its action does not exist".to_owned()).into());
+        }
+        let read = |name: String, width: usize, rows: usize| -> Result<Tensor, Error> {
+            let view = file.tensor(&name).map_err(|e| damaged(e.to_string()))?;
+            if view.dtype() != safetensors::Dtype::F32 || view.shape() != [rows, width] {
+                return Err(damaged(format!("tensor `{name}` does not fit the model")).into());
+            }
+            let values: Vec<f32> = view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
+            Ok(Tensor::from_vec(values, (rows, width), model.device())?)
+        };
+        let cache = |name: &str,
+                     frames: usize,
+                     config: &crate::TransformerConfig,
+                     rows: usize|
+         -> Result<TransformerCache, Error> {
+            if frames >= config.window.max(1) {
+                return Err(damaged(format!("`{name}` is longer than the window")).into());
+            }
+            let width = config.attention_width();
+            let mut cache = TransformerCache::default();
+            for i in 0..frames {
+                let blocks = (0..config.layers)
+                    .map(|j| {
+                        Ok(KeyValue {
+                            keys: read(format!("{name}.{i}.{j}.keys"), width, rows)?,
+                            values: read(format!("{name}.{i}.{j}.values"), width, rows)?,
+                        })
+                    })
+                    .collect::<Result<_, Error>>()?;
+                cache.push(FrameState { blocks }, config.window);
+            }
+            Ok(cache)
+        };
+        let extra = match config.dynamics.conditioning {
+            crate::ActionConditioning::Added => 0,
+            crate::ActionConditioning::Prepended => 1,
+        };
+        let past = cache(
+            "past",
+            state.past,
+            &config.dynamics.transformer,
+            tokens + extra,
+        )?;
+        let decoder = &config.tokenizer.decoder;
+        let decoder_past = cache("decoder_past", state.decoder_past, decoder, tokens)?;
+        let pixels = file.tensor("frame").map_err(|e| damaged(e.to_string()))?;
+        let frame = Frame::from_rgb(
+            config.frame_width,
+            config.frame_height,
+            pixels.data().to_vec(),
+        )?;
+        Ok(Self {
+            model: model.clone(),
+            sampler: state.sampler,
+            rng: state.rng,
+            time: state.time,
+            tokens: state.tokens,
+            action: state.action,
+            past,
+            decoder_past,
+            frame,
+        })
+    }
+}
+
+fn token_tensor(rows: &[&[u32]], device: &Device) -> Result<Tensor, Error> {
+    let width = rows.first().map_or(0, |row| row.len());
+    Ok(Tensor::from_vec(
+        rows.concat(),
+        (rows.len(), width),
+        device,
+    )?)
+}
+
+/// Embeddings `[R, D]` of rows of the model's action embeddings.
+fn actions_tensor(model: &WorldModel, actions: &[u32]) -> Result<Tensor, Error> {
+    let ids = Tensor::new(actions, model.device())?;
+    Ok(model.action_embeddings().index_select(&ids, 0)?)
+}
+
+/// Adds the keys and values of the newest frames to the pasts.
+fn commit_newest(model: &WorldModel, rollouts: &mut [Rollout]) -> Result<(), Error> {
+    let tokens: Vec<_> = rollouts.iter().map(|r| r.tokens.as_slice()).collect();
+    let ids = token_tensor(&tokens, model.device())?;
+    let actions: Vec<_> = rollouts.iter().map(|r| r.action).collect();
+    let rows: Vec<_> = rollouts
+        .iter()
+        .map(|r| StreamRow {
+            time: r.time,
+            cache: &r.past,
+            after: None,
+        })
+        .collect();
+    let (_, states) = model.dynamics().stream(
+        model.token_embeddings(),
+        &ids,
+        &actions_tensor(model, &actions)?,
+        &rows,
+    )?;
+    for (rollout, state) in rollouts.iter_mut().zip(states) {
+        rollout.past.push(state, model.dynamics().window());
+    }
+    Ok(())
+}
+
+/// The pass that finishes the newest frame of each world and starts the next one: hidden states `[B, N, D]` of the next
+/// frames, whose tokens are `masked`.
+fn first_pass(
+    model: &WorldModel,
+    rollouts: &mut [Rollout],
+    actions: &[u32],
+    masked: &[Vec<u32>],
+) -> Result<Tensor, Error> {
+    let worlds = rollouts.len();
+    let clean = rollouts.iter().map(|r| r.tokens.as_slice());
+    let ids: Vec<_> = clean.chain(masked.iter().map(Vec::as_slice)).collect();
+    let ids = token_tensor(&ids, model.device())?;
+    let led_here = rollouts.iter().map(|r| r.action);
+    let led: Vec<_> = led_here.chain(actions.iter().copied()).collect();
+    let finished = rollouts.iter().map(|r| StreamRow {
+        time: r.time,
+        cache: &r.past,
+        after: None,
+    });
+    let started = rollouts.iter().enumerate().map(|(i, r)| StreamRow {
+        time: r.time + 1,
+        cache: &r.past,
+        after: Some(i),
+    });
+    let rows: Vec<_> = finished.chain(started).collect();
+    let (hidden, states) = model.dynamics().stream(
+        model.token_embeddings(),
+        &ids,
+        &actions_tensor(model, &led)?,
+        &rows,
+    )?;
+    for (rollout, state) in rollouts.iter_mut().zip(states) {
+        rollout.past.push(state, model.dynamics().window());
+    }
+    Ok(hidden.i(worlds..)?.contiguous()?)
+}
+
+/// Samples the next frame's tokens of every world.
+fn sample_frames(
+    model: &WorldModel,
+    rollouts: &mut [Rollout],
+    actions: &[usize],
+) -> Result<(), Error> {
+    let actions: Vec<u32> = actions.iter().map(|&a| a as u32).collect();
+    let codes = model.config().tokenizer.quantizer.codes() as u32;
+    let tokens = model.config().tokens_per_frame();
+    let mut next = vec![vec![codes; tokens]; rollouts.len()];
+    let mut hidden = first_pass(model, rollouts, &actions, &next)?;
+    let embedded = actions_tensor(model, &actions)?;
+    let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
+    for step in 0..most {
+        if step > 0 {
+            let ids: Vec<_> = next.iter().map(Vec::as_slice).collect();
+            let ids = token_tensor(&ids, model.device())?;
+            let rows: Vec<_> = rollouts
+                .iter()
+                .map(|r| StreamRow {
+                    time: r.time + 1,
+                    cache: &r.past,
+                    after: None,
+                })
+                .collect();
+            let embeddings = model.token_embeddings();
+            hidden = model
+                .dynamics()
+                .stream(embeddings, &ids, &embedded, &rows)?
+                .0;
+        }
+        let logits = model.dynamics().logits(&hidden)?;
+        debug_assert_eq!(logits.dim(D::Minus1)?, codes as usize);
+        let logits = logits.to_dtype(DType::F32)?.flatten_from(1)?.to_vec2::<f32>()?;
+        for ((rollout, tokens), logits) in rollouts.iter_mut().zip(&mut next).zip(&logits) {
+            if step >= rollout.sampler.steps {
+                continue;
+            }
+            let Rollout { sampler, rng, .. } = rollout;
+            if !sampler.unmask(tokens, logits, step, rng) {
+                return Err(Error::NonFinite {
+                    part: "dynamics model",
+                });
+            }
+        }
+    }
+    for ((rollout, tokens), action) in rollouts.iter_mut().zip(next).zip(actions) {
+        rollout.time += 1;
+        rollout.tokens = tokens;
+        rollout.action = action;
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! MaskGIT sampling (Chang et al. 2022; paper section 2.3): all tokens of a frame start masked, and in a few steps the
+//! model fills in more and more of them, each step seeing what the last ones chose.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Which of a step's predictions are kept first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnmaskingOrder {
+    /// Those that the model is surest of.
+    #[default]
+    Confidence,
+    /// Any.
+    Random,
+}
+
+/// How a frame is sampled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SamplerSettings {
+    /// MaskGIT steps per frame, 1 to 25.
+    pub steps: usize,
+    /// Softmax temperature; 0 takes the likeliest token.
+    pub temperature: f32,
+    /// Which predictions are kept first.
+    pub order: UnmaskingOrder,
+    /// Gumbel noise on the confidence order, in nats; fades out over the steps.
+    pub order_noise: f32,
+}
+
+impl Default for SamplerSettings {
+    fn default() -> Self {
+        Self {
+            steps: 2,
+            temperature: 0.7,
+            order: UnmaskingOrder::Confidence,
+            order_noise: 1.0,
+        }
+    }
+}
+
+impl SamplerSettings {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Sampler`] says which setting is out of range.
+    pub fn validate(&self) -> Result<(), Error> {
+        if !(1..=25).contains(&self.steps) {
+            return Err(Error::Sampler(format!(
+                "steps must be 1 to 25, not {}",
+                self.steps
+            )));
+        }
+        for (name, value) in [
+            ("temperature", self.temperature),
+            ("order_noise", self.order_noise),
+        ] {
+            if !(0.0..=100.0).contains(&value) {
+                return Err(Error::Sampler(format!(
+                    "{name} must be 0 to 100, not {value}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of tokens of `tokens` that are still masked after step `step` (from 0): the cosine schedule.
+    pub(crate) fn masked_after(&self, step: usize, tokens: usize) -> usize {
+        if step + 1 >= self.steps {
+            return 0;
+        }
+        let progress = (step + 1) as f64 / self.steps as f64;
+        let masked = (tokens as f64 * (progress * std::f64::consts::FRAC_PI_2).cos()).floor();
+        // Every step fixes at least one token.
+        (masked as usize).min(tokens.saturating_sub(step + 1))
+    }
+
+    /// Fills in masked entries of `tokens` (those equal to `V`) from `logits` `[N, V]`, and masks the least sure again
+    /// until as many are left as the schedule says for `step`.
+    ///
+    /// Returns `false` if a logit is not finite.
+    pub(crate) fn unmask(
+        &self,
+        tokens: &mut [u32],
+        logits: &[f32],
+        step: usize,
+        rng: &mut impl Rng,
+    ) -> bool {
+        let codes = logits.len() / tokens.len().max(1);
+        let mask = codes as u32;
+        let keep_masked = self.masked_after(step, tokens.len());
+        let fade = 1.0 - (step + 1) as f32 / self.steps as f32;
+        let mut candidates = Vec::new();
+        for (index, (token, logits)) in tokens
+            .iter_mut()
+            .zip(logits.chunks_exact(codes.max(1)))
+            .enumerate()
+        {
+            if *token != mask {
+                continue;
+            }
+            let Some((choice, confidence)) = self.choose(logits, rng) else {
+                return false;
+            };
+            *token = choice;
+            let gumbel = -(-rng.random::<f32>().max(1e-9).ln()).max(1e-9).ln();
+            let priority = match self.order {
+                UnmaskingOrder::Confidence => confidence + self.order_noise * fade * gumbel,
+                UnmaskingOrder::Random => gumbel,
+            };
+            candidates.push((priority, index));
+        }
+        candidates.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        for &(_, index) in candidates.iter().take(keep_masked) {
+            tokens[index] = mask;
+        }
+        true
+    }
+
+    /// One token and its log-probability.
+    fn choose(&self, logits: &[f32], rng: &mut impl Rng) -> Option<(u32, f32)> {
+        // Drawn even where it is not needed, so that the numbers that follow do not depend on the temperature.
+        let draw = rng.random::<f32>();
+        let (best, &top) = logits
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(b.1))?;
+        if !top.is_finite() || logits.iter().any(|v| v.is_nan()) {
+            return None;
+        }
+        let total: f32 = logits.iter().map(|v| (v - top).exp()).sum();
+        if self.temperature <= 1e-4 {
+            return Some((best as u32, -total.ln()));
+        }
+        let inverse = 1.0 / self.temperature;
+        let weight = |v: f32| ((v - top) * inverse).exp();
+        let mut left = draw * logits.iter().map(|&v| weight(v)).sum::<f32>();
+        let mut choice = best;
+        for (index, &v) in logits.iter().enumerate() {
+            left -= weight(v);
+            if left < 0.0 {
+                choice = index;
+                break;
+            }
+        }
+        Some((choice as u32, logits[choice] - top - total.ln()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn schedule_falls_to_zero() {
+        for steps in 1..=25 {
+            let settings = SamplerSettings {
+                steps,
+                ..Default::default()
+            };
+            let left: Vec<_> = (0..steps).map(|s| settings.masked_after(s, 64)).collect();
+            assert!(left.windows(2).all(|w| w[1] < w[0]), "{left:?}");
+            assert_eq!(left.last(), Some(&0));
+        }
+    }
+
+    #[test]
+    fn sampled_shares_follow_the_softmax() {
+        let settings = SamplerSettings {
+            steps: 1,
+            temperature: 1.0,
+            ..Default::default()
+        };
+        let logits = [0.0f32, (2.0f32).ln(), (5.0f32).ln()];
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut counts = [0; 3];
+        for _ in 0..8000 {
+            let mut token = [3];
+            assert!(settings.unmask(&mut token, &logits, 0, &mut rng));
+            counts[token[0] as usize] += 1;
+        }
+        for (count, share) in counts.into_iter().zip([1.0, 2.0, 5.0]) {
+            assert!((f64::from(count) - share * 1000.0).abs() < 120.0, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn confident_tokens_come_first_and_fixed_ones_stay() {
+        let settings = SamplerSettings {
+            steps: 2,
+            temperature: 0.0,
+            order_noise: 0.0,
+            ..Default::default()
+        };
+        // Four tokens of two codes: the last is fixed, the second is the least sure.
+        let logits = [9.0, 0.0, 0.1, 0.0, 0.0, 8.0, 5.0, 0.0];
+        let mut tokens = [2, 2, 2, 1];
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        assert!(settings.unmask(&mut tokens, &logits, 0, &mut rng));
+        assert_eq!(tokens[3], 1);
+        assert_eq!(tokens[1], 2, "the least sure is masked again: {tokens:?}");
+        assert!(!settings.unmask(&mut tokens, &[f32::NAN; 8], 1, &mut rng));
+    }
+}

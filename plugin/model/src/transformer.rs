@@ -1,0 +1,308 @@
+//! The spatiotemporal transformer that every network is built on (paper section 2).
+//!
+//! A block attends inside each frame, then over time at each position, then applies one feed-forward. All three are
+//! pre-norm residual branches whose last projection starts at zero, so that a fresh transformer is the identity. The
+//! attentions normalise queries and keys; temporal attention is causal, windowed and knows only relative time.
+//!
+//! There are three ways through it, with the same weights and the same result:
+//!
+//! - [`forward`](SpatioTemporalTransformer::forward): whole clips;
+//! - [`forward_two_streams`](SpatioTemporalTransformer::forward_two_streams): whole clips beside masked copies of their
+//!   frames, each of which sees the clean past, as in play;
+//! - [`stream`](SpatioTemporalTransformer::stream): frame by frame against cached keys and values.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use candle_nn::{Init, VarBuilder};
+
+use crate::ops::{self, KeyValue};
+use crate::{Error, TransformerConfig};
+
+/// A stack of spatiotemporal blocks.
+#[derive(Clone, Debug)]
+pub struct SpatioTemporalTransformer {
+    blocks: Vec<Block>,
+    window: usize,
+    heads: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Block {
+    spatial: Attention,
+    temporal: Attention,
+    feed_forward: FeedForward,
+}
+
+#[derive(Clone, Debug)]
+struct Attention {
+    norm: Tensor,
+    qkv: Tensor,
+    q_scale: Tensor,
+    k_scale: Tensor,
+    out: Tensor,
+}
+
+#[derive(Clone, Debug)]
+struct FeedForward {
+    norm: Tensor,
+    up: Tensor,
+    down: Tensor,
+}
+
+/// Keys and values of one finished frame, one entry per block. Never changed once made, so worlds can share it.
+#[derive(Clone, Debug)]
+pub struct FrameState {
+    pub(crate) blocks: Vec<KeyValue>,
+}
+
+/// What a world remembers of its past: the [`FrameState`]s that the window still reaches, oldest first. Cloning it
+/// shares the frames.
+#[derive(Clone, Debug, Default)]
+pub struct TransformerCache {
+    pub(crate) frames: VecDeque<Arc<FrameState>>,
+}
+
+impl TransformerCache {
+    /// Appends a finished frame and forgets what a window of `window` frames can no longer reach.
+    pub fn push(&mut self, frame: FrameState, window: usize) {
+        self.frames.push_back(Arc::new(frame));
+        while self.frames.len() >= window.max(1) {
+            self.frames.pop_front();
+        }
+    }
+
+    /// Number of frames remembered.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether nothing is remembered yet.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+}
+
+/// One frame of one world in a streaming pass.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamRow<'a> {
+    /// Index of the frame in its world, counted from the prompt.
+    pub time: u64,
+    /// The finished frames before it.
+    pub cache: &'a TransformerCache,
+    /// The row of the same pass that holds the frame just before this one, if that is not in the cache yet. Such rows
+    /// come after all rows without.
+    pub after: Option<usize>,
+}
+
+const UNIT: Init = Init::Const(1.0);
+
+fn weight(fan_in: usize) -> Init {
+    Init::Randn {
+        mean: 0.0,
+        stdev: (1.0 / fan_in as f64).sqrt(),
+    }
+}
+
+impl Attention {
+    fn new(config: &TransformerConfig, vb: VarBuilder) -> Result<Self, Error> {
+        let (width, inner) = (config.width, config.attention_width());
+        Ok(Self {
+            norm: vb.get_with_hints(width, "norm", UNIT)?,
+            qkv: vb.get_with_hints((3 * inner, width), "qkv", weight(width))?,
+            q_scale: vb.get_with_hints(config.head_width, "q_scale", UNIT)?,
+            k_scale: vb.get_with_hints(config.head_width, "k_scale", UNIT)?,
+            out: vb.get_with_hints((width, inner), "out", Init::Const(0.0))?,
+        })
+    }
+}
+
+impl Block {
+    fn new(config: &TransformerConfig, vb: VarBuilder) -> Result<Self, Error> {
+        let (width, hidden) = (config.width, config.feed_forward * config.width);
+        let ff = vb.pp("feed_forward");
+        Ok(Self {
+            spatial: Attention::new(config, vb.pp("spatial"))?,
+            temporal: Attention::new(config, vb.pp("temporal"))?,
+            feed_forward: FeedForward {
+                norm: ff.get_with_hints(width, "norm", UNIT)?,
+                up: ff.get_with_hints((hidden, width), "up", weight(width))?,
+                down: ff.get_with_hints((width, hidden), "down", Init::Const(0.0))?,
+            },
+        })
+    }
+
+    /// Attention inside each frame of `x` `[.., N, D]`, residual included.
+    fn spatial(&self, x: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
+        let Attention {
+            norm,
+            qkv,
+            q_scale,
+            k_scale,
+            out,
+        } = &self.spatial;
+        let qkv = ops::norm_linear(x, norm, qkv)?;
+        let dims = qkv.dims().to_vec();
+        let (n, inner3) = (dims[dims.len() - 2], dims[dims.len() - 1]);
+        let frames = qkv.reshape(((), n, inner3))?;
+        let mixed = ops::spatial_attention(&frames, q_scale, k_scale, heads)?;
+        let mut mixed_dims = dims;
+        if let Some(last) = mixed_dims.last_mut() {
+            *last = inner3 / 3;
+        }
+        ops::linear_add(&mixed.reshape(mixed_dims)?, out, x)
+    }
+
+    fn feed_forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let FeedForward { norm, up, down } = &self.feed_forward;
+        ops::relu2_linear_add(&ops::norm_linear(x, norm, up)?, down, x)
+    }
+
+    /// Temporal attention of single frames `x` `[R, N, D]` against their pasts, residual included.
+    fn temporal_stream(
+        &self,
+        x: &Tensor,
+        rows: &[StreamRow],
+        index: usize,
+        window: usize,
+        heads: usize,
+    ) -> candle_core::Result<(Tensor, Vec<KeyValue>)> {
+        let Attention {
+            norm,
+            qkv,
+            q_scale,
+            k_scale,
+            out,
+        } = &self.temporal;
+        let qkv = ops::norm_linear(x, norm, qkv)?;
+        let reach = window.saturating_sub(1);
+        let first_after = rows
+            .iter()
+            .position(|row| row.after.is_some())
+            .unwrap_or(rows.len());
+        let mut states: Vec<KeyValue> = Vec::with_capacity(rows.len());
+        let mut mixed = Vec::with_capacity(2);
+        for (start, end) in [(0, first_after), (first_after, rows.len())] {
+            if start == end {
+                continue;
+            }
+            let part = &rows[start..end];
+            let past: Vec<Vec<&KeyValue>> = part
+                .iter()
+                .map(|row| {
+                    let fresh = row.after.map(|j| &states[j]);
+                    let cached = reach - usize::from(fresh.is_some()).min(reach);
+                    let frames = &row.cache.frames;
+                    let skip = frames.len().saturating_sub(cached);
+                    let mut past: Vec<_> =
+                        frames.iter().skip(skip).map(|f| &f.blocks[index]).collect();
+                    past.extend(fresh.filter(|_| reach > 0));
+                    past
+                })
+                .collect();
+            let times: Vec<u64> = part.iter().map(|row| row.time).collect();
+            let qkv = qkv.narrow(0, start, end - start)?;
+            let (out, new) =
+                ops::cached_temporal_attention(&qkv, q_scale, k_scale, heads, &times, &past)?;
+            mixed.push(out);
+            states.extend(new);
+        }
+        let mixed = match mixed.as_slice() {
+            [one] => one.clone(),
+            parts => Tensor::cat(parts, 0)?,
+        };
+        Ok((ops::linear_add(&mixed, out, x)?, states))
+    }
+}
+
+impl SpatioTemporalTransformer {
+    /// Builds the stack from the weights under `vb` (`blocks.0.spatial.qkv` and so on).
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if a weight is missing or has another shape.
+    pub fn new(config: &TransformerConfig, vb: VarBuilder) -> Result<Self, Error> {
+        let vb = vb.pp("blocks");
+        let blocks = (0..config.layers)
+            .map(|i| Block::new(config, vb.pp(i)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            blocks,
+            window: config.window,
+            heads: config.heads,
+        })
+    }
+
+    /// Number of frames that temporal attention sees, its own included.
+    pub fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Whole clips: `x` `[B, T, N, D]` to the same shape, each frame seeing itself and the frames before it.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let (heads, window) = (self.heads, self.window);
+        let mut x = x.clone();
+        for block in &self.blocks {
+            x = block.spatial(&x, heads)?;
+            let t = &block.temporal;
+            let qkv = ops::norm_linear(&x, &t.norm, &t.qkv)?;
+            let mixed = ops::temporal_attention(&qkv, &t.q_scale, &t.k_scale, heads, window)?;
+            x = ops::linear_add(&mixed, &t.out, &x)?;
+            x = block.feed_forward(&x)?;
+        }
+        Ok(x)
+    }
+
+    /// Whole clips in two copies `[2, B, T, N, D]`: the first is clean, the second has frames that are still (partly)
+    /// masked. A frame of the second copy sees the clean frames before it and itself, so that every frame of a clip is
+    /// trained exactly as it will be generated.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn forward_two_streams(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let (heads, window) = (self.heads, self.window);
+        let mut x = x.clone();
+        for block in &self.blocks {
+            x = block.spatial(&x, heads)?;
+            let t = &block.temporal;
+            let qkv = ops::norm_linear(&x, &t.norm, &t.qkv)?;
+            let mixed =
+                ops::two_stream_temporal_attention(&qkv, &t.q_scale, &t.k_scale, heads, window)?;
+            x = ops::linear_add(&mixed, &t.out, &x)?;
+            x = block.feed_forward(&x)?;
+        }
+        Ok(x)
+    }
+
+    /// Single frames `x` `[R, N, D]` of several worlds (or of one world, see [`StreamRow::after`]) against their
+    /// caches. Returns the output and each frame's keys and values, which the caller appends to the world's cache if
+    /// the frame was final.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn stream(
+        &self,
+        x: &Tensor,
+        rows: &[StreamRow],
+    ) -> Result<(Tensor, Vec<FrameState>), Error> {
+        let mut x = x.clone();
+        let mut states = vec![
+            FrameState {
+                blocks: Vec::with_capacity(self.blocks.len()),
+            };
+            rows.len()
+        ];
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.spatial(&x, self.heads)?;
+            let (mixed, new) = block.temporal_stream(&x, rows, index, self.window, self.heads)?;
+            for (state, new) in states.iter_mut().zip(new) {
+                state.blocks.push(new);
+            }
+            x = block.feed_forward(&mixed)?;
+        }
+        Ok((x, states))
+    }
+}

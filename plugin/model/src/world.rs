@@ -1,0 +1,229 @@
+//! A world model ready for play.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+use crate::checkpoint::{ActionLabel, Checkpoint};
+use crate::patch::{frames_to_patches, patches_to_frames};
+use crate::{
+    DynamicsModel, Error, Fit, Frame, GenieConfig, LatentActionModel, Rollout, SamplerSettings,
+    VideoTokenizer,
+};
+
+/// What play needs of a Genie: tokenizer, dynamics, the codes of the latent actions and their labels.
+///
+/// Cloning it is cheap and shares the weights.
+#[derive(Clone, Debug)]
+pub struct WorldModel {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    config: GenieConfig,
+    labels: Vec<ActionLabel>,
+    provenance: std::collections::BTreeMap<String, String>,
+    tokenizer: VideoTokenizer,
+    dynamics: DynamicsModel,
+    latent_actions: Option<LatentActionModel>,
+    /// `[V + 1, D]`, worked out once.
+    token_embeddings: Tensor,
+    /// `[A + 1, D]`: one row per latent action, then the one of a first frame.
+    action_embeddings: Tensor,
+    fingerprint: u64,
+    device: Device,
+}
+
+impl WorldModel {
+    /// Loads a checkpoint file for play on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] says what is wrong with the file, and with which tensor.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::new(Checkpoint::read(path)?, &Device::Cpu)
+    }
+
+    /// Builds a world model from a checkpoint in memory on the given device.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if the weights do not fit the configuration or the device.
+    pub fn new(checkpoint: Checkpoint, device: &Device) -> Result<Self, Error> {
+        let has_encoder = checkpoint.has_latent_action_encoder();
+        let fingerprint = fingerprint(&checkpoint)?;
+        let Checkpoint {
+            mut config,
+            actions: labels,
+            provenance,
+            tensors,
+        } = checkpoint;
+        config.validate()?;
+        // The decoder serves training alone and is never part of a checkpoint.
+        config.latent_actions.decoder = None;
+        let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+        let tokenizer = VideoTokenizer::new(&config, vb.pp("tokenizer"))?;
+        let dynamics = DynamicsModel::new(&config, vb.pp("dynamics"))?;
+        let latent = vb.pp("latent_actions");
+        let codebook = latent.get(
+            (config.latent_actions.actions, config.latent_actions.dim),
+            "codebook",
+        )?;
+        let latent_actions = has_encoder
+            .then(|| LatentActionModel::new(&config, latent))
+            .transpose()?;
+        let token_embeddings = dynamics.token_embeddings(tokenizer.quantizer().codebook())?;
+        let action_embeddings = Tensor::cat(
+            &[
+                &dynamics.action_embeddings(&codebook)?,
+                dynamics.start_embedding(),
+            ],
+            0,
+        )?;
+        Ok(Self {
+            parts: Arc::new(Parts {
+                config,
+                labels,
+                provenance,
+                tokenizer,
+                dynamics,
+                latent_actions,
+                token_embeddings,
+                action_embeddings,
+                fingerprint,
+                device: device.clone(),
+            }),
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &GenieConfig {
+        &self.parts.config
+    }
+
+    /// One label per latent action.
+    pub fn actions(&self) -> &[ActionLabel] {
+        &self.parts.labels
+    }
+
+    /// Number `A` of latent actions.
+    pub fn action_count(&self) -> usize {
+        self.parts.config.latent_actions.actions
+    }
+
+    /// The latent action with this label, or with this number written out.
+    pub fn action_named(&self, name: &str) -> Option<usize> {
+        let labelled = self.actions().iter().position(|label| label.name == name);
+        labelled.or_else(|| {
+            name.parse()
+                .ok()
+                .filter(|&action: &usize| action < self.action_count())
+        })
+    }
+
+    /// Where the weights come from: free text by topic.
+    pub fn provenance(&self) -> &std::collections::BTreeMap<String, String> {
+        &self.parts.provenance
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &VideoTokenizer {
+        &self.parts.tokenizer
+    }
+
+    /// The dynamics model.
+    pub fn dynamics(&self) -> &DynamicsModel {
+        &self.parts.dynamics
+    }
+
+    /// The latent action model, if the checkpoint has its encoder.
+    pub fn latent_action_model(&self) -> Option<&LatentActionModel> {
+        self.parts.latent_actions.as_ref()
+    }
+
+    /// The device that the weights are on.
+    pub fn device(&self) -> &Device {
+        &self.parts.device
+    }
+
+    /// A number that tells checkpoints apart.
+    pub fn fingerprint(&self) -> u64 {
+        self.parts.fingerprint
+    }
+
+    /// Token embeddings `[V + 1, D]` of the dynamics model, the mask's last.
+    pub fn token_embeddings(&self) -> &Tensor {
+        &self.parts.token_embeddings
+    }
+
+    /// Action embeddings `[A + 1, D]` of the dynamics model, that of a first frame last.
+    pub fn action_embeddings(&self) -> &Tensor {
+        &self.parts.action_embeddings
+    }
+
+    /// Starts a world from one picture of any size, scaled and cut to the frame size, with the default sampler.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the model breaks down on the picture.
+    pub fn prompt(&self, image: &Frame, seed: u64) -> Result<Rollout, Error> {
+        self.prompt_with(image, seed, Fit::default(), SamplerSettings::default())
+    }
+
+    /// Starts a world from one picture, fitted as `fit` says and sampled as `sampler` says.
+    ///
+    /// # Errors
+    /// [`Error::Sampler`] for settings out of range, [`Error::NonFinite`] if the model breaks down on the picture.
+    pub fn prompt_with(
+        &self,
+        image: &Frame,
+        seed: u64,
+        fit: Fit,
+        sampler: SamplerSettings,
+    ) -> Result<Rollout, Error> {
+        let frame = image.fitted(self.config().frame_width, self.config().frame_height, fit)?;
+        Rollout::start(self.clone(), &frame, seed, sampler)
+    }
+
+    /// Patches `[1, N, P]` of a frame of the world's size.
+    pub(crate) fn patches(&self, frame: &Frame) -> Result<Tensor, Error> {
+        let config = self.config();
+        let (height, width) = (config.frame_height, config.frame_width);
+        if (frame.height(), frame.width()) != (height, width) {
+            return Err(Error::FrameSize {
+                width,
+                height,
+                channels: 3,
+                expected: width * height * 3,
+                actual: frame.pixels().len(),
+            });
+        }
+        let patch = config.tokenizer.patch;
+        frames_to_patches(frame.pixels(), height, width, patch, self.device())
+    }
+
+    /// The frames of patches `[R, N, P]`.
+    pub(crate) fn frames(&self, patches: &Tensor) -> Result<Vec<Frame>, Error> {
+        let config = self.config();
+        let (height, width) = (config.frame_height, config.frame_width);
+        let bytes = patches_to_frames(patches, height, width, config.tokenizer.patch)?;
+        bytes
+            .chunks_exact(height * width * 3)
+            .map(|frame| Frame::from_rgb(width, height, frame.to_vec()))
+            .collect()
+    }
+}
+
+/// FNV-1a over the values of all tensors in the order of their names.
+fn fingerprint(checkpoint: &Checkpoint) -> Result<u64, Error> {
+    let mut names: Vec<_> = checkpoint.tensors.keys().collect();
+    names.sort();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for name in names {
+        let values = checkpoint.tensors[name].flatten_all()?.to_vec1::<f32>()?;
+        for value in values {
+            hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    Ok(hash)
+}

@@ -1,0 +1,46 @@
+//! What a world gives: a texture to show and frames to read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bevy::image::ImageSampler;
+use bevy::prelude::*;
+
+use crate::Frame;
+
+/// The image that shows the newest frame of a world: clone the handle into a `Sprite`, an `ImageNode` or a material.
+///
+/// The handle is reserved when the world is spawned and never changes. The image behind it appears with
+/// [`GenieReady`](crate::GenieReady): `Rgba8UnormSrgb`, sampled nearest, of the model's frame size; it is written in
+/// place when a frame arrives and not otherwise. Spawn the component yourself, with a handle from
+/// `Assets::<Image>::reserve_handle`, to know the handle beforehand or to share it.
+#[derive(Component, Clone, Debug, Default)]
+pub struct GenieTexture(pub Handle<Image>);
+
+/// A frame that has arrived: the component holds the newest one of its world, the message tells of each.
+///
+/// Frames of a reset world are numbered from 0 again.
+#[derive(Component, Message, Clone, Debug)]
+pub struct WorldFrame {
+    /// The world.
+    pub world: Entity,
+    /// 0 for the prompt as the model sees it, then one more for each frame dreamt.
+    pub tick: u64,
+    /// The latent action that led here, 0 to `A - 1`; `None` for the prompt.
+    pub action: Option<usize>,
+    /// From the request to the frame's arrival on the main thread.
+    pub latency: Duration,
+    /// The picture, for scores and triggers.
+    pub pixels: Arc<Frame>,
+}
+
+/// An image for frames of this size in pixels, filled with `rgba`.
+pub(crate) fn frame_image(size: UVec2, rgba: Vec<u8>) -> Image {
+    // The default image is one `Rgba8UnormSrgb` pixel that can be sampled and written to; only its size is not ours.
+    let mut image = Image::default();
+    image.texture_descriptor.size.width = size.x;
+    image.texture_descriptor.size.height = size.y;
+    image.data = Some(rgba);
+    image.sampler = ImageSampler::nearest();
+    image
+}

@@ -1,0 +1,68 @@
+//! Genie world models as a Bevy plugin: one picture in, a playable world out.
+//!
+//! Add [`GeniePlugin`], load a checkpoint, spawn a [`GenieWorld`] with a prompt picture, and show its
+//! [`GenieTexture`] wherever an `Image` can be shown. Arrow keys (or whatever keys the checkpoint names) play it.
+//!
+//! ```no_run
+//! use bevy::prelude::*;
+//! use bevy_genie::prelude::*;
+//!
+//! fn dream(mut commands: Commands, assets: Res<AssetServer>) {
+//!     let model = assets.load("models/platformer.genie.safetensors");
+//!     let prompt = GeniePrompt::Image(assets.load("prompts/meadow.png"));
+//!     commands.spawn(GenieWorld::new(model, prompt));
+//! }
+//!
+//! fn watch(mut frames: MessageReader<WorldFrame>) {
+//!     for frame in frames.read() {
+//!         info!("tick {} took {:?}", frame.tick, frame.latency);
+//!     }
+//! }
+//!
+//! # let mut app = App::new();
+//! app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugin::default()))
+//!     .add_systems(Startup, dream)
+//!     .add_systems(Update, watch);
+//! ```
+//!
+//! # What flows where
+//! Keys, gamepads and game code press named actions with [`InputAction`] messages; the world's [`LatentActionMap`] turns
+//! what is held into one latent action per tick; a worker thread that owns all tensors dreams the next frame; it comes
+//! back as a texture, as the [`WorldFrame`] component and as a [`WorldFrame`] message. The main thread never waits for
+//! the model. [`WorldCommand`] messages step and reset worlds; [`GenieReady`], [`GenieReset`] and [`GenieFailed`] tell
+//! what became of them. [`GenieSystems`] says when each part runs.
+
+mod action;
+mod command;
+mod error;
+mod frame;
+mod lifecycle;
+mod model;
+mod plugin;
+mod prompt;
+mod session;
+mod systems;
+mod worker;
+mod world;
+
+pub use action::{InputAction, KeyboardControl, LatentActionMap, LatentTarget};
+pub use command::{WorldCommand, WorldOrder};
+pub use error::GenieError;
+pub use frame::{GenieTexture, WorldFrame};
+pub use genie_model;
+pub use genie_model::{ActionLabel, Fit, Frame, SamplerSettings, UnmaskingOrder};
+pub use lifecycle::{GenieFailed, GenieReady, GenieReset};
+pub use model::{GenieModel, GenieModelLoader};
+pub use plugin::{GeniePlugin, GenieSystems};
+pub use prompt::{GeniePrompt, PromptError};
+pub use world::{GenieWorld, WorldPhase, WorldStatus};
+
+/// What most games import.
+pub mod prelude {
+    pub use crate::{
+        Fit, Frame, GenieError, GenieFailed, GenieModel, GeniePlugin, GeniePrompt, GenieReady,
+        GenieReset, GenieSystems, GenieTexture, GenieWorld, InputAction, KeyboardControl,
+        LatentActionMap, SamplerSettings, WorldCommand, WorldFrame, WorldOrder, WorldPhase,
+        WorldStatus,
+    };
+}

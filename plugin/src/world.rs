@@ -1,0 +1,98 @@
+//! The component that makes an entity a playable world.
+
+use bevy::prelude::*;
+
+use crate::session::Session;
+use crate::{
+    Fit, GenieModel, GeniePrompt, GenieTexture, KeyboardControl, LatentActionMap, SamplerSettings,
+};
+
+/// A playable world: spawn it, and it starts as soon as its model and prompt are loaded.
+///
+/// Inserting it again starts it anew; despawning or removing it ends the world.
+#[derive(Component, Clone, Debug)]
+#[require(GenieTexture, LatentActionMap, KeyboardControl, WorldStatus, Session)]
+pub struct GenieWorld {
+    /// The model that dreams it.
+    pub model: Handle<GenieModel>,
+    /// The picture that it starts from. To change it later, send [`WorldCommand::prompt`](crate::WorldCommand::prompt).
+    pub prompt: GeniePrompt,
+    /// How a prompt of another shape than the model's frame is fitted. Takes effect at the next start.
+    pub fit: Fit,
+    /// Seed of the sampler: same checkpoint, prompt, actions and seed give the same frames. Takes effect at the next
+    /// start.
+    pub seed: u64,
+    /// How frames are sampled. Takes effect at the next start.
+    pub sampler: SamplerSettings,
+    /// Frames per second of `Time`; `None` takes the plugin's, which is the model's own unless set. Takes effect at
+    /// once. Values that are not above 0 are ignored.
+    pub tick_rate: Option<f32>,
+    /// Whether it stands still, apart from [`WorldCommand::step`](crate::WorldCommand::step). Takes effect at once.
+    pub paused: bool,
+}
+
+impl GenieWorld {
+    /// A running world with default settings and seed 0.
+    pub fn new(model: Handle<GenieModel>, prompt: impl Into<GeniePrompt>) -> Self {
+        Self {
+            model,
+            prompt: prompt.into(),
+            fit: Fit::default(),
+            seed: 0,
+            sampler: SamplerSettings::default(),
+            tick_rate: None,
+            paused: false,
+        }
+    }
+
+    /// The same world with another seed.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The same world with other sampler settings.
+    #[must_use]
+    pub fn with_sampler(mut self, sampler: SamplerSettings) -> Self {
+        self.sampler = sampler;
+        self
+    }
+
+    /// The same world at its own tick rate in frames per second.
+    #[must_use]
+    pub fn with_tick_rate(mut self, rate: f32) -> Self {
+        self.tick_rate = Some(rate);
+        self
+    }
+
+    /// The same world, paused from the start.
+    #[must_use]
+    pub fn paused(mut self) -> Self {
+        self.paused = true;
+        self
+    }
+}
+
+/// How a world is doing; read it, the plugin writes it.
+#[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorldStatus {
+    /// Where it stands in its life.
+    pub phase: WorldPhase,
+    /// Ticks left out since it started because the model was slower than the tick rate.
+    pub late_ticks: u64,
+}
+
+/// Where a world stands in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorldPhase {
+    /// Its model or its prompt is still loading.
+    #[default]
+    Loading,
+    /// The worker is taking in the prompt.
+    Starting,
+    /// It can tick.
+    Running,
+    /// It stands still after [`GenieFailed`](crate::GenieFailed).
+    Failed,
+}

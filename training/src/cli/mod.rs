@@ -1,0 +1,50 @@
+//! The `genie` command line: one module per subcommand.
+//!
+//! A subcommand is a module with `Args` and `run`, a variant of [`Command`] and an arm of [`run`].
+
+mod gameplay;
+mod import;
+mod train;
+
+use clap::{Parser, Subcommand};
+
+/// How subcommands end: any error goes up to `main`, which prints it with its causes.
+pub(crate) type CliResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Turns gameplay video into playable Genie worlds.
+#[derive(Debug, Parser)]
+#[command(name = "genie", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Generate gameplay footage of a built-in platformer.
+    Gameplay(gameplay::Args),
+    /// Turn folders of PNG or JPEG frames and animated GIFs into a dataset.
+    Import(import::Args),
+    /// Train a world on a dataset.
+    Train(train::Args),
+}
+
+/// Runs the chosen subcommand.
+pub(crate) fn run(cli: Cli) -> CliResult {
+    match cli.command {
+        Command::Gameplay(args) => gameplay::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Train(args) => train::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,206 @@
+//! `dataset.json` and the header of a shard.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CHANNELS, DatasetError};
+
+/// Version of the format, in the index and in every shard.
+pub(crate) const VERSION: u32 = 1;
+/// Name of the index in a dataset's folder.
+pub(crate) const INDEX_NAME: &str = "dataset.json";
+/// First bytes of a shard.
+const MAGIC: [u8; 8] = *b"GENIEFRM";
+/// Bytes before the first frame of a shard.
+pub(crate) const HEADER_BYTES: u64 = 40;
+/// Largest index that is read.
+const MOST_INDEX_BYTES: u64 = 256 << 20;
+/// Largest edge of a frame in pixels.
+const MOST_EDGE: usize = 16_384;
+
+/// Size and pace of the frames of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameFormat {
+    /// Height in pixels.
+    pub height: usize,
+    /// Width in pixels.
+    pub width: usize,
+    /// Frames a second.
+    pub frames_per_second: u32,
+}
+
+impl FrameFormat {
+    /// Bytes of one frame.
+    pub const fn frame_bytes(&self) -> usize {
+        self.height * self.width * CHANNELS
+    }
+
+    /// What is wrong with it, if anything.
+    pub(crate) fn problem(&self) -> Option<String> {
+        for (name, edge) in [("height", self.height), ("width", self.width)] {
+            if !(1..=MOST_EDGE).contains(&edge) {
+                return Some(format!("frame {name} must be 1 to {MOST_EDGE}, not {edge}"));
+            }
+        }
+        (!(1..=1000).contains(&self.frames_per_second)).then(|| {
+            format!(
+                "frames per second must be 1 to 1000, not {}",
+                self.frames_per_second
+            )
+        })
+    }
+}
+
+/// The contents of `dataset.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Index {
+    pub(crate) format_version: u32,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+    pub(crate) frames_per_second: u32,
+    pub(crate) shards: Vec<IndexShard>,
+}
+
+/// One shard in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IndexShard {
+    /// File name in the dataset's folder.
+    pub(crate) file: String,
+    /// Length of each clip in frames.
+    pub(crate) clip_frames: Vec<u64>,
+}
+
+impl IndexShard {
+    /// Frames of all clips; `None` when a damaged index adds up to more than can be.
+    pub(crate) fn frames(&self) -> Option<u64> {
+        self.clip_frames
+            .iter()
+            .try_fold(0_u64, |sum, &frames| sum.checked_add(frames))
+    }
+}
+
+impl Index {
+    pub(crate) fn format(&self) -> FrameFormat {
+        FrameFormat {
+            height: self.height,
+            width: self.width,
+            frames_per_second: self.frames_per_second,
+        }
+    }
+
+    /// Reads and checks the index at a path.
+    pub(crate) fn read(path: &Path) -> Result<Self, DatasetError> {
+        let file = File::open(path).map_err(DatasetError::io("open", path))?;
+        let mut text = Vec::new();
+        file.take(MOST_INDEX_BYTES + 1)
+            .read_to_end(&mut text)
+            .map_err(DatasetError::io("read", path))?;
+        if text.len() as u64 > MOST_INDEX_BYTES {
+            return Err(DatasetError::damaged(
+                path,
+                format!("expected an index of at most {MOST_INDEX_BYTES} bytes"),
+            ));
+        }
+        let index: Self = serde_json::from_slice(&text).map_err(|error| {
+            DatasetError::damaged(path, format!("not a dataset index: {error}"))
+        })?;
+        index
+            .problem()
+            .map_or(Ok(()), |problem| Err(DatasetError::damaged(path, problem)))?;
+        Ok(index)
+    }
+
+    fn problem(&self) -> Option<String> {
+        if self.format_version != VERSION {
+            return Some(format!(
+                "expected format version {VERSION}, found {}",
+                self.format_version
+            ));
+        }
+        if self.channels != CHANNELS {
+            return Some(format!(
+                "expected {CHANNELS} channels, found {}",
+                self.channels
+            ));
+        }
+        if let Some(problem) = self.format().problem() {
+            return Some(problem);
+        }
+        for shard in &self.shards {
+            // A plain name: an index must not lead out of its folder.
+            if shard.file.is_empty()
+                || shard.file.starts_with('.')
+                || shard.file.contains(['/', '\\', ':'])
+            {
+                return Some(format!("{:?} is not a plain file name", shard.file));
+            }
+            if shard.clip_frames.contains(&0) {
+                return Some(format!("{} lists a clip without frames", shard.file));
+            }
+        }
+        None
+    }
+}
+
+/// The header of a shard: magic, then little-endian version, height, width, channels, clips and frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShardHeader {
+    pub(crate) height: u32,
+    pub(crate) width: u32,
+    pub(crate) clips: u64,
+    pub(crate) frames: u64,
+}
+
+impl ShardHeader {
+    pub(crate) fn to_bytes(self) -> [u8; HEADER_BYTES as usize] {
+        let mut out = [0; HEADER_BYTES as usize];
+        out[..8].copy_from_slice(&MAGIC);
+        for (slot, value) in [VERSION, self.height, self.width, CHANNELS as u32]
+            .into_iter()
+            .enumerate()
+        {
+            out[8 + slot * 4..12 + slot * 4].copy_from_slice(&value.to_le_bytes());
+        }
+        out[24..32].copy_from_slice(&self.clips.to_le_bytes());
+        out[32..].copy_from_slice(&self.frames.to_le_bytes());
+        out
+    }
+
+    /// Fails with what is wrong.
+    pub(crate) fn from_bytes(bytes: &[u8; HEADER_BYTES as usize]) -> Result<Self, String> {
+        if bytes[..8] != MAGIC {
+            return Err("not a shard of frames: its first bytes are others".to_owned());
+        }
+        let word = |slot: usize| {
+            let mut word = [0; 4];
+            word.copy_from_slice(&bytes[8 + slot * 4..12 + slot * 4]);
+            u32::from_le_bytes(word)
+        };
+        let long = |at: usize| {
+            let mut long = [0; 8];
+            long.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(long)
+        };
+        if word(0) != VERSION {
+            return Err(format!(
+                "expected shard version {VERSION}, found {}",
+                word(0)
+            ));
+        }
+        if word(3) != CHANNELS as u32 {
+            return Err(format!("expected {CHANNELS} channels, found {}", word(3)));
+        }
+        Ok(Self {
+            height: word(1),
+            width: word(2),
+            clips: long(24),
+            frames: long(32),
+        })
+    }
+}

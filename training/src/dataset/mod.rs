@@ -1,0 +1,28 @@
+//! Datasets of gameplay: clips of raw frames in a few large shard files, with an index beside them.
+//!
+//! A dataset is a folder:
+//! - `dataset.json`: format version, frame size, frames per second, and for every shard the lengths of its clips;
+//! - `shard-00000.frames` and so on: a header, then the frames of clip after clip, [T, H, W, 3] as bytes;
+//! - `true_actions.bin`, where they are known: read by evaluation only, through [`TrueActions`].
+
+mod error;
+mod import;
+mod index;
+mod reader;
+mod sampler;
+mod true_actions;
+mod whole_file;
+mod writer;
+
+pub use error::DatasetError;
+pub use import::import_video;
+pub use index::FrameFormat;
+pub use reader::Dataset;
+pub use sampler::{ClipSampler, ClipWindow};
+pub use true_actions::TrueActions;
+pub use writer::DatasetWriter;
+
+pub(crate) use whole_file::write_whole_file;
+
+/// Channels of a frame: red, green and blue.
+pub const CHANNELS: usize = 3;

@@ -1,0 +1,288 @@
+//! Writing a dataset shard by shard.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::index::{HEADER_BYTES, INDEX_NAME, Index, IndexShard, ShardHeader, VERSION};
+use super::true_actions::{FILE_NAME as ACTIONS_NAME, encode};
+use super::whole_file::{partial_name, write_whole_file};
+use super::{CHANNELS, Dataset, DatasetError, FrameFormat};
+
+/// Size from which a new shard is begun.
+const SHARD_BYTES: u64 = 64 << 20;
+
+/// Writes clips into a new dataset. Nothing is a dataset until [`finish`](Self::finish): shards have temporary names before,
+/// and are removed when the writer is dropped.
+#[derive(Debug)]
+pub struct DatasetWriter {
+    folder: PathBuf,
+    format: FrameFormat,
+    shard_bytes: u64,
+    finished: Vec<IndexShard>,
+    open: Option<OpenShard>,
+    /// Frames of the clip that is being written.
+    clip_frames: u64,
+    /// True actions per clip; `None` for clips without.
+    actions: Vec<Option<Vec<u8>>>,
+    complete: bool,
+}
+
+#[derive(Debug)]
+struct OpenShard {
+    file: BufWriter<File>,
+    index: IndexShard,
+    frames: u64,
+}
+
+impl DatasetWriter {
+    /// Begins a dataset in a folder, which is made if it is missing.
+    ///
+    /// # Errors
+    /// An impossible format, a folder that already holds a dataset, or a failing disk.
+    pub fn create(folder: &Path, format: FrameFormat) -> Result<Self, DatasetError> {
+        if let Some(problem) = format.problem() {
+            return Err(DatasetError::Request(problem));
+        }
+        fs::create_dir_all(folder).map_err(DatasetError::io("make the folder", folder))?;
+        if folder.join(INDEX_NAME).exists() {
+            return Err(DatasetError::Exists {
+                path: folder.to_path_buf(),
+            });
+        }
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            format,
+            shard_bytes: SHARD_BYTES,
+            finished: Vec::new(),
+            open: None,
+            clip_frames: 0,
+            actions: Vec::new(),
+            complete: false,
+        })
+    }
+
+    /// Begins a new shard once the current one has that many bytes of frames; 64 MiB if not called.
+    #[must_use]
+    pub fn with_shard_bytes(mut self, bytes: u64) -> Self {
+        self.shard_bytes = bytes;
+        self
+    }
+
+    /// Appends one frame ([H, W, 3] as bytes) to the clip that [`end_clip`](Self::end_clip) will close.
+    ///
+    /// # Errors
+    /// A frame of another size, or a failing disk.
+    pub fn push_frame(&mut self, frame: &[u8]) -> Result<(), DatasetError> {
+        let expected = self.format.frame_bytes();
+        if frame.len() != expected {
+            return Err(DatasetError::Request(format!(
+                "expected a frame of {expected} bytes, got {}",
+                frame.len()
+            )));
+        }
+        self.append(frame, 1)
+    }
+
+    /// Closes the clip of the frames pushed since the last one.
+    ///
+    /// `actions` are the true actions where they are known: action i leads from frame i to frame i + 1.
+    ///
+    /// # Errors
+    /// A clip without frames, or another number of actions than frames less one.
+    pub fn end_clip(&mut self, actions: Option<&[u8]>) -> Result<(), DatasetError> {
+        let frames = self.clip_frames;
+        let Some(shard) = self.open.as_mut().filter(|_| frames > 0) else {
+            return Err(DatasetError::Request("a clip needs a frame".to_owned()));
+        };
+        if let Some(actions) = actions
+            && actions.len() as u64 + 1 != frames
+        {
+            return Err(DatasetError::Request(format!(
+                "expected {} true actions for {frames} frames, got {}",
+                frames - 1,
+                actions.len()
+            )));
+        }
+        shard.index.clip_frames.push(frames);
+        shard.frames += frames;
+        self.clip_frames = 0;
+        self.actions.push(actions.map(<[u8]>::to_vec));
+        if shard.frames * self.format.frame_bytes() as u64 >= self.shard_bytes {
+            self.close_shard()?;
+        }
+        Ok(())
+    }
+
+    /// Appends a whole clip: [T, H, W, 3] as bytes, and its true actions where they are known.
+    ///
+    /// # Errors
+    /// As [`push_frame`](Self::push_frame) and [`end_clip`](Self::end_clip).
+    pub fn push_clip(&mut self, frames: &[u8], actions: Option<&[u8]>) -> Result<(), DatasetError> {
+        let frame_bytes = self.format.frame_bytes();
+        if !frames.len().is_multiple_of(frame_bytes) {
+            return Err(DatasetError::Request(format!(
+                "expected frames of {frame_bytes} bytes, got {} bytes",
+                frames.len()
+            )));
+        }
+        if !frames.is_empty() {
+            self.append(frames, (frames.len() / frame_bytes) as u64)?;
+        }
+        self.end_clip(actions)
+    }
+
+    /// Gives the files their final names, the index last, and opens the dataset.
+    ///
+    /// # Errors
+    /// A clip that was not ended, or a failing disk.
+    pub fn finish(mut self) -> Result<Dataset, DatasetError> {
+        if self.clip_frames > 0 {
+            return Err(DatasetError::Request(
+                "the last clip was not ended".to_owned(),
+            ));
+        }
+        self.close_shard()?;
+        for shard in &self.finished {
+            let path = self.folder.join(&shard.file);
+            fs::rename(partial_name(&path), &path)
+                .map_err(DatasetError::io("give its final name to", &path))?;
+        }
+        // All clips or none: a file with holes would be read as "stood still".
+        let actions: Option<Vec<&[u8]>> = self.actions.iter().map(Option::as_deref).collect();
+        if let Some(actions) = actions {
+            let path = self.folder.join(ACTIONS_NAME);
+            write_whole_file(&path, &encode(&actions)).map_err(DatasetError::io("write", &path))?;
+        }
+        let index = Index {
+            format_version: VERSION,
+            height: self.format.height,
+            width: self.format.width,
+            channels: CHANNELS,
+            frames_per_second: self.format.frames_per_second,
+            shards: std::mem::take(&mut self.finished),
+        };
+        let path = self.folder.join(INDEX_NAME);
+        let text = serde_json::to_vec_pretty(&index)
+            .map_err(|error| DatasetError::damaged(&path, error.to_string()))?;
+        write_whole_file(&path, &text).map_err(DatasetError::io("write", &path))?;
+        self.complete = true;
+        Dataset::open(&self.folder)
+    }
+
+    fn append(&mut self, bytes: &[u8], frames: u64) -> Result<(), DatasetError> {
+        if self.open.is_none() {
+            self.open = Some(self.begin_shard()?);
+        }
+        let shard = self.open.as_mut().expect("begun above");
+        shard.file.write_all(bytes).map_err(DatasetError::io(
+            "write",
+            &self.folder.join(&shard.index.file),
+        ))?;
+        self.clip_frames += frames;
+        Ok(())
+    }
+
+    fn begin_shard(&self) -> Result<OpenShard, DatasetError> {
+        let name = format!("shard-{:05}.frames", self.finished.len());
+        let path = partial_name(&self.folder.join(&name));
+        let begin = || {
+            let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
+            // The true header follows when its counts are known.
+            file.write_all(&[0; HEADER_BYTES as usize])?;
+            Ok(file)
+        };
+        Ok(OpenShard {
+            file: begin().map_err(DatasetError::io("write", &path))?,
+            index: IndexShard {
+                file: name,
+                clip_frames: Vec::new(),
+            },
+            frames: 0,
+        })
+    }
+
+    fn close_shard(&mut self) -> Result<(), DatasetError> {
+        let Some(shard) = self.open.take() else {
+            return Ok(());
+        };
+        let header = ShardHeader {
+            height: self.format.height as u32,
+            width: self.format.width as u32,
+            clips: shard.index.clip_frames.len() as u64,
+            frames: shard.frames,
+        };
+        let path = partial_name(&self.folder.join(&shard.index.file));
+        // Listed before it is whole, so that dropping the writer removes it too.
+        self.finished.push(shard.index);
+        let close = || {
+            let mut file = shard
+                .file
+                .into_inner()
+                .map_err(std::io::IntoInnerError::into_error)?;
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(&header.to_bytes())?;
+            file.sync_all()
+        };
+        close().map_err(DatasetError::io("write", &path))
+    }
+}
+
+impl Drop for DatasetWriter {
+    fn drop(&mut self) {
+        if self.complete {
+            return;
+        }
+        let open = self.open.take().map(|shard| shard.index.file);
+        for name in self.finished.iter().map(|shard| &shard.file).chain(&open) {
+            // Best effort: what stays behind is never taken for a dataset.
+            let _ = fs::remove_file(partial_name(&self.folder.join(name)));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const FORMAT: FrameFormat = FrameFormat {
+        height: 2,
+        width: 2,
+        frames_per_second: 10,
+    };
+
+    #[test]
+    fn an_unfinished_dataset_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = DatasetWriter::create(folder.path(), FORMAT)
+            .unwrap()
+            .with_shard_bytes(1);
+        writer.push_clip(&[1; 24], None).unwrap();
+        writer.push_frame(&[1; 12]).unwrap();
+        drop(writer);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_dataset_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = DatasetWriter::create(folder.path(), FORMAT).unwrap();
+        writer.push_clip(&[1; 24], Some(&[3])).unwrap();
+        writer.finish().unwrap();
+        let again = DatasetWriter::create(folder.path(), FORMAT);
+        assert!(matches!(again, Err(DatasetError::Exists { .. })));
+    }
+
+    #[test]
+    fn clips_that_do_not_fit_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = DatasetWriter::create(folder.path(), FORMAT).unwrap();
+        assert!(writer.push_clip(&[], None).is_err());
+        assert!(writer.push_clip(&[0; 13], None).is_err());
+        assert!(writer.push_frame(&[0; 11]).is_err());
+        writer.push_frame(&[0; 12]).unwrap();
+        assert!(writer.end_clip(Some(&[1])).is_err());
+        assert!(writer.finish().is_err());
+    }
+}

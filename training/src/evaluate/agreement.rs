@@ -1,0 +1,156 @@
+//! Latent actions in real footage: how often each happens, and how they go with the true ones.
+
+use serde::{Deserialize, Serialize};
+
+use super::statistics::share;
+use super::{Contingency, EvaluateError, Footage, WorldParts};
+use crate::dataset::TrueActions;
+use crate::gameplay::{Steer, TrueAction};
+
+/// Least share of the real transitions that an action in use has.
+const IN_USE: f64 = 0.03;
+
+/// How often a latent action happens in real footage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionUsage {
+    /// Its number.
+    pub action: usize,
+    /// Its label.
+    pub name: String,
+    /// Share of the real transitions.
+    pub usage: f64,
+    /// Whether that is 3 % or more; random play commands these actions alone.
+    pub in_use: bool,
+}
+
+/// How latent actions go with the true ones. Mutual information is in nats; the normalised one is divided by the
+/// geometric mean of both entropies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrueActionAgreement {
+    /// Real transitions compared.
+    pub transitions: u64,
+    /// With all true actions.
+    pub all: Information,
+    /// With the true horizontal direction: left, idle or right. For built-in footage only.
+    pub steer: Option<Information>,
+    /// With whether the jump button was down. For built-in footage only.
+    pub jump: Option<Information>,
+    /// How often each latent action (row) came with each true one (column).
+    pub table: Vec<Vec<u64>>,
+}
+
+/// What one variable says of another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Information {
+    /// Mutual information in nats.
+    pub mutual_information: f64,
+    /// The same, divided by the geometric mean of the entropies: 0 to 1.
+    pub normalised: f64,
+    /// Entropy of the true variable in nats: what there is to know.
+    pub true_entropy: f64,
+}
+
+impl Information {
+    fn of(table: &Contingency) -> Self {
+        Self {
+            mutual_information: table.mutual_information(),
+            normalised: table.normalised_mutual_information(),
+            true_entropy: table.column_entropy(),
+        }
+    }
+}
+
+/// The inferred actions of one stretch of footage.
+pub(super) struct Inferred {
+    clip: usize,
+    start: usize,
+    actions: Vec<usize>,
+}
+
+/// The latent action of every transition of the footage.
+pub(super) fn infer(
+    parts: &WorldParts,
+    footage: &Footage,
+) -> Result<Vec<Inferred>, EvaluateError> {
+    footage
+        .stretches
+        .iter()
+        .map(|stretch| {
+            Ok(Inferred {
+                clip: stretch.clip,
+                start: stretch.start,
+                actions: parts.infer(&stretch.bytes)?,
+            })
+        })
+        .collect()
+}
+
+/// Usage of every latent action. Where none reaches the share of an action in use (with very many actions), all that
+/// happen count as in use.
+pub(super) fn usage(parts: &WorldParts, inferred: &[Inferred]) -> Vec<ActionUsage> {
+    let mut counts = vec![0; parts.world.action_count()];
+    for &action in inferred.iter().flat_map(|inferred| &inferred.actions) {
+        counts[action] += 1;
+    }
+    let total = counts.iter().sum();
+    let least = if counts.iter().any(|&count| share(count, total) >= IN_USE) {
+        IN_USE
+    } else {
+        f64::MIN_POSITIVE
+    };
+    counts
+        .iter()
+        .zip(parts.world.actions())
+        .enumerate()
+        .map(|(action, (&count, label))| {
+            let usage = share(count, total);
+            ActionUsage {
+                action,
+                name: label.name.clone(),
+                usage,
+                in_use: usage >= least,
+            }
+        })
+        .collect()
+}
+
+/// Compares inferred with true actions; `None` where the latter cover none of the footage.
+pub(super) fn agree(
+    parts: &WorldParts,
+    inferred: &[Inferred],
+    known: &TrueActions,
+) -> Option<TrueActionAgreement> {
+    let pairs: Vec<(usize, usize)> = inferred
+        .iter()
+        .filter_map(|inferred| Some((inferred, known.clip(inferred.clip)?.get(inferred.start..)?)))
+        .flat_map(|(inferred, truth)| {
+            let truth = truth.iter().map(|&action| usize::from(action));
+            inferred.actions.iter().copied().zip(truth)
+        })
+        .collect();
+    let kinds = pairs.iter().map(|&(_, truth)| truth + 1).max()?;
+    let latent = parts.world.action_count();
+    let table = |columns: usize, column: &dyn Fn(usize) -> usize| {
+        let mut table = Contingency::new(latent, columns);
+        for &(action, truth) in &pairs {
+            table.add(action, column(truth));
+        }
+        table
+    };
+    let built_in = kinds <= TrueAction::COUNT && parts.config().frame_height == crate::gameplay::FRAME_SIZE;
+    let action = |index: usize| TrueAction::from_index(index).expect("there are no more kinds");
+    let all = table(kinds.max(TrueAction::COUNT), &|truth| truth);
+    Some(TrueActionAgreement {
+        transitions: all.total(),
+        all: Information::of(&all),
+        steer: built_in.then(|| {
+            Information::of(&table(3, &|truth| match action(truth).steer {
+                Steer::Left => 0,
+                Steer::Idle => 1,
+                Steer::Right => 2,
+            }))
+        }),
+        jump: built_in.then(|| Information::of(&table(2, &|truth| usize::from(action(truth).jump)))),
+        table: all.rows(),
+    })
+}

@@ -1,0 +1,73 @@
+//! What can go wrong while a world is judged or its actions are named.
+
+use std::path::{Path, PathBuf};
+
+use crate::dataset::DatasetError;
+
+/// Why a world could not be evaluated or labelled.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// A file cannot be read or written.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The footage does not fit the world.
+    #[error("{}: the frames are {found}, the checkpoint wants {wanted}", dataset.display())]
+    FrameSize {
+        /// The dataset.
+        dataset: PathBuf,
+        /// Width and height of its frames.
+        found: String,
+        /// Width and height of the world's frames.
+        wanted: String,
+    },
+    /// No clip is long enough.
+    #[error("{}: no clip has {needed} frames or more", dataset.display())]
+    TooShort {
+        /// The dataset.
+        dataset: PathBuf,
+        /// Frames that a clip must have.
+        needed: usize,
+    },
+    /// A count that must not be zero, or is beyond all reason.
+    #[error("{what} must be 1 to {most}, not {found}")]
+    Count {
+        /// Which count.
+        what: &'static str,
+        /// Largest value allowed.
+        most: usize,
+        /// Value given.
+        found: usize,
+    },
+    /// The checkpoint was made for play alone.
+    #[error(
+        "the checkpoint has no latent action encoder: use the checkpoint that training wrote, not one stripped for play"
+    )]
+    NoActionEncoder,
+    /// The dataset cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] genie_model::Error),
+    /// The tensor library failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl EvaluateError {
+    /// An input/output error with its file and the attempted action.
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io {
+            doing,
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}

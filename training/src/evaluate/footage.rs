@@ -1,0 +1,146 @@
+//! The real frames that a world is judged by.
+
+use genie_model::{Frame, GenieConfig, LatentActionModel, WorldModel};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::EvaluateError;
+use crate::dataset::Dataset;
+
+/// Frames of one stretch, where the clips are as long: enough for the latent action model's context and for several
+/// thousand transitions in all.
+const STRETCH_FRAMES: usize = 64;
+/// Frames that a clip must have: two prompt frames and the four that follow.
+pub(crate) const LEAST_FRAMES: usize = 6;
+/// Most stretches at once: all of them are held in memory.
+const MOST_STRETCHES: usize = 4096;
+
+/// A world with the latent action model that judges it.
+#[derive(Clone, Copy, Debug)]
+pub struct WorldParts<'a> {
+    /// The world.
+    pub world: &'a WorldModel,
+    /// What names the actions.
+    pub latent_actions: &'a LatentActionModel,
+}
+
+impl<'a> WorldParts<'a> {
+    /// Takes a world apart.
+    ///
+    /// # Errors
+    /// [`EvaluateError::NoActionEncoder`] if the checkpoint was made for play alone.
+    pub fn new(world: &'a WorldModel) -> Result<Self, EvaluateError> {
+        let latent_actions = world
+            .latent_action_model()
+            .ok_or(EvaluateError::NoActionEncoder)?;
+        Ok(Self {
+            world,
+            latent_actions,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &'a GenieConfig {
+        self.world.config()
+    }
+
+    /// Bytes of one frame.
+    pub fn frame_bytes(&self) -> usize {
+        self.config().frame_height * self.config().frame_width * 3
+    }
+
+    /// The frame made of these bytes.
+    ///
+    /// # Errors
+    /// [`EvaluateError::Model`] if they are too few or too many.
+    pub fn frame(&self, bytes: &[u8]) -> Result<Frame, EvaluateError> {
+        let config = self.config();
+        Ok(Frame::from_rgb(
+            config.frame_width,
+            config.frame_height,
+            bytes.to_vec(),
+        )?)
+    }
+
+    /// The latent action of every transition of a stretch of frames.
+    ///
+    /// # Errors
+    /// [`EvaluateError::Model`] if the bytes are not two whole frames at least.
+    pub fn infer(&self, stretch: &[u8]) -> Result<Vec<usize>, EvaluateError> {
+        let actions = self.latent_actions.infer(stretch, 1)?.swap_remove(0);
+        Ok(actions.into_iter().map(|action| action as usize).collect())
+    }
+}
+
+/// One stretch of successive real frames.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// The clip it is from.
+    pub clip: usize,
+    /// Its first frame in that clip.
+    pub start: usize,
+    /// `[T, H, W, 3]` as bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Stretches of real frames, drawn evenly from the clips of a dataset.
+#[derive(Clone, Debug)]
+pub struct Footage {
+    /// The stretches; every clip gives one before any gives two.
+    pub stretches: Vec<Stretch>,
+}
+
+impl Footage {
+    /// Chooses `count` stretches.
+    ///
+    /// # Errors
+    /// Frames of another size than the world's, clips that are all too short, or a failing disk.
+    pub fn choose(
+        parts: &WorldParts,
+        dataset: &Dataset,
+        count: usize,
+        seed: u64,
+    ) -> Result<Self, EvaluateError> {
+        if !(1..=MOST_STRETCHES).contains(&count) {
+            return Err(EvaluateError::Count {
+                what: "the number of clips",
+                most: MOST_STRETCHES,
+                found: count,
+            });
+        }
+        let (config, format) = (parts.config(), dataset.format());
+        if (config.frame_height, config.frame_width) != (format.height, format.width) {
+            return Err(EvaluateError::FrameSize {
+                dataset: dataset.folder().to_path_buf(),
+                found: format!("{}x{}", format.width, format.height),
+                wanted: format!("{}x{}", config.frame_width, config.frame_height),
+            });
+        }
+        let mut clips: Vec<usize> = (0..dataset.clip_count())
+            .filter(|&clip| dataset.clip_len(clip) >= LEAST_FRAMES)
+            .collect();
+        if clips.is_empty() {
+            return Err(EvaluateError::TooShort {
+                dataset: dataset.folder().to_path_buf(),
+                needed: LEAST_FRAMES,
+            });
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        clips.shuffle(&mut rng);
+        let stretches = clips
+            .iter()
+            .cycle()
+            .take(count)
+            .map(|&clip| {
+                let length = dataset.clip_len(clip);
+                let frames = length.min(STRETCH_FRAMES);
+                let start = rng.random_range(0..=length - frames);
+                let mut bytes = Vec::new();
+                dataset.read_frames(clip, start, frames, &mut bytes)?;
+                Ok(Stretch { clip, start, bytes })
+            })
+            .collect::<Result<_, EvaluateError>>()?;
+        Ok(Self { stretches })
+    }
+}

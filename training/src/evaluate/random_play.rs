@@ -1,0 +1,351 @@
+//! Long random play: do generated transitions show what was commanded, and does the hero stay?
+//!
+//! Commands are drawn uniformly from the actions in use and held for 1 to 8 frames, as a player holds keys. At horizon
+//! `h` the transitions of steps `h` to `h + 3` are judged, so that one run gives enough samples; nothing else happens at
+//! these steps. The latent action model sees the last generated frames up to the transition, as many as its window holds.
+
+use std::collections::VecDeque;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::statistics::share;
+use super::{
+    ActionUsage, Contingency, EvaluateError, EvaluateOptions, Footage, Worlds, WorldParts,
+};
+use crate::gameplay::{FRAME_SIZE, hero_count, hero_visible};
+
+/// Steps at which faithfulness is judged.
+const HORIZONS: [usize; 4] = [1, 16, 64, 256];
+/// Successive steps judged at each horizon.
+const JUDGED_STEPS: usize = 4;
+/// Frames after which heroes are counted.
+const SURVIVAL: [usize; 3] = [20, 100, 1000];
+/// Longest run of frames that a command is held.
+const LONGEST_HOLD: usize = 8;
+/// Longest play that may be asked for, in frames.
+const MOST_STEPS: usize = 100_000;
+/// Clips shown to the latent action model at once.
+const BATCH: usize = 16;
+
+/// Whether generated transitions show the action that was commanded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Faithfulness {
+    /// What guessing reaches: one in the number of actions in use.
+    pub chance: f64,
+    /// One entry per horizon, shortest first.
+    pub horizons: Vec<HorizonFaithfulness>,
+}
+
+/// Faithfulness after so many steps of play.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HorizonFaithfulness {
+    /// First step judged, counted from 1.
+    pub horizon: usize,
+    /// Mean over the actions in use of the share of their commands that were recognised.
+    pub faithfulness: f64,
+    /// Transitions judged.
+    pub judged: u64,
+    /// One entry per action that was commanded.
+    pub actions: Vec<ActionFaithfulness>,
+    /// How often each commanded action (row) was named each way (column).
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// Faithfulness of one action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionFaithfulness {
+    /// Its number.
+    pub action: usize,
+    /// How often it was commanded.
+    pub commanded: u64,
+    /// Share of these that were recognised.
+    pub recognised: f64,
+}
+
+/// Whether the hero of the built-in gameplay is still there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Survival {
+    /// Shares of the real frames.
+    pub real: HeroShares,
+    /// Shares of the worlds after some play.
+    pub after: Vec<SurvivalAfter>,
+}
+
+/// Shares of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeroShares {
+    /// With a whole hero in his place.
+    pub visible: f64,
+    /// With exactly one hero on the screen.
+    pub exactly_one: f64,
+}
+
+/// Shares of the worlds after so many frames.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SurvivalAfter {
+    /// Frames of random play.
+    pub frames: usize,
+    /// Shares of the worlds.
+    #[serde(flatten)]
+    pub shares: HeroShares,
+}
+
+/// What long random play showed.
+pub(super) struct RandomPlay {
+    pub(super) faithfulness: Faithfulness,
+    pub(super) survival: Option<Survival>,
+}
+
+/// Commands of one world: drawn uniformly and held.
+struct Commands {
+    rng: ChaCha8Rng,
+    command: usize,
+    left: usize,
+}
+
+impl Commands {
+    fn new(seed: u64, world: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(world as u64);
+        Self {
+            rng,
+            command: 0,
+            left: 0,
+        }
+    }
+
+    fn next(&mut self, in_use: &[usize]) -> usize {
+        if self.left == 0 {
+            self.command = in_use[self.rng.random_range(0..in_use.len())];
+            self.left = self.rng.random_range(1..=LONGEST_HOLD);
+        }
+        self.left -= 1;
+        self.command
+    }
+}
+
+/// Plays all worlds at random up to the longest horizon.
+pub(super) fn play(
+    parts: &WorldParts,
+    footage: &Footage,
+    actions: &[ActionUsage],
+    options: &EvaluateOptions,
+    progress: &dyn Fn(f64),
+) -> Result<RandomPlay, EvaluateError> {
+    let horizons: Vec<usize> = up_to(&HORIZONS, options.horizon);
+    let counted: Vec<usize> = up_to(&SURVIVAL, options.survival);
+    for (what, found) in [
+        ("the faithfulness horizon", options.horizon),
+        ("the survival horizon", options.survival),
+    ] {
+        if !(1..=MOST_STEPS).contains(&found) {
+            return Err(EvaluateError::Count {
+                what,
+                most: MOST_STEPS,
+                found,
+            });
+        }
+    }
+    let in_use: Vec<usize> = actions
+        .iter()
+        .filter(|usage| usage.in_use)
+        .map(|usage| usage.action)
+        .collect();
+    let size = parts.frame_bytes();
+    let prompts: Vec<&[u8]> = footage
+        .stretches
+        .iter()
+        .map(|stretch| &stretch.bytes[..size])
+        .collect();
+    let real = real_heroes(parts, footage);
+    let last_judged = horizons.last().map_or(0, |h| h + JUDGED_STEPS - 1);
+    let last_counted = real.and(counted.last().copied()).unwrap_or(0);
+    let steps = last_judged.max(last_counted);
+
+    let mut worlds = Worlds::start(parts, &prompts, options.seed ^ 0x706c_6179, &options.sampler)?;
+    let mut commands: Vec<Commands> = (0..prompts.len())
+        .map(|world| Commands::new(options.seed, world))
+        .collect();
+    let shown = parts.config().latent_actions.encoder.window + 1;
+    let mut history = VecDeque::from([newest(&worlds)]);
+    let count = parts.world.action_count();
+    let mut tables = vec![Contingency::new(count, count); horizons.len()];
+    let mut after = Vec::new();
+    for step in 1..=steps {
+        let now: Vec<usize> = commands.iter_mut().map(|c| c.next(&in_use)).collect();
+        worlds.step(&now)?;
+        history.push_back(newest(&worlds));
+        if history.len() > shown {
+            history.pop_front();
+        }
+        let judging: Vec<usize> = (0..horizons.len())
+            .filter(|&i| (horizons[i]..horizons[i] + JUDGED_STEPS).contains(&step))
+            .collect();
+        if !judging.is_empty() {
+            let named = name_last(parts, &history)?;
+            for table in judging {
+                for (&commanded, &named) in now.iter().zip(&named) {
+                    tables[table].add(commanded, named);
+                }
+            }
+        }
+        if real.is_some() && counted.contains(&step) {
+            let seen = worlds.map_frames(|frame| (hero_visible(frame), hero_count(frame)));
+            after.push(SurvivalAfter {
+                frames: step,
+                shares: HeroShares::of(&seen),
+            });
+        }
+        progress(step as f64 / steps as f64);
+    }
+    let horizons = horizons
+        .iter()
+        .zip(&tables)
+        .map(|(&horizon, table)| HorizonFaithfulness::new(horizon, table))
+        .collect();
+    Ok(RandomPlay {
+        faithfulness: Faithfulness {
+            chance: 1.0 / in_use.len().max(1) as f64,
+            horizons,
+        },
+        survival: real.map(|real| Survival { real, after }),
+    })
+}
+
+fn up_to(values: &[usize], most: usize) -> Vec<usize> {
+    values.iter().copied().filter(|&v| v <= most).collect()
+}
+
+/// The newest frames of all worlds.
+fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
+    worlds.frames().map(|frame| frame.pixels().to_vec()).collect()
+}
+
+/// The latent action of every world's last transition, given the last frames of all worlds, oldest first.
+fn name_last(
+    parts: &WorldParts,
+    history: &VecDeque<Vec<Vec<u8>>>,
+) -> Result<Vec<usize>, EvaluateError> {
+    let worlds: Vec<usize> = (0..history[0].len()).collect();
+    let mut named = Vec::with_capacity(worlds.len());
+    for worlds in worlds.chunks(BATCH) {
+        let clips: Vec<u8> = worlds
+            .iter()
+            .flat_map(|&world| history.iter().flat_map(move |frames| &frames[world]))
+            .copied()
+            .collect();
+        let actions = parts.latent_actions.infer(&clips, worlds.len())?;
+        named.extend(actions.iter().map(|actions| {
+            *actions.last().expect("a transition has two frames") as usize
+        }));
+    }
+    Ok(named)
+}
+
+impl HorizonFaithfulness {
+    fn new(horizon: usize, table: &Contingency) -> Self {
+        let confusion = table.rows();
+        let actions: Vec<ActionFaithfulness> = confusion
+            .iter()
+            .enumerate()
+            .map(|(action, row)| {
+                let commanded = row.iter().sum();
+                ActionFaithfulness {
+                    action,
+                    commanded,
+                    recognised: share(row[action], commanded),
+                }
+            })
+            .filter(|action| action.commanded > 0)
+            .collect();
+        let sum: f64 = actions.iter().map(|action| action.recognised).sum();
+        Self {
+            horizon,
+            faithfulness: sum / actions.len().max(1) as f64,
+            judged: table.total(),
+            actions,
+            confusion,
+        }
+    }
+}
+
+impl HeroShares {
+    /// Shares of frames, given whether each shows a hero in his place and how many it shows in all.
+    fn of(seen: &[(bool, usize)]) -> Self {
+        let count = |holds: &dyn Fn(&(bool, usize)) -> bool| {
+            share(
+                seen.iter().filter(|&frame| holds(frame)).count() as u64,
+                seen.len() as u64,
+            )
+        };
+        Self {
+            visible: count(&|&(visible, _)| visible),
+            exactly_one: count(&|&(_, heroes)| heroes == 1),
+        }
+    }
+}
+
+/// Heroes in the real frames, or `None` where this is not footage of the built-in gameplay: most frames show no hero.
+fn real_heroes(parts: &WorldParts, footage: &Footage) -> Option<HeroShares> {
+    let config = parts.config();
+    if (config.frame_height, config.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
+        return None;
+    }
+    let seen: Vec<(bool, usize)> = footage
+        .stretches
+        .iter()
+        .flat_map(|stretch| stretch.bytes.chunks_exact(parts.frame_bytes()))
+        .map(|frame| (hero_visible(frame), hero_count(frame)))
+        .collect();
+    Some(HeroShares::of(&seen)).filter(|shares| shares.visible >= 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faithfulness_weighs_actions_evenly() {
+        let mut table = Contingency::new(3, 3);
+        // Action 0 is commanded ten times and always recognised, action 2 twice and once recognised.
+        (0..10).for_each(|_| table.add(0, 0));
+        table.add(2, 2);
+        table.add(2, 0);
+        let figures = HorizonFaithfulness::new(16, &table);
+        assert!((figures.faithfulness - 0.75).abs() < 1e-12);
+        assert_eq!(figures.judged, 12);
+        assert_eq!(figures.actions.len(), 2);
+    }
+
+    #[test]
+    fn commands_are_uniform_held_and_of_actions_in_use() {
+        let in_use = [1, 2, 5];
+        let mut counts = [0_u32; 6];
+        let mut changes = 0;
+        for world in 0..50 {
+            let mut commands = Commands::new(3, world);
+            let mut last = None;
+            for _ in 0..200 {
+                let command = commands.next(&in_use);
+                counts[command] += 1;
+                changes += u32::from(last.is_some_and(|last| last != command));
+                last = Some(command);
+            }
+        }
+        assert_eq!(counts[0] + counts[3] + counts[4], 0);
+        for action in in_use {
+            assert!((3000..3700).contains(&counts[action]), "{counts:?}");
+        }
+        // A stretch lasts 4.5 frames on average and two in three change the command.
+        assert!((1200..1800).contains(&changes), "{changes}");
+    }
+
+    #[test]
+    fn two_heroes_are_seen_but_not_exactly_one() {
+        let shares = HeroShares::of(&[(true, 1), (true, 2), (false, 0), (true, 1)]);
+        assert!((shares.visible - 0.75).abs() < 1e-12);
+        assert!((shares.exactly_one - 0.5).abs() < 1e-12);
+    }
+}

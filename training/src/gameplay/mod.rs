@@ -1,0 +1,43 @@
+//! The built-in gameplay: a seeded, endless platformer whose footage a small world model can learn.
+//!
+//! Everything is integer arithmetic on an eight-pixel grid: tiles, scroll steps and the hero's screen column line up with
+//! the eight-pixel patches of a video tokenizer, so that few distinct patches exist. [`GameplayWorld`] is the game,
+//! [`Player`] plays it, [`generate_dataset`] writes the footage; the true actions go to a separate file, for evaluation only.
+
+mod action;
+mod generate;
+mod hash;
+mod hero_art;
+mod player;
+mod render;
+mod sighting;
+mod terrain;
+mod theme;
+mod tile_art;
+mod world;
+
+pub use action::{Steer, TrueAction};
+pub use generate::{
+    GameplayError, GameplayOptions, GameplaySummary, VideoKind, generate_clip, generate_dataset,
+};
+pub use player::Player;
+pub use sighting::{hero_count, hero_position, hero_visible};
+pub use theme::Theme;
+pub use world::GameplayWorld;
+
+/// Height and width of a generated frame, in pixels.
+pub const FRAME_SIZE: usize = 64;
+/// Edge of a tile, in pixels; the tokenizer's patch should be as large.
+pub const TILE_SIZE: usize = 8;
+/// Bytes of one frame: `FRAME_SIZE * FRAME_SIZE` RGB pixels.
+pub const FRAME_BYTES: usize = FRAME_SIZE * FRAME_SIZE * 3;
+/// Frames a second that the physics is made for.
+pub const FRAMES_PER_SECOND: u32 = 10;
+/// Tiles across and down the screen.
+pub(crate) const SCREEN_TILES: i64 = (FRAME_SIZE / TILE_SIZE) as i64;
+/// The hero's fixed left edge on the screen, in pixels.
+pub(crate) const HERO_SCREEN_X: usize = 24;
+/// The hero's width in pixels.
+pub(crate) const HERO_WIDTH: usize = 8;
+/// The hero's height in pixels.
+pub(crate) const HERO_HEIGHT: usize = 16;

@@ -1,0 +1,389 @@
+//! The game itself: terrain around the hero and integer physics.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::action::{Steer, TrueAction};
+use super::hero_art::Pose;
+use super::terrain::{Cell, Column, Stretch};
+use super::theme::Theme;
+use super::{FRAME_SIZE, HERO_HEIGHT, HERO_WIDTH, TILE_SIZE};
+
+const TILE: i64 = TILE_SIZE as i64;
+const WIDTH: i64 = HERO_WIDTH as i64;
+const HEIGHT: i64 = HERO_HEIGHT as i64;
+const SCREEN: i64 = FRAME_SIZE as i64;
+/// Horizontal pixels per frame.
+const RUN_SPEED: i64 = 4;
+/// Vertical speed at the start of a jump; rises 20 pixels in all.
+const JUMP_SPEED: i64 = -8;
+/// Added to the vertical speed in each frame of the air.
+const GRAVITY: i64 = 2;
+const MAX_FALL_SPEED: i64 = 8;
+/// Vertical positions and speeds are multiples of it.
+const VERTICAL_STEP: i64 = 2;
+/// Columns kept generated to both sides of the hero; more than the screen shows.
+const REACH: i64 = 14;
+
+/// A running game: an endless world of its seed and the hero in it.
+///
+/// Positions are in pixels; x grows to the right, y downwards, y = 0 is the top of the screen.
+#[derive(Debug, Clone)]
+pub struct GameplayWorld {
+    seed: u64,
+    theme: Theme,
+    stretches: VecDeque<Stretch>,
+    taken_coins: HashSet<(i64, i64)>,
+    hero_x: i64,
+    hero_y: i64,
+    speed_y: i64,
+    on_ground: bool,
+    faces_left: bool,
+    moved: bool,
+}
+
+impl GameplayWorld {
+    /// The world of a seed, with the hero standing on the ground.
+    pub fn new(seed: u64) -> Self {
+        // The first columns of a stretch are level and without obstacles.
+        let start = Stretch::generate(seed, 0);
+        let surface = start
+            .column(start.start)
+            .and_then(|column| column.surface)
+            .unwrap_or(6);
+        let mut world = Self {
+            seed,
+            theme: Theme::of_seed(seed),
+            hero_x: start.start * TILE,
+            hero_y: surface * TILE - HEIGHT,
+            stretches: VecDeque::from([start]),
+            taken_coins: HashSet::new(),
+            speed_y: 0,
+            on_ground: true,
+            faces_left: false,
+            moved: false,
+        };
+        world.generate_around_hero();
+        world.take_coins();
+        world
+    }
+
+    /// Plays one frame.
+    pub fn step(&mut self, action: TrueAction) {
+        let jumps = self.on_ground && action.jump;
+        let dx = match action.steer {
+            Steer::Left => -RUN_SPEED,
+            Steer::Idle => 0,
+            Steer::Right => RUN_SPEED,
+        };
+        if dx != 0 {
+            self.faces_left = dx < 0;
+        }
+        self.moved = dx != 0 && self.is_free(self.hero_x + dx, self.hero_y);
+        if self.moved {
+            self.hero_x += dx;
+            self.generate_around_hero();
+        }
+
+        if jumps {
+            self.speed_y = JUMP_SPEED;
+            self.on_ground = false;
+        } else if self.on_ground && !self.is_free(self.hero_x, self.hero_y + VERTICAL_STEP) {
+            self.speed_y = 0;
+        } else {
+            self.on_ground = false;
+            self.speed_y = (self.speed_y + GRAVITY).min(MAX_FALL_SPEED);
+        }
+        self.move_vertically();
+
+        // Who falls out at the bottom comes in again at the top, so that no clip ends by an accident.
+        if self.hero_y >= SCREEN {
+            self.hero_y -= SCREEN + HEIGHT;
+        }
+        self.take_coins();
+    }
+
+    fn move_vertically(&mut self) {
+        let direction = self.speed_y.signum();
+        for _ in 0..self.speed_y.abs() / VERTICAL_STEP {
+            let next = self.hero_y + direction * VERTICAL_STEP;
+            // The top of the screen is a ceiling for a rising hero: he is never lost from sight by jumping.
+            let blocked = (direction < 0 && next < 0) || !self.is_free(self.hero_x, next);
+            if blocked {
+                self.on_ground = direction > 0;
+                self.speed_y = 0;
+                return;
+            }
+            self.hero_y = next;
+        }
+    }
+
+    /// The hero's left edge in the world, a multiple of 4.
+    pub fn hero_x(&self) -> i64 {
+        self.hero_x
+    }
+
+    /// The hero's upper edge on the screen, a multiple of 2; below 0 or above 48 he is partly off the screen.
+    pub fn hero_y(&self) -> i64 {
+        self.hero_y
+    }
+
+    /// Whether the hero stands on something and can jump.
+    pub fn on_ground(&self) -> bool {
+        self.on_ground
+    }
+
+    /// The look of this world.
+    pub fn theme(&self) -> Theme {
+        self.theme
+    }
+
+    /// How many coins the hero has taken.
+    pub fn coins_taken(&self) -> usize {
+        self.taken_coins.len()
+    }
+
+    /// Whether the hero's box at that place touches no solid tile.
+    pub fn is_free(&self, x: i64, y: i64) -> bool {
+        !self.box_cells(x, y).any(|(_, _, cell)| cell.is_solid())
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub(crate) fn faces_left(&self) -> bool {
+        self.faces_left
+    }
+
+    /// The picture to show. Running alternates with the scroll position, so that each of its two pictures meets the
+    /// background at one alignment only.
+    pub(crate) fn pose(&self) -> Pose {
+        if !self.on_ground {
+            Pose::Air
+        } else if !self.moved {
+            Pose::Idle
+        } else if self.hero_x.rem_euclid(TILE) == 0 {
+            Pose::RunWide
+        } else {
+            Pose::RunClose
+        }
+    }
+
+    /// The cell at a world column and screen row; a taken coin is sky.
+    pub(crate) fn cell(&self, column: i64, row: i64) -> Cell {
+        match self.column(column).cell(row) {
+            Cell::Coin if self.taken_coins.contains(&(column, row)) => Cell::Sky,
+            cell => cell,
+        }
+    }
+
+    /// A world column.
+    pub(crate) fn column(&self, column: i64) -> Column {
+        let kept = self
+            .stretches
+            .iter()
+            .find_map(|stretch| stretch.column(column));
+        match kept {
+            Some(found) => *found,
+            None => Stretch::generate(self.seed, Stretch::index_of(self.seed, column))
+                .column(column)
+                .copied()
+                .expect("a stretch holds the columns whose index it has"),
+        }
+    }
+
+    /// Whether the next step in a direction (-1 or 1) leads over a gap.
+    pub(crate) fn gap_ahead(&self, direction: i64) -> bool {
+        let front = if direction > 0 {
+            self.hero_x + WIDTH - 1 + RUN_SPEED
+        } else {
+            self.hero_x - RUN_SPEED
+        };
+        let column = front.div_euclid(TILE);
+        let feet = (self.hero_y + HEIGHT).div_euclid(TILE);
+        (feet..=super::SCREEN_TILES).all(|row| !self.cell(column, row).is_solid())
+    }
+
+    /// Whether a wall stops the next step in a direction (-1 or 1).
+    pub(crate) fn wall_ahead(&self, direction: i64) -> bool {
+        !self.is_free(self.hero_x + direction * RUN_SPEED, self.hero_y)
+    }
+
+    /// Whether a coin or a platform hangs within a jump above the next two columns of a direction (-1, 0 or 1).
+    pub(crate) fn prize_above(&self, direction: i64) -> bool {
+        let here = (self.hero_x + WIDTH / 2).div_euclid(TILE);
+        let head = self.hero_y.div_euclid(TILE);
+        [here + direction, here + 2 * direction]
+            .into_iter()
+            .any(|column| {
+                (head - 2..head)
+                    .any(|row| matches!(self.cell(column, row), Cell::Coin | Cell::Brick))
+            })
+    }
+
+    fn box_cells(&self, x: i64, y: i64) -> impl Iterator<Item = (i64, i64, Cell)> + '_ {
+        let columns = x.div_euclid(TILE)..=(x + WIDTH - 1).div_euclid(TILE);
+        let rows = y.div_euclid(TILE)..=(y + HEIGHT - 1).div_euclid(TILE);
+        columns.flat_map(move |column| {
+            rows.clone()
+                .map(move |row| (column, row, self.cell(column, row)))
+        })
+    }
+
+    fn take_coins(&mut self) {
+        let touched: Vec<(i64, i64)> = self
+            .box_cells(self.hero_x, self.hero_y)
+            .filter(|(_, _, cell)| *cell == Cell::Coin)
+            .map(|(column, row, _)| (column, row))
+            .collect();
+        self.taken_coins.extend(touched);
+    }
+
+    /// Keeps the stretches within [`REACH`] of the hero at hand, and only those.
+    fn generate_around_hero(&mut self) {
+        let column = self.hero_x.div_euclid(TILE);
+        let first = Stretch::index_of(self.seed, column - REACH);
+        let last = Stretch::index_of(self.seed, column + REACH);
+        self.stretches
+            .retain(|stretch| (first..=last).contains(&stretch.index));
+        for index in first..=last {
+            if !self.stretches.iter().any(|stretch| stretch.index == index) {
+                self.stretches
+                    .push_back(Stretch::generate(self.seed, index));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::player::Player;
+    use super::*;
+    use proptest::prelude::*;
+
+    const STAND: TrueAction = TrueAction::new(Steer::Idle, false);
+    const HOP: TrueAction = TrueAction::new(Steer::Idle, true);
+
+    proptest! {
+        #[test]
+        fn never_inside_a_solid_tile(
+            seed in any::<u64>(),
+            actions in proptest::collection::vec((0..TrueAction::COUNT, 1_usize..12), 1..60),
+        ) {
+            let mut world = GameplayWorld::new(seed);
+            prop_assert!(world.is_free(world.hero_x(), world.hero_y()));
+            for (index, repeats) in actions {
+                let action = TrueAction::ALL[index];
+                for _ in 0..repeats {
+                    let (x, was_free) = (
+                        world.hero_x(),
+                        match action.steer {
+                            Steer::Left => world.is_free(world.hero_x() - 4, world.hero_y()),
+                            Steer::Idle => true,
+                            Steer::Right => world.is_free(world.hero_x() + 4, world.hero_y()),
+                        },
+                    );
+                    world.step(action);
+                    let expected = match action.steer {
+                        Steer::Left if was_free => -4,
+                        Steer::Right if was_free => 4,
+                        _ => 0,
+                    };
+                    prop_assert_eq!(world.hero_x() - x, expected);
+                    prop_assert!(world.is_free(world.hero_x(), world.hero_y()));
+                    prop_assert_eq!(world.hero_x() % 4, 0);
+                    prop_assert_eq!(world.hero_y() % 2, 0);
+                    prop_assert!((-16..64).contains(&world.hero_y()));
+                    if world.on_ground() {
+                        prop_assert_eq!(world.hero_y() % 8, 0);
+                        prop_assert!(!world.is_free(world.hero_x(), world.hero_y() + 2));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_jump_in_place_follows_the_parabola() {
+        // A world whose start has nothing overhead.
+        let mut world = (0..100)
+            .map(GameplayWorld::new)
+            .find(|world| world.hero_y() == 32)
+            .expect("a world with a middle height start");
+        let ground = world.hero_y();
+        let mut heights = Vec::new();
+        world.step(HOP);
+        heights.push(world.hero_y() - ground);
+        for _ in 0..9 {
+            world.step(STAND);
+            heights.push(world.hero_y() - ground);
+        }
+        assert_eq!(heights, [-8, -14, -18, -20, -20, -18, -14, -8, 0, 0]);
+        assert!(world.on_ground());
+    }
+
+    #[test]
+    fn terrain_does_not_depend_on_the_way_taken() {
+        let mut walker = GameplayWorld::new(11);
+        let mut player = Player::new(5);
+        for _ in 0..500 {
+            let action = player.choose(&walker);
+            walker.step(action);
+        }
+        let fresh = GameplayWorld::new(11);
+        let here = walker.hero_x().div_euclid(TILE);
+        for column in here - 40..here + 40 {
+            assert_eq!(walker.column(column), fresh.column(column));
+        }
+    }
+
+    #[test]
+    fn coins_stay_gone() {
+        let mut world = GameplayWorld::new(3);
+        let mut player = Player::new(3);
+        for _ in 0..3000 {
+            let action = player.choose(&world);
+            world.step(action);
+        }
+        assert!(world.coins_taken() > 5);
+        for &(column, row) in &world.taken_coins {
+            assert_eq!(world.column(column).cell(row), Cell::Coin);
+            assert_eq!(world.cell(column, row), Cell::Sky);
+        }
+    }
+
+    #[test]
+    fn a_fall_through_a_gap_ends_on_the_ground_once_the_player_steers() {
+        let mut falls = 0;
+        for seed in 0..40 {
+            let mut world = GameplayWorld::new(seed);
+            // Walk right without jumping until the hero falls in or a wall stops him.
+            let right = TrueAction::new(Steer::Right, false);
+            for _ in 0..80 {
+                world.step(right);
+                if world.hero_y() > 48 {
+                    break;
+                }
+            }
+            if world.hero_y() <= 48 {
+                continue;
+            }
+            for _ in 0..30 {
+                world.step(STAND);
+            }
+            if world.on_ground() {
+                // A bridge over the gap caught him on his way down.
+                continue;
+            }
+            falls += 1;
+            assert!(
+                (0..60).any(|_| {
+                    world.step(right);
+                    world.on_ground()
+                }),
+                "world {seed}: steering aside finds no ground"
+            );
+        }
+        assert!(falls >= 3, "only {falls} falls seen");
+    }
+}

@@ -1,0 +1,14 @@
+//! Turns gameplay video into playable Genie worlds: footage, datasets, training, evaluation and labels behind the
+//! `genie` command. Video in, one checkpoint out; nothing here knows a game engine.
+//!
+//! - [`gameplay`]: a built-in platformer that makes unlabelled footage;
+//! - [`dataset`]: clips in shards, and how they are drawn for training;
+//! - [`train`]: the two phases of training, resumable at every step;
+//! - [`evaluate`]: whether a trained world looks right, obeys and stays alive;
+//! - [`pictures`]: sheets, strips and GIFs, to look at what is trained.
+
+pub mod dataset;
+pub mod evaluate;
+pub mod gameplay;
+pub mod pictures;
+pub mod train;

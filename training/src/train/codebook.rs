@@ -1,0 +1,208 @@
+//! Codebooks that follow their vectors: exponential moving averages (van den Oord et al. 2017, appendix A) with revival
+//! of codes that nobody uses.
+
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
+use rand::Rng;
+
+/// A codebook of `V` codes of width `C`, its running counts and sums.
+#[derive(Clone, Debug)]
+pub struct EmaCodebook {
+    codes: Vec<f32>,
+    counts: Vec<f32>,
+    sums: Vec<f32>,
+    dim: usize,
+    decay: f32,
+    on_sphere: bool,
+}
+
+impl EmaCodebook {
+    /// Starts from codes `[V, C]`. With `on_sphere`, codes are kept at length one.
+    ///
+    /// # Errors
+    /// If the codes cannot be read.
+    pub fn new(codes: &Tensor, decay: f32, on_sphere: bool) -> candle_core::Result<Self> {
+        let (count, dim) = codes.dims2()?;
+        let mut book = Self {
+            codes: codes.flatten_all()?.to_vec1()?,
+            counts: vec![1.0; count],
+            sums: Vec::new(),
+            dim,
+            decay,
+            on_sphere,
+        };
+        if on_sphere {
+            book.codes.chunks_exact_mut(dim).for_each(normalise);
+        }
+        book.sums.clone_from(&book.codes);
+        Ok(book)
+    }
+
+    /// The codes `[V, C]`.
+    ///
+    /// # Errors
+    /// Never on the CPU.
+    pub fn tensor(&self, device: &Device) -> candle_core::Result<Tensor> {
+        let shape = (self.counts.len(), self.dim);
+        Tensor::from_slice(&self.codes, shape, device)
+    }
+
+    /// Running share of each code in the assignments.
+    pub fn usage(&self) -> Vec<f32> {
+        let total = self.counts.iter().sum::<f32>().max(1e-12);
+        self.counts.iter().map(|c| c / total).collect()
+    }
+
+    /// Number of codes whose share is at least a tenth of an even one.
+    pub fn used(&self) -> usize {
+        let least = 0.1 / self.counts.len() as f32;
+        self.usage().iter().filter(|&&u| u >= least).count()
+    }
+
+    /// Moves every code towards the mean of the vectors assigned to it.
+    pub fn update(&mut self, vectors: &[f32], assigned: &[u32]) {
+        let mut counts = vec![0.0f32; self.counts.len()];
+        let mut sums = vec![0.0f32; self.codes.len()];
+        for (vector, &code) in vectors.chunks_exact(self.dim).zip(assigned) {
+            let code = code as usize;
+            counts[code] += 1.0;
+            for (sum, v) in sums[code * self.dim..][..self.dim].iter_mut().zip(vector) {
+                *sum += v;
+            }
+        }
+        let (keep, add) = (self.decay, 1.0 - self.decay);
+        for (old, new) in self.counts.iter_mut().zip(&counts) {
+            *old = keep * *old + add * new;
+        }
+        for (old, new) in self.sums.iter_mut().zip(&sums) {
+            *old = keep * *old + add * new;
+        }
+        for (code, (sum, &count)) in self
+            .codes
+            .chunks_exact_mut(self.dim)
+            .zip(self.sums.chunks_exact(self.dim).zip(&self.counts))
+        {
+            // A code that is hardly used keeps its place: its sum and count are mostly rounding.
+            if count > 1e-3 {
+                for (value, sum) in code.iter_mut().zip(sum) {
+                    *value = sum / count;
+                }
+                if self.on_sphere {
+                    normalise(code);
+                }
+            }
+        }
+    }
+
+    /// Moves codes used less than `share` of an even share onto candidates (vectors that are represented badly), each
+    /// with a little noise. Returns how many were moved.
+    pub fn revive(
+        &mut self,
+        candidates: &[f32],
+        share: f32,
+        noise: f32,
+        rng: &mut impl Rng,
+    ) -> usize {
+        let available = candidates.len() / self.dim;
+        if available == 0 {
+            return 0;
+        }
+        let even = self.counts.iter().sum::<f32>() / self.counts.len() as f32;
+        let mut revived = 0;
+        for index in 0..self.counts.len() {
+            if self.counts[index] >= share * even {
+                continue;
+            }
+            let pick = rng.random_range(0..available);
+            let code = &mut self.codes[index * self.dim..][..self.dim];
+            code.copy_from_slice(&candidates[pick * self.dim..][..self.dim]);
+            for value in code.iter_mut() {
+                *value += noise * (rng.random::<f32>() - 0.5);
+            }
+            if self.on_sphere {
+                normalise(code);
+            }
+            self.counts[index] = even * 0.5;
+            for (sum, value) in self.sums[index * self.dim..][..self.dim].iter_mut().zip(code) {
+                *sum = *value * even * 0.5;
+            }
+            revived += 1;
+        }
+        revived
+    }
+
+    /// The state as named tensors.
+    ///
+    /// # Errors
+    /// Never on the CPU.
+    pub fn state(&self, name: &str) -> candle_core::Result<HashMap<String, Tensor>> {
+        let parts = [
+            ("codes", &self.codes),
+            ("counts", &self.counts),
+            ("sums", &self.sums),
+        ];
+        parts
+            .into_iter()
+            .map(|(part, values)| {
+                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
+                Ok((format!("codebook.{name}.{part}"), tensor))
+            })
+            .collect()
+    }
+
+    /// Goes back to a saved state.
+    ///
+    /// # Errors
+    /// If a part is missing or of another size.
+    pub fn restore(
+        &mut self,
+        name: &str,
+        state: &HashMap<String, Tensor>,
+    ) -> candle_core::Result<()> {
+        for (part, values) in [
+            ("codes", &mut self.codes),
+            ("counts", &mut self.counts),
+            ("sums", &mut self.sums),
+        ] {
+            let key = format!("codebook.{name}.{part}");
+            let saved = match state.get(&key) {
+                Some(saved) => saved.to_vec1::<f32>()?,
+                None => candle_core::bail!("the saved state has no {key}"),
+            };
+            if saved.len() != values.len() {
+                candle_core::bail!("{key} has {} values, not {}", saved.len(), values.len());
+            }
+            *values = saved;
+        }
+        Ok(())
+    }
+}
+
+fn normalise(code: &mut [f32]) {
+    let length = code.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
+    code.iter_mut().for_each(|v| *v /= length);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn codes_move_to_their_vectors_and_dead_ones_come_back() {
+        let codes = Tensor::new(&[[0f32, 0.], [10., 10.]], &Device::Cpu).unwrap();
+        let mut book = EmaCodebook::new(&codes, 0.5, false).unwrap();
+        for _ in 0..20 {
+            book.update(&[1.0, 2.0, 1.0, 2.0], &[0, 0]);
+        }
+        let values = book.tensor(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
+        assert!((values[0][0] - 1.0).abs() < 1e-3 && (values[0][1] - 2.0).abs() < 1e-3);
+        assert_eq!(book.used(), 1);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!(book.revive(&[5.0, 6.0], 0.1, 0.0, &mut rng), 1);
+        let values = book.tensor(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(values[1], [5.0, 6.0]);
+    }
+}

@@ -1,0 +1,118 @@
+//! What `genie train` is told: the model, the two phases and the seed, in one TOML file.
+
+use genie_model::GenieConfig;
+use serde::{Deserialize, Serialize};
+
+use super::AdamWConfig;
+
+/// A training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Seed of everything that is random in the run.
+    pub seed: u64,
+    /// Matrix products in bfloat16 where the processor has instructions for it: several times faster, slightly noisier.
+    #[serde(default)]
+    pub bf16: bool,
+    /// The tokenizer's phase.
+    pub tokenizer: PhaseConfig,
+    /// The phase of latent actions and dynamics.
+    pub dynamics: PhaseConfig,
+    /// Wrong tokens in what the dynamics model sees of the past.
+    #[serde(default)]
+    pub corruption: CorruptionConfig,
+    /// Weight of tokens that changed since the last frame in the dynamics loss; all others weigh 1.
+    #[serde(default = "default_changed_weight")]
+    pub changed_weight: f32,
+    /// Share of frames that are masked altogether; the others are masked at a random rate.
+    #[serde(default = "default_fully_masked")]
+    pub fully_masked: f32,
+    /// Whether the dynamics loss reaches the latent action encoder. The paper trains the encoder on pixels alone, which
+    /// small models do not manage.
+    #[serde(default = "default_true")]
+    pub dynamics_trains_actions: bool,
+    /// The model; last, because TOML wants tables behind plain values.
+    pub model: GenieConfig,
+}
+
+fn default_changed_weight() -> f32 {
+    5.0
+}
+
+fn default_fully_masked() -> f32 {
+    0.5
+}
+
+fn default_true() -> bool {
+    true
+}
+
+/// Length and pace of one phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseConfig {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Clips per step.
+    pub batch: usize,
+    /// Frames per clip.
+    pub clip_frames: usize,
+    /// Learning rate at its height.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises.
+    pub warmup: u64,
+    /// Share of the steps, at the end, over which it falls to zero.
+    pub decay: f64,
+    /// The optimiser.
+    #[serde(default)]
+    pub optimiser: AdamWConfig,
+    /// Steps between pictures.
+    pub pictures_every: u64,
+}
+
+impl PhaseConfig {
+    /// Learning rate of a step: warmup, stable, decay.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        let rise = (step + 1) as f64 / self.warmup.max(1) as f64;
+        let left = self.steps.saturating_sub(step) as f64;
+        let fall = left / (self.steps as f64 * self.decay).max(1.0);
+        self.learning_rate * rise.min(1.0).min(fall)
+    }
+}
+
+/// How much of the past is replaced by wrong tokens while training, so that play does not drift from its own mistakes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorruptionConfig {
+    /// Highest share of wrong tokens in a clip; the share is drawn evenly from zero to this.
+    pub tokens: f32,
+}
+
+impl Default for CorruptionConfig {
+    fn default() -> Self {
+        Self { tokens: 0.08 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learning_rate_rises_stays_and_falls() {
+        let phase = PhaseConfig {
+            steps: 100,
+            batch: 1,
+            clip_frames: 2,
+            learning_rate: 2.0,
+            warmup: 10,
+            decay: 0.2,
+            optimiser: AdamWConfig::default(),
+            pictures_every: 10,
+        };
+        assert!((phase.learning_rate_at(4) - 1.0).abs() < 1e-9);
+        assert!((phase.learning_rate_at(50) - 2.0).abs() < 1e-9);
+        assert!((phase.learning_rate_at(90) - 1.0).abs() < 1e-9);
+        assert!(phase.learning_rate_at(99) > 0.0);
+    }
+}

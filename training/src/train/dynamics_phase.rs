@@ -1,0 +1,445 @@
+//! Phase two: latent actions together with the dynamics.
+//!
+//! The paper trains the latent action model on pixels and stops its gradient on the way into the dynamics. Small models
+//! give the action up long before they can move pixels, so that here the dynamics model's loss on tokens may reach the
+//! latent action encoder (a switch), beside the paper's own loss where the model has a pixel decoder.
+
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{D, DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use genie_model::checkpoint::Checkpoint;
+use genie_model::{
+    ActionLabel, DynamicsModel, Frame, GenieConfig, LatentActionModel, LatentActions, MaskedTokens,
+    VideoTokenizer, WorldModel, frames_to_patches, ops,
+};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::phase::{Phase, TrainError};
+use super::run_folder::RunFolder;
+use super::{AdamW, EmaCodebook, TrainConfig, Variables, kmeans};
+use crate::dataset::{ClipSampler, Dataset};
+
+/// Weight of the pull of the encoder to its codes.
+const COMMITMENT: f64 = 0.25;
+/// Weight of the pixel decoder's loss, where there is one.
+const PIXELS: f64 = 10.0;
+/// Batches whose encoder outputs the action codebook starts from.
+const START_BATCHES: u64 = 16;
+/// Steps between revivals of actions that nobody uses.
+const REVIVE_EVERY: u64 = 20;
+/// Steps between comparisons of the true action with a random one.
+const COMPARE_EVERY: u64 = 20;
+
+pub(super) struct DynamicsPhase<'a> {
+    config: TrainConfig,
+    dataset: &'a Dataset,
+    sampler: ClipSampler,
+    frozen: HashMap<String, Tensor>,
+    tokenizer: VideoTokenizer,
+    variables: Variables,
+    latent: LatentActionModel,
+    dynamics: DynamicsModel,
+    codebook: EmaCodebook,
+    optimiser: AdamW,
+    device: Device,
+}
+
+/// What a step works on.
+struct Batch {
+    clips: Vec<u8>,
+    /// Tokens of all frames, `[B, T, N]` in order.
+    tokens: Vec<u32>,
+}
+
+impl<'a> DynamicsPhase<'a> {
+    pub(super) fn open(
+        config: &TrainConfig,
+        dataset: &'a Dataset,
+        folder: &RunFolder,
+        tokenizer: Variables,
+        device: &Device,
+    ) -> Result<(Self, u64), TrainError> {
+        let model = &config.model;
+        let frozen = tokenizer.snapshot()?;
+        let vb = VarBuilder::from_tensors(frozen.clone(), DType::F32, device);
+        let tokenizer = VideoTokenizer::new(model, vb.pp("tokenizer"))?;
+        let variables = Variables::new(config.seed, device);
+        let latent = LatentActionModel::new(model, variables.builder().pp("latent_actions"))?;
+        let dynamics = DynamicsModel::new(model, variables.builder().pp("dynamics"))?;
+        // The action codebook follows its points by moving averages, not by gradients.
+        let trained: Vec<_> = variables
+            .all()
+            .into_iter()
+            .filter(|(name, _)| name != "latent_actions.codebook")
+            .collect();
+        let optimiser = AdamW::new(trained, config.dynamics.optimiser.clone());
+        let sampler = ClipSampler::new(
+            dataset,
+            config.dynamics.clip_frames,
+            config.seed.wrapping_add(1),
+        )?;
+        let codebook = EmaCodebook::new(latent.codebook(), 0.99, true)?;
+        let mut phase = Self {
+            config: config.clone(),
+            dataset,
+            sampler,
+            frozen,
+            tokenizer,
+            variables,
+            latent,
+            dynamics,
+            codebook,
+            optimiser,
+            device: device.clone(),
+        };
+        let step = match folder.load_state(Self::NAME)? {
+            Some(saved) => {
+                phase.variables.restore(&saved.tensors)?;
+                phase.optimiser.restore(&saved.tensors, saved.step)?;
+                phase.codebook.restore("actions", &saved.tensors)?;
+                saved.step
+            }
+            None => {
+                phase.start_codebook()?;
+                0
+            }
+        };
+        Ok((phase, step))
+    }
+
+    /// k-means on what the encoder says at first, so that every code starts with transitions of its own.
+    fn start_codebook(&mut self) -> Result<(), TrainError> {
+        let mut points = Vec::new();
+        for step in 0..START_BATCHES {
+            let clips = self.clips(step)?;
+            let features = self.latent.features(&clips, self.config.dynamics.batch)?;
+            let found = self.latent.encode(&features)?.detach().flatten_to(1)?;
+            points.push(found);
+        }
+        let points = Tensor::cat(&points, 0)?;
+        let weights = vec![1.0; points.dim(0)?];
+        let actions = self.config.model.latent_actions.actions;
+        let codes = kmeans(&points, &weights, actions, 20, self.config.seed)?;
+        self.codebook = EmaCodebook::new(&codes, 0.99, true)?;
+        self.publish_codebook()
+    }
+
+    fn publish_codebook(&self) -> Result<(), TrainError> {
+        let codes = self.codebook.tensor(&self.device)?;
+        Ok(self.variables.set("latent_actions.codebook", &codes)?)
+    }
+
+    fn clips(&self, step: u64) -> Result<Vec<u8>, TrainError> {
+        let phase = &self.config.dynamics;
+        let mut clips = Vec::new();
+        let mut buffer = Vec::new();
+        for window in self.sampler.batch(step, phase.batch) {
+            self.dataset.read_frames(
+                window.clip,
+                window.start,
+                phase.clip_frames,
+                &mut buffer,
+            )?;
+            clips.extend_from_slice(&buffer);
+        }
+        Ok(clips)
+    }
+
+    fn patches(&self, clips: &[u8], patch: usize) -> Result<Tensor, TrainError> {
+        let c = &self.config.model;
+        let patches =
+            frames_to_patches(clips, c.frame_height, c.frame_width, patch, &self.device)?;
+        let phase = &self.config.dynamics;
+        let tokens = patches.dim(1)?;
+        Ok(patches.reshape((phase.batch, phase.clip_frames, tokens, ()))?)
+    }
+
+    fn batch(&self, step: u64) -> Result<Batch, TrainError> {
+        let clips = self.clips(step)?;
+        let patches = self.patches(&clips, self.config.model.tokenizer.patch)?;
+        let tokens = self.tokenizer.tokenize(&patches)?;
+        let tokens = tokens.flatten_all()?.to_vec1()?;
+        Ok(Batch { clips, tokens })
+    }
+
+    /// Decides what is wrong in the context and what is masked.
+    fn mask(&self, tokens: &[u32], rng: &mut ChaCha8Rng) -> Masking {
+        let (frames, per_frame) = (
+            self.config.dynamics.clip_frames,
+            self.config.model.tokens_per_frame(),
+        );
+        let codes = self.config.model.tokenizer.quantizer.codes() as u32;
+        let mut context = tokens.to_vec();
+        let mut masked = tokens.to_vec();
+        let mut rows = Vec::new();
+        let mut weights = Vec::new();
+        let mut hard = Vec::new();
+        for start in (0..tokens.len()).step_by(frames * per_frame) {
+            let wrong = rng.random::<f32>() * self.config.corruption.tokens;
+            for frame in 0..frames {
+                let first = start + frame * per_frame;
+                for i in first..first + per_frame {
+                    if rng.random::<f32>() < wrong {
+                        // A token from the same batch is a plausible wrong one.
+                        context[i] = tokens[rng.random_range(0..tokens.len())];
+                    }
+                }
+                if frame == 0 {
+                    continue;
+                }
+                let fully = rng.random::<f32>() < self.config.fully_masked;
+                let rate = if fully {
+                    1.0
+                } else {
+                    (rng.random::<f32>() * std::f32::consts::FRAC_PI_2).cos()
+                };
+                for i in first..first + per_frame {
+                    if rng.random::<f32>() >= rate {
+                        continue;
+                    }
+                    let changed = tokens[i] != tokens[i - per_frame];
+                    masked[i] = codes;
+                    if fully && changed {
+                        hard.push(rows.len() as u32);
+                    }
+                    rows.push(i as u32);
+                    weights.push(if changed {
+                        self.config.changed_weight
+                    } else {
+                        1.0
+                    });
+                }
+            }
+        }
+        Masking {
+            context,
+            masked,
+            rows,
+            weights,
+            hard,
+        }
+    }
+
+    fn logits(&self, masking: &Masking, action_codes: &Tensor) -> Result<Tensor, TrainError> {
+        let phase = &self.config.dynamics;
+        let shape = (
+            phase.batch,
+            phase.clip_frames,
+            self.config.model.tokens_per_frame(),
+        );
+        let tokens = MaskedTokens {
+            context: Tensor::from_slice(&masking.context, shape, &self.device)?,
+            masked: Tensor::from_slice(&masking.masked, shape, &self.device)?,
+        };
+        let codebook = self.tokenizer.quantizer().codebook();
+        let hidden = self.dynamics.forward(&tokens, action_codes, codebook)?;
+        let rows = Tensor::new(masking.rows.as_slice(), &self.device)?;
+        let hidden = ops::gather_rows(&hidden.flatten_to(2)?, &rows)?;
+        Ok(self.dynamics.logits(&hidden)?)
+    }
+
+    /// Share of the changed tokens of fully masked frames that the likeliest prediction gets right.
+    fn hard_accuracy(masking: &Masking, targets: &[u32], logits: &Tensor) -> Result<f64, TrainError> {
+        let best = logits.detach().argmax(D::Minus1)?.to_vec1::<u32>()?;
+        let right = masking
+            .hard
+            .iter()
+            .filter(|&&row| best[row as usize] == targets[row as usize])
+            .count();
+        Ok(right as f64 / masking.hard.len().max(1) as f64)
+    }
+
+    /// The paper's own loss of the latent action model: squared error of the next frame's pixels.
+    fn pixel_loss(&self, clips: &[u8], actions: &LatentActions) -> Result<Tensor, TrainError> {
+        let patches = self.patches(clips, self.config.model.latent_actions.patch)?;
+        let frames = patches.dim(1)?;
+        let before = patches.narrow(1, 0, frames - 1)?.contiguous()?;
+        let after = patches.narrow(1, 1, frames - 1)?.contiguous()?;
+        let predicted = self.latent.predict(&before, &actions.codes)?;
+        Ok((predicted - after)?.sqr()?.mean_all()?)
+    }
+
+    /// The world as it is now, with unnamed actions.
+    fn checkpoint(&self, step: u64) -> Result<Checkpoint, TrainError> {
+        let mut config: GenieConfig = self.config.model.clone();
+        config.latent_actions.decoder = None;
+        let mut tensors = self.frozen.clone();
+        tensors.extend(self.variables.snapshot()?);
+        tensors.retain(|name, _| !name.starts_with("latent_actions.decoder."));
+        let actions = (0..config.latent_actions.actions)
+            .map(|action| ActionLabel {
+                name: format!("action_{action}"),
+                keys: Vec::new(),
+            })
+            .collect();
+        let provenance = BTreeMap::from([
+            ("frames".to_owned(), self.dataset.total_frames().to_string()),
+            ("dynamics_steps".to_owned(), step.to_string()),
+            (
+                "tokenizer_steps".to_owned(),
+                self.config.tokenizer.steps.to_string(),
+            ),
+            ("seed".to_owned(), self.config.seed.to_string()),
+        ]);
+        let tensors = tensors
+            .into_iter()
+            .map(|(name, tensor)| Ok((name, tensor.to_device(&Device::Cpu)?)))
+            .collect::<candle_core::Result<_>>()?;
+        Ok(Checkpoint {
+            config,
+            actions,
+            provenance,
+            tensors,
+        })
+    }
+}
+
+/// A batch with wrong tokens in the context and masked ones in the frames themselves.
+struct Masking {
+    context: Vec<u32>,
+    masked: Vec<u32>,
+    /// Positions of the masked tokens in the flattened batch.
+    rows: Vec<u32>,
+    /// Loss weight of each row.
+    weights: Vec<f32>,
+    /// Rows of changed tokens in fully masked frames: those that the action decides.
+    hard: Vec<u32>,
+}
+
+impl Phase for DynamicsPhase<'_> {
+    const NAME: &'static str = "dynamics";
+
+    fn step(
+        &mut self,
+        step: u64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<BTreeMap<String, f64>, TrainError> {
+        let batch = self.batch(step)?;
+        let features = self
+            .latent
+            .features(&batch.clips, self.config.dynamics.batch)?;
+        let points = self.latent.encode(&features)?;
+        let actions = self.latent.quantize(&points)?;
+        let masking = self.mask(&batch.tokens, rng);
+        let targets: Vec<u32> = masking
+            .rows
+            .iter()
+            .map(|&row| batch.tokens[row as usize])
+            .collect();
+        let codes = if self.config.dynamics_trains_actions {
+            actions.codes.clone()
+        } else {
+            actions.codes.detach()
+        };
+        let logits = self.logits(&masking, &codes)?;
+        let target_tensor = Tensor::new(targets.as_slice(), &self.device)?;
+        let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;
+        let cross_entropy = ops::masked_cross_entropy(&logits, &target_tensor, &weights)?;
+        let mut loss = (&cross_entropy + (&actions.commitment * COMMITMENT)?)?;
+        let mut figures = BTreeMap::new();
+        if self.latent.has_decoder() {
+            let pixels = self.pixel_loss(&batch.clips, &actions)?;
+            figures.insert(
+                "pixel_mse".to_owned(),
+                f64::from(pixels.to_scalar::<f32>()?),
+            );
+            loss = (loss + (pixels * PIXELS)?)?;
+        }
+        let grads = loss.backward()?;
+        let rate = self.config.dynamics.learning_rate_at(step);
+        let norm = self.optimiser.step(&grads, rate)?;
+        drop(grads);
+
+        let dim = self.config.model.latent_actions.dim;
+        let points = points.detach().reshape(((), dim))?;
+        let points = points.flatten_all()?.to_vec1::<f32>()?;
+        let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
+        self.codebook.update(&points, &assigned);
+        if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
+            let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
+            figures.insert("revived".to_owned(), revived as f64);
+        }
+        self.publish_codebook()?;
+
+        figures.insert("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?));
+        let ce = f64::from(cross_entropy.to_scalar::<f32>()?);
+        figures.insert("cross_entropy".to_owned(), ce);
+        figures.insert("gradient_norm".to_owned(), norm);
+        figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
+        if step % COMPARE_EVERY == 0 {
+            let true_accuracy = Self::hard_accuracy(&masking, &targets, &logits)?;
+            let random: Vec<u32> = (0..assigned.len())
+                .map(|_| rng.random_range(0..self.config.model.latent_actions.actions as u32))
+                .collect();
+            let random = Tensor::from_vec(random, actions.actions.shape(), &self.device)?;
+            let book = self.codebook.tensor(&self.device)?;
+            let codes = ops::gather_rows(&book, &random)?;
+            let logits = self.logits(&masking, &codes)?;
+            figures.insert("changed_right".to_owned(), true_accuracy);
+            figures.insert(
+                "changed_right_random".to_owned(),
+                Self::hard_accuracy(&masking, &targets, &logits)?,
+            );
+            for (action, share) in self.codebook.usage().into_iter().enumerate() {
+                figures.insert(format!("usage_{action}"), f64::from(share));
+            }
+        }
+        Ok(figures)
+    }
+
+    fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+        let mut tensors = self.variables.snapshot()?;
+        tensors.extend(self.optimiser.state()?);
+        tensors.extend(self.codebook.state("actions")?);
+        folder.save_state(Self::NAME, step, &tensors)?;
+        Ok(self.checkpoint(step)?.write(folder.world(), DType::F16)?)
+    }
+
+    /// One strip per latent action from the same prompts, and a rollout under inferred actions below the real clip.
+    fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+        const FRAMES: usize = 12;
+        let c = self.config.model.clone();
+        let world = WorldModel::new(self.checkpoint(step)?, &Device::Cpu)?;
+        let clips = self.clips(0)?;
+        let frame_len = c.frame_height * c.frame_width * 3;
+        let clip_len = self.config.dynamics.clip_frames * frame_len;
+        let frame = |clip: usize, at: usize| {
+            let start = clip * clip_len + at * frame_len;
+            Frame::from_rgb(
+                c.frame_width,
+                c.frame_height,
+                clips[start..start + frame_len].to_vec(),
+            )
+        };
+        let shown = self.config.dynamics.batch.min(2);
+        let mut strips = Vec::new();
+        for clip in 0..shown {
+            for action in 0..c.latent_actions.actions {
+                let mut rollout = world.prompt(&frame(clip, 0)?, 1)?;
+                let mut row = vec![rollout.frame().pixels().to_vec()];
+                for _ in 1..FRAMES {
+                    row.push(rollout.step(action)?.pixels().to_vec());
+                }
+                strips.push(row);
+            }
+        }
+        let size = (c.frame_height, c.frame_width);
+        folder.save_strips(Self::NAME, "actions", step, &strips, size)?;
+        let inferred = self.latent.infer(&clips, self.config.dynamics.batch)?;
+        let mut rows = Vec::new();
+        for clip in 0..self.config.dynamics.batch.min(4) {
+            let frames = FRAMES.min(self.config.dynamics.clip_frames);
+            let mut rollout = world.prompt(&frame(clip, 0)?, 1)?;
+            let mut dreamt = vec![rollout.frame().pixels().to_vec()];
+            let mut real = vec![frame(clip, 0)?.into_pixels()];
+            for at in 1..frames {
+                dreamt.push(rollout.step(inferred[clip][at - 1] as usize)?.pixels().to_vec());
+                real.push(frame(clip, at)?.into_pixels());
+            }
+            rows.extend([real, dreamt]);
+        }
+        folder.save_strips(Self::NAME, "rollout", step, &rows, size)
+    }
+}

@@ -1,0 +1,24 @@
+//! Training in the paper's two phases: the tokenizer first, then latent actions together with the dynamics.
+//!
+//! Every phase can be stopped at any step and resumed to the same result: what a step does is a function of the
+//! configuration, the data and the state that is saved.
+
+mod codebook;
+mod config;
+mod data_driven;
+mod dynamics_phase;
+mod metrics;
+mod optimiser;
+mod phase;
+mod run_folder;
+mod tokenizer_phase;
+mod variables;
+
+pub use codebook::EmaCodebook;
+pub use config::{CorruptionConfig, PhaseConfig, TrainConfig};
+pub use data_driven::{PatchStatistics, kmeans, patch_statistics, start_tokenizer};
+pub use metrics::MetricsLog;
+pub use optimiser::{AdamW, AdamWConfig};
+pub use phase::{TrainError, train};
+pub use run_folder::RunFolder;
+pub use variables::Variables;

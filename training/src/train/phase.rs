@@ -1,0 +1,229 @@
+//! A run as a whole: both phases one after the other, and what they share.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use candle_core::Device;
+use genie_model::ops::{MatmulPrecision, set_matmul_precision};
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::dynamics_phase::DynamicsPhase;
+use super::run_folder::RunFolder;
+use super::tokenizer_phase::TokenizerPhase;
+use super::{PhaseConfig, TrainConfig};
+use crate::dataset::{Dataset, DatasetError};
+
+/// Why a run stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A file of the run cannot be read or written.
+    #[error("{path}: {error}", path = .path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The configuration cannot be used.
+    #[error("{path}: {reason}", path = .path.display())]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The run's folder holds a run already.
+    #[error("{path} holds a run already: resume it or choose another folder", path = .path.display())]
+    RunExists {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The run was started with another configuration.
+    #[error("{path} differs from the configuration given in more than the number of steps", path = .path.display())]
+    OtherConfig {
+        /// The run's configuration.
+        path: PathBuf,
+    },
+    /// A saved state is damaged.
+    #[error("{path}: not a whole training state: {reason}", path = .path.display())]
+    State {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The loss is not finite any more.
+    #[error("{phase}: the loss is not finite at step {step}; lower the learning rate")]
+    Diverged {
+        /// Which phase.
+        phase: &'static str,
+        /// At which step.
+        step: u64,
+    },
+    /// The footage does not fit the configuration.
+    #[error("the footage is {found}, the configuration wants {wanted}")]
+    Footage {
+        /// What the dataset has.
+        found: String,
+        /// What the configuration says.
+        wanted: String,
+    },
+    /// The dataset cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] genie_model::Error),
+    /// The tensor library failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// A picture cannot be written.
+    #[error(transparent)]
+    Picture(#[from] crate::pictures::PictureError),
+}
+
+impl TrainError {
+    pub(super) fn io(path: &Path, error: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            error,
+        }
+    }
+}
+
+/// One of the two phases, driven by [`run_phase`].
+pub(super) trait Phase {
+    const NAME: &'static str;
+    /// One optimiser step; named figures for the metrics, `loss` among them.
+    fn step(&mut self, step: u64, rng: &mut ChaCha8Rng) -> Result<BTreeMap<String, f64>, TrainError>;
+    fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
+    fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
+}
+
+/// Trains a world on a dataset, or goes on where the run in `run` stopped.
+///
+/// # Errors
+/// [`TrainError`] says which file or setting is to blame.
+pub fn train(
+    config: &TrainConfig,
+    data: &Path,
+    run: &Path,
+    resume: bool,
+    device: &Device,
+) -> Result<(), TrainError> {
+    config.model.validate()?;
+    check_phase(run, "tokenizer", &config.tokenizer)?;
+    check_phase(run, "dynamics", &config.dynamics)?;
+    let dataset = Dataset::open(data)?;
+    let wanted = (config.model.frame_height, config.model.frame_width);
+    let found = (dataset.format().height, dataset.format().width);
+    if found != wanted {
+        return Err(TrainError::Footage {
+            found: format!("{}x{}", found.1, found.0),
+            wanted: format!("{}x{}", wanted.1, wanted.0),
+        });
+    }
+    set_matmul_precision(if config.bf16 {
+        MatmulPrecision::Bf16
+    } else {
+        MatmulPrecision::F32
+    });
+    let folder = RunFolder::open(run, config, resume)?;
+    let (mut tokenizer, at) = TokenizerPhase::open(config, &dataset, &folder, device)?;
+    run_phase(&mut tokenizer, &config.tokenizer, config.seed, at, &folder)?;
+    let (mut dynamics, at) =
+        DynamicsPhase::open(config, &dataset, &folder, tokenizer.into_variables(), device)?;
+    run_phase(&mut dynamics, &config.dynamics, config.seed, at, &folder)
+}
+
+fn check_phase(run: &Path, name: &str, phase: &PhaseConfig) -> Result<(), TrainError> {
+    let wrong = if phase.batch == 0 {
+        "batch must be at least 1"
+    } else if phase.clip_frames < 2 {
+        "clip_frames must be at least 2"
+    } else if !(phase.learning_rate > 0.0 && phase.learning_rate.is_finite()) {
+        "learning_rate must be above 0"
+    } else if !(0.0..=1.0).contains(&phase.decay) {
+        "decay must be 0 to 1"
+    } else {
+        return Ok(());
+    };
+    Err(TrainError::Config {
+        path: run.join("config.toml"),
+        reason: format!("{name}.{wrong}"),
+    })
+}
+
+fn run_phase<P: Phase>(
+    phase: &mut P,
+    config: &PhaseConfig,
+    seed: u64,
+    start: u64,
+    folder: &RunFolder,
+) -> Result<(), TrainError> {
+    if start >= config.steps {
+        return Ok(());
+    }
+    let metrics_path = folder.metrics(P::NAME);
+    let io = |error| TrainError::io(&metrics_path, error);
+    let mut metrics = super::MetricsLog::open(&metrics_path, start).map_err(io)?;
+    let bar = ProgressBar::new(config.steps).with_style(
+        ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {per_sec} eta {eta} {msg}")
+            .expect("the template is well formed"),
+    );
+    bar.set_prefix(P::NAME);
+    bar.set_position(start);
+    bar.reset_eta();
+    let mut saved = Instant::now();
+    let mut logged = Instant::now();
+    let mut sums: BTreeMap<String, (f64, u32)> = BTreeMap::new();
+    for step in start..config.steps {
+        if step % config.pictures_every.max(1) == 0 {
+            phase.pictures(folder, step)?;
+        }
+        // A random stream of its own for each step, so that a resumed run draws the same numbers.
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream((step << 1) | u64::from(P::NAME == "dynamics"));
+        let began = Instant::now();
+        let figures = phase.step(step, &mut rng)?;
+        let seconds = began.elapsed().as_secs_f64();
+        if !figures.get("loss").is_some_and(|loss| loss.is_finite()) {
+            return Err(TrainError::Diverged {
+                phase: P::NAME,
+                step,
+            });
+        }
+        for (name, value) in figures.into_iter().chain([("seconds".to_owned(), seconds)]) {
+            let sum = sums.entry(name).or_default();
+            *sum = (sum.0 + value, sum.1 + 1);
+        }
+        bar.inc(1);
+        if step % 20 == 19 || step + 1 == config.steps {
+            let mut line = serde_json::Map::new();
+            line.insert("step".to_owned(), step.into());
+            let mut message = String::new();
+            for (name, (sum, count)) in std::mem::take(&mut sums) {
+                let mean = sum / f64::from(count.max(1));
+                message.push_str(&format!("{name} {mean:.4} "));
+                line.insert(name, mean.into());
+            }
+            bar.set_message(message.clone());
+            metrics.write(&line.into()).map_err(io)?;
+            if bar.is_hidden() && logged.elapsed() > Duration::from_secs(20) {
+                tracing::info!("{} step {step}: {message}", P::NAME);
+                logged = Instant::now();
+            }
+        }
+        if saved.elapsed() > Duration::from_secs(120) {
+            phase.save(folder, step + 1)?;
+            saved = Instant::now();
+        }
+    }
+    phase.pictures(folder, config.steps)?;
+    phase.save(folder, config.steps)?;
+    bar.finish();
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Phase one: the video tokenizer.
+
+use std::collections::BTreeMap;
+
+use candle_core::{D, Device, Tensor};
+use genie_model::{
+    GenieConfig, QuantizerConfig, VideoTokenizer, frames_to_patches, patches_to_frames,
+};
+use rand_chacha::ChaCha8Rng;
+
+use super::data_driven::{patch_statistics, start_tokenizer};
+use super::phase::{Phase, TrainError};
+use super::run_folder::RunFolder;
+use super::{AdamW, EmaCodebook, TrainConfig, Variables};
+use crate::dataset::{ClipSampler, Dataset};
+
+/// Weight of the commitment loss (van den Oord et al. 2017).
+const COMMITMENT: f64 = 0.25;
+/// Frames looked at for the data-driven start, and the most distinct patches kept of them.
+const START_FRAMES: usize = 6000;
+const START_PATCHES: usize = 40_000;
+/// Steps between revivals of codes that nobody uses.
+const REVIVE_EVERY: u64 = 25;
+/// Mean squared error (30 dB) above which a patch may take over a code that nobody uses.
+const REVIVE_ERROR: f32 = 1e-3;
+
+pub(super) struct TokenizerPhase<'a> {
+    config: GenieConfig,
+    batch: usize,
+    clip_frames: usize,
+    phase: super::PhaseConfig,
+    dataset: &'a Dataset,
+    sampler: ClipSampler,
+    variables: Variables,
+    tokenizer: VideoTokenizer,
+    codebook: Option<EmaCodebook>,
+    optimiser: AdamW,
+    device: Device,
+}
+
+impl<'a> TokenizerPhase<'a> {
+    pub(super) fn open(
+        config: &TrainConfig,
+        dataset: &'a Dataset,
+        folder: &RunFolder,
+        device: &Device,
+    ) -> Result<(Self, u64), TrainError> {
+        let phase = config.tokenizer.clone();
+        let model = config.model.clone();
+        let variables = Variables::new(config.seed, device);
+        let tokenizer = VideoTokenizer::new(&model, variables.builder().pp("tokenizer"))?;
+        let saved = folder.load_state(Self::NAME)?;
+        if saved.is_none() {
+            tracing::info!("looking at the footage's patches");
+            let statistics =
+                patch_statistics(dataset, &model, START_FRAMES, START_PATCHES, config.seed)?;
+            tracing::info!(
+                "{} distinct patches in {START_FRAMES} frames",
+                statistics.weights.len()
+            );
+            start_tokenizer(&variables, &model, &statistics, config.seed)?;
+        }
+        let is_vq = matches!(model.tokenizer.quantizer, QuantizerConfig::Vq { .. });
+        let mut codebook = if is_vq {
+            let start = variables.get("tokenizer.quantizer.codebook")?;
+            Some(EmaCodebook::new(start.as_tensor(), 0.99, false)?)
+        } else {
+            None
+        };
+        // The codebook follows its vectors by moving averages, not by gradients.
+        let trained: Vec<_> = variables
+            .all()
+            .into_iter()
+            .filter(|(name, _)| !name.ends_with("quantizer.codebook"))
+            .collect();
+        let mut optimiser = AdamW::new(trained, phase.optimiser.clone());
+        let mut step = 0;
+        if let Some(saved) = saved {
+            variables.restore(&saved.tensors)?;
+            optimiser.restore(&saved.tensors, saved.step)?;
+            if let Some(codebook) = &mut codebook {
+                codebook.restore("tokenizer", &saved.tensors)?;
+            }
+            step = saved.step;
+        }
+        let sampler = ClipSampler::new(dataset, phase.clip_frames, config.seed)?;
+        let opened = Self {
+            config: model,
+            batch: phase.batch,
+            clip_frames: phase.clip_frames,
+            phase,
+            dataset,
+            sampler,
+            variables,
+            tokenizer,
+            codebook,
+            optimiser,
+            device: device.clone(),
+        };
+        Ok((opened, step))
+    }
+
+    /// The trained tokenizer's variables.
+    pub(super) fn into_variables(self) -> Variables {
+        self.variables
+    }
+
+    /// Patches `[B, T, N, P]` of the batch of a step.
+    fn batch(&self, step: u64) -> Result<Tensor, TrainError> {
+        let mut clips = Vec::new();
+        let mut buffer = Vec::new();
+        for window in self.sampler.batch(step, self.batch) {
+            self.dataset.read_frames(
+                window.clip,
+                window.start,
+                self.clip_frames,
+                &mut buffer,
+            )?;
+            clips.extend_from_slice(&buffer);
+        }
+        let c = &self.config;
+        let patches = frames_to_patches(
+            &clips,
+            c.frame_height,
+            c.frame_width,
+            c.tokenizer.patch,
+            &self.device,
+        )?;
+        let shape = (self.batch, self.clip_frames, c.tokens_per_frame(), ());
+        Ok(patches.reshape(shape)?)
+    }
+}
+
+impl Phase for TokenizerPhase<'_> {
+    const NAME: &'static str = "tokenizer";
+
+    fn step(
+        &mut self,
+        step: u64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<BTreeMap<String, f64>, TrainError> {
+        let patches = self.batch(step)?;
+        let vectors = self.tokenizer.encode(&patches)?;
+        let quantized = self.tokenizer.quantizer().quantize(&vectors)?;
+        let decoded = self.tokenizer.decode(&quantized.codes)?;
+        let error = (&decoded - &patches)?;
+        let mse = error.sqr()?.mean_all()?;
+        let l1 = error.abs()?.mean_all()?;
+        let loss = ((&mse + (&l1 * 0.1)?)? + (&quantized.commitment * COMMITMENT)?)?;
+        let grads = loss.backward()?;
+        let rate = self.phase.learning_rate_at(step);
+        let norm = self.optimiser.step(&grads, rate)?;
+        let mse = f64::from(mse.to_scalar::<f32>()?);
+        let mut figures = BTreeMap::from([
+            ("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?)),
+            ("psnr".to_owned(), -10.0 * mse.max(1e-12).log10()),
+            ("gradient_norm".to_owned(), norm),
+        ]);
+        if let Some(codebook) = &mut self.codebook {
+            let dim = self.config.tokenizer.quantizer.dim();
+            let vectors = vectors.detach().reshape(((), dim))?;
+            let values = vectors.flatten_all()?.to_vec1::<f32>()?;
+            let tokens = quantized.tokens.flatten_all()?.to_vec1::<u32>()?;
+            codebook.update(&values, &tokens);
+            if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
+                let worst = worst_patches(&error, &values, dim, 64)?;
+                let revived = codebook.revive(&worst, 0.01, 1e-3, rng);
+                figures.insert("revived".to_owned(), revived as f64);
+            }
+            figures.insert("codes_used".to_owned(), codebook.used() as f64);
+            self.variables.set(
+                "tokenizer.quantizer.codebook",
+                &codebook.tensor(&self.device)?,
+            )?;
+        }
+        Ok(figures)
+    }
+
+    fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+        let mut tensors = self.variables.snapshot()?;
+        tensors.extend(self.optimiser.state()?);
+        if let Some(codebook) = &self.codebook {
+            tensors.extend(codebook.state("tokenizer")?);
+        }
+        folder.save_state(Self::NAME, step, &tensors)
+    }
+
+    /// Real frames above their reconstructions.
+    fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+        let patches = self.batch(0)?;
+        let decoded = self.tokenizer.reconstruct(&self.tokenizer.tokenize(&patches)?)?;
+        let c = &self.config;
+        let mut rows = Vec::new();
+        for clip in 0..self.batch.min(4) {
+            for source in [&patches, &decoded] {
+                let frames = patches_to_frames(
+                    &source.get(clip)?,
+                    c.frame_height,
+                    c.frame_width,
+                    c.tokenizer.patch,
+                )?;
+                rows.push(
+                    frames
+                        .chunks_exact(c.frame_height * c.frame_width * 3)
+                        .take(8)
+                        .map(<[u8]>::to_vec)
+                        .collect::<Vec<_>>(),
+                );
+            }
+        }
+        let size = (c.frame_height, c.frame_width);
+        folder.save_strips(Self::NAME, "reconstruction", step, &rows, size)
+    }
+}
+
+/// Encoder outputs of the worst reconstructed patches, as far as they are bad enough to deserve a code of their own.
+fn worst_patches(
+    error: &Tensor,
+    vectors: &[f32],
+    dim: usize,
+    count: usize,
+) -> candle_core::Result<Vec<f32>> {
+    let errors = error.detach().sqr()?.mean(D::Minus1)?.flatten_all()?;
+    let errors = errors.to_vec1::<f32>()?;
+    let mut order: Vec<usize> = (0..errors.len())
+        .filter(|&i| errors[i] > REVIVE_ERROR)
+        .collect();
+    order.sort_by(|&a, &b| errors[b].total_cmp(&errors[a]).then(a.cmp(&b)));
+    Ok(order
+        .iter()
+        .take(count)
+        .flat_map(|&i| vectors[i * dim..(i + 1) * dim].iter().copied())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revival_candidates_are_the_worst_patches() {
+        let error = Tensor::new(&[[0.1f32, 0.1], [2.0, 0.0], [0.5, 0.5]], &Device::Cpu).unwrap();
+        let worst = worst_patches(&error, &[1.0, 2.0, 3.0], 1, 2).unwrap();
+        assert_eq!(worst, [2.0, 3.0]);
+    }
+}
