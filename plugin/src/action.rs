@@ -7,7 +7,10 @@ use genie_model::ActionLabel;
 
 /// Names that pull in opposite directions: while both sides of a pair are held, neither counts.
 const OPPOSITES: [(&[&str], &[&str]); 2] = [
-    (&["ArrowLeft", "KeyA", "left"], &["ArrowRight", "KeyD", "right"]),
+    (
+        &["ArrowLeft", "KeyA", "left"],
+        &["ArrowRight", "KeyD", "right"],
+    ),
     (&["ArrowUp", "KeyW", "up"], &["ArrowDown", "KeyS", "down"]),
 ];
 /// More names than this are not held at once; the oldest is forgotten.
@@ -354,7 +357,11 @@ mod tests {
             .with_idle("jump");
         map.learn(&labels());
         assert_eq!(map.resolve(&["Space"]), 2);
-        assert_eq!(map.resolve(&["dash"]), 3, "an unknown target is passed over");
+        assert_eq!(
+            map.resolve(&["dash"]),
+            3,
+            "an unknown target is passed over"
+        );
         let mut alone = LatentActionMap::without_labels().bind(["go"], "right");
         alone.learn(&labels());
         assert_eq!(alone.resolve(&["go"]), 2);

@@ -62,13 +62,17 @@ impl AssetLoader for GenieModelLoader {
     ) -> Result<GenieModel, Self::Error> {
         let source_name = context.path().to_string();
         let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).await.map_err(|error| {
-            genie_model::CheckpointError::Io {
+        reader
+            .read_to_end(&mut bytes)
+            .await
+            .map_err(|error| genie_model::CheckpointError::Io {
                 source_name: source_name.clone(),
                 error,
-            }
-        })?;
-        Ok(GenieModel::new(Checkpoint::from_bytes(&source_name, &bytes)?))
+            })?;
+        Ok(GenieModel::new(Checkpoint::from_bytes(
+            &source_name,
+            &bytes,
+        )?))
     }
 
     fn extensions(&self) -> &[&str] {

@@ -137,6 +137,5 @@ fn picture(image: Image) -> Result<Frame, PromptError> {
         .map_err(|error| unreadable(&error))?
         .into_rgba8();
     let (width, height) = pixels.dimensions();
-    Frame::from_rgba(width as usize, height as usize, &pixels)
-        .map_err(|error| unreadable(&error))
+    Frame::from_rgba(width as usize, height as usize, &pixels).map_err(|error| unreadable(&error))
 }

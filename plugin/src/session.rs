@@ -36,11 +36,10 @@ impl Session {
     /// stays below two periods: one tick may wait for the worker, more may not.
     pub(crate) fn accrue(&mut self, elapsed: Duration, period: Duration) -> u64 {
         self.debt += elapsed;
-        let limit = period * 2;
-        if self.debt < limit {
+        let Some(over) = self.debt.checked_sub(period * 2) else {
             return 0;
-        }
-        let surplus = (self.debt - limit).as_nanos() / period.as_nanos().max(1) + 1;
+        };
+        let surplus = over.as_nanos() / period.as_nanos().max(1) + 1;
         // What is left is the wait of one tick and the part of a period that has passed since.
         let rest = self.debt.as_nanos() - surplus * period.as_nanos().max(1);
         self.debt = Duration::from_nanos(rest as u64);

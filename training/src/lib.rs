@@ -5,10 +5,12 @@
 //! - [`dataset`]: clips in shards, and how they are drawn for training;
 //! - [`train`]: the two phases of training, resumable at every step;
 //! - [`evaluate`]: whether a trained world looks right, obeys and stays alive;
+//! - [`label`]: what each latent action does, in words;
 //! - [`pictures`]: sheets, strips and GIFs, to look at what is trained.
 
 pub mod dataset;
 pub mod evaluate;
 pub mod gameplay;
+pub mod label;
 pub mod pictures;
 pub mod train;

@@ -179,8 +179,8 @@ impl Checkpoint {
             }
             .into());
         }
-        let config: GenieConfig = serde_json::from_str(text("config")?)
-            .map_err(|e| header("config", &e.to_string()))?;
+        let config: GenieConfig =
+            serde_json::from_str(text("config")?).map_err(|e| header("config", &e.to_string()))?;
         config
             .validate()
             .map_err(|e| header("config", &e.to_string()))?;
@@ -242,13 +242,13 @@ impl Checkpoint {
         let expected = checkpoint_specs(&self.config, self.has_latent_action_encoder())?;
         let mut data = Vec::with_capacity(expected.len());
         for spec in &expected {
-            let tensor =
-                self.tensors
-                    .get(&spec.name)
-                    .ok_or_else(|| CheckpointError::Missing {
-                        source_name: source_name.to_owned(),
-                        tensor: spec.name.clone(),
-                    })?;
+            let tensor = self
+                .tensors
+                .get(&spec.name)
+                .ok_or_else(|| CheckpointError::Missing {
+                    source_name: source_name.to_owned(),
+                    tensor: spec.name.clone(),
+                })?;
             if tensor.dims() != spec.shape {
                 return Err(CheckpointError::Shape {
                     source_name: source_name.to_owned(),
@@ -322,10 +322,7 @@ impl Checkpoint {
 }
 
 /// What a checkpoint holds: everything that play needs, and the latent action encoder if it is kept.
-fn checkpoint_specs(
-    config: &GenieConfig,
-    with_encoder: bool,
-) -> Result<Vec<ParameterSpec>, Error> {
+fn checkpoint_specs(config: &GenieConfig, with_encoder: bool) -> Result<Vec<ParameterSpec>, Error> {
     let mut specs = parameter_specs(config)?;
     specs.retain(|spec| {
         !spec.name.starts_with("latent_actions.decoder.")

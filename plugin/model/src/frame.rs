@@ -13,7 +13,9 @@ pub struct Frame {
 }
 
 /// How a picture of another shape is fitted into a frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
     /// Scale until the frame is covered and cut off what sticks out, evenly on both sides.
@@ -112,12 +114,8 @@ impl Frame {
                 actual: self.pixels.len(),
             });
         }
-        let source = RgbImage::from_raw(
-            self.width as u32,
-            self.height as u32,
-            self.pixels.clone(),
-        )
-        .expect("a frame holds width * height * 3 bytes");
+        let source = RgbImage::from_raw(self.width as u32, self.height as u32, self.pixels.clone())
+            .expect("a frame holds width * height * 3 bytes");
         let across = width as f64 / self.width as f64;
         let down = height as f64 / self.height as f64;
         let scale = match fit {

@@ -12,8 +12,8 @@ use crate::{
 
 /// Transitions to latent actions.
 ///
-/// The encoder reads every transition of a clip, causally, and answers with one action token per transition, a point
-/// on the unit sphere that is snapped to the nearest of `A` codes. The optional decoder predicts the next frame's pixels
+/// The encoder reads every transition of a clip, causally, and answers with one point on the unit sphere per transition,
+/// which is snapped to the nearest of `A` codes. The optional decoder predicts the next frame's pixels
 /// from the past frames and the action alone. Both are needed in training only; play keeps the codes.
 #[derive(Clone, Debug)]
 pub struct LatentActionModel {
@@ -24,7 +24,6 @@ pub struct LatentActionModel {
     embed: Tensor,
     embed_bias: Tensor,
     position: Tensor,
-    action_token: Tensor,
     encoder: SpatioTemporalTransformer,
     norm: Tensor,
     project: Tensor,
@@ -111,7 +110,6 @@ impl LatentActionModel {
             embed: encoder.get_with_hints((inner, features), "embed.weight", linear(features))?,
             embed_bias: encoder.get_with_hints(inner, "embed.bias", Init::Const(0.0))?,
             position: encoder.get_with_hints((tokens, inner), "position", randn(0.02))?,
-            action_token: encoder.get_with_hints(inner, "action_token", randn(0.02))?,
             encoder: SpatioTemporalTransformer::new(&config.encoder, encoder.clone())?,
             norm: encoder.get_with_hints(inner, "norm", Init::Const(1.0))?,
             project: encoder.get_with_hints((config.dim, inner), "project", linear(inner))?,
@@ -174,16 +172,20 @@ impl LatentActionModel {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn encode(&self, features: &Tensor) -> Result<Tensor, Error> {
-        let (b, t, n, _) = features.dims4()?;
-        let width = self.action_token.dim(0)?;
+        unit(&ops::linear(&self.summarise(features)?, &self.project)?)
+    }
+
+    /// Features `[B, T - 1, N, F]` to one normalised summary per transition, `[B, T - 1, D]`, which a projection takes to
+    /// the sphere of the codes.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn summarise(&self, features: &Tensor) -> Result<Tensor, Error> {
         let x = ops::linear_bias(features, &self.embed, &self.embed_bias)?
             .broadcast_add(&self.position)?;
-        let action = self.action_token.broadcast_as((b, t, 1, width))?;
-        let x = Tensor::cat(&[x, action.contiguous()?], 2)?;
-        let x = self.encoder.forward(&x)?;
-        let action = x.narrow(2, n, 1)?.squeeze(2)?.contiguous()?;
-        let point = ops::norm_linear(&action, &self.norm, &self.project)?;
-        unit(&point)
+        // The mean over the frame: even before any training it says how most of the scene moved.
+        let summary = self.encoder.forward(&x)?.mean(2)?;
+        Ok(ops::rms_norm(&summary, &self.norm)?)
     }
 
     /// Snaps points `[B, T - 1, C]` on the unit sphere to the nearest codes.

@@ -107,7 +107,9 @@ mod tests {
 
     fn best_shift(features: &[f32]) -> usize {
         let shifts = &features[..SHIFTS * SHIFTS];
-        (0..shifts.len()).max_by(|&a, &b| shifts[a].total_cmp(&shifts[b])).unwrap()
+        (0..shifts.len())
+            .max_by(|&a, &b| shifts[a].total_cmp(&shifts[b]))
+            .unwrap()
     }
 
     #[test]
@@ -123,7 +125,11 @@ mod tests {
             assert_eq!(best_shift(patch), SHIFTS * SHIFTS / 2 - 2);
             seen.push(patch[..SHIFTS * SHIFTS].to_vec());
         }
-        let off = seen[0].iter().zip(&seen[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let off = seen[0]
+            .iter()
+            .zip(&seen[1])
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
         assert!(off < 0.2, "colours change the features by {off}");
     }
 

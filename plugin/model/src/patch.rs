@@ -92,12 +92,23 @@ mod tests {
     #[test]
     fn patches_are_row_major_and_invert() {
         let (height, width, patch) = (4, 6, 2);
-        let frames: Vec<u8> = (0..2 * height * width * 3).map(|i| (i % 251) as u8).collect();
+        let frames: Vec<u8> = (0..2 * height * width * 3)
+            .map(|i| (i % 251) as u8)
+            .collect();
         let patches = frames_to_patches(&frames, height, width, patch, &Device::Cpu).unwrap();
         assert_eq!(patches.dims(), [2, 6, 12]);
-        let second = patches.get(0).unwrap().get(1).unwrap().to_vec1::<f32>().unwrap();
+        let second = patches
+            .get(0)
+            .unwrap()
+            .get(1)
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
         assert!((second[0] - (6.0 / 255.0 - 0.5)).abs() < 1e-6);
-        assert_eq!(patches_to_frames(&patches, height, width, patch).unwrap(), frames);
+        assert_eq!(
+            patches_to_frames(&patches, height, width, patch).unwrap(),
+            frames
+        );
         assert!(frames_to_patches(&frames[1..], height, width, patch, &Device::Cpu).is_err());
     }
 }

@@ -84,9 +84,10 @@ impl Quantizer {
                 let tokens: Vec<u32> = values
                     .chunks_exact(levels.len().max(1))
                     .map(|vector| {
-                        vector.iter().zip(levels).fold(0, |token, (&v, &l)| {
-                            token * l as u32 + level_index(v, l)
-                        })
+                        vector
+                            .iter()
+                            .zip(levels)
+                            .fold(0, |token, (&v, &l)| token * l as u32 + level_index(v, l))
                     })
                     .collect();
                 Tensor::from_vec(tokens, flat.dim(0)?, flat.device())?
@@ -166,7 +167,10 @@ mod tests {
         let device = Device::Cpu;
         let codebook = Tensor::new(&[[0f32, 0.], [1., 0.], [0., 2.]], &device).unwrap();
         let quantizer = Quantizer::Vq { codebook };
-        let vectors = Tensor::new(&[[[0.9f32, 0.2], [0.1, 1.2]], [[0.1, 0.2], [9., 9.]]], &device);
+        let vectors = Tensor::new(
+            &[[[0.9f32, 0.2], [0.1, 1.2]], [[0.1, 0.2], [9., 9.]]],
+            &device,
+        );
         let tokens = quantizer.tokens(&vectors.unwrap()).unwrap();
         assert_eq!(tokens.to_vec2::<u32>().unwrap(), [[1, 2], [0, 2]]);
     }
@@ -184,6 +188,9 @@ mod tests {
         let vectors = values.iter().map(|v| (v * 0.99).atanh()).collect();
         let vectors = Tensor::from_vec(vectors, codes.shape(), &Device::Cpu).unwrap();
         let tokens = quantizer.tokens(&vectors).unwrap();
-        assert_eq!(tokens.to_vec1::<u32>().unwrap(), (0..24).collect::<Vec<_>>());
+        assert_eq!(
+            tokens.to_vec1::<u32>().unwrap(),
+            (0..24).collect::<Vec<_>>()
+        );
     }
 }

@@ -221,7 +221,10 @@ impl Rollout {
             return Err(Error::Action { action, available });
         }
         let mut copy = [self.clone()];
-        let masked = vec![vec![self.model.token_embeddings().dim(0)? as u32 - 1; self.tokens.len()]];
+        let masked = vec![vec![
+            self.model.token_embeddings().dim(0)? as u32 - 1;
+            self.tokens.len()
+        ]];
         let hidden = first_pass(&self.model, &mut copy, &[action as u32], &masked)?;
         Ok(self.model.dynamics().logits(&hidden)?.squeeze(0)?)
     }
@@ -279,11 +282,8 @@ impl Rollout {
                 }
             }
         }
-        let pixels = Tensor::from_slice(
-            self.frame.pixels(),
-            self.frame.pixels().len(),
-            &Device::Cpu,
-        )?;
+        let pixels =
+            Tensor::from_slice(self.frame.pixels(), self.frame.pixels().len(), &Device::Cpu)?;
         tensors.push(("frame".to_owned(), pixels));
         Ok(safetensors::serialize(tensors, Some(metadata)).map_err(candle_core::Error::wrap)?)
     }
@@ -295,14 +295,12 @@ impl Rollout {
     pub fn from_bytes(model: &WorldModel, bytes: &[u8]) -> Result<Self, Error> {
         let damaged = |what: String| RolloutError::Damaged(what);
         let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
-        let (_, header) =
-            SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let state = metadata
             .get("rollout")
             .ok_or_else(|| damaged("the header has no `rollout`".to_owned()))?;
-        let state: SavedState =
-            serde_json::from_str(state).map_err(|e| damaged(e.to_string()))?;
+        let state: SavedState = serde_json::from_str(state).map_err(|e| damaged(e.to_string()))?;
         if state.fingerprint != model.fingerprint() {
             return Err(RolloutError::OtherCheckpoint {
                 saved: state.fingerprint,
@@ -497,7 +495,10 @@ fn sample_frames(
         }
         let logits = model.dynamics().logits(&hidden)?;
         debug_assert_eq!(logits.dim(D::Minus1)?, codes as usize);
-        let logits = logits.to_dtype(DType::F32)?.flatten_from(1)?.to_vec2::<f32>()?;
+        let logits = logits
+            .to_dtype(DType::F32)?
+            .flatten_from(1)?
+            .to_vec2::<f32>()?;
         for ((rollout, tokens), logits) in rollouts.iter_mut().zip(&mut next).zip(&logits) {
             if step >= rollout.sampler.steps {
                 continue;

@@ -185,7 +185,10 @@ mod tests {
             counts[token[0] as usize] += 1;
         }
         for (count, share) in counts.into_iter().zip([1.0, 2.0, 5.0]) {
-            assert!((f64::from(count) - share * 1000.0).abs() < 120.0, "{counts:?}");
+            assert!(
+                (f64::from(count) - share * 1000.0).abs() < 120.0,
+                "{counts:?}"
+            );
         }
     }
 

@@ -92,20 +92,8 @@ impl VideoTokenizer {
         let patch_len = tokenizer.patch * tokenizer.patch * 3;
         let dim = tokenizer.quantizer.dim();
         Ok(Self {
-            encoder: Coder::new(
-                &tokenizer.encoder,
-                patch_len,
-                dim,
-                tokens,
-                vb.pp("encoder"),
-            )?,
-            decoder: Coder::new(
-                &tokenizer.decoder,
-                dim,
-                patch_len,
-                tokens,
-                vb.pp("decoder"),
-            )?,
+            encoder: Coder::new(&tokenizer.encoder, patch_len, dim, tokens, vb.pp("encoder"))?,
+            decoder: Coder::new(&tokenizer.decoder, dim, patch_len, tokens, vb.pp("decoder"))?,
             quantizer: Quantizer::new(&tokenizer.quantizer, vb.pp("quantizer"))?,
         })
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-use crate::ops::{self, KeyValue};
+use crate::ops::{self, AttentionPattern, AttentionWeights, FeedForwardWeights, KeyValue};
 use crate::{Error, TransformerConfig};
 
 /// A stack of spatiotemporal blocks.
@@ -30,25 +30,9 @@ pub struct SpatioTemporalTransformer {
 
 #[derive(Clone, Debug)]
 struct Block {
-    spatial: Attention,
-    temporal: Attention,
-    feed_forward: FeedForward,
-}
-
-#[derive(Clone, Debug)]
-struct Attention {
-    norm: Tensor,
-    qkv: Tensor,
-    q_scale: Tensor,
-    k_scale: Tensor,
-    out: Tensor,
-}
-
-#[derive(Clone, Debug)]
-struct FeedForward {
-    norm: Tensor,
-    up: Tensor,
-    down: Tensor,
+    spatial: AttentionWeights,
+    temporal: AttentionWeights,
+    feed_forward: FeedForwardWeights,
 }
 
 /// Keys and values of one finished frame, one entry per block. Never changed once made, so worlds can share it.
@@ -105,17 +89,15 @@ fn weight(fan_in: usize) -> Init {
     }
 }
 
-impl Attention {
-    fn new(config: &TransformerConfig, vb: VarBuilder) -> Result<Self, Error> {
-        let (width, inner) = (config.width, config.attention_width());
-        Ok(Self {
-            norm: vb.get_with_hints(width, "norm", UNIT)?,
-            qkv: vb.get_with_hints((3 * inner, width), "qkv", weight(width))?,
-            q_scale: vb.get_with_hints(config.head_width, "q_scale", UNIT)?,
-            k_scale: vb.get_with_hints(config.head_width, "k_scale", UNIT)?,
-            out: vb.get_with_hints((width, inner), "out", Init::Const(0.0))?,
-        })
-    }
+fn attention(config: &TransformerConfig, vb: VarBuilder) -> Result<AttentionWeights, Error> {
+    let (width, inner) = (config.width, config.attention_width());
+    Ok(AttentionWeights {
+        norm: vb.get_with_hints(width, "norm", UNIT)?,
+        qkv: vb.get_with_hints((3 * inner, width), "qkv", weight(width))?,
+        q_scale: vb.get_with_hints(config.head_width, "q_scale", UNIT)?,
+        k_scale: vb.get_with_hints(config.head_width, "k_scale", UNIT)?,
+        out: vb.get_with_hints((width, inner), "out", Init::Const(0.0))?,
+    })
 }
 
 impl Block {
@@ -123,9 +105,9 @@ impl Block {
         let (width, hidden) = (config.width, config.feed_forward * config.width);
         let ff = vb.pp("feed_forward");
         Ok(Self {
-            spatial: Attention::new(config, vb.pp("spatial"))?,
-            temporal: Attention::new(config, vb.pp("temporal"))?,
-            feed_forward: FeedForward {
+            spatial: attention(config, vb.pp("spatial"))?,
+            temporal: attention(config, vb.pp("temporal"))?,
+            feed_forward: FeedForwardWeights {
                 norm: ff.get_with_hints(width, "norm", UNIT)?,
                 up: ff.get_with_hints((hidden, width), "up", weight(width))?,
                 down: ff.get_with_hints((width, hidden), "down", Init::Const(0.0))?,
@@ -133,30 +115,16 @@ impl Block {
         })
     }
 
-    /// Attention inside each frame of `x` `[.., N, D]`, residual included.
-    fn spatial(&self, x: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
-        let Attention {
-            norm,
-            qkv,
-            q_scale,
-            k_scale,
-            out,
-        } = &self.spatial;
-        let qkv = ops::norm_linear(x, norm, qkv)?;
-        let dims = qkv.dims().to_vec();
-        let (n, inner3) = (dims[dims.len() - 2], dims[dims.len() - 1]);
-        let frames = qkv.reshape(((), n, inner3))?;
-        let mixed = ops::spatial_attention(&frames, q_scale, k_scale, heads)?;
-        let mut mixed_dims = dims;
-        if let Some(last) = mixed_dims.last_mut() {
-            *last = inner3 / 3;
-        }
-        ops::linear_add(&mixed.reshape(mixed_dims)?, out, x)
-    }
-
-    fn feed_forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let FeedForward { norm, up, down } = &self.feed_forward;
-        ops::relu2_linear_add(&ops::norm_linear(x, norm, up)?, down, x)
+    /// The whole block on whole clips.
+    fn forward(
+        &self,
+        x: &Tensor,
+        heads: usize,
+        temporal: AttentionPattern,
+    ) -> candle_core::Result<Tensor> {
+        let x = ops::attention_branch(x, &self.spatial, heads, AttentionPattern::Spatial)?;
+        let x = ops::attention_branch(&x, &self.temporal, heads, temporal)?;
+        ops::feed_forward_branch(&x, &self.feed_forward)
     }
 
     /// Temporal attention of single frames `x` `[R, N, D]` against their pasts, residual included.
@@ -168,7 +136,7 @@ impl Block {
         window: usize,
         heads: usize,
     ) -> candle_core::Result<(Tensor, Vec<KeyValue>)> {
-        let Attention {
+        let AttentionWeights {
             norm,
             qkv,
             q_scale,
@@ -243,15 +211,14 @@ impl SpatioTemporalTransformer {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let (heads, window) = (self.heads, self.window);
+        let window = self.window;
+        self.blocks(x, AttentionPattern::Temporal { window })
+    }
+
+    fn blocks(&self, x: &Tensor, temporal: AttentionPattern) -> Result<Tensor, Error> {
         let mut x = x.clone();
         for block in &self.blocks {
-            x = block.spatial(&x, heads)?;
-            let t = &block.temporal;
-            let qkv = ops::norm_linear(&x, &t.norm, &t.qkv)?;
-            let mixed = ops::temporal_attention(&qkv, &t.q_scale, &t.k_scale, heads, window)?;
-            x = ops::linear_add(&mixed, &t.out, &x)?;
-            x = block.feed_forward(&x)?;
+            x = block.forward(&x, self.heads, temporal)?;
         }
         Ok(x)
     }
@@ -263,18 +230,8 @@ impl SpatioTemporalTransformer {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn forward_two_streams(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let (heads, window) = (self.heads, self.window);
-        let mut x = x.clone();
-        for block in &self.blocks {
-            x = block.spatial(&x, heads)?;
-            let t = &block.temporal;
-            let qkv = ops::norm_linear(&x, &t.norm, &t.qkv)?;
-            let mixed =
-                ops::two_stream_temporal_attention(&qkv, &t.q_scale, &t.k_scale, heads, window)?;
-            x = ops::linear_add(&mixed, &t.out, &x)?;
-            x = block.feed_forward(&x)?;
-        }
-        Ok(x)
+        let window = self.window;
+        self.blocks(x, AttentionPattern::TwoStreams { window })
     }
 
     /// Single frames `x` `[R, N, D]` of several worlds (or of one world, see [`StreamRow::after`]) against their
@@ -296,12 +253,12 @@ impl SpatioTemporalTransformer {
             rows.len()
         ];
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.spatial(&x, self.heads)?;
+            x = ops::attention_branch(&x, &block.spatial, self.heads, AttentionPattern::Spatial)?;
             let (mixed, new) = block.temporal_stream(&x, rows, index, self.window, self.heads)?;
             for (state, new) in states.iter_mut().zip(new) {
                 state.blocks.push(new);
             }
-            x = block.feed_forward(&mixed)?;
+            x = ops::feed_forward_branch(&mixed, &block.feed_forward)?;
         }
         Ok((x, states))
     }

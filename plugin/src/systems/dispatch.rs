@@ -170,7 +170,9 @@ pub(crate) fn pace_worlds(
         if status.phase != WorldPhase::Running {
             continue;
         }
-        let model_rate = models.get(&genie.model).map(|m| m.config().frames_per_second);
+        let model_rate = models
+            .get(&genie.model)
+            .map(|m| m.config().frames_per_second);
         let Some(period) = [genie.tick_rate, settings.tick_rate, model_rate]
             .into_iter()
             .flatten()
@@ -213,7 +215,9 @@ fn period(rate: f32) -> Option<Duration> {
         return None;
     }
     // Between a thousand ticks a second and one in eleven days.
-    Some(Duration::from_secs_f64((1.0 / f64::from(rate)).clamp(1e-3, 1e6)))
+    Some(Duration::from_secs_f64(
+        (1.0 / f64::from(rate)).clamp(1e-3, 1e6),
+    ))
 }
 
 /// Sends what the channel has room for. Without a worker all worlds fail.

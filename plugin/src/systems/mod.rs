@@ -5,7 +5,9 @@ mod input;
 mod lifetime;
 mod receive;
 
-pub(crate) use dispatch::{follow_actions, obey_commands, pace_worlds, send_requests, start_worlds};
+pub(crate) use dispatch::{
+    follow_actions, obey_commands, pace_worlds, send_requests, start_worlds,
+};
 pub(crate) use input::press_keys;
 pub(crate) use lifetime::{begin_world, end_world};
 pub(crate) use receive::receive_frames;

@@ -2,8 +2,15 @@
 //!
 //! A subcommand is a module with `Args` and `run`, a variant of [`Command`] and an arm of [`run`].
 
+mod bench;
+mod evaluate;
 mod gameplay;
 mod import;
+mod label;
+mod play;
+mod sampler_args;
+#[cfg(test)]
+mod test_world;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +34,14 @@ enum Command {
     Import(import::Args),
     /// Train a world on a dataset.
     Train(train::Args),
+    /// Judge a world on a dataset.
+    Evaluate(evaluate::Args),
+    /// Find out what each latent action does, and write names and keys into the checkpoint.
+    Label(label::Args),
+    /// Play a world without a screen, into a GIF.
+    Play(play::Args),
+    /// Measure how fast a world is dreamt.
+    Bench(bench::Args),
 }
 
 /// Runs the chosen subcommand.
@@ -35,6 +50,10 @@ pub(crate) fn run(cli: Cli) -> CliResult {
         Command::Gameplay(args) => gameplay::run(args),
         Command::Import(args) => import::run(args),
         Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Label(args) => label::run(args),
+        Command::Play(args) => play::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 

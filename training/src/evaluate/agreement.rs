@@ -43,7 +43,7 @@ pub struct TrueActionAgreement {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Information {
     /// Mutual information in nats.
-    pub mutual_information: f64,
+    pub nats: f64,
     /// The same, divided by the geometric mean of the entropies: 0 to 1.
     pub normalised: f64,
     /// Entropy of the true variable in nats: what there is to know.
@@ -53,7 +53,7 @@ pub struct Information {
 impl Information {
     fn of(table: &Contingency) -> Self {
         Self {
-            mutual_information: table.mutual_information(),
+            nats: table.mutual_information(),
             normalised: table.normalised_mutual_information(),
             true_entropy: table.column_entropy(),
         }
@@ -68,10 +68,7 @@ pub(super) struct Inferred {
 }
 
 /// The latent action of every transition of the footage.
-pub(super) fn infer(
-    parts: &WorldParts,
-    footage: &Footage,
-) -> Result<Vec<Inferred>, EvaluateError> {
+pub(super) fn infer(parts: &WorldParts, footage: &Footage) -> Result<Vec<Inferred>, EvaluateError> {
     footage
         .stretches
         .iter()
@@ -137,7 +134,8 @@ pub(super) fn agree(
         }
         table
     };
-    let built_in = kinds <= TrueAction::COUNT && parts.config().frame_height == crate::gameplay::FRAME_SIZE;
+    let built_in =
+        kinds <= TrueAction::COUNT && parts.config().frame_height == crate::gameplay::FRAME_SIZE;
     let action = |index: usize| TrueAction::from_index(index).expect("there are no more kinds");
     let all = table(kinds.max(TrueAction::COUNT), &|truth| truth);
     Some(TrueActionAgreement {
@@ -150,7 +148,8 @@ pub(super) fn agree(
                 Steer::Right => 2,
             }))
         }),
-        jump: built_in.then(|| Information::of(&table(2, &|truth| usize::from(action(truth).jump)))),
+        jump: built_in
+            .then(|| Information::of(&table(2, &|truth| usize::from(action(truth).jump)))),
         table: all.rows(),
     })
 }

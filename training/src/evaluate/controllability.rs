@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::footage::LEAST_FRAMES;
 use super::statistics::mean;
-use super::{EvaluateError, EvaluateOptions, Footage, Worlds, WorldParts, psnr, standard_error};
+use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds, psnr, standard_error};
 
 /// Steps after the prompt at which the paper judges.
 const STEPS: usize = 4;

@@ -27,10 +27,10 @@ mod untrained;
 use genie_model::{SamplerSettings, WorldModel};
 use serde::{Deserialize, Serialize};
 
-pub use agreement::{ActionUsage, TrueActionAgreement};
+pub use agreement::{ActionUsage, Information, TrueActionAgreement};
 pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
-pub use footage::{Footage, WorldParts};
+pub use footage::{Footage, Stretch, WorldParts};
 pub use json::write_json;
 pub use play::Worlds;
 pub use random_play::{
@@ -158,9 +158,16 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn tiny_dataset(folder: &std::path::Path, clips: usize, frames: usize) -> Dataset {
-        generate_dataset(folder, clips, frames, 5, GameplayOptions::default(), &|_| ())
-            .unwrap()
-            .dataset
+        generate_dataset(
+            folder,
+            clips,
+            frames,
+            5,
+            GameplayOptions::default(),
+            &|_| (),
+        )
+        .unwrap()
+        .dataset
     }
 
     fn options() -> EvaluateOptions {
@@ -185,7 +192,12 @@ pub(crate) mod tests {
         let in_use = figures.actions.iter().filter(|a| a.in_use).count();
         assert!((figures.faithfulness.chance * in_use as f64 - 1.0).abs() < 1e-9);
         assert_eq!(
-            figures.faithfulness.horizons.iter().map(|h| h.horizon).collect::<Vec<_>>(),
+            figures
+                .faithfulness
+                .horizons
+                .iter()
+                .map(|h| h.horizon)
+                .collect::<Vec<_>>(),
             [1, 16]
         );
         for horizon in &figures.faithfulness.horizons {
@@ -195,7 +207,10 @@ pub(crate) mod tests {
         }
         // Noise does not depend on the action much, and is far from the real frames.
         let control = &figures.controllability;
-        assert!(control.one_prompt_frame.delta_psnr.abs() < 1.0, "{control:?}");
+        assert!(
+            control.one_prompt_frame.delta_psnr.abs() < 1.0,
+            "{control:?}"
+        );
         assert!(control.copy_psnr > control.one_prompt_frame.inferred_psnr);
         assert!(figures.tokenizer_psnr > 0.0 && figures.tokenizer_psnr < 20.0);
         let survival = figures.survival.as_ref().unwrap();
@@ -210,7 +225,10 @@ pub(crate) mod tests {
         assert!(!json.contains("null"), "{json}");
         assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), figures);
         let table = figures.to_string();
-        assert!(table.contains("faithfulness") && !table.contains("NaN"), "{table}");
+        assert!(
+            table.contains("faithfulness") && !table.contains("NaN"),
+            "{table}"
+        );
         // The same seed gives the same figures.
         let again = evaluate(&world, &dataset, Some(&truth), &options(), &|_| ()).unwrap();
         assert_eq!(again, figures);
@@ -222,7 +240,10 @@ pub(crate) mod tests {
         let dataset = tiny_dataset(&folder.path().join("short"), 2, 5);
         let world = tiny_world(1);
         let error = evaluate(&world, &dataset, None, &options(), &|_| ()).unwrap_err();
-        assert!(matches!(error, EvaluateError::TooShort { needed: 6, .. }), "{error}");
+        assert!(
+            matches!(error, EvaluateError::TooShort { needed: 6, .. }),
+            "{error}"
+        );
         let dataset = tiny_dataset(&folder.path().join("long"), 2, 8);
         let mut config = tiny_config();
         config.frame_width = 32;
@@ -231,7 +252,9 @@ pub(crate) mod tests {
         let error = evaluate(&narrow, &dataset, None, &options(), &|_| ()).unwrap_err();
         assert!(error.to_string().contains("32x64"), "{error}");
         let mut checkpoint = untrained_checkpoint(&tiny_config(), 1).unwrap();
-        checkpoint.tensors.retain(|name, _| !name.starts_with("latent_actions.encoder."));
+        checkpoint
+            .tensors
+            .retain(|name, _| !name.starts_with("latent_actions.encoder."));
         let stripped = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
         let error = evaluate(&stripped, &dataset, None, &options(), &|_| ()).unwrap_err();
         assert!(matches!(error, EvaluateError::NoActionEncoder), "{error}");

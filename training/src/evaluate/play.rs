@@ -1,6 +1,6 @@
 //! Many worlds stepped together.
 
-use genie_model::{Frame, Rollout, SamplerSettings};
+use genie_model::{Fit, Frame, Rollout, SamplerSettings};
 use rayon::prelude::*;
 
 use super::{EvaluateError, WorldParts};
@@ -36,7 +36,7 @@ impl Worlds {
                 let frame = parts.frame(prompt)?;
                 Ok(parts
                     .world
-                    .prompt_with(&frame, seed, Default::default(), sampler.clone())?)
+                    .prompt_with(&frame, seed, Fit::default(), sampler.clone())?)
             })
             .collect::<Result<_, EvaluateError>>()?;
         Ok(Self { rollouts })
@@ -66,7 +66,11 @@ impl Worlds {
     /// # Panics
     /// If there are not as many actions as worlds.
     pub fn step(&mut self, actions: &[usize]) -> Result<(), EvaluateError> {
-        assert_eq!(self.rollouts.len(), actions.len(), "one action for each world");
+        assert_eq!(
+            self.rollouts.len(),
+            actions.len(),
+            "one action for each world"
+        );
         for (rollouts, actions) in self.rollouts.chunks_mut(BATCH).zip(actions.chunks(BATCH)) {
             let mut rollouts: Vec<&mut Rollout> = rollouts.iter_mut().collect();
             Rollout::step_all(&mut rollouts, actions)?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::share;
 use super::{
-    ActionUsage, Contingency, EvaluateError, EvaluateOptions, Footage, Worlds, WorldParts,
+    ActionUsage, Contingency, EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds,
 };
 use crate::gameplay::{FRAME_SIZE, hero_count, hero_visible};
 
@@ -164,7 +164,12 @@ pub(super) fn play(
     let last_counted = real.and(counted.last().copied()).unwrap_or(0);
     let steps = last_judged.max(last_counted);
 
-    let mut worlds = Worlds::start(parts, &prompts, options.seed ^ 0x706c_6179, &options.sampler)?;
+    let mut worlds = Worlds::start(
+        parts,
+        &prompts,
+        options.seed ^ 0x706c_6179,
+        &options.sampler,
+    )?;
     let mut commands: Vec<Commands> = (0..prompts.len())
         .map(|world| Commands::new(options.seed, world))
         .collect();
@@ -220,7 +225,10 @@ fn up_to(values: &[usize], most: usize) -> Vec<usize> {
 
 /// The newest frames of all worlds.
 fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
-    worlds.frames().map(|frame| frame.pixels().to_vec()).collect()
+    worlds
+        .frames()
+        .map(|frame| frame.pixels().to_vec())
+        .collect()
 }
 
 /// The latent action of every world's last transition, given the last frames of all worlds, oldest first.
@@ -237,9 +245,11 @@ fn name_last(
             .copied()
             .collect();
         let actions = parts.latent_actions.infer(&clips, worlds.len())?;
-        named.extend(actions.iter().map(|actions| {
-            *actions.last().expect("a transition has two frames") as usize
-        }));
+        named.extend(
+            actions
+                .iter()
+                .map(|actions| *actions.last().expect("a transition has two frames") as usize),
+        );
     }
     Ok(named)
 }

@@ -86,9 +86,7 @@ impl Display for Evaluation {
                     writeln!(
                         f,
                         "{name:<22} {:.2}        {:.3} nats   {:.3} nats",
-                        information.normalised,
-                        information.mutual_information,
-                        information.true_entropy
+                        information.normalised, information.nats, information.true_entropy
                     )?;
                 }
             }

@@ -146,7 +146,7 @@ mod tests {
         // One value of a million off by one would be 108 dB.
         let mut almost = vec![7; 1_000_000];
         almost[5] = 8;
-        assert!((psnr(&almost, &[7; 1_000_000]) - MOST_PSNR).abs() < 1e-12);
+        assert!((psnr(&almost, &vec![7; 1_000_000]) - MOST_PSNR).abs() < 1e-12);
     }
 
     fn table(rows: &[&[u64]]) -> Contingency {

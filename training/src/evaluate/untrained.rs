@@ -60,15 +60,19 @@ mod tests {
     #[test]
     fn it_plays_without_breaking_down() {
         let config = super::super::tests::tiny_config();
-        let world = WorldModel::new(untrained_checkpoint(&config, 3).unwrap(), &Device::Cpu).unwrap();
-        let mut rollout = world.prompt(&Frame::filled(64, 64, [80, 120, 200]), 1).unwrap();
+        let world =
+            WorldModel::new(untrained_checkpoint(&config, 3).unwrap(), &Device::Cpu).unwrap();
+        let mut rollout = world
+            .prompt(&Frame::filled(64, 64, [80, 120, 200]), 1)
+            .unwrap();
         for step in 0..6 {
             rollout.step(step % world.action_count()).unwrap();
         }
         let same = untrained_checkpoint(&config, 3).unwrap();
         let again = WorldModel::new(same, &Device::Cpu).unwrap();
         assert_eq!(world.fingerprint(), again.fingerprint());
-        let other = WorldModel::new(untrained_checkpoint(&config, 4).unwrap(), &Device::Cpu).unwrap();
+        let other =
+            WorldModel::new(untrained_checkpoint(&config, 4).unwrap(), &Device::Cpu).unwrap();
         assert_ne!(world.fingerprint(), other.fingerprint());
     }
 }

@@ -124,7 +124,10 @@ impl EmaCodebook {
                 normalise(code);
             }
             self.counts[index] = even * 0.5;
-            for (sum, value) in self.sums[index * self.dim..][..self.dim].iter_mut().zip(code) {
+            for (sum, value) in self.sums[index * self.dim..][..self.dim]
+                .iter_mut()
+                .zip(code)
+            {
                 *sum = *value * even * 0.5;
             }
             revived += 1;

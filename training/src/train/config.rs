@@ -31,6 +31,10 @@ pub struct TrainConfig {
     /// small models do not manage.
     #[serde(default = "default_true")]
     pub dynamics_trains_actions: bool,
+    /// Steps at the start in which the latent action model stays at its data-driven start, so that the dynamics model
+    /// learns to listen to actions before it tells the encoder what it would rather hear.
+    #[serde(default)]
+    pub actions_frozen: u64,
     /// The model; last, because TOML wants tables behind plain values.
     pub model: GenieConfig,
 }

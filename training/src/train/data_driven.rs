@@ -94,22 +94,53 @@ pub fn start_tokenizer(
     // Pixels -> components -> the first C of them -> components -> pixels.
     let embed = resized(&components, encoder_width, patch_len)?;
     let bias = embed.matmul(&mean.unsqueeze(1)?)?.squeeze(1)?.neg()?;
-    let project = resized(&Tensor::eye(dim, DType::F32, &Device::Cpu)?, dim, encoder_width)?;
+    let project = resized(
+        &Tensor::eye(dim, DType::F32, &Device::Cpu)?,
+        dim,
+        encoder_width,
+    )?;
     variables.set("tokenizer.encoder.embed.weight", &embed)?;
     variables.set("tokenizer.encoder.embed.bias", &bias)?;
     variables.set("tokenizer.encoder.project.weight", &project)?;
-    let back = resized(&Tensor::eye(dim, DType::F32, &Device::Cpu)?, decoder_width, dim)?;
-    let unembed = resized(&components, decoder_width, patch_len)?.t()?.contiguous()?;
+    let back = resized(
+        &Tensor::eye(dim, DType::F32, &Device::Cpu)?,
+        decoder_width,
+        dim,
+    )?;
+    let unembed = resized(&components, decoder_width, patch_len)?
+        .t()?
+        .contiguous()?;
     variables.set("tokenizer.decoder.embed.weight", &back)?;
     variables.set("tokenizer.decoder.project.weight", &unembed)?;
     variables.set("tokenizer.decoder.project.bias", &mean)?;
     if let QuantizerConfig::Vq { codes, .. } = &config.tokenizer.quantizer {
-        let vectors = statistics.patches.broadcast_sub(&mean)?.matmul(&embed.t()?)?;
+        let vectors = statistics
+            .patches
+            .broadcast_sub(&mean)?
+            .matmul(&embed.t()?)?;
         let vectors = vectors.matmul(&project.t()?)?;
         let codebook = kmeans(&vectors, &statistics.weights, *codes, 12, seed)?;
         variables.set("tokenizer.quantizer.codebook", &codebook)?;
     }
     Ok(())
+}
+
+/// A projection `[C, D]` of summaries `[M, D]` to what tells them apart most: their principal components, each scaled to
+/// the same variance, and blind to what all of them share.
+///
+/// # Errors
+/// If `width` is larger than `D`.
+pub fn distinguishing_projection(summaries: &Tensor, width: usize) -> candle_core::Result<Tensor> {
+    let (mean, components) = principal_components(summaries)?;
+    let components = components.narrow(0, 0, width)?.contiguous()?;
+    let centred = summaries.broadcast_sub(&mean)?;
+    let deviation = (centred.matmul(&components.t()?)?.sqr()?.mean(0)? + 1e-8)?.sqrt()?;
+    let components = components.broadcast_div(&deviation.unsqueeze(1)?)?;
+    // Without a bias, blindness to the mean needs the mean's direction taken out.
+    let along = components.matmul(&mean.unsqueeze(1)?)?;
+    let square = mean.sqr()?.sum_all()?.to_scalar::<f32>()?.max(1e-12);
+    let shared = (along.matmul(&mean.unsqueeze(0)?)? / f64::from(square))?;
+    components - shared
 }
 
 /// Mean `[P]` of the patches and their principal components `[P, P]`, one per row, the strongest first.
@@ -118,13 +149,23 @@ fn principal_components(patches: &Tensor) -> candle_core::Result<(Tensor, Tensor
     let mean = patches.mean(0)?;
     let centred = patches.broadcast_sub(&mean)?;
     let covariance = (centred.t()?.matmul(&centred)? / count as f64)?;
-    let values = covariance.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let values = covariance
+        .flatten_all()?
+        .to_dtype(DType::F64)?
+        .to_vec1::<f64>()?;
     let eigen = SymmetricEigen::new(DMatrix::from_row_slice(len, len, &values));
     let mut order: Vec<usize> = (0..len).collect();
     order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
     let rows: Vec<f32> = order
         .iter()
-        .flat_map(|&i| eigen.eigenvectors.column(i).iter().map(|&v| v as f32).collect::<Vec<_>>())
+        .flat_map(|&i| {
+            eigen
+                .eigenvectors
+                .column(i)
+                .iter()
+                .map(|&v| v as f32)
+                .collect::<Vec<_>>()
+        })
         .collect();
     Ok((mean, Tensor::from_vec(rows, (len, len), &Device::Cpu)?))
 }
@@ -132,9 +173,10 @@ fn principal_components(patches: &Tensor) -> candle_core::Result<(Tensor, Tensor
 /// The matrix cut or padded with zeros to `rows` x `columns`.
 fn resized(matrix: &Tensor, rows: usize, columns: usize) -> candle_core::Result<Tensor> {
     let (have_rows, have_columns) = matrix.dims2()?;
-    let matrix = matrix
-        .narrow(0, 0, have_rows.min(rows))?
-        .narrow(1, 0, have_columns.min(columns))?;
+    let matrix =
+        matrix
+            .narrow(0, 0, have_rows.min(rows))?
+            .narrow(1, 0, have_columns.min(columns))?;
     matrix
         .pad_with_zeros(0, 0, rows.saturating_sub(have_rows))?
         .pad_with_zeros(1, 0, columns.saturating_sub(have_columns))?
@@ -166,13 +208,21 @@ pub fn kmeans(
     for chosen in 0..count {
         if distances.iter().all(|&d| d == 0.0) {
             // Every vector is a centre already; the rest wait where they are nobody's nearest.
-            centres.extend(row(pick).iter().map(|v| 10.0 * v + rng.random_range(50.0..100.0)));
+            centres.extend(
+                row(pick)
+                    .iter()
+                    .map(|v| 10.0 * v + rng.random_range(50.0..100.0)),
+            );
             continue;
         }
         centres.extend(row(pick));
         let centre = &centres[chosen * dim..];
         for (i, distance) in distances.iter_mut().enumerate() {
-            let d: f32 = row(i).iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum();
+            let d: f32 = row(i)
+                .iter()
+                .zip(centre)
+                .map(|(a, b)| (a - b) * (a - b))
+                .sum();
             *distance = distance.min(d);
         }
         let weight = |i: usize| f64::from(distances[i] * weights[i]);
@@ -227,11 +277,14 @@ mod tests {
             })
             .collect();
         let vectors = Tensor::from_vec(values, (400, 2), &Device::Cpu).unwrap();
-        let found = kmeans(&vectors, &[1.0; 400], 4, 10, 1).unwrap().to_vec2::<f32>().unwrap();
+        let found = kmeans(&vectors, &[1.0; 400], 4, 10, 1)
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         for c in centres {
-            let near = found.iter().any(|f| {
-                (f[0] - c[0] - 0.5).abs() < 0.3 && (f[1] - c[1] - 0.5).abs() < 0.3
-            });
+            let near = found
+                .iter()
+                .any(|f| (f[0] - c[0] - 0.5).abs() < 0.3 && (f[1] - c[1] - 0.5).abs() < 0.3);
             assert!(near, "no centre near {c:?}: {found:?}");
         }
     }
@@ -243,7 +296,11 @@ mod tests {
         assert_eq!(found.dims(), [5, 2]);
         let found = found.to_vec2::<f32>().unwrap();
         for v in [[1f32, 2.], [3., 4.]] {
-            assert!(found.iter().any(|f| (f[0] - v[0]).abs() + (f[1] - v[1]).abs() < 0.1));
+            assert!(
+                found
+                    .iter()
+                    .any(|f| (f[0] - v[0]).abs() + (f[1] - v[1]).abs() < 0.1)
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::phase::{Phase, TrainError};
 use super::run_folder::RunFolder;
-use super::{AdamW, EmaCodebook, TrainConfig, Variables, kmeans};
+use super::{AdamW, EmaCodebook, TrainConfig, Variables, distinguishing_projection, kmeans};
 use crate::dataset::{ClipSampler, Dataset};
 
 /// Weight of the pull of the encoder to its codes.
@@ -26,7 +26,7 @@ const COMMITMENT: f64 = 0.25;
 /// Weight of the pixel decoder's loss, where there is one.
 const PIXELS: f64 = 10.0;
 /// Batches whose encoder outputs the action codebook starts from.
-const START_BATCHES: u64 = 16;
+const START_BATCHES: u64 = 24;
 /// Steps between revivals of actions that nobody uses.
 const REVIVE_EVERY: u64 = 20;
 /// Steps between comparisons of the true action with a random one.
@@ -109,19 +109,26 @@ impl<'a> DynamicsPhase<'a> {
         Ok((phase, step))
     }
 
-    /// k-means on what the encoder says at first, so that every code starts with transitions of its own.
+    /// Starts the projection at what tells transitions apart and the codebook by k-means there, so that every code starts
+    /// with transitions of its own.
     fn start_codebook(&mut self) -> Result<(), TrainError> {
-        let mut points = Vec::new();
+        let mut summaries = Vec::new();
         for step in 0..START_BATCHES {
             let clips = self.clips(step)?;
             let features = self.latent.features(&clips, self.config.dynamics.batch)?;
-            let found = self.latent.encode(&features)?.detach().flatten_to(1)?;
-            points.push(found);
+            let summary = self.latent.summarise(&features)?.detach();
+            summaries.push(summary.flatten_to(1)?);
         }
-        let points = Tensor::cat(&points, 0)?;
+        let summaries = Tensor::cat(&summaries, 0)?;
+        let latent = &self.config.model.latent_actions;
+        let projection = distinguishing_projection(&summaries, latent.dim)?;
+        let name = "latent_actions.encoder.project";
+        self.variables.set(name, &projection)?;
+        let points = summaries.matmul(&projection.t()?)?;
+        let length = (points.sqr()?.sum_keepdim(D::Minus1)? + 1e-12)?.sqrt()?;
+        let points = points.broadcast_div(&length)?;
         let weights = vec![1.0; points.dim(0)?];
-        let actions = self.config.model.latent_actions.actions;
-        let codes = kmeans(&points, &weights, actions, 20, self.config.seed)?;
+        let codes = kmeans(&points, &weights, latent.actions, 20, self.config.seed)?;
         self.codebook = EmaCodebook::new(&codes, 0.99, true)?;
         self.publish_codebook()
     }
@@ -136,12 +143,8 @@ impl<'a> DynamicsPhase<'a> {
         let mut clips = Vec::new();
         let mut buffer = Vec::new();
         for window in self.sampler.batch(step, phase.batch) {
-            self.dataset.read_frames(
-                window.clip,
-                window.start,
-                phase.clip_frames,
-                &mut buffer,
-            )?;
+            self.dataset
+                .read_frames(window.clip, window.start, phase.clip_frames, &mut buffer)?;
             clips.extend_from_slice(&buffer);
         }
         Ok(clips)
@@ -149,8 +152,7 @@ impl<'a> DynamicsPhase<'a> {
 
     fn patches(&self, clips: &[u8], patch: usize) -> Result<Tensor, TrainError> {
         let c = &self.config.model;
-        let patches =
-            frames_to_patches(clips, c.frame_height, c.frame_width, patch, &self.device)?;
+        let patches = frames_to_patches(clips, c.frame_height, c.frame_width, patch, &self.device)?;
         let phase = &self.config.dynamics;
         let tokens = patches.dim(1)?;
         Ok(patches.reshape((phase.batch, phase.clip_frames, tokens, ()))?)
@@ -241,7 +243,11 @@ impl<'a> DynamicsPhase<'a> {
     }
 
     /// Share of the changed tokens of fully masked frames that the likeliest prediction gets right.
-    fn hard_accuracy(masking: &Masking, targets: &[u32], logits: &Tensor) -> Result<f64, TrainError> {
+    fn hard_accuracy(
+        masking: &Masking,
+        targets: &[u32],
+        logits: &Tensor,
+    ) -> Result<f64, TrainError> {
         let best = logits.detach().argmax(D::Minus1)?.to_vec1::<u32>()?;
         let right = masking
             .hard
@@ -320,7 +326,9 @@ impl Phase for DynamicsPhase<'_> {
         let features = self
             .latent
             .features(&batch.clips, self.config.dynamics.batch)?;
+        let frozen = step < self.config.actions_frozen;
         let points = self.latent.encode(&features)?;
+        let points = if frozen { points.detach() } else { points };
         let actions = self.latent.quantize(&points)?;
         let masking = self.mask(&batch.tokens, rng);
         let targets: Vec<u32> = masking
@@ -356,8 +364,10 @@ impl Phase for DynamicsPhase<'_> {
         let points = points.detach().reshape(((), dim))?;
         let points = points.flatten_all()?.to_vec1::<f32>()?;
         let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
-        self.codebook.update(&points, &assigned);
-        if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
+        if !frozen {
+            self.codebook.update(&points, &assigned);
+        }
+        if !frozen && step % REVIVE_EVERY == REVIVE_EVERY - 1 {
             let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
             figures.insert("revived".to_owned(), revived as f64);
         }
@@ -382,8 +392,10 @@ impl Phase for DynamicsPhase<'_> {
                 "changed_right_random".to_owned(),
                 Self::hard_accuracy(&masking, &targets, &logits)?,
             );
-            for (action, share) in self.codebook.usage().into_iter().enumerate() {
-                figures.insert(format!("usage_{action}"), f64::from(share));
+            for action in 0..self.config.model.latent_actions.actions {
+                let count = assigned.iter().filter(|&&a| a as usize == action).count();
+                let share = count as f64 / assigned.len() as f64;
+                figures.insert(format!("usage_{action}"), share);
             }
         }
         Ok(figures)
@@ -435,7 +447,12 @@ impl Phase for DynamicsPhase<'_> {
             let mut dreamt = vec![rollout.frame().pixels().to_vec()];
             let mut real = vec![frame(clip, 0)?.into_pixels()];
             for at in 1..frames {
-                dreamt.push(rollout.step(inferred[clip][at - 1] as usize)?.pixels().to_vec());
+                dreamt.push(
+                    rollout
+                        .step(inferred[clip][at - 1] as usize)?
+                        .pixels()
+                        .to_vec(),
+                );
                 real.push(frame(clip, at)?.into_pixels());
             }
             rows.extend([real, dreamt]);

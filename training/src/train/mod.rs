@@ -16,7 +16,9 @@ mod variables;
 
 pub use codebook::EmaCodebook;
 pub use config::{CorruptionConfig, PhaseConfig, TrainConfig};
-pub use data_driven::{PatchStatistics, kmeans, patch_statistics, start_tokenizer};
+pub use data_driven::{
+    PatchStatistics, distinguishing_projection, kmeans, patch_statistics, start_tokenizer,
+};
 pub use metrics::MetricsLog;
 pub use optimiser::{AdamW, AdamWConfig};
 pub use phase::{TrainError, train};

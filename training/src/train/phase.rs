@@ -98,7 +98,11 @@ impl TrainError {
 pub(super) trait Phase {
     const NAME: &'static str;
     /// One optimiser step; named figures for the metrics, `loss` among them.
-    fn step(&mut self, step: u64, rng: &mut ChaCha8Rng) -> Result<BTreeMap<String, f64>, TrainError>;
+    fn step(
+        &mut self,
+        step: u64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<BTreeMap<String, f64>, TrainError>;
     fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
 }
@@ -134,8 +138,13 @@ pub fn train(
     let folder = RunFolder::open(run, config, resume)?;
     let (mut tokenizer, at) = TokenizerPhase::open(config, &dataset, &folder, device)?;
     run_phase(&mut tokenizer, &config.tokenizer, config.seed, at, &folder)?;
-    let (mut dynamics, at) =
-        DynamicsPhase::open(config, &dataset, &folder, tokenizer.into_variables(), device)?;
+    let (mut dynamics, at) = DynamicsPhase::open(
+        config,
+        &dataset,
+        &folder,
+        tokenizer.into_variables(),
+        device,
+    )?;
     run_phase(&mut dynamics, &config.dynamics, config.seed, at, &folder)
 }
 

@@ -131,8 +131,8 @@ impl RunFolder {
             path: path.clone(),
             reason,
         };
-        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes)
-            .map_err(|e| damaged(e.to_string()))?;
+        let (_, header) =
+            safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
         let step = header
             .metadata()
             .as_ref()

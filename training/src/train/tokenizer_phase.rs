@@ -110,12 +110,8 @@ impl<'a> TokenizerPhase<'a> {
         let mut clips = Vec::new();
         let mut buffer = Vec::new();
         for window in self.sampler.batch(step, self.batch) {
-            self.dataset.read_frames(
-                window.clip,
-                window.start,
-                self.clip_frames,
-                &mut buffer,
-            )?;
+            self.dataset
+                .read_frames(window.clip, window.start, self.clip_frames, &mut buffer)?;
             clips.extend_from_slice(&buffer);
         }
         let c = &self.config;
@@ -188,7 +184,9 @@ impl Phase for TokenizerPhase<'_> {
     /// Real frames above their reconstructions.
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
         let patches = self.batch(0)?;
-        let decoded = self.tokenizer.reconstruct(&self.tokenizer.tokenize(&patches)?)?;
+        let decoded = self
+            .tokenizer
+            .reconstruct(&self.tokenizer.tokenize(&patches)?)?;
         let c = &self.config;
         let mut rows = Vec::new();
         for clip in 0..self.batch.min(4) {

@@ -11,6 +11,7 @@ use super::composed;
 use super::norm::{EPSILON, sum_rows};
 use super::simd::{Lanes, Strided, exp, multiversion, padded, product};
 use super::slices::{SharedPointer, floats, fused, with_floats};
+use super::sublayer::AttentionPattern;
 
 /// Rotary positions turn pair `i` of the `d / 2` pairs of a head by `time * ROTARY_BASE^(-i / (d / 2))` radians. A
 /// window holds tens of frames, so the slowest pair should turn noticeably within that, hence a small base.
@@ -206,6 +207,36 @@ fn apply(
         &k_scale.contiguous()?,
         Attention { heads, pattern },
     )
+}
+
+/// Gradients of `qkv`, `q_scale` and `k_scale` of an attention whose output has the gradient `grad`.
+pub(super) fn gradients(
+    qkv: &Tensor,
+    q_scale: &Tensor,
+    k_scale: &Tensor,
+    heads: usize,
+    pattern: AttentionPattern,
+    grad: &Tensor,
+) -> Result<[Tensor; 3]> {
+    let (qkv, grad, pattern) = match pattern {
+        AttentionPattern::Spatial => {
+            let n = qkv.dim(D::Minus2)?;
+            let frames = qkv.reshape(((), n, qkv.dim(D::Minus1)?))?;
+            let grad = grad.reshape(((), n, grad.dim(D::Minus1)?))?;
+            (frames, grad, Pattern::Full)
+        }
+        AttentionPattern::Temporal { window } => {
+            (qkv.clone(), grad.clone(), Pattern::Window(window))
+        }
+        AttentionPattern::TwoStreams { window } => {
+            (qkv.clone(), grad.clone(), Pattern::TwoStreams(window))
+        }
+    };
+    let op = Attention { heads, pattern };
+    match op.bwd(&qkv, q_scale, k_scale, &qkv, &grad)? {
+        (Some(dqkv), Some(dq), Some(dk)) => Ok([dqkv, dq, dk]),
+        _ => candle_core::bail!("attention has gradients for all its arguments"),
+    }
 }
 
 /// Who sees whom.

@@ -263,6 +263,58 @@ impl LinearAdd {
             out
         })
     }
+
+    /// Gradients of the input and the weight, each only when somebody waits for it.
+    fn gradients(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        grad: &Tensor,
+        wanted: (bool, bool),
+    ) -> Result<(Option<Vec<f32>>, Option<Vec<f32>>)> {
+        let (shape, _) = shapes(x.shape(), weight.shape());
+        with_floats([x, weight, grad], |[u, w, g]| {
+            let activated = self.activate(u);
+            let input = activated.as_deref().unwrap_or(u);
+            let (mut dx, dw) = gradients(input, w, g, shape, wanted);
+            if let (true, Some(dx)) = (self.squared_relu, &mut dx) {
+                dx.par_chunks_mut(CHUNK)
+                    .zip(u.par_chunks(CHUNK))
+                    .for_each(|(dx, u)| {
+                        for (dx, u) in dx.iter_mut().zip(u) {
+                            *dx *= if *u > 0.0 { 2.0 * *u } else { 0.0 };
+                        }
+                    });
+            }
+            Ok((dx, dw))
+        })
+    }
+}
+
+/// Gradients of the input and the weight of [`linear_add`] or, with `squared_relu`, of [`relu2_linear_add`].
+pub(super) fn linear_add_gradients(
+    x: &Tensor,
+    weight: &Tensor,
+    grad: &Tensor,
+    squared_relu: bool,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let (dx, dw) = LinearAdd { squared_relu }.gradients(x, weight, grad, (true, true))?;
+    Ok((dx.unwrap_or_default(), dw.unwrap_or_default()))
+}
+
+/// Gradients of the input, the scale and the weight of [`norm_linear`].
+pub(super) fn norm_linear_gradients(
+    x: &Tensor,
+    scale: &Tensor,
+    weight: &Tensor,
+    grad: &Tensor,
+) -> Result<(Vec<f32>, Vec<f32>, Vec<f32>)> {
+    let (dx, dscale, dw) = NormLinear::gradients(x, scale, weight, grad, (true, true))?;
+    Ok((
+        dx.unwrap_or_default(),
+        dscale.unwrap_or_default(),
+        dw.unwrap_or_default(),
+    ))
 }
 
 impl CustomOp3 for LinearAdd {
@@ -297,28 +349,38 @@ impl CustomOp3 for LinearAdd {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        let (shape, _) = shapes(x.shape(), weight.shape());
         let wanted = (x.track_op(), weight.track_op());
-        let (dx, dw) = with_floats([x, weight, &grad], |[u, w, g]| {
-            let activated = self.activate(u);
-            let input = activated.as_deref().unwrap_or(u);
-            let (mut dx, dw) = gradients(input, w, g, shape, wanted);
-            if let (true, Some(dx)) = (self.squared_relu, &mut dx) {
-                dx.par_chunks_mut(CHUNK)
-                    .zip(u.par_chunks(CHUNK))
-                    .for_each(|(dx, u)| {
-                        for (dx, u) in dx.iter_mut().zip(u) {
-                            *dx *= if *u > 0.0 { 2.0 * *u } else { 0.0 };
-                        }
-                    });
-            }
-            Ok((dx, dw))
-        })?;
+        let (dx, dw) = self.gradients(x, weight, &grad, wanted)?;
         Ok((tensor_like(dx, x)?, tensor_like(dw, weight)?, Some(grad)))
     }
 }
 
 struct NormLinear;
+
+/// Gradients of the input, the scale and the weight.
+type NormLinearGradients = (Option<Vec<f32>>, Option<Vec<f32>>, Option<Vec<f32>>);
+
+impl NormLinear {
+    /// Each gradient only when somebody waits for it: `wanted` for the normalised input and for the weight.
+    fn gradients(
+        x: &Tensor,
+        scale: &Tensor,
+        weight: &Tensor,
+        grad: &Tensor,
+        wanted: (bool, bool),
+    ) -> Result<NormLinearGradients> {
+        let (shape, _) = shapes(x.shape(), weight.shape());
+        with_floats([x, scale, weight, grad], |[x, scale, w, g]| {
+            let normed = normalise(x, scale);
+            let (dnormed, dw) = gradients(&normed, w, g, shape, wanted);
+            drop(normed);
+            let (dx, dscale) = dnormed
+                .map(|dnormed| normalise_backward(x, scale, &dnormed))
+                .unzip();
+            Ok((dx, dscale, dw))
+        })
+    }
+}
 
 impl CustomOp3 for NormLinear {
     fn name(&self) -> &'static str {
@@ -356,17 +418,8 @@ impl CustomOp3 for NormLinear {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        let (shape, _) = shapes(x.shape(), weight.shape());
         let wanted = (x.track_op() || scale.track_op(), weight.track_op());
-        let (dx, dscale, dw) = with_floats([x, scale, weight, &grad], |[x, scale, w, g]| {
-            let normed = normalise(x, scale);
-            let (dnormed, dw) = gradients(&normed, w, g, shape, wanted);
-            drop(normed);
-            let (dx, dscale) = dnormed
-                .map(|dnormed| normalise_backward(x, scale, &dnormed))
-                .unzip();
-            Ok((dx, dscale, dw))
-        })?;
+        let (dx, dscale, dw) = Self::gradients(x, scale, weight, &grad, wanted)?;
         Ok((
             tensor_like(dx, x)?,
             tensor_like(dscale, scale)?,

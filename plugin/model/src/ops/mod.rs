@@ -17,6 +17,7 @@ mod norm;
 mod optimiser;
 mod simd;
 mod slices;
+mod sublayer;
 
 pub use attention::{
     KeyValue, ROTARY_BASE, cached_temporal_attention, spatial_attention, temporal_attention,
@@ -30,3 +31,6 @@ pub use matmul::{
 };
 pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};
+pub use sublayer::{
+    AttentionPattern, AttentionWeights, FeedForwardWeights, attention_branch, feed_forward_branch,
+};

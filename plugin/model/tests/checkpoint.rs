@@ -1,0 +1,203 @@
+//! Checkpoints: what is written is read, and nothing else is.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use common::{picture, random_checkpoint, small_config};
+use genie_model::checkpoint::Checkpoint;
+use genie_model::{CheckpointError, Error, WorldModel};
+use proptest::prelude::*;
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+
+fn bytes() -> Vec<u8> {
+    random_checkpoint(&small_config(), 1)
+        .to_bytes(DType::F32)
+        .unwrap()
+}
+
+fn read(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    match Checkpoint::from_bytes("test", bytes) {
+        Ok(checkpoint) => Ok(checkpoint),
+        Err(Error::Checkpoint(error)) => Err(error),
+        Err(other) => panic!("{other} is no checkpoint error"),
+    }
+}
+
+/// The file with its header's fields and its tensors changed by `edit`.
+fn edited(
+    edit: impl FnOnce(&mut HashMap<String, String>, &mut Vec<(String, Vec<usize>, Vec<u8>)>),
+) -> Vec<u8> {
+    let bytes = bytes();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    let mut tensors: Vec<_> = file
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (name, view.shape().to_vec(), view.data().to_vec()))
+        .collect();
+    edit(&mut metadata, &mut tensors);
+    let views = tensors.iter().map(|(name, shape, data)| {
+        let view = TensorView::new(safetensors::Dtype::F32, shape.clone(), data).unwrap();
+        (name.clone(), view)
+    });
+    safetensors::serialize(views, Some(metadata)).unwrap()
+}
+
+#[test]
+fn a_written_world_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.genie.safetensors");
+    let checkpoint = random_checkpoint(&small_config(), 1);
+    checkpoint.write(&path, DType::F32).unwrap();
+    let world = WorldModel::load(&path).unwrap();
+    let direct = WorldModel::new(checkpoint.clone(), &Device::Cpu).unwrap();
+    assert_eq!(world.fingerprint(), direct.fingerprint());
+    assert_eq!(world.actions(), checkpoint.actions);
+    let mut a = world.prompt(&picture(32, 1), 1).unwrap();
+    let mut b = direct.prompt(&picture(32, 1), 1).unwrap();
+    assert_eq!(a.step(1).unwrap(), b.step(1).unwrap());
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing else is left"
+    );
+}
+
+#[test]
+fn half_precision_halves_the_file_and_keeps_the_weights() {
+    let checkpoint = random_checkpoint(&small_config(), 1);
+    let half = checkpoint.to_bytes(DType::F16).unwrap();
+    assert!(half.len() < bytes().len() * 6 / 10);
+    let read = read(&half).unwrap();
+    for (name, tensor) in &checkpoint.tensors {
+        let off = (tensor - &read.tensors[name]).unwrap().abs().unwrap();
+        let off = off.max_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(off < 2e-3, "{name} is {off} off");
+    }
+}
+
+#[test]
+fn errors_name_the_tensor() {
+    let missing = edited(|_, tensors| tensors.retain(|t| t.0 != "dynamics.head"));
+    let error = read(&missing).unwrap_err();
+    assert!(matches!(&error, CheckpointError::Missing { tensor, .. } if tensor == "dynamics.head"));
+
+    let extra = edited(|_, t| t.push(("dynamics.tail".to_owned(), vec![1], vec![0; 4])));
+    let error = read(&extra).unwrap_err();
+    assert!(
+        matches!(&error, CheckpointError::Unexpected { tensor, .. } if tensor == "dynamics.tail")
+    );
+
+    let reshaped = edited(|_, tensors| {
+        let head = tensors.iter_mut().find(|t| t.0 == "dynamics.head").unwrap();
+        head.1.reverse();
+    });
+    let error = read(&reshaped).unwrap_err();
+    assert!(matches!(&error, CheckpointError::Shape { tensor, .. } if tensor == "dynamics.head"));
+
+    let infinite = edited(|_, tensors| {
+        let head = tensors.iter_mut().find(|t| t.0 == "dynamics.head").unwrap();
+        head.2[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    });
+    let error = read(&infinite).unwrap_err();
+    assert!(
+        matches!(&error, CheckpointError::NonFinite { tensor, .. } if tensor == "dynamics.head")
+    );
+    assert!(error.to_string().contains("test"), "{error} names the file");
+}
+
+#[test]
+fn headers_are_not_believed() {
+    for (field, value) in [
+        ("format", "something else"),
+        ("version", "two"),
+        ("config", "{}"),
+        ("actions", "[]"),
+        ("provenance", "7"),
+    ] {
+        let lying = edited(|header, _| {
+            header.insert(field.to_owned(), value.to_owned());
+        });
+        assert!(
+            matches!(read(&lying).unwrap_err(), CheckpointError::Header { field: f, .. } if f == field)
+        );
+        if field != "provenance" {
+            let silent = edited(|header, _| {
+                header.remove(field);
+            });
+            assert!(matches!(
+                read(&silent).unwrap_err(),
+                CheckpointError::Header { .. }
+            ));
+        }
+    }
+    let newer = edited(|header, _| {
+        header.insert("version".to_owned(), "2".to_owned());
+    });
+    assert!(matches!(
+        read(&newer).unwrap_err(),
+        CheckpointError::Version { found: 2, .. }
+    ));
+    // Sizes that would take more memory than there is must be refused without taking it.
+    for (old, new) in [
+        ("\"codes\":24", "\"codes\":1000000"),
+        ("\"layers\":3", "\"layers\":200"),
+        ("\"actions\":4", "\"actions\":1000"),
+    ] {
+        let lying = edited(|header, _| {
+            let config = header.get_mut("config").unwrap();
+            assert!(config.contains(old), "{config}");
+            *config = config.replace(old, new);
+        });
+        read(&lying).unwrap_err();
+    }
+}
+
+#[test]
+fn an_incomplete_checkpoint_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoint = random_checkpoint(&small_config(), 1);
+    checkpoint.tensors.insert(
+        "dynamics.head".to_owned(),
+        Tensor::zeros((1, 1), DType::F32, &Device::Cpu).unwrap(),
+    );
+    let path = folder.path().join("bad.genie.safetensors");
+    checkpoint.write(&path, DType::F32).unwrap_err();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn random_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        prop_assert!(Checkpoint::from_bytes("random", &bytes).is_err());
+    }
+
+    #[test]
+    fn truncated_files_are_an_error(share in 0.0f64..1.0) {
+        let bytes = bytes();
+        let cut = (bytes.len() as f64 * share) as usize;
+        prop_assert!(Checkpoint::from_bytes("cut", &bytes[..cut]).is_err());
+    }
+
+    /// A damaged header gives an error or, where the damage does not matter, a checkpoint; never a panic.
+    #[test]
+    fn damaged_headers_do_not_break_the_reader(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)
+    ) {
+        let mut bytes = bytes();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for (at, value) in damage {
+            bytes[at.index(header)] = value;
+        }
+        if let Ok(checkpoint) = Checkpoint::from_bytes("damaged", &bytes) {
+            prop_assert!(checkpoint.config.validate().is_ok());
+        }
+    }
+}

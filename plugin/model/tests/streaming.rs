@@ -1,0 +1,258 @@
+//! Streaming inference against plain recomputation, and the promises of a rollout.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use candle_core::{Device, IndexOp, Tensor};
+use common::{picture, prepended_config, random_world, small_config};
+use genie_model::{
+    Fit, GenieConfig, MaskedTokens, Rollout, SamplerSettings, UnmaskingOrder, WorldModel,
+};
+
+const ACTIONS: [usize; 8] = [1, 3, 0, 2, 2, 1, 0, 3];
+
+fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+    let difference = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
+    difference.max(0).unwrap().to_scalar().unwrap()
+}
+
+/// Logits of the next frame from one ordinary pass over all frames since the prompt.
+fn recomputed_logits(world: &WorldModel, tokens: &[Vec<u32>], actions: &[usize]) -> Tensor {
+    let n = tokens[0].len();
+    let mask = world.token_embeddings().dim(0).unwrap() as u32 - 1;
+    let mut ids: Vec<u32> = tokens.concat();
+    ids.extend(vec![mask; n]);
+    let frames = tokens.len() + 1;
+    let ids = Tensor::from_vec(ids, (1, frames, n), &Device::Cpu).unwrap();
+    let start = world.action_count() as u32;
+    let led: Vec<u32> = [start]
+        .into_iter()
+        .chain(actions.iter().map(|&a| a as u32))
+        .collect();
+    let led = Tensor::new(led.as_slice(), &Device::Cpu).unwrap();
+    let actions = world
+        .action_embeddings()
+        .index_select(&led, 0)
+        .unwrap()
+        .unsqueeze(0)
+        .unwrap();
+    let hidden = world
+        .dynamics()
+        .forward_window(world.token_embeddings(), &ids, &actions)
+        .unwrap();
+    let last = hidden.i((0, frames - 1)).unwrap().contiguous().unwrap();
+    world.dynamics().logits(&last).unwrap()
+}
+
+fn cached_equals_recomputed(config: &GenieConfig) {
+    let world = random_world(config, 1);
+    let mut rollout = world.prompt(&picture(32, 2), 3).unwrap();
+    let mut tokens = vec![rollout.tokens().to_vec()];
+    // Until the window is full, nothing is evicted.
+    let reach = config.dynamics.transformer.window - 1;
+    for frame in 1..=reach {
+        let actions = &ACTIONS[..frame];
+        let cached = rollout.next_logits(actions[frame - 1]).unwrap();
+        let recomputed = recomputed_logits(&world, &tokens, actions);
+        let off = largest_difference(&cached, &recomputed);
+        assert!(off < 1e-4, "frame {frame}: logits differ by {off}");
+        rollout.step(actions[frame - 1]).unwrap();
+        tokens.push(rollout.tokens().to_vec());
+    }
+}
+
+#[test]
+fn cached_logits_equal_recomputed_ones() {
+    cached_equals_recomputed(&small_config());
+}
+
+#[test]
+fn cached_logits_equal_recomputed_ones_with_an_action_token() {
+    cached_equals_recomputed(&prepended_config());
+}
+
+/// The pass that training uses gives the masked frame the logits that play gives it.
+fn training_equals_streaming(config: &GenieConfig) {
+    let world = random_world(config, 4);
+    let mut rollout = world.prompt(&picture(32, 5), 6).unwrap();
+    let mut tokens = vec![rollout.tokens().to_vec()];
+    let mut cached = Vec::new();
+    for &action in &ACTIONS[..4] {
+        cached.push(rollout.next_logits(action).unwrap());
+        rollout.step(action).unwrap();
+        tokens.push(rollout.tokens().to_vec());
+    }
+    let n = tokens[0].len();
+    let mask = world.token_embeddings().dim(0).unwrap() as u32 - 1;
+    let context = Tensor::from_vec(tokens.concat(), (1, 5, n), &Device::Cpu).unwrap();
+    let masked = Tensor::full(mask, (1, 5, n), &Device::Cpu).unwrap();
+    let tensors = common::random_tensors(config, 4);
+    let numbers: Vec<u32> = ACTIONS[..4].iter().map(|&a| a as u32).collect();
+    let numbers = Tensor::new(numbers.as_slice(), &Device::Cpu).unwrap();
+    let codes = tensors["latent_actions.codebook"]
+        .index_select(&numbers, 0)
+        .unwrap();
+    let tokens = MaskedTokens { context, masked };
+    let codebook = world.tokenizer().quantizer().codebook();
+    let hidden = world
+        .dynamics()
+        .forward(&tokens, &codes.unsqueeze(0).unwrap(), codebook)
+        .unwrap();
+    for (frame, cached) in cached.iter().enumerate() {
+        let hidden = hidden.i((0, frame + 1)).unwrap().contiguous().unwrap();
+        let trained = world.dynamics().logits(&hidden).unwrap();
+        let off = largest_difference(cached, &trained);
+        assert!(off < 1e-4, "frame {frame}: logits differ by {off}");
+    }
+}
+
+#[test]
+fn training_pass_equals_streaming() {
+    training_equals_streaming(&small_config());
+}
+
+#[test]
+fn training_pass_equals_streaming_with_an_action_token() {
+    training_equals_streaming(&prepended_config());
+}
+
+#[test]
+fn decoder_streams_what_it_computes_for_a_clip() {
+    let world = random_world(&small_config(), 7);
+    let mut rollout = world.prompt(&picture(32, 8), 9).unwrap();
+    let mut tokens = rollout.tokens().to_vec();
+    let mut last = Vec::new();
+    for &action in &ACTIONS[..3] {
+        last = rollout.step(action).unwrap().pixels().to_vec();
+        tokens.extend(rollout.tokens());
+    }
+    let tokens = Tensor::from_vec(tokens, (1, 4, 16), &Device::Cpu).unwrap();
+    let patches = world.tokenizer().reconstruct(&tokens).unwrap();
+    let frames = genie_model::patches_to_frames(&patches, 32, 32, 8).unwrap();
+    let whole = &frames[3 * 32 * 32 * 3..];
+    let worst = whole.iter().zip(&last).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(worst <= Some(1), "pixels differ by {worst:?}");
+}
+
+fn play(rollout: &mut Rollout, frames: usize) -> Vec<Vec<u8>> {
+    (0..frames)
+        .map(|i| {
+            rollout
+                .step(ACTIONS[i % ACTIONS.len()])
+                .unwrap()
+                .pixels()
+                .to_vec()
+        })
+        .collect()
+}
+
+#[test]
+fn replays_forks_and_saves_go_on_bit_for_bit() {
+    let world = random_world(&small_config(), 10);
+    let mut first = world.prompt(&picture(32, 11), 12).unwrap();
+    let beginning = play(&mut first, 9);
+    let mut again = world.prompt(&picture(32, 11), 12).unwrap();
+    assert_eq!(beginning, play(&mut again, 9), "a replay");
+    let mut fork = first.clone();
+    let bytes = first.to_bytes().unwrap();
+    let mut resumed = Rollout::from_bytes(&world, &bytes).unwrap();
+    assert_eq!(resumed.frame(), first.frame());
+    let onward = play(&mut first, 12);
+    assert_eq!(onward, play(&mut fork, 12), "a fork");
+    assert_eq!(onward, play(&mut resumed, 12), "a saved world");
+    let mut other_seed = world.prompt(&picture(32, 11), 13).unwrap();
+    assert_ne!(beginning, play(&mut other_seed, 9), "the seed matters");
+}
+
+#[test]
+fn a_save_of_another_checkpoint_or_a_damaged_one_is_refused() {
+    let world = random_world(&small_config(), 14);
+    let mut rollout = world.prompt(&picture(32, 15), 16).unwrap();
+    play(&mut rollout, 3);
+    let bytes = rollout.to_bytes().unwrap();
+    let other = random_world(&small_config(), 15);
+    let error = Rollout::from_bytes(&other, &bytes).unwrap_err().to_string();
+    assert!(error.contains("checkpoint"), "{error}");
+    for cut in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
+        assert!(Rollout::from_bytes(&world, &bytes[..cut]).is_err());
+    }
+}
+
+#[test]
+fn memory_stays_flat_for_a_thousand_frames() {
+    let world = random_world(&small_config(), 17);
+    let mut rollout = world.prompt(&picture(32, 18), 19).unwrap();
+    play(&mut rollout, 20);
+    let full = rollout.memory_bytes();
+    play(&mut rollout, 980);
+    assert_eq!(rollout.memory_bytes(), full);
+    assert_eq!(rollout.time(), 1000);
+}
+
+#[test]
+fn worlds_stepped_together_dream_what_they_dream_alone() {
+    let world = random_world(&small_config(), 20);
+    let mut alone: Vec<_> = (0..3)
+        .map(|i| world.prompt(&picture(32, i), i).unwrap())
+        .collect();
+    let mut together = alone.clone();
+    for frame in 0..8 {
+        let actions = [frame % 4, (frame + 1) % 4, 2];
+        for (rollout, action) in alone.iter_mut().zip(actions) {
+            rollout.step(action).unwrap();
+        }
+        let mut batch: Vec<_> = together.iter_mut().collect();
+        Rollout::step_all(&mut batch, &actions).unwrap();
+    }
+    for (a, b) in alone.iter().zip(&together) {
+        assert_eq!(a.tokens(), b.tokens());
+    }
+}
+
+#[test]
+fn every_sampler_setting_fills_the_frame() {
+    let world = random_world(&small_config(), 21);
+    for steps in [1, 2, 4, 25] {
+        for order in [UnmaskingOrder::Confidence, UnmaskingOrder::Random] {
+            let sampler = SamplerSettings {
+                steps,
+                order,
+                ..Default::default()
+            };
+            let mut rollout = world
+                .prompt_with(&picture(40, 1), 1, Fit::Crop, sampler)
+                .unwrap();
+            rollout.step(0).unwrap();
+            assert!(rollout.tokens().iter().all(|&t| t < 24));
+        }
+    }
+    let bad = SamplerSettings {
+        steps: 26,
+        ..Default::default()
+    };
+    assert!(
+        world
+            .prompt_with(&picture(32, 1), 1, Fit::Crop, bad)
+            .is_err()
+    );
+}
+
+#[test]
+fn an_action_that_does_not_exist_leaves_the_world_alone() {
+    let world = random_world(&small_config(), 22);
+    let mut rollout = world.prompt(&picture(32, 1), 1).unwrap();
+    let error = rollout.step(4).unwrap_err().to_string();
+    assert!(error.contains('4'), "{error}");
+    assert_eq!(rollout.time(), 0);
+}
+
+#[test]
+fn known_frames_can_be_appended() {
+    let world = random_world(&small_config(), 23);
+    let mut rollout = world.prompt(&picture(32, 1), 1).unwrap();
+    rollout.observe(&picture(32, 2), 1).unwrap();
+    let direct = world.prompt(&picture(32, 2), 1).unwrap();
+    assert_eq!(rollout.tokens(), direct.tokens());
+    assert_eq!(rollout.time(), 1);
+    rollout.step(0).unwrap();
+}

@@ -1,0 +1,366 @@
+//! `genie bench`: how fast a world is dreamt, and what the caches save.
+//!
+//! In one run frames are dreamt with caches, as play does, and without: then every `MaskGIT` step runs over the whole window
+//! of frames and the decoder over its own. The two take turns, so that whatever else the machine does hits both, and the
+//! saving is the median of the rounds' ratios.
+
+mod parts;
+mod recomputed;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use candle_core::Device;
+use genie_model::{Fit, Frame, GenieConfig, Rollout, SamplerSettings, WorldModel, parameter_count};
+use genie_training::evaluate::{untrained_checkpoint, write_json};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use self::parts::PartTimes;
+use self::recomputed::Recomputed;
+use super::CliResult;
+use super::sampler_args::SamplerArgs;
+
+/// Arguments of `genie bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The checkpoint; without it an untrained world is measured, which is as fast.
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+    /// Configuration of the untrained world.
+    #[arg(long, default_value = "platformer", conflicts_with = "checkpoint")]
+    preset: String,
+    /// Numbers of worlds dreamt together.
+    #[arg(long, value_delimiter = ',', default_value = "1,4,16")]
+    batches: Vec<usize>,
+    /// Rounds of cached and recomputed frames.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Frames of each kind in a round.
+    #[arg(long, default_value_t = 4)]
+    frames: usize,
+    /// Print JSON instead of a table, or write it to this file beside the table.
+    #[arg(long, num_args = 0..=1, default_missing_value = "-", value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    sampler: SamplerArgs,
+}
+
+/// Why a world cannot be measured.
+#[derive(Debug, thiserror::Error)]
+enum BenchError {
+    #[error("there is no preset `{0}`; there are platformer, coinrun and paper-41M to paper-10.1B")]
+    Preset(String),
+    #[error("{what} must be 1 to {most}")]
+    Count { what: &'static str, most: usize },
+}
+
+/// All that is measured.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Threads that the model may use.
+    threads: usize,
+    /// Parameters of tokenizer, latent actions and dynamics.
+    parameters: usize,
+    /// Frames that the dynamics model sees.
+    window: usize,
+    sampler: SamplerSettings,
+    batches: Vec<BatchReport>,
+    /// Memory that a world's past takes, in bytes.
+    world_memory_bytes: usize,
+    /// Most memory that the process had taken when one world had been played with caches; where the system tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_play_bytes: Option<u64>,
+    /// And in the whole run, recomputing included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
+}
+
+/// Figures at one number of worlds.
+#[derive(Debug, Serialize)]
+struct BatchReport {
+    batch: usize,
+    /// Frames of all worlds per second, cached: median of the rounds.
+    cached_frames_per_second: f64,
+    /// The same, recomputed.
+    recomputed_frames_per_second: f64,
+    /// How many times faster the caches are: median of the rounds' ratios.
+    speedup: f64,
+    /// Where the time goes, per frame of all worlds.
+    parts: PartTimes,
+}
+
+/// Measures the world and prints the figures.
+pub(crate) fn run(args: Args) -> CliResult {
+    for (what, found, most) in [
+        ("rounds", args.rounds, 1000),
+        ("frames", args.frames, 10_000),
+        (
+            "batches",
+            args.batches.iter().copied().max().unwrap_or(0),
+            256,
+        ),
+        (
+            "batches",
+            args.batches.iter().copied().min().unwrap_or(0),
+            256,
+        ),
+    ] {
+        if !(1..=most).contains(&found) {
+            return Err(BenchError::Count { what, most }.into());
+        }
+    }
+    let world = if let Some(path) = &args.checkpoint {
+        WorldModel::load(path)?
+    } else {
+        let config = GenieConfig::preset(&args.preset)
+            .ok_or_else(|| BenchError::Preset(args.preset.clone()))?;
+        WorldModel::new(untrained_checkpoint(&config, 0)?, &Device::Cpu)?
+    };
+    let report = measure(&world, &args)?;
+    match &args.json {
+        Some(path) if path.as_os_str() == "-" => {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        }
+        Some(path) => {
+            print_table(&report);
+            write_json(path, &report)?;
+        }
+        None => print_table(&report),
+    }
+    Ok(())
+}
+
+fn measure(world: &WorldModel, args: &Args) -> Result<Report, genie_model::Error> {
+    let sampler = args.sampler.settings()?;
+    let config = world.config();
+    let mut batches = Vec::new();
+    let mut world_memory_bytes = 0;
+    let mut peak_memory_play_bytes = None;
+    for &batch in &args.batches {
+        let mut play = SteadyPlay::start(world, batch, &sampler)?;
+        world_memory_bytes = play.rollouts[0].memory_bytes();
+        if peak_memory_play_bytes.is_none() {
+            peak_memory_play_bytes = peak_memory();
+        }
+        let parts = parts::measure(world, &play.history, &sampler)?;
+        let mut recomputed = Recomputed::new(world, play.history.clone(), sampler.clone());
+        let (mut cached, mut again, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        // The first round is for warming up.
+        for round in 0..=args.rounds {
+            let begun = Instant::now();
+            for _ in 0..args.frames {
+                play.step()?;
+            }
+            let with = begun.elapsed().as_secs_f64();
+            let begun = Instant::now();
+            for _ in 0..args.frames {
+                let actions = play.draw_actions();
+                recomputed.step(&actions)?;
+            }
+            let without = begun.elapsed().as_secs_f64();
+            if round > 0 {
+                let frames = (batch * args.frames) as f64;
+                cached.push(frames / with.max(1e-9));
+                again.push(frames / without.max(1e-9));
+                ratios.push(without / with.max(1e-9));
+            }
+        }
+        batches.push(BatchReport {
+            batch,
+            cached_frames_per_second: median(cached),
+            recomputed_frames_per_second: median(again),
+            speedup: median(ratios),
+            parts,
+        });
+    }
+    Ok(Report {
+        threads: rayon::current_num_threads(),
+        parameters: parameter_count(config, "")?,
+        window: world.dynamics().window(),
+        sampler,
+        batches,
+        world_memory_bytes,
+        peak_memory_play_bytes,
+        peak_memory_bytes: peak_memory(),
+    })
+}
+
+/// The past of some worlds, which streaming keeps as keys and values and recomputing reads anew.
+#[derive(Clone, Debug, Default)]
+struct History {
+    /// Tokens of each world's frames, oldest first: `[B][T][N]`.
+    tokens: Vec<Vec<Vec<u32>>>,
+    /// Rows of the action embeddings that led to these frames: `[B][T]`.
+    actions: Vec<Vec<u32>>,
+}
+
+/// Worlds whose windows are full.
+struct SteadyPlay {
+    rollouts: Vec<Rollout>,
+    rng: ChaCha8Rng,
+    history: History,
+}
+
+impl SteadyPlay {
+    fn start(
+        world: &WorldModel,
+        batch: usize,
+        sampler: &SamplerSettings,
+    ) -> Result<Self, genie_model::Error> {
+        let config = world.config();
+        let prompt = Frame::filled(config.frame_width, config.frame_height, [110, 170, 220]);
+        let rollouts = (0..batch)
+            .map(|seed| world.prompt_with(&prompt, seed as u64, Fit::default(), sampler.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let start = world.action_count() as u32;
+        let mut play = Self {
+            history: History {
+                tokens: rollouts.iter().map(|r| vec![r.tokens().to_vec()]).collect(),
+                actions: vec![vec![start]; batch],
+            },
+            rollouts,
+            rng: ChaCha8Rng::seed_from_u64(0),
+        };
+        let window = world
+            .dynamics()
+            .window()
+            .max(world.tokenizer().decoder_window());
+        for _ in 0..window {
+            let actions = play.step()?;
+            for (world, action) in actions.into_iter().enumerate() {
+                play.history.tokens[world].push(play.rollouts[world].tokens().to_vec());
+                play.history.actions[world].push(action as u32);
+            }
+        }
+        Ok(play)
+    }
+
+    fn draw_actions(&mut self) -> Vec<usize> {
+        let actions = self.rollouts[0].model().action_count();
+        (0..self.rollouts.len())
+            .map(|_| self.rng.random_range(0..actions))
+            .collect()
+    }
+
+    fn step(&mut self) -> Result<Vec<usize>, genie_model::Error> {
+        let actions = self.draw_actions();
+        let mut rollouts: Vec<&mut Rollout> = self.rollouts.iter_mut().collect();
+        Rollout::step_all(&mut rollouts, &actions)?;
+        Ok(actions)
+    }
+}
+
+/// The middle one of some values; 0 of none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        count if count % 2 == 1 => values[count / 2],
+        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
+    }
+}
+
+/// Most memory that this process has had so far, in bytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+fn print_table(report: &Report) {
+    println!(
+        "{:.1} M parameters, window {}, {} MaskGIT steps, {} threads",
+        report.parameters as f64 / 1e6,
+        report.window,
+        report.sampler.steps,
+        report.threads
+    );
+    println!("\nworlds   cached        recomputed    speedup");
+    for batch in &report.batches {
+        println!(
+            "{:<8} {:8.1} fps  {:8.1} fps  {:6.1} x",
+            batch.batch,
+            batch.cached_frames_per_second,
+            batch.recomputed_frames_per_second,
+            batch.speedup
+        );
+    }
+    println!("\nmilliseconds   encode   first  further   clean  sampling  decode");
+    for batch in &report.batches {
+        let parts = &batch.parts;
+        println!(
+            "{:<13} {:7.2} {:7.2}  {:7.2} {:7.2}  {:8.2} {:7.2}",
+            batch.batch,
+            parts.encode_ms,
+            parts.first_pass_ms,
+            parts.further_pass_ms,
+            parts.clean_pass_ms,
+            parts.sampling_ms,
+            parts.decode_ms
+        );
+    }
+    let megabytes = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+    println!(
+        "\nmemory of one world: {:.2} MiB",
+        megabytes(report.world_memory_bytes as u64)
+    );
+    if let (Some(play), Some(all)) = (report.peak_memory_play_bytes, report.peak_memory_bytes) {
+        println!(
+            "peak memory of the process: {:.0} MiB in play, {:.0} MiB with recomputing",
+            megabytes(play),
+            megabytes(all)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
+        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-12);
+        assert!(median(Vec::new()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn every_figure_is_measured() {
+        let config = super::super::test_world::tiny_config();
+        let checkpoint = untrained_checkpoint(&config, 1).unwrap();
+        let world = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
+        let args = Args {
+            checkpoint: None,
+            preset: "platformer".to_owned(),
+            batches: vec![1, 2],
+            rounds: 1,
+            frames: 1,
+            json: None,
+            sampler: SamplerArgs::default(),
+        };
+        let report = measure(&world, &args).unwrap();
+        let batches: Vec<usize> = report.batches.iter().map(|b| b.batch).collect();
+        assert_eq!(batches, [1, 2]);
+        for batch in &report.batches {
+            assert!(batch.cached_frames_per_second > 0.0);
+            assert!(batch.recomputed_frames_per_second > 0.0);
+            assert!(batch.speedup > 0.0);
+            assert!(batch.parts.decode_ms > 0.0 && batch.parts.sampling_ms > 0.0);
+        }
+        assert!(report.world_memory_bytes > 0);
+        if cfg!(target_os = "linux") {
+            assert!(report.peak_memory_bytes >= report.peak_memory_play_bytes);
+            assert!(report.peak_memory_bytes.unwrap() > 1 << 20);
+        }
+        let wrong = Args {
+            preset: "no such".to_owned(),
+            ..args
+        };
+        assert!(run(wrong).unwrap_err().to_string().contains("no such"));
+    }
+}

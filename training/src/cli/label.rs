@@ -1,0 +1,121 @@
+//! `genie label`: names and keys for the latent actions of a checkpoint.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+use genie_model::checkpoint::Checkpoint;
+use genie_model::{CheckpointError, WorldModel};
+use genie_training::dataset::Dataset;
+use genie_training::label::{LabelOptions, label};
+use safetensors::{Dtype, SafeTensors};
+
+use super::CliResult;
+use super::sampler_args::SamplerArgs;
+
+/// Arguments of `genie label`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The checkpoint, with its latent action encoder.
+    #[arg(long)]
+    checkpoint: PathBuf,
+    /// Folder of a dataset of the same game.
+    #[arg(long)]
+    data: PathBuf,
+    /// File for the labelled checkpoint; without it the checkpoint itself is rewritten.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Stretches of real footage that are looked at.
+    #[arg(long, default_value_t = 64)]
+    clips: usize,
+    /// Prompts from which every action is held.
+    #[arg(long, default_value_t = 24)]
+    prompts: usize,
+    /// Seed of everything that is random.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    sampler: SamplerArgs,
+}
+
+/// Names the actions, prints what the names rest on, and writes the checkpoint.
+pub(crate) fn run(args: Args) -> CliResult {
+    let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let dtype = weight_type(&args.checkpoint)?;
+    let world = WorldModel::new(checkpoint.clone(), &Device::Cpu)?;
+    let dataset = Dataset::open(&args.data)?;
+    let options = LabelOptions {
+        clips: args.clips,
+        prompts: args.prompts,
+        sampler: args.sampler.settings()?,
+        seed: args.seed,
+        ..LabelOptions::default()
+    };
+    let labels = label(&world, &dataset, &options)?;
+    print!("{labels}");
+    checkpoint.actions = labels.labels;
+    let out = args.out.as_ref().unwrap_or(&args.checkpoint);
+    checkpoint.write(out, dtype)?;
+    println!("labels written to {}", out.display());
+    Ok(())
+}
+
+/// The type of the weights in a checkpoint file, so that rewriting it neither grows it nor loses precision.
+fn weight_type(path: &Path) -> Result<DType, CheckpointError> {
+    let source_name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| CheckpointError::Io {
+        source_name: source_name.clone(),
+        error,
+    })?;
+    let (_, header) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| CheckpointError::Damaged {
+            source_name,
+            reason: error.to_string(),
+        })?;
+    let exact = header
+        .tensors()
+        .values()
+        .any(|info| info.dtype == Dtype::F32);
+    Ok(if exact { DType::F32 } else { DType::F16 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use genie_training::evaluate::untrained_checkpoint;
+    use genie_training::gameplay::{GameplayOptions, generate_dataset};
+
+    #[test]
+    fn labels_go_into_the_file_and_nothing_else_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        generate_dataset(&data, 3, 20, 1, GameplayOptions::default(), &|_| ()).unwrap();
+        let path = folder.path().join("world.genie.safetensors");
+        let config = super::super::test_world::tiny_config();
+        for dtype in [DType::F16, DType::F32] {
+            untrained_checkpoint(&config, 1)
+                .unwrap()
+                .write(&path, dtype)
+                .unwrap();
+            let before = WorldModel::load(&path).unwrap().fingerprint();
+            let bytes = std::fs::metadata(&path).unwrap().len();
+            let out = folder.path().join("labelled.genie.safetensors");
+            run(Args {
+                checkpoint: path.clone(),
+                data: data.clone(),
+                out: Some(out.clone()),
+                clips: 3,
+                prompts: 2,
+                seed: 0,
+                sampler: SamplerArgs::default(),
+            })
+            .unwrap();
+            let labelled = WorldModel::load(&out).unwrap();
+            assert_eq!(labelled.fingerprint(), before);
+            assert!(std::fs::metadata(&out).unwrap().len().abs_diff(bytes) < 2000);
+            assert_eq!(weight_type(&out).unwrap(), dtype);
+            let names: std::collections::BTreeSet<_> =
+                labelled.actions().iter().map(|label| &label.name).collect();
+            assert_eq!(names.len(), labelled.action_count());
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Sampler settings as command line arguments, shared by the subcommands that play.
+
+use clap::ValueEnum;
+use genie_model::{SamplerSettings, UnmaskingOrder};
+
+/// How frames are sampled; what is not given keeps its default.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct SamplerArgs {
+    /// `MaskGIT` steps per frame, 1 to 25.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Softmax temperature; 0 takes the likeliest token.
+    #[arg(long)]
+    temperature: Option<f32>,
+    /// Which predictions of a step are kept first.
+    #[arg(long)]
+    order: Option<Order>,
+    /// Gumbel noise on the confidence order, in nats.
+    #[arg(long)]
+    order_noise: Option<f32>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Order {
+    /// Those that the model is surest of.
+    Confidence,
+    /// Any.
+    Random,
+}
+
+impl SamplerArgs {
+    /// The settings, checked.
+    pub(crate) fn settings(&self) -> Result<SamplerSettings, genie_model::Error> {
+        let default = SamplerSettings::default();
+        let settings = SamplerSettings {
+            steps: self.steps.unwrap_or(default.steps),
+            temperature: self.temperature.unwrap_or(default.temperature),
+            order: match self.order {
+                Some(Order::Confidence) => UnmaskingOrder::Confidence,
+                Some(Order::Random) => UnmaskingOrder::Random,
+                None => default.order,
+            },
+            order_noise: self.order_noise.unwrap_or(default.order_noise),
+        };
+        settings.validate()?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_given_keeps_its_default() {
+        assert_eq!(
+            SamplerArgs::default().settings().unwrap(),
+            SamplerSettings::default()
+        );
+        let args = SamplerArgs {
+            steps: Some(6),
+            order: Some(Order::Random),
+            ..SamplerArgs::default()
+        };
+        let settings = args.settings().unwrap();
+        assert_eq!(
+            (settings.steps, settings.order),
+            (6, UnmaskingOrder::Random)
+        );
+        let wrong = SamplerArgs {
+            temperature: Some(-1.0),
+            ..SamplerArgs::default()
+        };
+        assert!(wrong.settings().is_err());
+    }
+}

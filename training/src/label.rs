@@ -1,0 +1,389 @@
+//! Naming latent actions: what does each of them do on the screen?
+//!
+//! Nobody labels anything and no true action is read. Two sources say what a latent action does, and both are measured
+//! by [motion on the screen](motion):
+//!
+//! - **real** transitions, grouped by the action that the latent action model sees in them: what the action means;
+//! - **generated** ones, each action held for a few frames from prompts at rest: what pressing it does.
+//!
+//! From both come, per action, how often the player's figure goes left, goes right, stands still, how often it begins to
+//! rise from rest, and how often it falls; [`name_actions`] turns these into names and default keys.
+
+mod motion;
+mod naming;
+
+use std::fmt::{Display, Formatter};
+
+use genie_model::{ActionLabel, SamplerSettings, WorldModel};
+use rayon::prelude::*;
+
+pub use motion::{Motion, hero_motion, screen_motion};
+pub use naming::{ActionEffect, Effects, name_actions};
+
+use crate::dataset::Dataset;
+use crate::evaluate::{EvaluateError, Footage, WorldParts, Worlds};
+use crate::gameplay::{FRAME_SIZE, hero_visible};
+
+/// What [`label`] is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelOptions {
+    /// Stretches of real footage that are looked at.
+    pub clips: usize,
+    /// Prompts from which every action is held.
+    pub prompts: usize,
+    /// Frames for which it is held.
+    pub hold: usize,
+    /// How frames are sampled.
+    pub sampler: SamplerSettings,
+    /// Seed of everything that is random.
+    pub seed: u64,
+}
+
+impl Default for LabelOptions {
+    fn default() -> Self {
+        Self {
+            clips: 64,
+            prompts: 24,
+            hold: 6,
+            sampler: SamplerSettings::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// Names for all latent actions, and what they rest on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels {
+    /// One label per latent action; all names differ.
+    pub labels: Vec<ActionLabel>,
+    /// What was measured of each action.
+    pub effects: Vec<Effects>,
+}
+
+/// Most prompts and most frames held: far more than naming needs.
+const MOST_PROMPTS: usize = 1024;
+/// A figure is at rest when it moved no further than this vertically, in pixels a frame.
+const REST: f32 = 1.0;
+/// It begins to rise when it goes up by this many pixels in a frame, or in a few frames from a prompt.
+const RISE: f32 = 3.0;
+/// It falls when it goes down by this many pixels in a frame.
+const FALL: f32 = 2.0;
+
+/// Finds out what each latent action of a world does.
+///
+/// # Errors
+/// Footage that does not fit the world, a checkpoint without the latent action encoder, or a model that breaks down.
+pub fn label(
+    world: &WorldModel,
+    dataset: &Dataset,
+    options: &LabelOptions,
+) -> Result<Labels, EvaluateError> {
+    for (what, found) in [("prompts", options.prompts), ("hold", options.hold)] {
+        if !(1..=MOST_PROMPTS).contains(&found) {
+            return Err(EvaluateError::Count {
+                what,
+                most: MOST_PROMPTS,
+                found,
+            });
+        }
+    }
+    options.sampler.validate()?;
+    let parts = WorldParts::new(world)?;
+    let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
+    let config = parts.config();
+    let eye = Eye {
+        height: config.frame_height,
+        width: config.frame_width,
+        frame_bytes: parts.frame_bytes(),
+        knows_hero: knows_hero(&parts, &footage),
+    };
+    let seen: Vec<(Vec<Motion>, Vec<usize>)> = footage
+        .stretches
+        .iter()
+        .map(|stretch| Ok((eye.motions(&stretch.bytes), parts.infer(&stretch.bytes)?)))
+        .collect::<Result<_, EvaluateError>>()?;
+    let speed = running_speed(seen.iter().flat_map(|(motions, _)| motions));
+    let mut effects = vec![Effects::default(); world.action_count()];
+    for (motions, actions) in &seen {
+        count_real(&mut effects, motions, actions, speed);
+    }
+    let total: f64 = effects.iter().map(|effects| effects.usage).sum();
+    for effects in &mut effects {
+        effects.usage /= total.max(1.0);
+    }
+    let prompts = prompts_at_rest(&parts, &footage, &seen, options.prompts);
+    for (action, effects) in effects.iter_mut().enumerate() {
+        let mut worlds = Worlds::start(&parts, &prompts, options.seed, &options.sampler)?;
+        let commands = vec![action; prompts.len()];
+        let mut clips: Vec<Vec<u8>> = worlds.map_frames(<[u8]>::to_vec);
+        for _ in 0..options.hold {
+            worlds.step(&commands)?;
+            for (clip, frame) in clips.iter_mut().zip(worlds.frames()) {
+                clip.extend_from_slice(frame.pixels());
+            }
+        }
+        for clip in &clips {
+            effects.generated.add_held(&eye.motions(clip), speed);
+        }
+    }
+    Ok(Labels {
+        labels: name_actions(&effects),
+        effects,
+    })
+}
+
+/// Counts the transitions of a stretch of real frames under the actions seen in them.
+fn count_real(effects: &mut [Effects], motions: &[Motion], actions: &[usize], speed: f32) {
+    for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
+        let at_rest = at > 0 && rests(&motions[at - 1]);
+        effects[action].usage += 1.0;
+        effects[action].real.add(motion, speed, at_rest);
+    }
+}
+
+/// How motion is measured on frames of one size.
+struct Eye {
+    height: usize,
+    width: usize,
+    frame_bytes: usize,
+    knows_hero: bool,
+}
+
+impl Eye {
+    /// The motion of every transition of a stretch of frames.
+    fn motions(&self, stretch: &[u8]) -> Vec<Motion> {
+        let frames: Vec<&[u8]> = stretch.chunks_exact(self.frame_bytes).collect();
+        frames
+            .par_windows(2)
+            .map(|pair| {
+                if self.knows_hero {
+                    hero_motion(pair[0], pair[1])
+                } else {
+                    screen_motion(pair[0], pair[1], self.height, self.width)
+                }
+            })
+            .collect()
+    }
+}
+
+/// Whether the built-in gameplay's hero is in most of the frames.
+fn knows_hero(parts: &WorldParts, footage: &Footage) -> bool {
+    let config = parts.config();
+    if (config.frame_height, config.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
+        return false;
+    }
+    let frames = footage
+        .stretches
+        .iter()
+        .filter_map(|stretch| stretch.bytes.get(..parts.frame_bytes()));
+    let (mut seen, mut all) = (0, 0);
+    for frame in frames {
+        all += 1;
+        seen += usize::from(hero_visible(frame));
+    }
+    seen * 2 > all
+}
+
+fn rests(motion: &Motion) -> bool {
+    motion.down.is_some_and(|down| down.abs() <= REST)
+}
+
+/// The usual horizontal speed of whoever moves, in pixels a frame: the median of those that are not zero.
+fn running_speed<'a>(motions: impl Iterator<Item = &'a Motion>) -> f32 {
+    let mut speeds: Vec<f32> = motions
+        .filter_map(|motion| motion.right)
+        .map(f32::abs)
+        .filter(|&speed| speed >= 0.5)
+        .collect();
+    speeds.sort_by(f32::total_cmp);
+    speeds.get(speeds.len() / 2).copied().unwrap_or(1.0)
+}
+
+/// Real frames in which the figure stands: it neither rose nor fell on the way to them. Any frames where there are none.
+fn prompts_at_rest<'a>(
+    parts: &WorldParts,
+    footage: &'a Footage,
+    seen: &[(Vec<Motion>, Vec<usize>)],
+    count: usize,
+) -> Vec<&'a [u8]> {
+    let size = parts.frame_bytes();
+    let mut prompts = Vec::new();
+    // One from each stretch first, then the next ones, so that themes and places differ.
+    let longest = seen
+        .iter()
+        .map(|(motions, _)| motions.len())
+        .max()
+        .unwrap_or(0);
+    // Resting frames come in runs: steps of a few frames find different situations.
+    for first in 0..4 {
+        for at in (1 + first..longest).step_by(4) {
+            for (stretch, (motions, _)) in footage.stretches.iter().zip(seen) {
+                let stands = motions.get(at).is_some_and(|_| {
+                    rests(&motions[at - 1]) && rests(&motions[at.saturating_sub(2)])
+                });
+                if stands {
+                    prompts.push(&stretch.bytes[at * size..][..size]);
+                }
+                if prompts.len() == count {
+                    return prompts;
+                }
+            }
+        }
+    }
+    if prompts.is_empty() {
+        let first = footage
+            .stretches
+            .iter()
+            .map(|stretch| &stretch.bytes[..size]);
+        prompts.extend(first.cycle().take(count));
+    }
+    prompts
+}
+
+impl ActionEffect {
+    /// Counts one real transition. `at_rest` says that the figure stood before it.
+    fn add(&mut self, motion: &Motion, speed: f32, at_rest: bool) {
+        self.add_sideways(motion, speed);
+        if let Some(down) = motion.down {
+            self.vertical += 1.0;
+            self.falls += f64::from(u8::from(down >= FALL));
+            if at_rest {
+                self.from_rest += 1.0;
+                self.rises += f64::from(u8::from(down <= -RISE));
+            }
+        }
+    }
+
+    /// Counts the transitions of a world in which one action was held from a prompt at rest.
+    fn add_held(&mut self, motions: &[Motion], speed: f32) {
+        let mut height = 0.0;
+        let mut highest: Option<f32> = None;
+        for (at, motion) in motions.iter().enumerate() {
+            self.add_sideways(motion, speed);
+            let Some(down) = motion.down else { continue };
+            self.vertical += 1.0;
+            self.falls += f64::from(u8::from(down >= FALL));
+            // A jump begins at once, or at the second frame where the model needs one to settle.
+            if at < 3 {
+                height -= down;
+                highest = Some(highest.map_or(height, |highest: f32| highest.max(height)));
+            }
+        }
+        if let Some(highest) = highest {
+            self.from_rest += 1.0;
+            self.rises += f64::from(u8::from(highest >= RISE));
+        }
+    }
+
+    fn add_sideways(&mut self, motion: &Motion, speed: f32) {
+        let Some(right) = motion.right else { return };
+        self.sideways += 1.0;
+        self.distance += f64::from(right);
+        let least = (0.4 * speed).max(0.5);
+        if right >= least {
+            self.goes_right += 1.0;
+        } else if right <= -least {
+            self.goes_left += 1.0;
+        }
+    }
+}
+
+impl Display for Labels {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{:<18} {:>6}  {:^34}  {:^34}",
+            "", "", "real transitions", "generated, held from rest"
+        )?;
+        let columns = "left right jumps falls   px/frame";
+        writeln!(
+            f,
+            "{:<18} {:>6}  {columns:<34}  {columns:<34}  keys",
+            "action", "usage"
+        )?;
+        for (action, (label, effects)) in self.labels.iter().zip(&self.effects).enumerate() {
+            let name = format!("{action} {}", label.name);
+            write!(f, "{name:<18} {:4.1} %", 100.0 * effects.usage)?;
+            for effect in [&effects.real, &effects.generated] {
+                for part in [
+                    effect.left(),
+                    effect.right(),
+                    effect.jumps(),
+                    effect.falling(),
+                ] {
+                    match part {
+                        Some(part) => write!(f, "  {part:.2}")?,
+                        None => write!(f, "   -  ")?,
+                    }
+                }
+                write!(
+                    f,
+                    "  {:+6.2}    ",
+                    effect.distance / effect.sideways.max(1.0)
+                )?;
+            }
+            let keys: Vec<String> = label.keys.iter().map(|keys| keys.join("+")).collect();
+            writeln!(f, "  {}", keys.join(" or "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::tests::{tiny_dataset, tiny_world};
+    use crate::gameplay::{FRAME_BYTES, TrueAction, generate_clip};
+
+    #[test]
+    fn an_untrained_world_gets_names_that_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = tiny_dataset(folder.path(), 4, 30);
+        let world = tiny_world(2);
+        let options = LabelOptions {
+            clips: 4,
+            prompts: 3,
+            hold: 2,
+            ..LabelOptions::default()
+        };
+        let labels = label(&world, &dataset, &options).unwrap();
+        assert_eq!(labels.labels.len(), world.action_count());
+        let names: std::collections::BTreeSet<_> = labels.labels.iter().map(|l| &l.name).collect();
+        assert_eq!(names.len(), labels.labels.len());
+        let usage: f64 = labels.effects.iter().map(|effects| effects.usage).sum();
+        assert!((usage - 1.0).abs() < 1e-9);
+        assert!(labels.to_string().lines().count() == world.action_count() + 2);
+    }
+
+    /// Were the latent actions the true ones, real footage alone would name them all: for the eye that knows the hero
+    /// and for the one that does not.
+    #[test]
+    fn true_actions_get_their_true_names() {
+        for knows_hero in [true, false] {
+            let eye = Eye {
+                height: FRAME_SIZE,
+                width: FRAME_SIZE,
+                frame_bytes: FRAME_BYTES,
+                knows_hero,
+            };
+            let clips: Vec<(Vec<Motion>, Vec<u8>)> = (0..10)
+                .map(|clip| {
+                    let (frames, actions) = generate_clip(9, clip, 100);
+                    (eye.motions(&frames), actions)
+                })
+                .collect();
+            let speed = running_speed(clips.iter().flat_map(|(motions, _)| motions));
+            let mut effects = vec![Effects::default(); TrueAction::COUNT];
+            for (motions, actions) in &clips {
+                let actions: Vec<usize> = actions.iter().map(|&a| usize::from(a)).collect();
+                count_real(&mut effects, motions, &actions, speed);
+            }
+            let labels = name_actions(&effects);
+            let labels = Labels { labels, effects };
+            println!("{labels}");
+            let names: Vec<&str> = labels.labels.iter().map(|l| l.name.as_str()).collect();
+            let expected = ["left", "idle", "right", "left_jump", "jump", "right_jump"];
+            assert_eq!(names, expected, "knows the hero: {knows_hero}");
+        }
+    }
+}

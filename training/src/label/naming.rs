@@ -1,0 +1,435 @@
+//! From what actions do to what they are called, and which keys drive them.
+
+use genie_model::ActionLabel;
+
+/// What an action did in one source of transitions. Counts are sums of ones, kept as `f64` for the shares made of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ActionEffect {
+    /// Transitions whose horizontal motion could be told.
+    pub sideways: f64,
+    /// Of these, those to the left.
+    pub goes_left: f64,
+    /// And those to the right.
+    pub goes_right: f64,
+    /// Sum of the horizontal motion in pixels, to the right.
+    pub distance: f64,
+    /// Transitions whose vertical motion could be told.
+    pub vertical: f64,
+    /// Of these, those downwards.
+    pub falls: f64,
+    /// Transitions (real) or prompts (generated) that began at rest.
+    pub from_rest: f64,
+    /// Of these, those in which the figure began to rise.
+    pub rises: f64,
+}
+
+/// Fewer transitions than this say nothing.
+const LEAST_COUNT: f64 = 4.0;
+
+fn share(part: f64, whole: f64) -> Option<f64> {
+    (whole >= LEAST_COUNT).then(|| part / whole)
+}
+
+impl ActionEffect {
+    /// Share of the transitions that go left, if there are enough.
+    pub fn left(&self) -> Option<f64> {
+        share(self.goes_left, self.sideways)
+    }
+
+    /// Share of the transitions that go right, if there are enough.
+    pub fn right(&self) -> Option<f64> {
+        share(self.goes_right, self.sideways)
+    }
+
+    /// Share of those begun at rest in which the figure rises, if there are enough.
+    pub fn jumps(&self) -> Option<f64> {
+        share(self.rises, self.from_rest)
+    }
+
+    /// Share of the transitions that go down, if there are enough.
+    pub fn falling(&self) -> Option<f64> {
+        share(self.falls, self.vertical)
+    }
+}
+
+/// What an action does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Share of the real transitions in which it is seen.
+    pub usage: f64,
+    /// In real footage.
+    pub real: ActionEffect,
+    /// In generated footage, held from rest.
+    pub generated: ActionEffect,
+}
+
+impl Effects {
+    fn is_measured(&self) -> bool {
+        self.real.left().is_some() || self.generated.left().is_some()
+    }
+}
+
+/// A figure of every action from both sources: the mean of what they say, or what the only one says, or 0.
+///
+/// The generated source has a say only if the figure differs by `least` between some two actions in it: a world that does
+/// the same whatever is pressed, as one does that is hardly trained, says nothing about what the actions mean.
+fn combine(
+    effects: &[Effects],
+    least: f64,
+    figure: impl Fn(&ActionEffect) -> Option<f64>,
+) -> Vec<f64> {
+    let generated = effects
+        .iter()
+        .filter_map(|effects| figure(&effects.generated));
+    let (low, high) = generated.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    let tells = high - low >= least;
+    effects
+        .iter()
+        .map(|effects| {
+            let generated = figure(&effects.generated);
+            match (figure(&effects.real), generated.filter(|_| tells)) {
+                (Some(real), Some(generated)) => f64::midpoint(real, generated),
+                (Some(real), None) => real,
+                // Better than nothing, where an action never happens in real footage.
+                (None, _) => generated.unwrap_or(0.0),
+            }
+        })
+        .collect()
+}
+
+/// How far the shares of left and right must be apart for a direction.
+const DIRECTION: f64 = 0.35;
+/// Most of both together for an action that stands still.
+const STILL: f64 = 0.4;
+/// Least share of rises from rest for a jump, and the least share of the best jumper's.
+const JUMP: f64 = 0.2;
+const OF_BEST_JUMP: f64 = 0.45;
+/// A jump begins this many times as often as under the action that jumps least.
+const JUMP_OVER_LEAST: f64 = 3.0;
+/// Share of rises from rest from which on an action is a jump and nothing else.
+const MOSTLY: f64 = 0.5;
+/// Share of falling transitions in real footage that makes an action one of the air.
+const FALLING: f64 = 0.6;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Left,
+    Still,
+    Right,
+    Unclear,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Height {
+    Ground,
+    Jump,
+    Fall,
+}
+
+/// Names every action, and gives it keys. Names differ: of several actions that mean the same the most used one has the
+/// plain name, the others are numbered (`right_2`) and, like those without a name (`action_3`), get the key of their digit.
+pub fn name_actions(effects: &[Effects]) -> Vec<ActionLabel> {
+    let jumps = combine(effects, JUMP, ActionEffect::jumps);
+    let mut meanings: Vec<(Direction, Height)> = directions(effects)
+        .into_iter()
+        .zip(heights(effects, &jumps))
+        .collect();
+    let mut by_usage: Vec<usize> = (0..effects.len()).collect();
+    by_usage.sort_by(|&a, &b| effects[b].usage.total_cmp(&effects[a].usage));
+
+    // Falling is what a figure in the air does under any action, and an action that jumps now and then may be one that
+    // took in the jumps of its direction: where a direction has no action of its own on the ground, such a one is it.
+    for direction in [Direction::Left, Direction::Still, Direction::Right] {
+        if meanings.contains(&(direction, Height::Ground)) {
+            continue;
+        }
+        let stands_in = |height: Height| {
+            by_usage.iter().copied().find(|&action| {
+                meanings[action] == (direction, height)
+                    && (height == Height::Fall || jumps[action] < MOSTLY)
+            })
+        };
+        if let Some(action) = stands_in(Height::Fall).or_else(|| stands_in(Height::Jump)) {
+            meanings[action].1 = Height::Ground;
+        }
+    }
+
+    let mut labels = vec![ActionLabel::default(); effects.len()];
+    let mut taken = Vec::new();
+    for action in by_usage {
+        let meaning = meanings[action];
+        let Some(name) = name(meaning) else {
+            labels[action] = ActionLabel {
+                name: format!("action_{action}"),
+                keys: digit(action),
+            };
+            continue;
+        };
+        let before = taken.iter().filter(|&&other| other == name).count();
+        taken.push(name);
+        labels[action] = if before == 0 {
+            ActionLabel {
+                name: name.to_owned(),
+                keys: keys(meaning, action),
+            }
+        } else {
+            ActionLabel {
+                name: format!("{name}_{}", before + 1),
+                keys: digit(action),
+            }
+        };
+    }
+    labels
+}
+
+fn directions(effects: &[Effects]) -> Vec<Direction> {
+    let right_over_left = |effect: &ActionEffect| Some(effect.right()? - effect.left()?);
+    let either = |effect: &ActionEffect| Some(effect.right()? + effect.left()?);
+    let bias = combine(effects, DIRECTION, right_over_left);
+    let moves = combine(effects, DIRECTION, either);
+    effects
+        .iter()
+        .zip(bias.iter().zip(moves))
+        .map(|(effects, (&bias, moves))| {
+            if !effects.is_measured() {
+                Direction::Unclear
+            } else if bias >= DIRECTION {
+                Direction::Right
+            } else if bias <= -DIRECTION {
+                Direction::Left
+            } else if moves <= STILL {
+                Direction::Still
+            } else {
+                Direction::Unclear
+            }
+        })
+        .collect()
+}
+
+/// A jump begins to rise from rest far more often than the other actions do.
+fn heights(effects: &[Effects], jumps: &[f64]) -> Vec<Height> {
+    let best = jumps.iter().copied().fold(0.0, f64::max);
+    let least = jumps.iter().copied().fold(f64::INFINITY, f64::min);
+    let needed = JUMP.max(OF_BEST_JUMP * best).max(JUMP_OVER_LEAST * least);
+    effects
+        .iter()
+        .zip(jumps)
+        .map(|(effects, &jumps)| {
+            if jumps >= needed {
+                Height::Jump
+            } else if effects
+                .real
+                .falling()
+                .is_some_and(|falling| falling >= FALLING)
+            {
+                Height::Fall
+            } else {
+                Height::Ground
+            }
+        })
+        .collect()
+}
+
+fn name(meaning: (Direction, Height)) -> Option<&'static str> {
+    Some(match meaning {
+        (Direction::Left, Height::Ground) => "left",
+        (Direction::Left, Height::Jump) => "left_jump",
+        (Direction::Left, Height::Fall) => "left_fall",
+        (Direction::Right, Height::Ground) => "right",
+        (Direction::Right, Height::Jump) => "right_jump",
+        (Direction::Right, Height::Fall) => "right_fall",
+        (Direction::Still, Height::Ground) => "idle",
+        (Direction::Still | Direction::Unclear, Height::Jump) => "jump",
+        (Direction::Still, Height::Fall) => "fall",
+        (Direction::Unclear, _) => return None,
+    })
+}
+
+/// Default keys: the arrows, W A D, and space to jump. Each inner list is held together.
+fn keys(meaning: (Direction, Height), action: usize) -> Vec<Vec<String>> {
+    let combinations: &[&[&str]] = match meaning {
+        (Direction::Left, Height::Ground) => &[&["ArrowLeft"], &["KeyA"]],
+        (Direction::Right, Height::Ground) => &[&["ArrowRight"], &["KeyD"]],
+        (Direction::Left, Height::Jump) => &[
+            &["ArrowLeft", "Space"],
+            &["KeyA", "Space"],
+            &["ArrowLeft", "ArrowUp"],
+            &["KeyA", "KeyW"],
+        ],
+        (Direction::Right, Height::Jump) => &[
+            &["ArrowRight", "Space"],
+            &["KeyD", "Space"],
+            &["ArrowRight", "ArrowUp"],
+            &["KeyD", "KeyW"],
+        ],
+        (_, Height::Jump) => &[&["Space"], &["ArrowUp"], &["KeyW"]],
+        (Direction::Still, Height::Ground) => &[],
+        _ => return digit(action),
+    };
+    combinations
+        .iter()
+        .map(|keys| keys.iter().map(|&key| key.to_owned()).collect())
+        .collect()
+}
+
+/// The digit of an action, counted from 1 as on the keyboard; none from the eleventh on.
+fn digit(action: usize) -> Vec<Vec<String>> {
+    if action < 10 {
+        vec![vec![format!("Digit{}", (action + 1) % 10)]]
+    } else {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An effect of 100 transitions with these shares in percent.
+    fn effect(left: u32, right: u32, jumps: u32, falls: u32) -> ActionEffect {
+        ActionEffect {
+            sideways: 100.0,
+            goes_left: f64::from(left),
+            goes_right: f64::from(right),
+            distance: 0.0,
+            vertical: 100.0,
+            falls: f64::from(falls),
+            from_rest: 100.0,
+            rises: f64::from(jumps),
+        }
+    }
+
+    fn both(usage: f64, real: ActionEffect, generated: ActionEffect) -> Effects {
+        Effects {
+            usage,
+            real,
+            generated,
+        }
+    }
+
+    fn names(effects: &[Effects]) -> Vec<String> {
+        name_actions(effects)
+            .into_iter()
+            .map(|label| label.name)
+            .collect()
+    }
+
+    #[test]
+    fn six_clean_actions_get_their_names_and_keys() {
+        let e = |usage, effect| both(usage, effect, effect);
+        let effects = [
+            e(0.1, effect(5, 80, 90, 10)),
+            e(0.2, effect(2, 4, 3, 10)),
+            e(0.3, effect(1, 90, 5, 15)),
+            e(0.2, effect(85, 2, 4, 15)),
+            e(0.1, effect(4, 4, 95, 0)),
+            e(0.1, effect(70, 4, 80, 5)),
+        ];
+        let labels = name_actions(&effects);
+        let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["right_jump", "idle", "right", "left", "jump", "left_jump"]
+        );
+        assert_eq!(labels[0].keys[3], ["KeyD", "KeyW"]);
+        assert!(labels[1].keys.is_empty());
+        assert_eq!(labels[2].keys, [["ArrowRight"], ["KeyD"]]);
+        assert_eq!(labels[4].keys, [["Space"], ["ArrowUp"], ["KeyW"]]);
+    }
+
+    #[test]
+    fn a_weak_model_is_still_named_by_what_is_real() {
+        // Pressing does half of what it should; coasting and walls blur the real footage.
+        let effects = [
+            both(0.4, effect(3, 75, 5, 20), effect(10, 45, 6, 20)),
+            both(0.3, effect(70, 5, 6, 20), effect(40, 12, 4, 20)),
+            both(0.2, effect(10, 12, 2, 10), effect(15, 15, 5, 20)),
+            both(0.1, effect(20, 45, 60, 5), effect(20, 30, 25, 10)),
+        ];
+        assert_eq!(names(&effects), ["right", "left", "idle", "jump"]);
+    }
+
+    #[test]
+    fn of_two_that_mean_the_same_the_more_used_is_plain() {
+        let e = |usage, effect| both(usage, effect, effect);
+        let effects = [
+            e(0.1, effect(0, 80, 2, 0)),
+            e(0.5, effect(0, 90, 2, 0)),
+            e(0.3, effect(80, 0, 2, 0)),
+            e(0.1, effect(45, 45, 2, 0)),
+        ];
+        let labels = name_actions(&effects);
+        let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
+        assert_eq!(names, ["right_2", "right", "left", "action_3"]);
+        assert_eq!(labels[0].keys, [["Digit1"]]);
+        assert_eq!(labels[3].keys, [["Digit4"]]);
+    }
+
+    #[test]
+    fn an_action_of_the_air_stands_in_where_the_ground_has_none() {
+        let e = |usage, effect| both(usage, effect, effect);
+        let falling = e(0.2, effect(0, 80, 2, 90));
+        let right = e(0.3, effect(0, 90, 2, 5));
+        assert_eq!(names(&[falling, right]), ["right_fall", "right"]);
+        assert_eq!(
+            names(&[falling, e(0.4, effect(0, 0, 2, 0))]),
+            ["right", "idle"]
+        );
+    }
+
+    #[test]
+    fn a_world_that_does_the_same_whatever_is_pressed_has_no_say() {
+        let noise = effect(10, 10, 2, 30);
+        let effects = [
+            both(0.3, effect(5, 60, 4, 20), noise),
+            both(0.3, effect(60, 5, 4, 20), noise),
+            both(0.2, effect(4, 4, 4, 20), noise),
+            both(0.2, effect(4, 4, 70, 5), noise),
+        ];
+        assert_eq!(names(&effects), ["right", "left", "idle", "jump"]);
+    }
+
+    #[test]
+    fn an_action_that_took_in_some_jumps_is_still_idle() {
+        let e = |usage, effect| both(usage, effect, effect);
+        let rest = [e(0.4, effect(0, 80, 5, 0)), e(0.3, effect(80, 0, 5, 0))];
+        let mixed = e(0.3, effect(4, 4, 37, 20));
+        assert_eq!(names(&[rest[0], rest[1], mixed]), ["right", "left", "idle"]);
+        let jump = e(0.1, effect(4, 4, 80, 20));
+        assert_eq!(names(&[rest[0], rest[1], jump]), ["right", "left", "jump"]);
+    }
+
+    #[test]
+    fn where_everything_jumps_nothing_is_the_jump() {
+        let e = |usage, effect| both(usage, effect, effect);
+        let effects = [e(0.5, effect(0, 80, 50, 0)), e(0.5, effect(80, 0, 55, 0))];
+        assert_eq!(names(&effects), ["right", "left"]);
+    }
+
+    #[test]
+    fn an_action_that_never_happens_is_numbered() {
+        assert_eq!(names(&[Effects::default()]), ["action_0"]);
+    }
+
+    proptest! {
+        #[test]
+        fn names_always_differ(
+            shares in proptest::collection::vec((0_u32..100, 0_u32..100, 0_u32..100, 0_u32..100), 1..20),
+        ) {
+            let effects: Vec<Effects> = shares
+                .iter()
+                .enumerate()
+                .map(|(i, &(l, r, j, f))| {
+                    both(i as f64, effect(l, r, j, f), effect(r, l, f, j))
+                })
+                .collect();
+            let mut names = names(&effects);
+            names.sort();
+            names.dedup();
+            prop_assert_eq!(names.len(), effects.len());
+        }
+    }
+}
