@@ -247,8 +247,10 @@ fn reset_replays_the_same_frames_and_a_new_prompt_does_not() {
 fn a_prompt_may_be_an_image_asset() {
     let mut app = new_app();
     let model = model(&mut app, 1);
-    let mut image = Image::default();
-    image.data = Some(vec![10, 200, 30, 255]);
+    let image = Image {
+        data: Some(vec![10, 200, 30, 255]),
+        ..default()
+    };
     let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
     let genie = GenieWorld::new(model, handle).paused();
     let from_image = app.world_mut().spawn(genie.clone()).id();

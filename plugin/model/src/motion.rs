@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_still_flat_picture_gives_zeros() {
-        let clip = [7u8; 64 * 64 * 3 * 2];
+        let clip = vec![7u8; 64 * 64 * 3 * 2];
         assert!(motion_features(&clip, 64, 64, 8).iter().all(|&v| v == 0.0));
     }
 }

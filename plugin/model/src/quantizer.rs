@@ -135,7 +135,7 @@ fn bounded(vectors: &Tensor) -> candle_core::Result<Tensor> {
 
 fn level_index(value: f32, levels: usize) -> u32 {
     let top = (levels - 1) as f32;
-    ((value + 1.0) / 2.0 * top).round().clamp(0.0, top) as u32
+    ((value * 0.5 + 0.5) * top).round().clamp(0.0, top) as u32
 }
 
 fn fsq_codebook(levels: &[usize], device: &Device) -> candle_core::Result<Tensor> {

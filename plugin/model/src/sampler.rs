@@ -25,6 +25,9 @@ pub struct SamplerSettings {
     pub steps: usize,
     /// Softmax temperature; 0 takes the likeliest token.
     pub temperature: f32,
+    /// Share of the probability that tokens are drawn from, likeliest first: what lies beyond is clutter that a world
+    /// does not get rid of again. 1 draws from all tokens.
+    pub top_p: f32,
     /// Which predictions are kept first.
     pub order: UnmaskingOrder,
     /// Gumbel noise on the confidence order, in nats; fades out over the steps.
@@ -35,7 +38,8 @@ impl Default for SamplerSettings {
     fn default() -> Self {
         Self {
             steps: 2,
-            temperature: 0.7,
+            temperature: 1.0,
+            top_p: 0.9,
             order: UnmaskingOrder::Confidence,
             order_noise: 1.0,
         }
@@ -64,6 +68,12 @@ impl SamplerSettings {
                 )));
             }
         }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return Err(Error::Sampler(format!(
+                "top_p must be above 0 and at most 1, not {}",
+                self.top_p
+            )));
+        }
         Ok(())
     }
 
@@ -81,8 +91,8 @@ impl SamplerSettings {
     /// Fills in masked entries of `tokens` (those equal to `V`) from `logits` `[N, V]`, and masks the least sure again
     /// until as many are left as the schedule says for `step`.
     ///
-    /// Returns `false` if a logit is not finite.
-    pub(crate) fn unmask(
+    /// Returns `false`, with the tokens in no useful state, if a logit is not finite.
+    pub fn unmask(
         &self,
         tokens: &mut [u32],
         logits: &[f32],
@@ -137,10 +147,26 @@ impl SamplerSettings {
         }
         let inverse = 1.0 / self.temperature;
         let weight = |v: f32| ((v - top) * inverse).exp();
-        let mut left = draw * logits.iter().map(|&v| weight(v)).sum::<f32>();
+        let all = logits.iter().map(|&v| weight(v)).sum::<f32>();
+        // Tokens too unlikely to be among the first `top_p`, whatever the others are, need no sorting.
+        let least = all * (1.0 - self.top_p) / logits.len() as f32;
+        let mut likely: Vec<(usize, f32)> = logits
+            .iter()
+            .map(|&v| weight(v))
+            .enumerate()
+            .filter(|&(_, w)| w >= least)
+            .collect();
+        likely.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let mut kept = 0.0;
+        let enough = likely.iter().position(|&(_, w)| {
+            kept += w;
+            kept >= self.top_p * all
+        });
+        likely.truncate(enough.map_or(likely.len(), |last| last + 1));
+        let mut left = draw * likely.iter().map(|&(_, w)| w).sum::<f32>();
         let mut choice = best;
-        for (index, &v) in logits.iter().enumerate() {
-            left -= weight(v);
+        for (index, weight) in likely {
+            left -= weight;
             if left < 0.0 {
                 choice = index;
                 break;
@@ -174,6 +200,7 @@ mod tests {
         let settings = SamplerSettings {
             steps: 1,
             temperature: 1.0,
+            top_p: 1.0,
             ..Default::default()
         };
         let logits = [0.0f32, (2.0f32).ln(), (5.0f32).ln()];
@@ -190,6 +217,27 @@ mod tests {
                 "{counts:?}"
             );
         }
+    }
+
+    #[test]
+    fn unlikely_tokens_are_never_drawn_below_top_p() {
+        let settings = SamplerSettings {
+            steps: 1,
+            temperature: 1.0,
+            top_p: 0.8,
+            ..Default::default()
+        };
+        // Shares of 0.6, 0.3, 0.06 and 0.04: the first two make up 0.8.
+        let logits = [0.06f32.ln(), 0.6f32.ln(), 0.04f32.ln(), 0.3f32.ln()];
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let mut counts = [0; 4];
+        for _ in 0..3000 {
+            let mut token = [4];
+            assert!(settings.unmask(&mut token, &logits, 0, &mut rng));
+            counts[token[0] as usize] += 1;
+        }
+        assert_eq!((counts[0], counts[2]), (0, 0), "{counts:?}");
+        assert!((f64::from(counts[1]) - 2000.0).abs() < 150.0, "{counts:?}");
     }
 
     #[test]

@@ -24,9 +24,25 @@ impl Source {
 }
 
 fn assert_close(a: &Tensor, b: &Tensor, what: &str) {
-    let off = (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-    let size = a.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-    assert!(off <= 1e-5 * size.max(1.0), "{what} is {off} off at a size of {size}");
+    let off = (a - b)
+        .unwrap()
+        .abs()
+        .unwrap()
+        .max_all()
+        .unwrap()
+        .to_scalar::<f32>()
+        .unwrap();
+    let size = a
+        .abs()
+        .unwrap()
+        .max_all()
+        .unwrap()
+        .to_scalar::<f32>()
+        .unwrap();
+    assert!(
+        off <= 1e-5 * size.max(1.0),
+        "{what} is {off} off at a size of {size}"
+    );
     assert!(size > 0.0, "{what} is zero");
 }
 
@@ -40,7 +56,14 @@ fn compare(vars: &[&Var], one: &Tensor, other: &Tensor) {
         .unwrap()
         .reshape(one.shape())
         .unwrap();
-    let grads = |x: &Tensor| (x * &weights).unwrap().sum_all().unwrap().backward().unwrap();
+    let grads = |x: &Tensor| {
+        (x * &weights)
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .backward()
+            .unwrap()
+    };
     let (one, other) = (grads(one), grads(other));
     for (index, var) in vars.iter().enumerate() {
         let (a, b) = (one.get(var).unwrap(), other.get(var).unwrap());
@@ -77,7 +100,11 @@ fn attention_case(shape: &[usize], pattern: AttentionPattern) {
         }
     };
     let plain = ops::linear_add(&mixed, &out, &x).unwrap();
-    compare(&[&x, &norm, &qkv, &q_scale, &k_scale, &out], &branch, &plain);
+    compare(
+        &[&x, &norm, &qkv, &q_scale, &k_scale, &out],
+        &branch,
+        &plain,
+    );
 }
 
 #[test]
@@ -92,7 +119,10 @@ fn temporal_attention() {
 
 #[test]
 fn two_streams() {
-    attention_case(&[2, 2, 4, 3, WIDTH], AttentionPattern::TwoStreams { window: 3 });
+    attention_case(
+        &[2, 2, 4, 3, WIDTH],
+        AttentionPattern::TwoStreams { window: 3 },
+    );
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub(crate) struct SamplerArgs {
     /// Softmax temperature; 0 takes the likeliest token.
     #[arg(long)]
     temperature: Option<f32>,
+    /// Share of the probability that tokens are drawn from, likeliest first.
+    #[arg(long)]
+    top_p: Option<f32>,
     /// Which predictions of a step are kept first.
     #[arg(long)]
     order: Option<Order>,
@@ -35,6 +38,7 @@ impl SamplerArgs {
         let settings = SamplerSettings {
             steps: self.steps.unwrap_or(default.steps),
             temperature: self.temperature.unwrap_or(default.temperature),
+            top_p: self.top_p.unwrap_or(default.top_p),
             order: match self.order {
                 Some(Order::Confidence) => UnmaskingOrder::Confidence,
                 Some(Order::Random) => UnmaskingOrder::Random,

@@ -146,10 +146,11 @@ pub fn name_actions(effects: &[Effects]) -> Vec<ActionLabel> {
             continue;
         }
         let stands_in = |height: Height| {
-            by_usage.iter().copied().find(|&action| {
+            let candidates = by_usage.iter().copied().filter(|&action| {
                 meanings[action] == (direction, height)
                     && (height == Height::Fall || jumps[action] < MOSTLY)
-            })
+            });
+            candidates.min_by(|&a, &b| jumps[a].total_cmp(&jumps[b]))
         };
         if let Some(action) = stands_in(Height::Fall).or_else(|| stands_in(Height::Jump)) {
             meanings[action].1 = Height::Ground;

@@ -21,6 +21,6 @@ pub use data_driven::{
 };
 pub use metrics::MetricsLog;
 pub use optimiser::{AdamW, AdamWConfig};
-pub use phase::{TrainError, train};
+pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
 pub use variables::Variables;

@@ -107,7 +107,19 @@ pub(super) trait Phase {
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Both phases are complete.
+    Complete,
+    /// It was asked to stop, and saved its state to go on from.
+    Stopped,
+}
+
 /// Trains a world on a dataset, or goes on where the run in `run` stopped.
+///
+/// `stop` is asked after every step, with the phase's name and the number of steps it has taken; when it says so, the run
+/// saves its state and ends.
 ///
 /// # Errors
 /// [`TrainError`] says which file or setting is to blame.
@@ -117,7 +129,8 @@ pub fn train(
     run: &Path,
     resume: bool,
     device: &Device,
-) -> Result<(), TrainError> {
+    stop: &dyn Fn(&str, u64) -> bool,
+) -> Result<Ended, TrainError> {
     config.model.validate()?;
     check_phase(run, "tokenizer", &config.tokenizer)?;
     check_phase(run, "dynamics", &config.dynamics)?;
@@ -137,7 +150,14 @@ pub fn train(
     });
     let folder = RunFolder::open(run, config, resume)?;
     let (mut tokenizer, at) = TokenizerPhase::open(config, &dataset, &folder, device)?;
-    run_phase(&mut tokenizer, &config.tokenizer, config.seed, at, &folder)?;
+    let steps = Steps {
+        phase: &config.tokenizer,
+        start: at,
+        stop,
+    };
+    if run_phase(&mut tokenizer, steps, config.seed, &folder)? == Ended::Stopped {
+        return Ok(Ended::Stopped);
+    }
     let (mut dynamics, at) = DynamicsPhase::open(
         config,
         &dataset,
@@ -145,7 +165,12 @@ pub fn train(
         tokenizer.into_variables(),
         device,
     )?;
-    run_phase(&mut dynamics, &config.dynamics, config.seed, at, &folder)
+    let steps = Steps {
+        phase: &config.dynamics,
+        start: at,
+        stop,
+    };
+    run_phase(&mut dynamics, steps, config.seed, &folder)
 }
 
 fn check_phase(run: &Path, name: &str, phase: &PhaseConfig) -> Result<(), TrainError> {
@@ -166,15 +191,22 @@ fn check_phase(run: &Path, name: &str, phase: &PhaseConfig) -> Result<(), TrainE
     })
 }
 
+/// Which steps of a phase to take.
+struct Steps<'a> {
+    phase: &'a PhaseConfig,
+    start: u64,
+    stop: &'a dyn Fn(&str, u64) -> bool,
+}
+
 fn run_phase<P: Phase>(
     phase: &mut P,
-    config: &PhaseConfig,
+    steps: Steps,
     seed: u64,
-    start: u64,
     folder: &RunFolder,
-) -> Result<(), TrainError> {
+) -> Result<Ended, TrainError> {
+    let (config, start) = (steps.phase, steps.start);
     if start >= config.steps {
-        return Ok(());
+        return Ok(Ended::Complete);
     }
     let metrics_path = folder.metrics(P::NAME);
     let io = |error| TrainError::io(&metrics_path, error);
@@ -226,6 +258,11 @@ fn run_phase<P: Phase>(
                 logged = Instant::now();
             }
         }
+        if step + 1 < config.steps && (steps.stop)(P::NAME, step + 1) {
+            phase.save(folder, step + 1)?;
+            bar.abandon();
+            return Ok(Ended::Stopped);
+        }
         if saved.elapsed() > Duration::from_secs(120) {
             phase.save(folder, step + 1)?;
             saved = Instant::now();
@@ -234,5 +271,5 @@ fn run_phase<P: Phase>(
     phase.pictures(folder, config.steps)?;
     phase.save(folder, config.steps)?;
     bar.finish();
-    Ok(())
+    Ok(Ended::Complete)
 }

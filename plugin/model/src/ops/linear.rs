@@ -357,8 +357,8 @@ impl CustomOp3 for LinearAdd {
 
 struct NormLinear;
 
-/// Gradients of the input, the scale and the weight.
-type NormLinearGradients = (Option<Vec<f32>>, Option<Vec<f32>>, Option<Vec<f32>>);
+/// A gradient, if somebody waits for it.
+type Gradient = Option<Vec<f32>>;
 
 impl NormLinear {
     /// Each gradient only when somebody waits for it: `wanted` for the normalised input and for the weight.
@@ -368,7 +368,7 @@ impl NormLinear {
         weight: &Tensor,
         grad: &Tensor,
         wanted: (bool, bool),
-    ) -> Result<NormLinearGradients> {
+    ) -> Result<(Gradient, Gradient, Gradient)> {
         let (shape, _) = shapes(x.shape(), weight.shape());
         with_floats([x, scale, weight, grad], |[x, scale, w, g]| {
             let normed = normalise(x, scale);

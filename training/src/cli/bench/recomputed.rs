@@ -1,8 +1,8 @@
 //! Play without caches: what each frame costs when the whole window is computed again for every `MaskGIT` step.
 
 use candle_core::Tensor;
-use genie_model::{Error, SamplerSettings, UnmaskingOrder, WorldModel, patches_to_frames};
-use rand::{Rng, SeedableRng};
+use genie_model::{Error, SamplerSettings, WorldModel, patches_to_frames};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::History;
@@ -121,59 +121,19 @@ pub(super) fn sample(
     step: usize,
     rng: &mut ChaCha8Rng,
 ) -> Result<(), Error> {
-    let codes = world.config().tokenizer.quantizer.codes();
     let logits = world
         .dynamics()
         .logits(hidden)?
         .flatten_from(1)?
         .to_vec2::<f32>()?;
     for (tokens, logits) in next.iter_mut().zip(&logits) {
-        let progress = (step + 1) as f64 / sampler.steps as f64;
-        let left = if step + 1 >= sampler.steps {
-            0
-        } else {
-            (tokens.len() as f64 * (progress * std::f64::consts::FRAC_PI_2).cos()) as usize
-        };
-        let mut candidates = Vec::new();
-        for (index, logits) in logits.chunks_exact(codes).enumerate() {
-            if tokens[index] as usize != codes {
-                continue;
-            }
-            let (token, confidence) = choose(logits, sampler.temperature, rng);
-            tokens[index] = token;
-            let gumbel = -(-rng.random::<f32>().max(1e-9).ln()).max(1e-9).ln();
-            let priority = match sampler.order {
-                UnmaskingOrder::Confidence => {
-                    confidence + sampler.order_noise * (1.0 - progress as f32) * gumbel
-                }
-                UnmaskingOrder::Random => gumbel,
-            };
-            candidates.push((priority, index));
-        }
-        candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for &(_, index) in candidates.iter().take(left) {
-            tokens[index] = codes as u32;
+        if !sampler.unmask(tokens, logits, step, rng) {
+            return Err(Error::NonFinite {
+                part: "dynamics model",
+            });
         }
     }
     Ok(())
-}
-
-/// A token drawn at a temperature, and its log-probability.
-fn choose(logits: &[f32], temperature: f32, rng: &mut ChaCha8Rng) -> (u32, f32) {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f32 = logits.iter().map(|v| (v - top).exp()).sum();
-    let inverse = 1.0 / temperature.max(1e-4);
-    let weight = |v: f32| ((v - top) * inverse).exp();
-    let mut left = rng.random::<f32>() * logits.iter().map(|&v| weight(v)).sum::<f32>();
-    let mut chosen = 0;
-    for (token, &value) in logits.iter().enumerate() {
-        chosen = token;
-        left -= weight(value);
-        if left <= 0.0 {
-            break;
-        }
-    }
-    (chosen as u32, logits[chosen] - top - total.ln())
 }
 
 #[cfg(test)]

@@ -1,0 +1,132 @@
+//! Training end to end on a tiny world: resuming, and independence from the true actions.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use candle_core::Device;
+use genie_model::{GenieConfig, QuantizerConfig, WorldModel};
+use genie_training::gameplay::{GameplayOptions, generate_dataset};
+use genie_training::train::{
+    AdamWConfig, CorruptionConfig, Ended, PhaseConfig, TrainConfig, TrainError, train,
+};
+
+fn config() -> TrainConfig {
+    let mut model = GenieConfig::platformer();
+    model.tokenizer.quantizer = QuantizerConfig::Vq { codes: 64, dim: 16 };
+    for transformer in [
+        &mut model.tokenizer.encoder,
+        &mut model.tokenizer.decoder,
+        &mut model.latent_actions.encoder,
+        &mut model.dynamics.transformer,
+    ] {
+        transformer.layers = 1;
+        transformer.width = 32;
+        transformer.heads = 2;
+        transformer.head_width = 16;
+        transformer.feed_forward = 2;
+    }
+    let phase = |steps| PhaseConfig {
+        steps,
+        batch: 2,
+        clip_frames: 4,
+        learning_rate: 1e-3,
+        warmup: 2,
+        decay: 0.4,
+        optimiser: AdamWConfig::default(),
+        pictures_every: 50,
+    };
+    TrainConfig {
+        seed: 3,
+        bf16: false,
+        tokenizer: phase(7),
+        // Past the first revival and the first comparison.
+        dynamics: phase(24),
+        corruption: CorruptionConfig::default(),
+        changed_weight: 5.0,
+        fully_masked: 0.5,
+        dynamics_trains_actions: true,
+        actions_frozen: 5,
+        model,
+    }
+}
+
+fn footage(folder: &Path) {
+    generate_dataset(folder, 6, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+}
+
+fn world(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join("world.genie.safetensors")).unwrap()
+}
+
+#[test]
+fn a_stopped_run_goes_on_to_the_same_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, one, two) = (
+        folder.path().join("data"),
+        folder.path().join("one"),
+        folder.path().join("two"),
+    );
+    footage(&data);
+    let config = config();
+    let never = |_: &str, _: u64| false;
+    let ended = train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
+    assert_eq!(ended, Ended::Complete);
+    for (phase, stop_at) in [("tokenizer", 3), ("dynamics", 11), ("dynamics", 22)] {
+        let stop = |name: &str, steps: u64| name == phase && steps == stop_at;
+        let resume = two.exists();
+        let ended = train(&config, &data, &two, resume, &Device::Cpu, &stop).unwrap();
+        assert_eq!(ended, Ended::Stopped);
+    }
+    // The true actions are for evaluation only: without them the same world comes out.
+    std::fs::remove_file(data.join("true_actions.bin")).unwrap();
+    let ended = train(&config, &data, &two, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(ended, Ended::Complete);
+    assert_eq!(world(&one), world(&two));
+    for name in ["tokenizer", "dynamics"] {
+        let lines = |run: &Path| -> Vec<serde_json::Value> {
+            let text = std::fs::read_to_string(run.join(name).join("metrics.jsonl")).unwrap();
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
+        };
+        let (a, b) = (lines(&one), lines(&two));
+        assert_eq!(a.len(), b.len());
+    }
+    let loaded = WorldModel::load(one.join("world.genie.safetensors")).unwrap();
+    assert_eq!(loaded.action_count(), 6);
+    assert!(loaded.latent_action_model().is_some());
+}
+
+#[test]
+fn a_run_is_not_overwritten_or_mixed_with_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let mut config = config();
+    let at_once = |_: &str, _: u64| true;
+    train(&config, &data, &run, false, &Device::Cpu, &at_once).unwrap();
+    let error = train(&config, &data, &run, false, &Device::Cpu, &at_once).unwrap_err();
+    assert!(matches!(error, TrainError::RunExists { .. }), "{error}");
+    config.seed = 4;
+    let error = train(&config, &data, &run, true, &Device::Cpu, &at_once).unwrap_err();
+    assert!(matches!(error, TrainError::OtherConfig { .. }), "{error}");
+    config.seed = 3;
+    config.model.frame_width = 128;
+    let error = train(&config, &data, &run, true, &Device::Cpu, &at_once).unwrap_err();
+    assert!(matches!(error, TrainError::Footage { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_state_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let config = config();
+    let at_once = |_: &str, _: u64| true;
+    train(&config, &data, &run, false, &Device::Cpu, &at_once).unwrap();
+    let state = run.join("tokenizer/state.safetensors");
+    let bytes = std::fs::read(&state).unwrap();
+    std::fs::write(&state, &bytes[..bytes.len() / 2]).unwrap();
+    let error = train(&config, &data, &run, true, &Device::Cpu, &at_once).unwrap_err();
+    assert!(error.to_string().contains("state.safetensors"), "{error}");
+}
