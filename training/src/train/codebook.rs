@@ -184,7 +184,9 @@ impl EmaCodebook {
 
 fn normalise(code: &mut [f32]) {
     let length = code.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
-    code.iter_mut().for_each(|v| *v /= length);
+    for value in code {
+        *value /= length;
+    }
 }
 
 #[cfg(test)]

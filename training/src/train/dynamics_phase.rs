@@ -94,18 +94,15 @@ impl<'a> DynamicsPhase<'a> {
             optimiser,
             device: device.clone(),
         };
-        let step = match folder.load_state(Self::NAME)? {
-            Some(saved) => {
-                phase.variables.restore(&saved.tensors)?;
-                phase.optimiser.restore(&saved.tensors, saved.step)?;
-                phase.codebook.restore("actions", &saved.tensors)?;
-                saved.step
-            }
-            None => {
-                phase.start_codebook()?;
-                0
-            }
-        };
+        let mut step = 0;
+        if let Some(saved) = folder.load_state(Self::NAME)? {
+            phase.variables.restore(&saved.tensors)?;
+            phase.optimiser.restore(&saved.tensors, saved.step)?;
+            phase.codebook.restore("actions", &saved.tensors)?;
+            step = saved.step;
+        } else {
+            phase.start_codebook()?;
+        }
         Ok((phase, step))
     }
 
@@ -182,10 +179,10 @@ impl<'a> DynamicsPhase<'a> {
             let wrong = rng.random::<f32>() * self.config.corruption.tokens;
             for frame in 0..frames {
                 let first = start + frame * per_frame;
-                for i in first..first + per_frame {
+                for token in &mut context[first..first + per_frame] {
                     if rng.random::<f32>() < wrong {
                         // A token from the same batch is a plausible wrong one.
-                        context[i] = tokens[rng.random_range(0..tokens.len())];
+                        *token = tokens[rng.random_range(0..tokens.len())];
                     }
                 }
                 if frame == 0 {
@@ -378,7 +375,7 @@ impl Phase for DynamicsPhase<'_> {
         figures.insert("cross_entropy".to_owned(), ce);
         figures.insert("gradient_norm".to_owned(), norm);
         figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
-        if step % COMPARE_EVERY == 0 {
+        if step.is_multiple_of(COMPARE_EVERY) {
             let true_accuracy = Self::hard_accuracy(&masking, &targets, &logits)?;
             let random: Vec<u32> = (0..assigned.len())
                 .map(|_| rng.random_range(0..self.config.model.latent_actions.actions as u32))
@@ -441,18 +438,13 @@ impl Phase for DynamicsPhase<'_> {
         folder.save_strips(Self::NAME, "actions", step, &strips, size)?;
         let inferred = self.latent.infer(&clips, self.config.dynamics.batch)?;
         let mut rows = Vec::new();
-        for clip in 0..self.config.dynamics.batch.min(4) {
+        for (clip, actions) in inferred.iter().enumerate().take(4) {
             let frames = FRAMES.min(self.config.dynamics.clip_frames);
             let mut rollout = world.prompt(&frame(clip, 0)?, 1)?;
             let mut dreamt = vec![rollout.frame().pixels().to_vec()];
             let mut real = vec![frame(clip, 0)?.into_pixels()];
             for at in 1..frames {
-                dreamt.push(
-                    rollout
-                        .step(inferred[clip][at - 1] as usize)?
-                        .pixels()
-                        .to_vec(),
-                );
+                dreamt.push(rollout.step(actions[at - 1] as usize)?.pixels().to_vec());
                 real.push(frame(clip, at)?.into_pixels());
             }
             rows.extend([real, dreamt]);

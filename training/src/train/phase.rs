@@ -1,6 +1,7 @@
 //! A run as a whole: both phases one after the other, and what they share.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -248,7 +249,8 @@ fn run_phase<P: Phase>(
             let mut message = String::new();
             for (name, (sum, count)) in std::mem::take(&mut sums) {
                 let mean = sum / f64::from(count.max(1));
-                message.push_str(&format!("{name} {mean:.4} "));
+                // Writing to a string cannot fail.
+                let _ = write!(message, "{name} {mean:.4} ");
                 line.insert(name, mean.into());
             }
             bar.set_message(message.clone());
@@ -263,7 +265,7 @@ fn run_phase<P: Phase>(
             bar.abandon();
             return Ok(Ended::Stopped);
         }
-        if saved.elapsed() > Duration::from_secs(120) {
+        if saved.elapsed() > Duration::from_mins(2) {
             phase.save(folder, step + 1)?;
             saved = Instant::now();
         }

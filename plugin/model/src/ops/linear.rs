@@ -271,7 +271,7 @@ impl LinearAdd {
         weight: &Tensor,
         grad: &Tensor,
         wanted: (bool, bool),
-    ) -> Result<(Option<Vec<f32>>, Option<Vec<f32>>)> {
+    ) -> Result<(Gradient, Gradient)> {
         let (shape, _) = shapes(x.shape(), weight.shape());
         with_floats([x, weight, grad], |[u, w, g]| {
             let activated = self.activate(u);
