@@ -189,7 +189,7 @@ fn set_up(
             ..default()
         })
         .with_child((StateLine, line("loading the model", 18.0, 0.95)))
-        .with_child((KeysLine, line("", 14.0, 0.6)));
+        .with_child((KeysLine, line("", 13.0, 0.6)));
 }
 
 /// N or Tab: next prompt. R: back to the prompt. P: pause.

@@ -300,7 +300,9 @@ impl Checkpoint {
                 json(serde_json::to_string(&self.provenance)),
             ),
         ]);
-        Ok(safetensors::serialize(views, Some(metadata)).map_err(candle_core::Error::wrap)?)
+        let bytes =
+            safetensors::serialize(views, Some(metadata)).map_err(candle_core::Error::wrap)?;
+        Ok(with_sorted_header(bytes))
     }
 
     /// Writes the file, first under a temporary name, so that a file of this name is always whole.
@@ -319,6 +321,24 @@ impl Checkpoint {
         std::fs::rename(&temporary, path).map_err(io)?;
         Ok(())
     }
+}
+
+/// The same file with its header's fields in the order of their names: the same checkpoint gives the same bytes.
+fn with_sorted_header(mut bytes: Vec<u8>) -> Vec<u8> {
+    let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    let header = &mut bytes[8..8 + length];
+    let mut fields: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(header).expect("a header that was just written");
+    if let Some(metadata) = fields.get_mut("__metadata__") {
+        let sorted: BTreeMap<String, serde_json::Value> =
+            serde_json::from_value(metadata.take()).expect("metadata is an object");
+        *metadata = serde_json::json!(sorted);
+    }
+    let sorted = serde_json::to_vec(&fields).expect("plain data structures always serialise");
+    // The same fields take the same space; what follows is the padding that was there.
+    header[..sorted.len()].copy_from_slice(&sorted);
+    header[sorted.len()..].fill(b' ');
+    bytes
 }
 
 /// What a checkpoint holds: everything that play needs, and the latent action encoder if it is kept.

@@ -82,6 +82,15 @@ fn half_precision_halves_the_file_and_keeps_the_weights() {
 }
 
 #[test]
+fn the_same_checkpoint_gives_the_same_bytes() {
+    // The order of hash maps differs from one map to the next.
+    let first = bytes();
+    for _ in 0..8 {
+        assert!(first == bytes());
+    }
+}
+
+#[test]
 fn errors_name_the_tensor() {
     let missing = edited(|_, tensors| tensors.retain(|t| t.0 != "dynamics.head"));
     let error = read(&missing).unwrap_err();
