@@ -1,7 +1,7 @@
 //! Naming latent actions: what does each of them do on the screen?
 //!
 //! Nobody labels anything and no true action is read. Two sources say what a latent action does, and both are measured
-//! by [motion on the screen](motion):
+//! by motion on the screen:
 //!
 //! - **real** transitions, grouped by the action that the latent action model sees in them: what the action means;
 //! - **generated** ones, each action held for a few frames from prompts at rest: what pressing it does.
