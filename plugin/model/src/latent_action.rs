@@ -172,7 +172,15 @@ impl LatentActionModel {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn encode(&self, features: &Tensor) -> Result<Tensor, Error> {
-        unit(&ops::linear(&self.summarise(features)?, &self.project)?)
+        self.project(&self.summarise(features)?)
+    }
+
+    /// Summaries `[.., D]` to points on the unit sphere `[.., C]`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn project(&self, summaries: &Tensor) -> Result<Tensor, Error> {
+        unit(&ops::linear(summaries, &self.project)?)
     }
 
     /// Features `[B, T - 1, N, F]` to one normalised summary per transition, `[B, T - 1, D]`, which a projection takes to

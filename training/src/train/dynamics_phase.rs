@@ -121,9 +121,7 @@ impl<'a> DynamicsPhase<'a> {
         let projection = distinguishing_projection(&summaries, latent.dim)?;
         let name = "latent_actions.encoder.project";
         self.variables.set(name, &projection)?;
-        let points = summaries.matmul(&projection.t()?)?;
-        let length = (points.sqr()?.sum_keepdim(D::Minus1)? + 1e-12)?.sqrt()?;
-        let points = points.broadcast_div(&length)?;
+        let points = self.latent.project(&summaries)?.detach();
         let weights = vec![1.0; points.dim(0)?];
         let codes = kmeans(&points, &weights, latent.actions, 20, self.config.seed)?;
         self.codebook = EmaCodebook::new(&codes, 0.99, true)?;
