@@ -26,7 +26,9 @@ pub struct LatentActionModel {
     position: Tensor,
     encoder: SpatioTemporalTransformer,
     norm: Tensor,
+    own_scale: Option<Tensor>,
     project: Tensor,
+    project_bias: Tensor,
     codebook: Tensor,
     decoder: Option<Decoder>,
 }
@@ -97,6 +99,11 @@ impl LatentActionModel {
         };
         let encoder = vb.pp("encoder");
         let inner = config.encoder.width;
+        // With motion, what moves by itself has a half of the summary to itself.
+        let own_scale = (config.input == LatentActionInput::Motion)
+            .then(|| encoder.get_with_hints(inner, "own_scale", Init::Const(1.0)))
+            .transpose()?;
+        let summary = inner * (1 + usize::from(own_scale.is_some()));
         let decoder = config
             .decoder
             .as_ref()
@@ -112,7 +119,9 @@ impl LatentActionModel {
             position: encoder.get_with_hints((tokens, inner), "position", randn(0.02))?,
             encoder: SpatioTemporalTransformer::new(&config.encoder, encoder.clone())?,
             norm: encoder.get_with_hints(inner, "norm", Init::Const(1.0))?,
-            project: encoder.get_with_hints((config.dim, inner), "project", linear(inner))?,
+            own_scale,
+            project: encoder.get_with_hints((config.dim, summary), "project", linear(summary))?,
+            project_bias: encoder.get_with_hints(config.dim, "project_bias", Init::Const(0.0))?,
             codebook: vb.get_with_hints((config.actions, config.dim), "codebook", randn(1.0))?,
             decoder,
         })
@@ -180,20 +189,38 @@ impl LatentActionModel {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn project(&self, summaries: &Tensor) -> Result<Tensor, Error> {
-        unit(&ops::linear(summaries, &self.project)?)
+        unit(&ops::linear_bias(
+            summaries,
+            &self.project,
+            &self.project_bias,
+        )?)
     }
 
-    /// Features `[B, T - 1, N, F]` to one normalised summary per transition, `[B, T - 1, D]`, which a projection takes to
-    /// the sphere of the codes.
+    /// Features `[B, T - 1, N, F]` to one normalised summary per transition, `[B, T - 1, S]`, which a projection takes to
+    /// the sphere of the codes. `S` is twice the encoder's width with motion as input, else that width.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn summarise(&self, features: &Tensor) -> Result<Tensor, Error> {
         let x = ops::linear_bias(features, &self.embed, &self.embed_bias)?
             .broadcast_add(&self.position)?;
+        let x = self.encoder.forward(&x)?;
         // The mean over the frame: even before any training it says how most of the scene moved.
-        let summary = self.encoder.forward(&x)?.mean(2)?;
-        Ok(ops::rms_norm(&summary, &self.norm)?)
+        let scene = ops::rms_norm(&x.mean(2)?, &self.norm)?;
+        let Some(own_scale) = &self.own_scale else {
+            return Ok(scene);
+        };
+        // A small hero is lost in that mean, so what moves differently from the scene has a mean of its own. It is not
+        // normalised: nothing where nothing moves by itself.
+        let own = features.narrow(D::Minus1, MOTION_FEATURES - 1, 1)?.sqr()?;
+        let share = own.broadcast_div(&(own.sum_keepdim(2)? + 1.0)?)?;
+        let own = share
+            .transpose(2, 3)?
+            .contiguous()?
+            .matmul(&x)?
+            .squeeze(2)?;
+        let own = own.broadcast_mul(own_scale)?;
+        Ok(Tensor::cat(&[scene, own], D::Minus1)?)
     }
 
     /// Snaps points `[B, T - 1, C]` on the unit sphere to the nearest codes.

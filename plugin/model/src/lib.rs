@@ -50,7 +50,7 @@ pub use dynamics::{DynamicsModel, MaskedTokens};
 pub use error::Error;
 pub use frame::{Fit, Frame};
 pub use latent_action::{LatentActionModel, LatentActions};
-pub use motion::{MOTION_FEATURES, motion_features};
+pub use motion::{MOTION_FEATURES, MotionSigns, motion_features, motion_signs};
 pub use parameters::{ParameterSpec, parameter_count, parameter_specs};
 pub use patch::{frames_to_patches, patches_to_frames};
 pub use quantizer::{Quantized, Quantizer};

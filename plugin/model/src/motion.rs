@@ -9,15 +9,16 @@ use rayon::prelude::*;
 /// Shifts per axis: from one patch side to the left or up to one to the right or down, in quarters of a patch.
 const SHIFTS: usize = 9;
 
-/// Number of features per patch: one for each shift, how much the patch changed in place, and how badly even the best
-/// shift explains it.
-pub const MOTION_FEATURES: usize = SHIFTS * SHIFTS + 2;
+/// Number of features per patch: one for each shift, how much the patch changed in place, how badly even the best
+/// shift explains it, and how much better it is explained by a shift of its own than by that of the scene.
+pub const MOTION_FEATURES: usize = SHIFTS * SHIFTS + 3;
 
 /// Features `[T - 1, N, MOTION_FEATURES]`, flattened, of the transitions between successive frames of a clip.
 ///
 /// `frames` holds `T` RGB frames of `height * width * 3` bytes; `patch` is the side of a patch in pixels. Shift features
-/// are standardised per patch (a patch that no shift explains better than another gives zeros), the other two lie
-/// between 0 and 1.
+/// are standardised per patch (a patch that no shift explains better than another gives zeros), the next two lie
+/// between 0 and 1. The last feature is not negative and far above 0 where something moves by itself: the scene moves by
+/// the shift that explains most patches best.
 pub fn motion_features(frames: &[u8], height: usize, width: usize, patch: usize) -> Vec<f32> {
     let frame_len = height * width * 3;
     let pairs = (frames.len() / frame_len.max(1)).saturating_sub(1);
@@ -78,6 +79,78 @@ fn transition_features(
         out[SHIFTS * SHIFTS] = (10.0 * in_place).tanh();
         out[SHIFTS * SHIFTS + 1] = (10.0 * best).tanh();
     }
+    own_motion(features);
+}
+
+/// Fills in the last feature of every patch.
+fn own_motion(features: &mut [f32]) {
+    let shifts = SHIFTS * SHIFTS;
+    let mut scene = [0f32; SHIFTS * SHIFTS];
+    for patch in features.chunks_exact(MOTION_FEATURES) {
+        for (sum, value) in scene.iter_mut().zip(patch) {
+            *sum += value;
+        }
+    }
+    let scene = (0..shifts).fold(shifts / 2, |best, shift| {
+        if scene[shift] > scene[best] {
+            shift
+        } else {
+            best
+        }
+    });
+    for patch in features.chunks_exact_mut(MOTION_FEATURES) {
+        let best = patch[..shifts].iter().copied().fold(0.0, f32::max);
+        patch[shifts + 2] = best - patch[scene];
+    }
+}
+
+/// Below this, in deviations of a patch's shift features, nothing moves by itself.
+const OWN_MOTION: f32 = 0.5;
+
+/// Which way the scene, and what moves by itself, went in one transition: the sign of its displacement, `[x, y]`, to the
+/// right and downwards positive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MotionSigns {
+    /// Most of the picture, such as scenery under a camera that follows.
+    pub scene: [i8; 2],
+    /// What moves differently from it, such as the hero; 0 where nothing does.
+    pub own: [i8; 2],
+}
+
+/// The signs of one transition from its features `[N, MOTION_FEATURES]`.
+pub fn motion_signs(features: &[f32]) -> MotionSigns {
+    let shifts = SHIFTS * SHIFTS;
+    let mut scene = [0f32; SHIFTS * SHIFTS];
+    let mut own = [0f32; SHIFTS * SHIFTS];
+    let mut weights = 1.0;
+    for patch in features.chunks_exact(MOTION_FEATURES) {
+        let weight = patch[MOTION_FEATURES - 1].powi(2);
+        weights += weight;
+        for shift in 0..shifts {
+            scene[shift] += patch[shift];
+            own[shift] += weight * patch[shift];
+        }
+    }
+    let sign = |profile: &[f32], least: f32| {
+        // A tie is no motion.
+        let best = (0..shifts).fold(shifts / 2, |best, shift| {
+            if profile[shift] > profile[best] {
+                shift
+            } else {
+                best
+            }
+        });
+        if profile[best] <= least {
+            return [0, 0];
+        }
+        // What came from the left went to the right.
+        let centre = SHIFTS / 2;
+        [best % SHIFTS, best / SHIFTS].map(|from| (centre as i8 - from as i8).signum())
+    };
+    MotionSigns {
+        scene: sign(&scene, 0.0),
+        own: sign(&own, OWN_MOTION * weights),
+    }
 }
 
 /// The frame with its edge pixels repeated `margin` times on every side.
@@ -131,6 +204,42 @@ mod tests {
             .map(|(a, b)| (a - b).abs())
             .fold(0.0, f32::max);
         assert!(off < 0.2, "colours change the features by {off}");
+    }
+
+    #[test]
+    fn what_moves_by_itself_stands_out() {
+        let colours = [[20, 200, 40], [250, 10, 0]];
+        let (mut before, mut after) = (picture(0, colours), picture(4, colours));
+        // An object on the patch in row 3, column 5 rises by two pixels while the scene moves.
+        for (frame, top) in [(&mut before, 26), (&mut after, 24)] {
+            for y in 0..8 {
+                for x in 0..8 {
+                    let shade = ((x * 37) ^ (y * 91)) as u8;
+                    frame[((top + y) * 64 + 40 + x) * 3..][..3].fill(shade);
+                }
+            }
+        }
+        let features = motion_features(&[before, after].concat(), 64, 64, 8);
+        let own: Vec<f32> = features
+            .chunks_exact(MOTION_FEATURES)
+            .map(|patch| patch[MOTION_FEATURES - 1])
+            .collect();
+        let inside = |token: usize| (2..6).contains(&(token % 8)) && (1..7).contains(&(token / 8));
+        let most = (0..64)
+            .filter(|&t| inside(t))
+            .max_by(|&a, &b| own[a].total_cmp(&own[b]));
+        assert_eq!(most, Some(3 * 8 + 5));
+        assert!(own.iter().all(|&v| v >= 0.0));
+        let signs = motion_signs(&features);
+        assert_eq!((signs.scene, signs.own), ([1, 0], [0, -1]));
+        let still = motion_features(
+            &[picture(0, colours), picture(0, colours)].concat(),
+            64,
+            64,
+            8,
+        );
+        assert_eq!(motion_signs(&still), MotionSigns::default());
+        assert!(own[5 * 8 + 3] < 0.1 * own[3 * 8 + 5]);
     }
 
     #[test]

@@ -12,13 +12,21 @@ pub(crate) enum Pose {
     RunWide,
     /// Running, legs together.
     RunClose,
-    /// Rising or falling.
+    /// Falling.
     Air,
+    /// Rising with his scarf spread.
+    Flutter,
 }
 
 impl Pose {
     /// All poses.
-    pub(crate) const ALL: [Self; 4] = [Self::Idle, Self::RunWide, Self::RunClose, Self::Air];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Idle,
+        Self::RunWide,
+        Self::RunClose,
+        Self::Air,
+        Self::Flutter,
+    ];
 }
 
 /// One row of a sprite; a dot is transparent.
@@ -85,6 +93,26 @@ const AIR_BODY: [Row; 8] = [
     *b"onno.onn",
     *b".on...on",
 ];
+const FLUTTER_HEAD: [Row; 8] = [
+    *b".ooooo..",
+    *b"orrrrro.",
+    *b"orrrrrro",
+    *b"oRRRRRRo",
+    *b"ohsseseo",
+    *b"rhssssor",
+    *b"rroSsorr",
+    *b"rrrrrrrr",
+];
+const FLUTTER_BODY: [Row; 8] = [
+    *b"srbbbbrs",
+    *b"o.bBbb.o",
+    *b".obbbbo.",
+    *b".oyyyyo.",
+    *b".obbbbo.",
+    *b".oBbbBo.",
+    *b".onoono.",
+    *b"..n..n..",
+];
 
 /// The colour of a sprite letter, or `None` where the background shows through.
 fn colour(letter: u8) -> Option<Rgb> {
@@ -113,6 +141,7 @@ pub(crate) fn sprite(pose: Pose, faces_left: bool) -> Sprite {
         Pose::RunWide => (&HEAD, &RUN_WIDE_BODY),
         Pose::RunClose => (&HEAD, &RUN_CLOSE_BODY),
         Pose::Air => (&AIR_HEAD, &AIR_BODY),
+        Pose::Flutter => (&FLUTTER_HEAD, &FLUTTER_BODY),
     };
     let mut out = [[None; HERO_WIDTH]; HERO_HEIGHT];
     for (y, row) in head.iter().chain(body).enumerate() {

@@ -45,7 +45,7 @@ impl Player {
             self.turn();
         }
         if self.jump_frames == 0 && self.wants_jump(world) {
-            self.jump_frames = self.random.random_range(1..=5);
+            self.jump_frames = self.random.random_range(1..=7);
         }
         let jump = self.jump_frames > 0;
         self.jump_frames = self.jump_frames.saturating_sub(1);
@@ -105,8 +105,8 @@ impl Player {
             Steer::Right => 1,
         };
         let percent = if !world.on_ground() {
-            // Pressed in vain, as people do.
-            3
+            // To flutter on.
+            10
         } else if direction == 0 {
             if world.prize_above(0) { 45 } else { 30 }
         } else if world.gap_ahead(direction) {

@@ -10,7 +10,7 @@ use super::world::GameplayWorld;
 use super::{FRAME_BYTES, FRAME_SIZE, HERO_SCREEN_X, SCREEN_TILES, TILE_SIZE};
 
 /// Sprites by pose and facing direction (right, left).
-static SPRITES: LazyLock<[[Sprite; 2]; 4]> =
+static SPRITES: LazyLock<[[Sprite; 2]; 5]> =
     LazyLock::new(|| Pose::ALL.map(|pose| [sprite(pose, false), sprite(pose, true)]));
 
 impl GameplayWorld {

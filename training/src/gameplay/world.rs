@@ -14,13 +14,16 @@ const HEIGHT: i64 = HERO_HEIGHT as i64;
 const SCREEN: i64 = FRAME_SIZE as i64;
 /// Horizontal pixels per frame.
 const RUN_SPEED: i64 = 4;
-/// Vertical speed at the start of a jump; rises 20 pixels in all.
+/// Vertical speed of the first frame of a jump.
 const JUMP_SPEED: i64 = -8;
-/// Added to the vertical speed in each frame of the air.
-const GRAVITY: i64 = 2;
+/// Vertical speed in the frames after it while the button is held: the hero flutters on upwards. So the button shows in
+/// every frame, and not in those alone that start a jump.
+const FLUTTER_SPEED: i64 = -4;
+/// Added to the vertical speed in each frame of a fall; without the button nothing rises.
+const GRAVITY: i64 = 4;
 const MAX_FALL_SPEED: i64 = 8;
 /// Vertical positions and speeds are multiples of it.
-const VERTICAL_STEP: i64 = 2;
+const VERTICAL_STEP: i64 = 4;
 /// Columns kept generated to both sides of the hero; more than the screen shows.
 const REACH: i64 = 14;
 
@@ -37,6 +40,7 @@ pub struct GameplayWorld {
     hero_y: i64,
     speed_y: i64,
     on_ground: bool,
+    flutters: bool,
     faces_left: bool,
     moved: bool,
 }
@@ -59,6 +63,7 @@ impl GameplayWorld {
             taken_coins: HashSet::new(),
             speed_y: 0,
             on_ground: true,
+            flutters: false,
             faces_left: false,
             moved: false,
         };
@@ -69,7 +74,7 @@ impl GameplayWorld {
 
     /// Plays one frame.
     pub fn step(&mut self, action: TrueAction) {
-        let jumps = self.on_ground && action.jump;
+        let was_on_ground = self.on_ground;
         let dx = match action.steer {
             Steer::Left => -RUN_SPEED,
             Steer::Idle => 0,
@@ -84,15 +89,17 @@ impl GameplayWorld {
             self.generate_around_hero();
         }
 
-        if jumps {
-            self.speed_y = JUMP_SPEED;
-            self.on_ground = false;
-        } else if self.on_ground && !self.is_free(self.hero_x, self.hero_y + VERTICAL_STEP) {
-            self.speed_y = 0;
-        } else {
-            self.on_ground = false;
-            self.speed_y = (self.speed_y + GRAVITY).min(MAX_FALL_SPEED);
-        }
+        self.on_ground = !action.jump
+            && was_on_ground
+            && !self.is_free(self.hero_x, self.hero_y + VERTICAL_STEP);
+        self.speed_y = match (self.on_ground, action.jump) {
+            (true, _) => 0,
+            (false, true) if self.speed_y < 0 => FLUTTER_SPEED,
+            (false, true) => JUMP_SPEED,
+            (false, false) if self.speed_y < 0 => 0,
+            (false, false) => (self.speed_y + GRAVITY).min(MAX_FALL_SPEED),
+        };
+        self.flutters = action.jump;
         self.move_vertically();
 
         // Who falls out at the bottom comes in again at the top, so that no clip ends by an accident.
@@ -122,7 +129,7 @@ impl GameplayWorld {
         self.hero_x
     }
 
-    /// The hero's upper edge on the screen, a multiple of 2; below 0 or above 48 he is partly off the screen.
+    /// The hero's upper edge on the screen, a multiple of 4; below 0 or above 48 he is partly off the screen.
     pub fn hero_y(&self) -> i64 {
         self.hero_y
     }
@@ -158,7 +165,9 @@ impl GameplayWorld {
     /// The picture to show. Running alternates with the scroll position, so that each of its two pictures meets the
     /// background at one alignment only.
     pub(crate) fn pose(&self) -> Pose {
-        if !self.on_ground {
+        if !self.on_ground && self.flutters {
+            Pose::Flutter
+        } else if !self.on_ground {
             Pose::Air
         } else if !self.moved {
             Pose::Idle
@@ -303,23 +312,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_jump_in_place_follows_the_parabola() {
+    /// Heights above the ground, frame by frame, of a hero who holds the jump button where `held` says so.
+    fn heights(held: &[bool]) -> Vec<i64> {
         // A world whose start has nothing overhead.
         let mut world = (0..100)
             .map(GameplayWorld::new)
             .find(|world| world.hero_y() == 32)
             .expect("a world with a middle height start");
         let ground = world.hero_y();
-        let mut heights = Vec::new();
-        world.step(HOP);
-        heights.push(world.hero_y() - ground);
-        for _ in 0..9 {
-            world.step(STAND);
-            heights.push(world.hero_y() - ground);
-        }
-        assert_eq!(heights, [-8, -14, -18, -20, -20, -18, -14, -8, 0, 0]);
-        assert!(world.on_ground());
+        held.iter()
+            .map(|&held| {
+                world.step(if held { HOP } else { STAND });
+                ground - world.hero_y()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_tap_hops_and_a_held_button_flutters_on_upwards() {
+        let held = |frames: usize| heights(&std::array::from_fn::<bool, 10, _>(|at| at < frames));
+        assert_eq!(held(1), [8, 8, 4, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(held(4), [8, 12, 16, 20, 20, 16, 8, 0, 0, 0]);
+        // In the air the button works again.
+        let twice = heights(&[true, false, false, true, true, false, false, false]);
+        assert_eq!(twice, [8, 8, 4, 12, 16, 16, 12, 4]);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub struct TrainConfig {
     /// learns to listen to actions before it tells the encoder what it would rather hear.
     #[serde(default)]
     pub actions_frozen: u64,
+    /// Whether the footage shows a world in which things fall: then a hero who goes down is pulled, not steered, and no
+    /// latent action starts out as that.
+    #[serde(default)]
+    pub gravity: bool,
     /// The model; last, because TOML wants tables behind plain values.
     pub model: GenieConfig,
 }

@@ -10,15 +10,17 @@ use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
-    ActionLabel, DynamicsModel, Frame, GenieConfig, LatentActionModel, LatentActions, MaskedTokens,
-    VideoTokenizer, WorldModel, frames_to_patches, ops,
+    ActionLabel, DynamicsModel, Frame, GenieConfig, LatentActionInput, LatentActionModel,
+    LatentActions, MaskedTokens, VideoTokenizer, WorldModel, frames_to_patches, ops,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::phase::{Phase, TrainError};
 use super::run_folder::RunFolder;
-use super::{AdamW, EmaCodebook, TrainConfig, Variables, distinguishing_projection, kmeans};
+use super::{
+    AdamW, EmaCodebook, TrainConfig, Variables, distinguishing_projection, kmeans, motion_start,
+};
 use crate::dataset::{ClipSampler, Dataset};
 
 /// Weight of the pull of the encoder to its codes.
@@ -106,18 +108,34 @@ impl<'a> DynamicsPhase<'a> {
         Ok((phase, step))
     }
 
-    /// Starts the projection at what tells transitions apart and the codebook by k-means there, so that every code starts
-    /// with transitions of its own.
+    /// Starts projection and codebook from the data: from the signs of motion where the encoder sees motion, else from what
+    /// tells transitions apart, by k-means, so that every code starts with transitions of its own.
     fn start_codebook(&mut self) -> Result<(), TrainError> {
         let mut summaries = Vec::new();
+        let mut seen = Vec::new();
         for step in 0..START_BATCHES {
             let clips = self.clips(step)?;
             let features = self.latent.features(&clips, self.config.dynamics.batch)?;
             let summary = self.latent.summarise(&features)?.detach();
             summaries.push(summary.flatten_to(1)?);
+            seen.push(features.flatten_to(1)?);
         }
         let summaries = Tensor::cat(&summaries, 0)?;
         let latent = &self.config.model.latent_actions;
+        if latent.input == LatentActionInput::Motion {
+            let seen = Tensor::cat(&seen, 0)?;
+            let gravity = self.config.gravity;
+            let start = motion_start(&seen, &summaries, latent.actions, latent.dim, gravity)?;
+            if let Some(start) = start {
+                tracing::info!("latent actions start from {} ways to move", start.used);
+                let encoder = "latent_actions.encoder";
+                let variables = &self.variables;
+                variables.set(&format!("{encoder}.project"), &start.projection)?;
+                variables.set(&format!("{encoder}.project_bias"), &start.bias)?;
+                self.codebook = EmaCodebook::new(&start.codes, 0.99, true)?;
+                return self.publish_codebook();
+            }
+        }
         let projection = distinguishing_projection(&summaries, latent.dim)?;
         let name = "latent_actions.encoder.project";
         self.variables.set(name, &projection)?;

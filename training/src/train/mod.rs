@@ -8,6 +8,7 @@ mod config;
 mod data_driven;
 mod dynamics_phase;
 mod metrics;
+mod motion_start;
 mod optimiser;
 mod phase;
 mod run_folder;
@@ -20,6 +21,7 @@ pub use data_driven::{
     PatchStatistics, distinguishing_projection, kmeans, patch_statistics, start_tokenizer,
 };
 pub use metrics::MetricsLog;
+pub use motion_start::{MotionStart, motion_start};
 pub use optimiser::{AdamW, AdamWConfig};
 pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
