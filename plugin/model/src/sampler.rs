@@ -5,6 +5,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::ops::softmax_weights;
 
 /// Which of a step's predictions are kept first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,6 +105,7 @@ impl SamplerSettings {
         let keep_masked = self.masked_after(step, tokens.len());
         let fade = 1.0 - (step + 1) as f32 / self.steps as f32;
         let mut candidates = Vec::new();
+        let mut weights = vec![0f32; codes];
         for (index, (token, logits)) in tokens
             .iter_mut()
             .zip(logits.chunks_exact(codes.max(1)))
@@ -112,7 +114,7 @@ impl SamplerSettings {
             if *token != mask {
                 continue;
             }
-            let Some((choice, confidence)) = self.choose(logits, rng) else {
+            let Some((choice, confidence)) = self.choose(logits, &mut weights, rng) else {
                 return false;
             };
             *token = choice;
@@ -130,29 +132,32 @@ impl SamplerSettings {
         true
     }
 
-    /// One token and its log-probability.
-    fn choose(&self, logits: &[f32], rng: &mut impl Rng) -> Option<(u32, f32)> {
+    /// One token and its log-probability. `weights` is memory for one number per logit.
+    fn choose(
+        &self,
+        logits: &[f32],
+        weights: &mut [f32],
+        rng: &mut impl Rng,
+    ) -> Option<(u32, f32)> {
         // Drawn even where it is not needed, so that the numbers that follow do not depend on the temperature.
         let draw = rng.random::<f32>();
-        let (best, &top) = logits
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1))?;
-        if !top.is_finite() || logits.iter().any(|v| v.is_nan()) {
+        let (top, total) = softmax_weights(logits, 1.0, weights);
+        if !top.is_finite() || !total.is_finite() {
             return None;
         }
-        let total: f32 = logits.iter().map(|v| (v - top).exp()).sum();
+        let best = || logits.iter().position(|&v| v == top);
         if self.temperature <= 1e-4 {
-            return Some((best as u32, -total.ln()));
+            return Some((best()? as u32, -total.ln()));
         }
-        let inverse = 1.0 / self.temperature;
-        let weight = |v: f32| ((v - top) * inverse).exp();
-        let all = logits.iter().map(|&v| weight(v)).sum::<f32>();
+        let mut all = total;
+        if self.temperature != 1.0 {
+            (_, all) = softmax_weights(logits, 1.0 / self.temperature, weights);
+        }
         // Tokens too unlikely to be among the first `top_p`, whatever the others are, need no sorting.
         let least = all * (1.0 - self.top_p) / logits.len() as f32;
-        let mut likely: Vec<(usize, f32)> = logits
+        let mut likely: Vec<(usize, f32)> = weights
             .iter()
-            .map(|&v| weight(v))
+            .copied()
             .enumerate()
             .filter(|&(_, w)| w >= least)
             .collect();
@@ -164,7 +169,7 @@ impl SamplerSettings {
         });
         likely.truncate(enough.map_or(likely.len(), |last| last + 1));
         let mut left = draw * likely.iter().map(|&(_, w)| w).sum::<f32>();
-        let mut choice = best;
+        let mut choice = best()?;
         for (index, weight) in likely {
             left -= weight;
             if left < 0.0 {
