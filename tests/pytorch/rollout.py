@@ -36,7 +36,10 @@ class Sampler:
         if self.temperature <= 1e-4:
             best, choice = logits.max(-1)
             return choice, best - logits.logsumexp(-1)
-        share, order = (logits / self.temperature).softmax(-1).sort(-1, descending=True)
+        share = (logits / self.temperature).softmax(-1)
+        # Tokens too unlikely to be among the first `top_p`, whatever the others are, need no sorting.
+        likely = (share >= (1 - self.top_p) / share.shape[-1]).sum(-1).max()
+        share, order = share.topk(int(likely))
         reached = share.cumsum(-1)
         kept = (reached < self.top_p).sum(-1, keepdim=True).clamp_(max=share.shape[-1] - 1)
         draw = torch.rand(len(logits), 1) * reached.gather(-1, kept)
