@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -119,10 +120,11 @@ def check_training(trainer: Trainer, phase: str, reference: dict[str, Tensor], t
     trainer.optimiser.zero_grad()
     theirs = reference[f"{phase}.losses"]
     losses = torch.tensor([trainer.step() for _ in theirs])
+    off = ((losses - theirs) / theirs).abs().max().item()
     return [
         # Where the tokenizer is exact, nudging pixels by 1e-7 turns the sign of the absolute error, and with it gradients.
         Check(f"{phase}: gradients, relative", worst, 10 * tolerance if phase == "tokenizer" else tolerance),
-        Check(f"{phase}: losses over {len(theirs)} steps, relative", ((losses - theirs) / theirs).abs().max().item(), tolerance),
+        Check(f"{phase}: losses over {len(theirs)} steps, relative", off, tolerance),
     ]
 
 
@@ -133,27 +135,42 @@ def batch_of(reference: dict[str, Tensor], phase: str) -> dict[str, Tensor]:
     return {name: t if t.is_floating_point() else t.long() for name, t in batch.items()}
 
 
-def alternate(
-    work: str, rust: Callable[[], list[float]], pytorch: Callable[[], None], rounds: int, count: int
-) -> Timing:
-    """Both sides take turns at `count` pieces of work; the first round warms up."""
-    ours, theirs, ratios = [], [], []
-    for round_ in range(rounds + 1):
-        time.sleep(0.05)  # lets the other side's threads fall asleep
-        rust_ms = sum(rust()) / count
-        begun = time.perf_counter()
-        for _ in range(count):
-            pytorch()
-        pytorch_ms = 1e3 * (time.perf_counter() - begun) / count
-        if round_ > 0:
-            ours.append(rust_ms)
-            theirs.append(pytorch_ms)
-            ratios.append(pytorch_ms / rust_ms)
-    return Timing(work, *(statistics.median(values) for values in (ours, theirs, ratios)))
+class Turns:
+    """Lets both sides do the same work in turns and compares how long they take."""
+
+    def __init__(self, rust: RustSide, rounds: int, processor_time: bool) -> None:
+        self.rust, self.rounds = rust, rounds
+        self.clocks = (rust.processor_seconds, time.process_time) if processor_time else (time.perf_counter,) * 2
+
+    def take(self, work: str, request: dict[str, Any], pytorch: Callable[[], Any], count: int) -> Timing:
+        """`count` pieces of work a turn; the first round warms up."""
+
+        def ask() -> None:
+            self.rust.ask(**request)
+
+        def run() -> None:
+            for _ in range(count):
+                pytorch()
+
+        times: list[tuple[float, float]] = []
+        for _ in range(self.rounds + 1):
+            time.sleep(0.05)  # lets the other side's threads fall asleep
+            ours, theirs = (1e3 * timed(side, clock) / count for side, clock in zip((ask, run), self.clocks))
+            times.append((ours, theirs))
+        rust, torch_ = zip(*times[1:])
+        ratios = [theirs / ours for ours, theirs in times[1:]]
+        return Timing(work, *(statistics.median(values) for values in (rust, torch_, ratios)))
+
+
+def timed(work: Callable[[], None], clock: Callable[[], float]) -> float:
+    """Seconds of a piece of work by a clock."""
+    begun = clock()
+    work()
+    return clock() - begun
 
 
 def keep_memory() -> None:
-    """Tells glibc not to hand freed tensors back to the system each time, as the Rust side's allocator does not either."""
+    """Tells glibc not to hand freed tensors back to the system each time, as the Rust side's allocator does not."""
     mmap_max, trim_threshold = -4, -1
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
@@ -161,9 +178,7 @@ def keep_memory() -> None:
         libc.mallopt(trim_threshold, 2**31 - 1)
 
 
-def time_rollouts(
-    genie: Genie, rust: RustSide, frames: Tensor, args: argparse.Namespace
-) -> list[Timing]:
+def time_rollouts(genie: Genie, turns: Turns, frames: Tensor, args: argparse.Namespace) -> list[Timing]:
     """Cached streaming steps, decode included, with full windows."""
     timings = []
     for worlds in args.worlds:
@@ -174,36 +189,23 @@ def time_rollouts(
         action = torch.zeros(worlds, dtype=torch.long)
         for _ in range(rollout.dynamics.window):
             rollout.step(action)
-        count = max(2, 24 // worlds)
-        timings.append(
-            alternate(
-                f"rollout step, {worlds} world{'s' if worlds > 1 else ''}",
-                lambda: rust.ask(work="rollout", worlds=worlds, steps=args.steps, frames=count)["times"]["milliseconds"],
-                lambda: rollout.step(action),
-                args.rounds,
-                count,
-            )
-        )
+        count = max(4, 24 // worlds)
+        request = {"work": "rollout", "worlds": worlds, "steps": args.steps, "frames": count}
+        name = f"rollout step, {worlds} world{'s' if worlds > 1 else ''}"
+        timings.append(turns.take(name, request, lambda: rollout.step(action), count))
     return timings
 
 
-def time_training(path: Path, rust: RustSide, reference: dict[str, Tensor], args: argparse.Namespace) -> list[Timing]:
+def time_training(path: Path, turns: Turns, reference: dict[str, Tensor], args: argparse.Namespace) -> list[Timing]:
     """Optimiser steps of both phases, in f32 and with bf16 matrix products."""
     timings = []
     for phase, bf16 in [(phase, bf16) for bf16 in (False, True) for phase in TRAINERS]:
-        request = {"work": "train", "phase": phase, "bf16": bf16}
-        if bf16 and not rust.ask(**request, steps=1)["times"]["bf16"]:
+        request = {"work": "train", "phase": phase, "bf16": bf16, "steps": 2}
+        if bf16 and not turns.rust.ask(**request)["done"]["bf16"]:
             continue  # this processor has no instructions for it
         trainer = TRAINERS[phase](Genie.load(path), batch_of(reference, phase), bf16, args.compile)
-        timings.append(
-            alternate(
-                f"training step, {phase}, {'bf16' if bf16 else 'f32'}",
-                lambda: rust.ask(**request, steps=2)["times"]["milliseconds"],
-                lambda: trainer.step(),
-                args.rounds,
-                2,
-            )
-        )
+        name = f"training step, {phase}, {'bf16' if bf16 else 'f32'}"
+        timings.append(turns.take(name, request, trainer.step, 2))
     return timings
 
 
@@ -216,6 +218,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9, help="turns of each side; 0 checks only")
     parser.add_argument("--worlds", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--steps", type=int, default=2, help="MaskGIT steps of a frame")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="compare processor time instead of time on the clock: best with one thread, for busy machines (Linux)",
+    )
     parser.add_argument("--compile", action="store_true", help="run PyTorch through torch.compile")
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     args = parser.parse_args()
@@ -234,12 +241,15 @@ def main() -> int:
         trainer = kind(Genie.load(args.checkpoint), batch_of(reference, phase), False, False)
         checks += check_training(trainer, phase, reference, args.tolerance)
     for check in checks:
-        print(f"{'ok' if check.passed else 'OFF':4}{check.what:48}{check.difference:10.2g}  (at most {check.tolerance:g})")
+        mark, bound = "ok" if check.passed else "OFF", f"(at most {check.tolerance:g})"
+        print(f"{mark:4}{check.what:48}{check.difference:10.2g}  {bound}")
     timings: list[Timing] = []
     if args.rounds > 0:
-        timings += time_rollouts(genie, rust, reference["clip.frames"], args)
-        timings += time_training(args.checkpoint, rust, reference, args)
-        print(f"\nPyTorch {torch.__version__}{', compiled' if args.compile else ''}, {args.threads} threads each, medians")
+        turns = Turns(rust, args.rounds, args.processor_time)
+        timings += time_rollouts(genie, turns, reference["clip.frames"], args)
+        timings += time_training(args.checkpoint, turns, reference, args)
+        how = f"{'compiled, ' if args.compile else ''}{args.threads} threads each, medians"
+        print(f"\nPyTorch {torch.__version__}, {how}{' of processor time' if args.processor_time else ''}")
         print(f"{'':36}{'Rust':>11}{'PyTorch':>12}{'PyTorch / Rust':>17}")
         for t in timings:
             print(f"{t.work:36}{t.rust_ms:8.2f} ms{t.pytorch_ms:9.2f} ms{t.ratio:15.2f}x")
@@ -249,6 +259,7 @@ def main() -> int:
             "pytorch": torch.__version__,
             "compiled": args.compile,
             "threads": args.threads,
+            "processor_time": args.processor_time,
             "checks": [asdict(c) for c in checks],
             "timings": [asdict(t) for t in timings],
         }

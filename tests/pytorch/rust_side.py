@@ -46,6 +46,11 @@ class RustSide:
             raise RuntimeError(f"the Rust side ended with status {self.process.wait()}")
         return json.loads(answer)
 
+    def processor_seconds(self) -> float:
+        """Processor time that the program has used so far, over all its threads (Linux)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         assert self.process.stdin
         self.process.stdin.close()

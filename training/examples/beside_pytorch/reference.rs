@@ -17,7 +17,7 @@ const FRAMES: usize = 24;
 /// Optimiser steps whose losses are kept.
 const STEPS: usize = 5;
 
-/// Everything that the PyTorch model is compared on.
+/// Everything that the `PyTorch` model is compared on.
 pub(crate) fn tensors(
     world: &WorldModel,
     checkpoint: &Checkpoint,

@@ -40,11 +40,13 @@ pub(crate) struct Trainer {
 
 enum Work {
     Tokenizer(VideoTokenizer),
-    Dynamics {
-        tokenizer: VideoTokenizer,
-        latent: LatentActionModel,
-        dynamics: DynamicsModel,
-    },
+    Dynamics(Box<DynamicsWork>),
+}
+
+struct DynamicsWork {
+    tokenizer: VideoTokenizer,
+    latent: LatentActionModel,
+    dynamics: DynamicsModel,
 }
 
 /// What a step works on; the tokenizer's phase needs the patches alone.
@@ -79,11 +81,11 @@ impl Trainer {
                 (&config.tokenizer, Work::Tokenizer(trained))
             }
             Phase::Dynamics => {
-                let work = Work::Dynamics {
+                let work = Work::Dynamics(Box::new(DynamicsWork {
                     tokenizer: tokenizer.clone(),
                     latent: LatentActionModel::new(model, vb.pp("latent_actions"))?,
                     dynamics: DynamicsModel::new(model, vb.pp("dynamics"))?,
-                };
+                }));
                 (&config.dynamics, work)
             }
         };
@@ -110,11 +112,12 @@ impl Trainer {
                 let pixels = (error.sqr()?.mean_all()? + (error.abs()?.mean_all()? * 0.1)?)?;
                 (pixels + (quantized.commitment * COMMITMENT)?)?
             }
-            Work::Dynamics {
-                tokenizer,
-                latent,
-                dynamics,
-            } => {
+            Work::Dynamics(work) => {
+                let DynamicsWork {
+                    tokenizer,
+                    latent,
+                    dynamics,
+                } = work.as_ref();
                 let tokens = tokenizer.tokenize(&batch.patches)?.flatten_all()?;
                 let targets = tokens.index_select(&batch.rows, 0)?;
                 let actions = latent.quantize(&latent.encode(&batch.features)?)?;
