@@ -159,7 +159,9 @@ class Turns:
             times.append((ours, theirs))
         rust, torch_ = zip(*times[1:])
         ratios = [theirs / ours for ours, theirs in times[1:]]
-        return Timing(work, *(statistics.median(values) for values in (rust, torch_, ratios)))
+        timing = Timing(work, *(statistics.median(values) for values in (rust, torch_, ratios)))
+        print(f"{work:36}{timing.rust_ms:8.2f} ms{timing.pytorch_ms:9.2f} ms{timing.ratio:15.2f}x", flush=True)
+        return timing
 
 
 def timed(work: Callable[[], None], clock: Callable[[], float]) -> float:
@@ -245,14 +247,12 @@ def main() -> int:
         print(f"{mark:4}{check.what:48}{check.difference:10.2g}  {bound}")
     timings: list[Timing] = []
     if args.rounds > 0:
+        how = f"{'compiled, ' if args.compile else ''}{args.threads} threads each, medians"
+        print(f"\nPyTorch {torch.__version__}, {how}{' of processor time' if args.processor_time else ''}")
+        print(f"{'':36}{'Rust':>11}{'PyTorch':>12}{'PyTorch / Rust':>17}", flush=True)
         turns = Turns(rust, args.rounds, args.processor_time)
         timings += time_rollouts(genie, turns, reference["clip.frames"], args)
         timings += time_training(args.checkpoint, turns, reference, args)
-        how = f"{'compiled, ' if args.compile else ''}{args.threads} threads each, medians"
-        print(f"\nPyTorch {torch.__version__}, {how}{' of processor time' if args.processor_time else ''}")
-        print(f"{'':36}{'Rust':>11}{'PyTorch':>12}{'PyTorch / Rust':>17}")
-        for t in timings:
-            print(f"{t.work:36}{t.rust_ms:8.2f} ms{t.pytorch_ms:9.2f} ms{t.ratio:15.2f}x")
     rust.close()
     if args.json:
         figures = {
