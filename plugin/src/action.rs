@@ -1,6 +1,7 @@
 //! From pressed keys and named actions to the latent action of a tick.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use bevy::prelude::*;
 use genie_model::ActionLabel;
@@ -256,6 +257,8 @@ fn without_opposites<'a>(held: &[&'a str]) -> Vec<&'a str> {
 #[derive(Debug, Default)]
 pub(crate) struct HeldActions {
     held: Vec<Held>,
+    /// When the first change since the last tick came in.
+    changed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -269,9 +272,13 @@ struct Held {
 impl HeldActions {
     pub(crate) fn apply(&mut self, action: &InputAction) {
         let at = self.held.iter().position(|h| h.name == action.action);
+        let down = at.is_some_and(|at| self.held[at].down);
+        if down != action.pressed() {
+            self.changed.get_or_insert_with(Instant::now);
+        }
         match (at, action.pressed()) {
             // A stick reports its value again and again: that is no new press.
-            (Some(at), true) if self.held[at].down => {}
+            (Some(_), true) if down => {}
             (at, true) => {
                 if let Some(at) = at {
                     self.held.remove(at);
@@ -294,15 +301,16 @@ impl HeldActions {
         }
     }
 
-    /// The latent action of the tick at hand; short presses have then had their tick.
-    pub(crate) fn take(&mut self, map: &LatentActionMap) -> usize {
+    /// The latent action of the tick at hand, and when the first change came in that it takes account of; short presses
+    /// have then had their tick.
+    pub(crate) fn take(&mut self, map: &LatentActionMap) -> (usize, Option<Instant>) {
         let names: Vec<&str> = self.held.iter().map(|held| &*held.name).collect();
         let action = map.resolve(&names);
         self.held.retain_mut(|held| {
             held.fresh = false;
             held.down
         });
-        action
+        (action, self.changed.take())
     }
 }
 
@@ -385,13 +393,13 @@ mod tests {
         let world = Entity::PLACEHOLDER;
         held.apply(&InputAction::press(world, "Space"));
         held.apply(&InputAction::release(world, "Space"));
-        assert_eq!(held.take(&map), 3);
-        assert_eq!(held.take(&map), 1);
+        assert_eq!(held.take(&map).0, 3);
+        assert_eq!(held.take(&map).0, 1);
         held.apply(&InputAction::press(world, "KeyD"));
-        assert_eq!(held.take(&map), 2);
-        assert_eq!(held.take(&map), 2);
+        assert_eq!(held.take(&map).0, 2);
+        assert_eq!(held.take(&map).0, 2);
         held.apply(&InputAction::release(world, "KeyD"));
-        assert_eq!(held.take(&map), 1);
+        assert_eq!(held.take(&map).0, 1);
     }
 
     #[test]
@@ -404,6 +412,6 @@ mod tests {
             value: 0.9,
             ..InputAction::press(world, "left")
         });
-        assert_eq!(held.take(&map), 3);
+        assert_eq!(held.take(&map).0, 3);
     }
 }

@@ -30,6 +30,8 @@ pub struct WorldFrame {
     pub action: Option<usize>,
     /// From the request to the frame's arrival on the main thread.
     pub latency: Duration,
+    /// From the first press or release that this frame shows to the frame's arrival; `None` if there was none.
+    pub input_latency: Option<Duration>,
     /// The picture, for scores and triggers.
     pub pixels: Arc<Frame>,
 }

@@ -35,13 +35,18 @@
 mod action;
 mod command;
 mod error;
+mod files;
 mod frame;
 mod lifecycle;
+mod line;
 mod model;
 mod plugin;
 mod prompt;
+mod replay;
+mod save;
 mod session;
 mod systems;
+mod timeline;
 mod worker;
 mod world;
 
@@ -51,18 +56,25 @@ pub use error::GenieError;
 pub use frame::{GenieTexture, WorldFrame};
 pub use genie_model;
 pub use genie_model::{ActionLabel, Fit, Frame, SamplerSettings, UnmaskingOrder};
-pub use lifecycle::{GenieFailed, GenieReady, GenieReset};
+pub use lifecycle::{
+    EndReason, GenieEnded, GenieFailed, GenieJumped, GenieOrderFailed, GenieReady, GenieReset,
+    GenieSaved, GenieSnapshot, Jump, OrderKind,
+};
 pub use model::{GenieModel, GenieModelLoader};
 pub use plugin::{GeniePlugin, GenieSystems};
 pub use prompt::{GeniePrompt, PromptError};
+pub use replay::{Replay, ReplayError, SamplerChange};
+pub use save::SaveError;
+pub use timeline::{Timeline, WorldSnapshot};
 pub use world::{GenieWorld, WorldPhase, WorldStatus};
 
 /// What most games import.
 pub mod prelude {
     pub use crate::{
-        Fit, Frame, GenieError, GenieFailed, GenieModel, GeniePlugin, GeniePrompt, GenieReady,
-        GenieReset, GenieSystems, GenieTexture, GenieWorld, InputAction, KeyboardControl,
-        LatentActionMap, SamplerSettings, WorldCommand, WorldFrame, WorldOrder, WorldPhase,
-        WorldStatus,
+        EndReason, Fit, Frame, GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel,
+        GenieOrderFailed, GeniePlugin, GeniePrompt, GenieReady, GenieReset, GenieSaved,
+        GenieSnapshot, GenieSystems, GenieTexture, GenieWorld, InputAction, Jump, KeyboardControl,
+        LatentActionMap, Replay, SamplerSettings, Timeline, WorldCommand, WorldFrame, WorldOrder,
+        WorldPhase, WorldSnapshot, WorldStatus,
     };
 }

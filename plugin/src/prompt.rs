@@ -22,6 +22,9 @@ pub enum GeniePrompt {
     File(PathBuf),
     /// Pixels in memory.
     Frame(Frame),
+    /// A world saved with [`WorldCommand::save`](crate::WorldCommand::save) on the same checkpoint: it goes on where it
+    /// was saved, and a reset leads to the prompt that it came from. Seed and sampler are those of the file.
+    Saved(PathBuf),
 }
 
 /// Why a prompt could not be turned into a picture.
@@ -87,7 +90,7 @@ impl From<PathBuf> for GeniePrompt {
     }
 }
 
-/// A prompt with all that is needed to read it on another thread.
+/// A picture with all that is needed to read it on another thread.
 pub(crate) enum PromptSource {
     Frame(Frame),
     File(PathBuf),
@@ -102,6 +105,13 @@ impl PromptSource {
             Self::Image(image) => picture(*image),
         }
     }
+}
+
+/// What a world starts from, with all that is needed to read it on another thread.
+pub(crate) enum Origin {
+    Picture(PromptSource),
+    Saved(PathBuf),
+    Fork(Entity),
 }
 
 fn decode(path: &Path) -> Result<Image, PromptError> {

@@ -23,27 +23,31 @@ pub(crate) fn press_keys(
     let tapped: Vec<_> = tapped.map(|&key| key_name(key)).collect();
     for (world, control, map, mut session) in &mut worlds {
         let listens = |name: &&String| control.enabled && map.names().any(|known| known == *name);
-        if held.is_empty() && tapped.is_empty() && session.keys.is_empty() {
+        if held.is_empty() && tapped.is_empty() && session.devices.is_empty() {
             continue;
         }
-        let now: Vec<String> = held.iter().filter(listens).cloned().collect();
-        for name in &session.keys {
+        let now: Vec<std::borrow::Cow<'static, str>> = held
+            .iter()
+            .filter(listens)
+            .map(|name| name.clone().into())
+            .collect();
+        for name in &session.devices {
             if !now.contains(name) {
                 actions.write(InputAction::release(world, name.clone()));
             }
         }
         for name in &now {
-            if !session.keys.contains(name) {
+            if !session.devices.contains(name) {
                 actions.write(InputAction::press(world, name.clone()));
             }
         }
         // Pressed and released between two frames of the game.
         for name in tapped.iter().filter(listens) {
-            if !now.contains(name) && !session.keys.contains(name) {
+            if !now.iter().any(|n| n == name) && !session.devices.iter().any(|n| n == name) {
                 actions.write(InputAction::press(world, name.clone()));
                 actions.write(InputAction::release(world, name.clone()));
             }
         }
-        session.keys = now;
+        session.devices = now;
     }
 }
