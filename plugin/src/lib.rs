@@ -33,7 +33,11 @@
 //! what became of them. [`GenieSystems`] says when each part runs.
 
 mod action;
+mod blend;
 mod command;
+mod conditions;
+mod devices;
+mod diagnostics;
 mod error;
 mod files;
 mod frame;
@@ -42,16 +46,22 @@ mod line;
 mod model;
 mod plugin;
 mod prompt;
+mod reflect;
 mod replay;
 mod save;
 mod session;
+mod settings;
 mod systems;
 mod timeline;
 mod worker;
 mod world;
 
-pub use action::{InputAction, KeyboardControl, LatentActionMap, LatentTarget};
+pub use action::{ActionRule, InputAction, LatentActionMap, LatentTarget};
+pub use blend::FrameBlend;
 pub use command::{WorldCommand, WorldOrder};
+pub use conditions::{all_worlds_ready, any_world_ready, world_is_ready};
+pub use devices::{GamepadControl, InputSource, KeyboardControl, MouseControl, StickDirection};
+pub use diagnostics::GenieDiagnosticsPlugin;
 pub use error::GenieError;
 pub use frame::{GenieTexture, WorldFrame};
 pub use genie_model;
@@ -61,20 +71,24 @@ pub use lifecycle::{
     GenieSaved, GenieSnapshot, Jump, OrderKind,
 };
 pub use model::{GenieModel, GenieModelLoader};
-pub use plugin::{GeniePlugin, GenieSystems};
+pub use plugin::{GeniePlugin, GeniePlugins, GenieSystems};
 pub use prompt::{GeniePrompt, PromptError};
+pub use reflect::{FitReflect, OrderReflect, SamplerReflect};
 pub use replay::{Replay, ReplayError, SamplerChange};
 pub use save::SaveError;
+pub use settings::GenieSettings;
 pub use timeline::{Timeline, WorldSnapshot};
 pub use world::{GenieWorld, WorldPhase, WorldStatus};
 
 /// What most games import.
 pub mod prelude {
     pub use crate::{
-        EndReason, Fit, Frame, GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel,
-        GenieOrderFailed, GeniePlugin, GeniePrompt, GenieReady, GenieReset, GenieSaved,
-        GenieSnapshot, GenieSystems, GenieTexture, GenieWorld, InputAction, Jump, KeyboardControl,
-        LatentActionMap, Replay, SamplerSettings, Timeline, WorldCommand, WorldFrame, WorldOrder,
-        WorldPhase, WorldSnapshot, WorldStatus,
+        ActionRule, EndReason, Fit, Frame, FrameBlend, GamepadControl, GenieDiagnosticsPlugin,
+        GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel, GenieOrderFailed,
+        GeniePlugin, GeniePlugins, GeniePrompt, GenieReady, GenieReset, GenieSaved, GenieSettings,
+        GenieSnapshot, GenieSystems, GenieTexture, GenieWorld, InputAction, InputSource, Jump,
+        KeyboardControl, LatentActionMap, LatentTarget, MouseControl, OrderKind, Replay,
+        SamplerSettings, StickDirection, Timeline, WorldCommand, WorldFrame, WorldOrder,
+        WorldPhase, WorldSnapshot, WorldStatus, all_worlds_ready, any_world_ready, world_is_ready,
     };
 }

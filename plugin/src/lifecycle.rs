@@ -8,7 +8,8 @@ use crate::{GenieError, WorldSnapshot};
 
 /// The world's prompt has been taken in: its texture and [`WorldFrame`](crate::WorldFrame) are there, and it runs
 /// unless it is paused. Comes again after a new prompt.
-#[derive(EntityEvent, Clone, Debug)]
+#[derive(EntityEvent, Reflect, Clone, Debug)]
+#[reflect(Event, Debug, Clone)]
 pub struct GenieReady {
     /// The world.
     #[event_target]
@@ -20,7 +21,8 @@ pub struct GenieReady {
 }
 
 /// The world is back at its prompt.
-#[derive(EntityEvent, Clone, Debug)]
+#[derive(EntityEvent, Reflect, Clone, Debug)]
+#[reflect(Event, Debug, Clone)]
 pub struct GenieReset {
     /// The world.
     #[event_target]
@@ -39,7 +41,8 @@ pub struct GenieFailed {
 
 /// The world has gone to another moment of its timeline: its texture and [`WorldFrame`](crate::WorldFrame) show it, and
 /// it goes on from there.
-#[derive(EntityEvent, Clone, Debug)]
+#[derive(EntityEvent, Reflect, Clone, Debug)]
+#[reflect(Event, Debug, Clone)]
 pub struct GenieJumped {
     /// The world.
     #[event_target]
@@ -88,7 +91,8 @@ pub struct GenieSaved {
 
 /// The world has come to an end, its last frame on show; [`WorldOrder::Resume`](crate::WorldOrder::Resume) goes on from
 /// there, and a reset, a prompt or a jump to another moment starts it again.
-#[derive(EntityEvent, Clone, Debug)]
+#[derive(EntityEvent, Reflect, Clone, Debug)]
+#[reflect(Event, Debug, Clone)]
 pub struct GenieEnded {
     /// The world.
     #[event_target]

@@ -13,10 +13,11 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// The picture that a world starts from, of any size: it is scaled to the model's frame, and cut or letterboxed as
 /// [`GenieWorld::fit`](crate::GenieWorld::fit) says.
-#[derive(Clone, Debug)]
+#[derive(Reflect, Clone, Debug)]
+#[reflect(opaque, Debug, Clone)]
 pub enum GeniePrompt {
     /// An image asset. Its pixels must be kept in the main world, as they are unless it was loaded with other
-    /// settings. Apps without rendering have no image loader unless they register one; [`File`](Self::File) needs none.
+    /// settings. In apps without a renderer, which would have no image loader, the plugin registers Bevy's own.
     Image(Handle<Image>),
     /// A picture file on disk, read by the worker thread, of a format that Bevy's features turn on. Not an asset path.
     File(PathBuf),

@@ -9,6 +9,7 @@ use genie_model::SamplerSettings;
 
 use crate::Replay;
 use crate::action::HeldActions;
+use crate::blend::Fade;
 
 /// Bookkeeping of one world; what the worker knows of it is kept apart.
 #[derive(Component, Debug, Default)]
@@ -31,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) debt: Duration,
     /// Single steps that were ordered and not yet asked for.
     pub(crate) owed_steps: u32,
+    /// The last frame fading into the newest on display.
+    pub(crate) fade: Option<Fade>,
     /// Actions pressed.
     pub(crate) held: HeldActions,
     /// Names of the keys and buttons that the input system holds pressed in `held`.
@@ -49,6 +52,7 @@ impl Session {
         self.sampler = None;
         self.fork_of = None;
         self.replay = None;
+        self.fade = None;
         self.debt = Duration::ZERO;
         self.owed_steps = 0;
     }

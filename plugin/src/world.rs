@@ -2,20 +2,24 @@
 
 use bevy::prelude::*;
 
+use crate::reflect::{FitReflect, SamplerReflect};
 use crate::session::Session;
 use crate::{
-    Fit, GenieModel, GeniePrompt, GenieTexture, KeyboardControl, LatentActionMap, SamplerSettings,
-    Timeline,
+    Fit, GamepadControl, GenieModel, GeniePrompt, GenieTexture, KeyboardControl, LatentActionMap,
+    MouseControl, SamplerSettings, Timeline,
 };
 
 /// A playable world: spawn it, and it starts as soon as its model and prompt are loaded.
 ///
 /// Inserting it again starts it anew; despawning or removing it ends the world.
-#[derive(Component, Clone, Debug)]
+#[derive(Component, Reflect, Clone, Debug)]
+#[reflect(Component, Debug, Clone)]
 #[require(
     GenieTexture,
     LatentActionMap,
     KeyboardControl,
+    MouseControl,
+    GamepadControl,
     Timeline,
     WorldStatus,
     Session
@@ -26,6 +30,7 @@ pub struct GenieWorld {
     /// The picture that it starts from. To change it later, send [`WorldCommand::prompt`](crate::WorldCommand::prompt).
     pub prompt: GeniePrompt,
     /// How a prompt of another shape than the model's frame is fitted. Takes effect at the next start.
+    #[reflect(remote = FitReflect)]
     pub fit: Fit,
     /// Seed of the sampler: same checkpoint, prompt, actions and seed give the same frames. Takes effect at the next
     /// start.
@@ -33,6 +38,7 @@ pub struct GenieWorld {
     /// How frames are sampled. Takes effect at the next tick; settings out of range leave the old ones in force and are
     /// told by [`GenieOrderFailed`](crate::GenieOrderFailed). Jumps to another moment bring the settings of that moment,
     /// apart from rewinding.
+    #[reflect(remote = SamplerReflect)]
     pub sampler: SamplerSettings,
     /// Frames per second of `Time`; `None` takes the plugin's, which is the model's own unless set. Takes effect at
     /// once. Values that are not above 0 are ignored.
@@ -112,7 +118,8 @@ impl GenieWorld {
 }
 
 /// How a world is doing; read it, the plugin writes it.
-#[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Component, Reflect, Clone, Debug, Default, PartialEq, Eq)]
+#[reflect(Component, Default, Debug, PartialEq, Clone)]
 pub struct WorldStatus {
     /// Where it stands in its life.
     pub phase: WorldPhase,
@@ -125,7 +132,8 @@ pub struct WorldStatus {
 }
 
 /// Where a world stands in its life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Default, Debug, PartialEq, Clone)]
 pub enum WorldPhase {
     /// Its model or its prompt is still loading.
     #[default]

@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 use bevy::asset::LoadState;
 use bevy::prelude::*;
 
-use crate::plugin::GenieSettings;
 use crate::prompt::{Origin, PromptSource};
 use crate::session::Session;
 use crate::systems::receive::fail;
 use crate::worker::{Moment, Request, StartOrder, StepOrder, Worker};
 use crate::{
-    GenieError, GenieModel, GenieOrderFailed, GeniePrompt, GenieTexture, GenieWorld, InputAction,
-    KeyboardControl, LatentActionMap, OrderKind, PromptError, Timeline, WorldCommand, WorldOrder,
-    WorldPhase, WorldStatus,
+    GamepadControl, GenieError, GenieModel, GenieOrderFailed, GeniePrompt, GenieSettings,
+    GenieTexture, GenieWorld, InputAction, KeyboardControl, LatentActionMap, MouseControl,
+    OrderKind, PromptError, Timeline, WorldCommand, WorldOrder, WorldPhase, WorldStatus,
 };
 
 /// Notes which actions are held.
@@ -25,6 +24,20 @@ pub(crate) fn follow_actions(
     for action in actions.read() {
         if let Ok(mut session) = worlds.get_mut(action.world) {
             session.held.apply(action);
+        }
+    }
+}
+
+/// Binds the checkpoint's labels in maps that the game has put in place of others.
+pub(crate) fn learn_labels(
+    models: Res<Assets<GenieModel>>,
+    mut worlds: Query<(&GenieWorld, &mut LatentActionMap), Changed<LatentActionMap>>,
+) {
+    for (genie, mut map) in &mut worlds {
+        if !map.has_learned()
+            && let Some(model) = models.get(&genie.model)
+        {
+            map.learn(model.actions());
         }
     }
 }
@@ -164,6 +177,8 @@ fn fork(app: &mut World, of: Entity, into: Entity, alive: bool) {
     };
     let controls = (
         source.get::<KeyboardControl>().copied().unwrap_or_default(),
+        source.get::<MouseControl>().copied().unwrap_or_default(),
+        source.get::<GamepadControl>().copied().unwrap_or_default(),
         map.unwrap_or_default(),
         timeline.unwrap_or_default(),
     );
@@ -305,8 +320,9 @@ pub(crate) fn pace_worlds(
             continue;
         };
         session.period = period;
-        if !genie.paused {
-            let speed = genie.speed.clamp(0.0, MAX_SPEED);
+        let paused = genie.paused || settings.paused;
+        if !paused {
+            let speed = (genie.speed * settings.speed).clamp(0.0, MAX_SPEED);
             let speed = if speed.is_nan() { 0.0 } else { speed };
             let late = session.accrue(time.delta().mul_f32(speed), period);
             if late > 0 {
@@ -318,7 +334,7 @@ pub(crate) fn pace_worlds(
         }
         if session.owed_steps > 0 {
             session.owed_steps -= 1;
-        } else if !genie.paused && session.debt >= period {
+        } else if !paused && session.debt >= period {
             session.debt -= period;
         } else {
             continue;

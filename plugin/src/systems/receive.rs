@@ -1,15 +1,19 @@
 //! Frames arrive from the worker.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bevy::prelude::*;
 
-use crate::frame::frame_image;
+use crate::blend::Fade;
+use crate::frame::show;
 use crate::session::Session;
 use crate::systems::dispatch::refuse;
 use crate::worker::{NewsKind, Outcome, Reply, Worker};
 use crate::{
-    EndReason, GenieEnded, GenieError, GenieFailed, GenieJumped, GeniePrompt, GenieReady,
-    GenieReset, GenieSaved, GenieSnapshot, GenieTexture, GenieWorld, WorldFrame, WorldPhase,
-    WorldStatus,
+    EndReason, FrameBlend, GenieEnded, GenieError, GenieFailed, GenieJumped, GeniePrompt,
+    GenieReady, GenieReset, GenieSaved, GenieSnapshot, GenieTexture, GenieWorld, WorldFrame,
+    WorldPhase, WorldStatus,
 };
 
 /// Publishes all that has arrived: texture, component, message, lifecycle events.
@@ -18,6 +22,7 @@ pub(crate) fn receive_frames(
     mut images: ResMut<Assets<Image>>,
     mut worlds: Query<(
         &GenieTexture,
+        Has<FrameBlend>,
         Option<&mut WorldFrame>,
         &mut GenieWorld,
         &mut WorldStatus,
@@ -32,7 +37,8 @@ pub(crate) fn receive_frames(
         outcome,
     } in worker.replies()
     {
-        let Ok((texture, newest, mut genie, mut status, mut session)) = worlds.get_mut(world)
+        let Ok((texture, blend, newest, mut genie, mut status, mut session)) =
+            worlds.get_mut(world)
         else {
             continue;
         };
@@ -69,7 +75,17 @@ pub(crate) fn receive_frames(
         session.tick = news.tick;
         status.rewindable = news.kept as u64;
         let size = UVec2::new(news.frame.width() as u32, news.frame.height() as u32);
-        show(&mut images, texture, size, news.rgba);
+        session.fade = match &newest {
+            Some(last) if blend && matches!(news.kind, NewsKind::Stepped) => Some(Fade {
+                from: Arc::clone(&last.pixels),
+                to: Arc::clone(&news.frame),
+                elapsed: Duration::ZERO,
+            }),
+            _ => {
+                show(&mut images, texture, size, news.rgba);
+                None
+            }
+        };
         let frame = WorldFrame {
             world,
             tick: news.tick,
@@ -127,17 +143,6 @@ pub(crate) fn receive_frames(
         status.phase = WorldPhase::Ended;
         session.owed_steps = 0;
         commands.trigger(GenieEnded { world, reason });
-    }
-}
-
-/// Writes the frame into the world's image, in place if there is one of its size.
-fn show(images: &mut Assets<Image>, texture: &GenieTexture, size: UVec2, rgba: Vec<u8>) {
-    if let Some(mut image) = images.get_mut(&texture.0)
-        && image.size() == size
-    {
-        image.data = Some(rgba);
-    } else if let Err(error) = images.insert(&texture.0, frame_image(size, rgba)) {
-        warn!("the texture of a world cannot be written: {error}");
     }
 }
 
