@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use bevy::ecs::schedule::ExecutorKind;
+use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 use bevy::input::InputPlugin;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
@@ -73,7 +73,7 @@ fn measure(worlds: usize) {
     // One after the other on this thread: nothing else gets in between.
     for label in [PreUpdate.intern(), PostUpdate.intern()] {
         app.edit_schedule(label, |schedule| {
-            schedule.set_executor_kind(ExecutorKind::SingleThreaded);
+            schedule.set_executor(SingleThreadedExecutor::new());
         });
     }
     app.finish();
