@@ -141,9 +141,8 @@ fn a_changed_checkpoint_file_reaches_running_worlds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiny.genie.safetensors");
     let write = |seed| {
-        tiny_checkpoint(seed)
-            .write(&path, candle_core::DType::F32)
-            .unwrap()
+        let written = tiny_checkpoint(seed).write(&path, candle_core::DType::F32);
+        written.unwrap();
     };
     write(1);
     let (mut app, failures) = app_with_failures(folder.path());

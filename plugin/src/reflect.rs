@@ -1,5 +1,8 @@
 //! Reflection of the model crate's types, which does not know Bevy, and the registration of all public types.
 
+// What the macros for foreign types expand to.
+#![allow(clippy::transmute_ptr_to_ptr)]
+
 use bevy::prelude::*;
 use bevy::reflect::reflect_remote;
 use genie_model::{Fit, SamplerSettings, UnmaskingOrder};

@@ -251,16 +251,16 @@ impl Worker {
     /// Puts a request into the outbox; [`flush`](Self::flush) sends it. Requests of the same world that it makes
     /// pointless are taken out, so that the outbox stays about as long as there are worlds.
     pub(crate) fn push(&mut self, request: Request) {
-        if let Some(world) = request.world() {
-            if request.supersedes() {
-                self.outbox.retain_mut(|queued| {
-                    if let Request::Step(orders) = queued {
-                        orders.retain(|order| order.world != world);
-                        return !orders.is_empty();
-                    }
-                    queued.world() != Some(world) || queued.has_effect_elsewhere()
-                });
-            }
+        if let Some(world) = request.world()
+            && request.supersedes()
+        {
+            self.outbox.retain_mut(|queued| {
+                if let Request::Step(orders) = queued {
+                    orders.retain(|order| order.world != world);
+                    return !orders.is_empty();
+                }
+                queued.world() != Some(world) || queued.has_effect_elsewhere()
+            });
         }
         self.outbox.push_back(request);
     }

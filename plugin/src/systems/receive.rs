@@ -16,18 +16,21 @@ use crate::{
     WorldPhase, WorldStatus,
 };
 
+/// What a frame's arrival changes in its world.
+type Receivers = (
+    &'static GenieTexture,
+    Has<FrameBlend>,
+    Option<&'static mut WorldFrame>,
+    &'static mut GenieWorld,
+    &'static mut WorldStatus,
+    &'static mut Session,
+);
+
 /// Publishes all that has arrived: texture, component, message, lifecycle events.
 pub(crate) fn receive_frames(
     worker: Res<Worker>,
     mut images: ResMut<Assets<Image>>,
-    mut worlds: Query<(
-        &GenieTexture,
-        Has<FrameBlend>,
-        Option<&mut WorldFrame>,
-        &mut GenieWorld,
-        &mut WorldStatus,
-        &mut Session,
-    )>,
+    mut worlds: Query<Receivers>,
     mut frames: MessageWriter<WorldFrame>,
     mut commands: Commands,
 ) {
