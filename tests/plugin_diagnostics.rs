@@ -27,6 +27,7 @@ fn sixty_four_worlds_run_at_once_and_their_figures_are_told() {
         GeniePlugins.set(GenieDiagnosticsPlugin {
             interval: Duration::from_millis(50),
         }),
+        bevy_genie::GenieOverlayPlugin,
     ))
     .insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_millis(
         20,
@@ -52,6 +53,10 @@ fn sixty_four_worlds_run_at_once_and_their_figures_are_told() {
     });
     run_until(&mut app, "a measurement", |w| {
         figure(w, &Figures::WORLDS) == Some(64.0)
+    });
+    run_until(&mut app, "the overlay", |w| {
+        let mut overlay = w.query_filtered::<&Text, With<bevy_genie::GenieOverlay>>();
+        overlay.single(w).unwrap().0.starts_with("64 worlds, ")
     });
     let figure = |path| figure(app.world(), &path).unwrap();
     assert!(figure(Figures::FRAMES_PER_SECOND) > 0.0);

@@ -275,7 +275,10 @@ fn a_saved_world_goes_on_in_another_app() {
     let (mut app, told) = new_app();
     let world = spawn(&mut app, 1, 8);
     let prompt = frame(&app, world).pixels;
-    play(&mut app, world, &SCRIPT[..5]);
+    play(&mut app, world, &SCRIPT[..3]);
+    let mut genie = app.world_mut().get_mut::<GenieWorld>(world).unwrap();
+    genie.sampler.temperature = 2.5;
+    play(&mut app, world, &SCRIPT[3..5]);
     app.world_mut()
         .write_message(WorldCommand::save(world, &file));
     run_until(&mut app, "the save", |_| {
@@ -294,6 +297,8 @@ fn a_saved_world_goes_on_in_another_app() {
     let genie = app.world().get::<GenieWorld>(world).unwrap().clone();
     let genie = GenieWorld {
         prompt: GeniePrompt::Saved(file),
+        sampler: SamplerSettings::default(),
+        seed: 77,
         ..genie
     };
     let other = app.world_mut().spawn(genie).id();

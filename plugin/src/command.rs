@@ -41,8 +41,8 @@ pub enum WorldOrder {
     /// [`GenieJumped`](crate::GenieJumped) follows. What lay before it cannot be rewound to.
     Restore(WorldSnapshot),
     /// Make an existing entity, which need have no components, a world of its own that goes on from this moment:
-    /// [`GenieReady`](crate::GenieReady) follows there. It gets a copy of this world's components and a texture of its
-    /// own; components that it has already stay. A world that is still loading is started twice instead.
+    /// [`GenieReady`](crate::GenieReady) follows there. It gets a copy of this world's settings, action map and timeline
+    /// and a texture of its own; what it has of them already stays. A world that is still loading is started twice instead.
     Fork {
         /// The entity that becomes a world.
         into: Entity,
@@ -52,7 +52,8 @@ pub enum WorldOrder {
     /// Go to a moment in a file that was saved on the same checkpoint; [`GenieJumped`](crate::GenieJumped) follows.
     Load(PathBuf),
     /// Go to the prompt of a replay and dream its frames again, the replay's actions in place of the player's.
-    /// [`GenieJumped`](crate::GenieJumped) follows, and [`GenieEnded`](crate::GenieEnded) after the last frame.
+    /// [`GenieJumped`](crate::GenieJumped) follows, and [`GenieEnded`](crate::GenieEnded) after the last frame. It keeps to
+    /// the world's clock, pauses too.
     Replay(Arc<Replay>),
 }
 

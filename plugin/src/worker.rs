@@ -176,6 +176,8 @@ pub(crate) struct News {
 pub(crate) enum NewsKind {
     Ready {
         actions: usize,
+        /// Seed and sampler settings of the file that it goes on from.
+        saved: Option<Box<(u64, SamplerSettings)>>,
     },
     Reset,
     Stepped,
@@ -466,10 +468,14 @@ impl Desk {
             Request::Start(order) => {
                 let (world, ticket, asked) = (order.world, order.ticket, Instant::now());
                 self.worlds.remove(&world);
+                let from_file = matches!(order.origin, Origin::Saved(_));
                 let outcome = match self.start(*order) {
                     Ok(running) => {
                         let actions = running.line.model().action_count();
-                        let kind = NewsKind::Ready { actions };
+                        let line = &running.line;
+                        let saved =
+                            from_file.then(|| Box::new((line.seed(), line.sampler().clone())));
+                        let kind = NewsKind::Ready { actions, saved };
                         let outcome = frame(&running.line, kind, asked, None);
                         self.worlds.insert(world, running);
                         outcome

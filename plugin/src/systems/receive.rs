@@ -105,7 +105,10 @@ pub(crate) fn receive_frames(
             }
         }
         match news.kind {
-            NewsKind::Ready { actions } => {
+            NewsKind::Ready { actions, saved } => {
+                if let Some(saved) = saved {
+                    (genie.seed, genie.sampler) = *saved;
+                }
                 status.phase = WorldPhase::Running;
                 commands.trigger(GenieReady {
                     world,
