@@ -1,6 +1,6 @@
 //! Figures in a corner of the screen.
 
-use bevy::diagnostic::{DiagnosticPath, DiagnosticsStore};
+use bevy::diagnostic::{Diagnostic, DiagnosticPath, DiagnosticsStore};
 use bevy::prelude::*;
 
 use crate::GenieDiagnosticsPlugin as Figures;
@@ -41,7 +41,7 @@ fn write(store: Option<Res<DiagnosticsStore>>, mut overlays: Query<&mut Text, Wi
     let Some(store) = store else {
         return;
     };
-    let figure = |path: &DiagnosticPath| store.get(path).and_then(|figure| figure.value());
+    let figure = |path: &DiagnosticPath| store.get(path).and_then(Diagnostic::value);
     let whole = |path| figure(path).map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"));
     let frames = figure(&Figures::FRAMES_PER_SECOND).unwrap_or(0.0);
     let text = format!(
