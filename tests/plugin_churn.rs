@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use bevy::diagnostic::{DiagnosticsPlugin, DiagnosticsStore};
+use bevy::diagnostic::{Diagnostic, DiagnosticsPlugin, DiagnosticsStore};
 use bevy::prelude::*;
 use bevy::time::TimeUpdateStrategy;
 use bevy_genie::GenieDiagnosticsPlugin as Figures;
@@ -32,7 +32,7 @@ fn bookkeeping(app: &mut App) -> (f64, usize, u32) {
     run_until(app, "fresh figures", |w| {
         let worlds = w.query::<&GenieWorld>().iter(w).len() as f64;
         let store = w.resource::<DiagnosticsStore>();
-        store.get(&Figures::WORLDS).and_then(|d| d.value()) == Some(worlds)
+        store.get(&Figures::WORLDS).and_then(Diagnostic::value) == Some(worlds)
     });
     // The worker looks at its memory after each batch of requests: let one more figure come in.
     let start = Instant::now();
@@ -94,9 +94,9 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
             .iter()
             .all(|&world| w.get::<WorldFrame>(world).is_some())
     });
-    first.into_iter().for_each(|world| {
+    for world in first {
         app.world_mut().despawn(world);
-    });
+    }
     app.update();
     let before = bookkeeping(&mut app);
 
