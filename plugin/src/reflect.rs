@@ -41,6 +41,8 @@ pub enum OrderReflect {
     Confidence,
     /// See [`UnmaskingOrder::Random`].
     Random,
+    /// See [`UnmaskingOrder::SureFirst`].
+    SureFirst,
 }
 
 /// [`Fit`] to inspectors.

@@ -16,7 +16,14 @@ pub enum UnmaskingOrder {
     Confidence,
     /// Any.
     Random,
+    /// As by confidence, but all that the model is nearly certain of (90 %) is kept at once, and the steps are spent evenly
+    /// on the rest: in most frames little is uncertain, and what is (a hero of several tokens) should not be decided in
+    /// one go.
+    SureFirst,
 }
+
+/// Probability from which a prediction is kept at once under [`UnmaskingOrder::SureFirst`].
+const SURE: f32 = 0.9;
 
 /// How a frame is sampled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,7 +109,8 @@ impl SamplerSettings {
     ) -> bool {
         let codes = logits.len() / tokens.len().max(1);
         let mask = codes as u32;
-        let keep_masked = self.masked_after(step, tokens.len());
+        let mut keep_masked = self.masked_after(step, tokens.len());
+        let mut unsure = 0;
         let fade = 1.0 - (step + 1) as f32 / self.steps as f32;
         let mut candidates = Vec::new();
         let mut weights = vec![0f32; codes];
@@ -119,11 +127,22 @@ impl SamplerSettings {
             };
             *token = choice;
             let gumbel = -(-rng.random::<f32>().max(1e-9).ln()).max(1e-9).ln();
+            let noisy = confidence + self.order_noise * fade * gumbel;
             let priority = match self.order {
-                UnmaskingOrder::Confidence => confidence + self.order_noise * fade * gumbel,
+                UnmaskingOrder::Confidence => noisy,
                 UnmaskingOrder::Random => gumbel,
+                UnmaskingOrder::SureFirst if confidence >= SURE.ln() => f32::INFINITY,
+                UnmaskingOrder::SureFirst => {
+                    unsure += 1;
+                    noisy
+                }
             };
             candidates.push((priority, index));
+        }
+        if self.order == UnmaskingOrder::SureFirst {
+            // An even share of the unsure ones for this step and for each of those to come, at least one.
+            let left = self.steps.saturating_sub(step).max(1);
+            keep_masked = unsure - usize::min(unsure, usize::div_ceil(unsure, left).max(1));
         }
         candidates.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for &(_, index) in candidates.iter().take(keep_masked) {
@@ -243,6 +262,26 @@ mod tests {
         }
         assert_eq!((counts[0], counts[2]), (0, 0), "{counts:?}");
         assert!((f64::from(counts[1]) - 2000.0).abs() < 150.0, "{counts:?}");
+    }
+
+    #[test]
+    fn sure_tokens_are_kept_at_once_and_unsure_ones_evenly() {
+        let settings = SamplerSettings {
+            steps: 3,
+            order: UnmaskingOrder::SureFirst,
+            ..Default::default()
+        };
+        // Ten tokens of two codes, of which six are open questions.
+        let logits: Vec<f32> = (0..10)
+            .flat_map(|token| if token < 6 { [0.0, 0.5] } else { [9.0, 0.0] })
+            .collect();
+        let mut tokens = [2; 10];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for (step, masked) in [4, 2, 0].into_iter().enumerate() {
+            assert!(settings.unmask(&mut tokens, &logits, step, &mut rng));
+            assert_eq!(tokens.iter().filter(|&&token| token == 2).count(), masked);
+            assert_eq!(tokens[6..], [0; 4]);
+        }
     }
 
     #[test]
