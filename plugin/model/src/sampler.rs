@@ -11,14 +11,14 @@ use crate::ops::softmax_weights;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnmaskingOrder {
-    /// Those that the model is surest of.
-    #[default]
+    /// Those that the model is surest of, in numbers that grow from step to step (the cosine schedule).
     Confidence,
     /// Any.
     Random,
     /// As by confidence, but all that the model is nearly certain of (90 %) is kept at once, and the steps are spent evenly
     /// on the rest: in most frames little is uncertain, and what is (a hero of several tokens) should not be decided in
     /// one go.
+    #[default]
     SureFirst,
 }
 
@@ -45,10 +45,10 @@ pub struct SamplerSettings {
 impl Default for SamplerSettings {
     fn default() -> Self {
         Self {
-            steps: 2,
+            steps: 4,
             temperature: 1.0,
             top_p: 0.9,
-            order: UnmaskingOrder::Confidence,
+            order: UnmaskingOrder::SureFirst,
             order_noise: 1.0,
         }
     }
@@ -164,12 +164,12 @@ impl SamplerSettings {
         if !top.is_finite() || !total.is_finite() {
             return None;
         }
-        let best = || logits.iter().position(|&v| v == top);
+        let best = || logits.iter().position(|&v| v >= top);
         if self.temperature <= 1e-4 {
             return Some((best()? as u32, -total.ln()));
         }
         let mut all = total;
-        if self.temperature != 1.0 {
+        if (self.temperature - 1.0).abs() > f32::EPSILON {
             (_, all) = softmax_weights(logits, 1.0 / self.temperature, weights);
         }
         // Tokens too unlikely to be among the first `top_p`, whatever the others are, need no sorting.
@@ -289,6 +289,7 @@ mod tests {
         let settings = SamplerSettings {
             steps: 2,
             temperature: 0.0,
+            order: UnmaskingOrder::Confidence,
             order_noise: 0.0,
             ..Default::default()
         };

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use genie_model::checkpoint::Checkpoint;
 use genie_model::ops::{MatmulPrecision, matmul_precision, set_matmul_precision};
-use genie_model::{Fit, Rollout, SamplerSettings, WorldModel};
+use genie_model::{Fit, Rollout, SamplerSettings, UnmaskingOrder, WorldModel};
 use genie_training::train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,7 @@ impl Side {
     fn rollout(&mut self, worlds: usize, steps: usize, frames: usize) -> Result<Answer, Failure> {
         let sampler = SamplerSettings {
             steps,
+            order: UnmaskingOrder::Confidence,
             ..SamplerSettings::default()
         };
         let actions = vec![0; worlds];

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
-    Error, Fit, Frame, SamplerSettings, StreamRow, TransformerCache, WorldModel, frames_to_patches,
+    Error, Fit, Frame, SamplerSettings, StreamRow, TransformerCache, UnmaskingOrder, Wanted,
+    WorldModel, frames_to_patches,
 };
 use genie_training::train::TrainConfig;
 
@@ -69,6 +70,7 @@ fn clip(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(),
                 time: t as u64,
                 cache,
                 after: None,
+                wanted: Wanted::Both,
             }];
             dynamics.stream(world.token_embeddings(), &ids.unsqueeze(0)?, &action, &row)
         };
@@ -110,7 +112,9 @@ fn clip(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(),
 fn dream(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(), Error> {
     let device = &Device::Cpu;
     let sampler = SamplerSettings {
+        steps: 2,
         temperature: 0.0,
+        order: UnmaskingOrder::Confidence,
         order_noise: 0.0,
         ..SamplerSettings::default()
     };
