@@ -207,3 +207,32 @@ fn a_prompt_asset_loads_without_a_renderer() {
     let message = wait_for_failure(&mut app, &failures, missing);
     assert!(message.contains("missing.png"), "{message}");
 }
+
+#[test]
+fn a_device_that_is_not_there_fails_its_worlds_and_not_the_app() {
+    let mut app = App::new();
+    app.add_plugins((
+        MinimalPlugins,
+        AssetPlugin::default(),
+        GeniePlugin {
+            device: GenieDevice::Cuda(977),
+            ..default()
+        },
+    ));
+    let failures = Failures::default();
+    let noted = Arc::clone(&failures);
+    app.add_observer(move |failed: On<GenieFailed>| {
+        let text = failed.error.to_string();
+        noted.lock().unwrap().push((failed.world, text));
+    });
+    app.finish();
+    app.cleanup();
+    let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
+    let model = models.add(GenieModel::new(tiny_checkpoint(1)));
+    let world = app
+        .world_mut()
+        .spawn(GenieWorld::new(model, checkered(16, 16)))
+        .id();
+    let text = wait_for_failure(&mut app, &failures, world);
+    assert!(text.to_lowercase().contains("cuda"), "{text}");
+}

@@ -251,6 +251,7 @@
 mod action;
 mod blend;
 mod command;
+mod compute;
 mod conditions;
 mod devices;
 mod diagnostics;
@@ -277,6 +278,7 @@ mod world;
 pub use action::{ActionRule, InputAction, LatentActionMap, LatentTarget};
 pub use blend::FrameBlend;
 pub use command::{WorldCommand, WorldOrder};
+pub use compute::GenieDevice;
 pub use conditions::{all_worlds_ready, any_world_ready, world_is_ready};
 pub use devices::{GamepadControl, InputSource, KeyboardControl, MouseControl, StickDirection};
 pub use diagnostics::GenieDiagnosticsPlugin;
@@ -288,6 +290,8 @@ pub use lifecycle::{
     EndReason, GenieEnded, GenieFailed, GenieJumped, GenieOrderFailed, GenieReady, GenieReset,
     GenieSaved, GenieSnapshot, Jump, OrderKind,
 };
+#[cfg(feature = "embedded_model")]
+pub use model::EMBEDDED_MODEL;
 pub use model::{GenieModel, GenieModelLoader};
 #[cfg(feature = "overlay")]
 pub use overlay::{GenieOverlay, GenieOverlayPlugin};
@@ -302,13 +306,16 @@ pub use world::{GenieWorld, WorldPhase, WorldStatus};
 
 /// What most games import.
 pub mod prelude {
+    #[cfg(feature = "embedded_model")]
+    pub use crate::EMBEDDED_MODEL;
     pub use crate::{
-        ActionRule, EndReason, Fit, Frame, FrameBlend, GamepadControl, GenieDiagnosticsPlugin,
-        GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel, GenieOrderFailed,
-        GeniePlugin, GeniePlugins, GeniePrompt, GenieReady, GenieReset, GenieSaved, GenieSettings,
-        GenieSnapshot, GenieSystems, GenieTexture, GenieWorld, InputAction, InputSource, Jump,
-        KeyboardControl, LatentActionMap, LatentTarget, MouseControl, OrderKind, Replay,
-        SamplerSettings, StickDirection, Timeline, WorldCommand, WorldFrame, WorldOrder,
-        WorldPhase, WorldSnapshot, WorldStatus, all_worlds_ready, any_world_ready, world_is_ready,
+        ActionRule, EndReason, Fit, Frame, FrameBlend, GamepadControl, GenieDevice,
+        GenieDiagnosticsPlugin, GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel,
+        GenieOrderFailed, GeniePlugin, GeniePlugins, GeniePrompt, GenieReady, GenieReset,
+        GenieSaved, GenieSettings, GenieSnapshot, GenieSystems, GenieTexture, GenieWorld,
+        InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget,
+        MouseControl, OrderKind, Replay, SamplerSettings, StickDirection, Timeline, WorldCommand,
+        WorldFrame, WorldOrder, WorldPhase, WorldSnapshot, WorldStatus, all_worlds_ready,
+        any_world_ready, world_is_ready,
     };
 }

@@ -17,8 +17,8 @@ use crate::systems::{
 };
 use crate::worker::Worker;
 use crate::{
-    GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GenieSettings, InputAction, WorldCommand,
-    WorldFrame,
+    GenieDevice, GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GenieSettings, InputAction,
+    WorldCommand, WorldFrame,
 };
 
 /// [`GeniePlugin`] with its optional parts: [`GenieDiagnosticsPlugin`].
@@ -60,6 +60,8 @@ pub struct GeniePlugin {
     pub tick_rate: Option<f32>,
     /// Threads that the model's passes run on; `None` leaves one core to the game.
     pub threads: Option<NonZero<usize>>,
+    /// Device that the model's passes run on.
+    pub device: GenieDevice,
     /// Whether keys, mouse buttons and gamepads press actions, as [`KeyboardControl`](crate::KeyboardControl) and its
     /// like say for each world. Without it, actions come from the game's own [`InputAction`] messages alone.
     pub input: bool,
@@ -70,6 +72,7 @@ impl Default for GeniePlugin {
         Self {
             tick_rate: None,
             threads: None,
+            device: GenieDevice::default(),
             input: true,
         }
     }
@@ -105,7 +108,7 @@ impl Plugin for GeniePlugin {
                 tick_rate: self.tick_rate,
                 ..default()
             })
-            .insert_resource(Worker::start(threads))
+            .insert_resource(Worker::start(threads, self.device))
             .add_observer(begin_world)
             .add_observer(end_world)
             .configure_sets(
@@ -140,6 +143,8 @@ impl Plugin for GeniePlugin {
             app.add_systems(PreUpdate, press_inputs.in_set(GenieSystems::Input));
         }
         register_types(app);
+        #[cfg(feature = "embedded_model")]
+        crate::model::embed(app);
     }
 
     fn finish(&self, app: &mut App) {

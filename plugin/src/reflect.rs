@@ -8,10 +8,10 @@ use bevy::reflect::reflect_remote;
 use genie_model::{Fit, SamplerSettings, UnmaskingOrder};
 
 use crate::{
-    ActionRule, EndReason, FrameBlend, GamepadControl, GenieEnded, GenieJumped, GenieModel,
-    GeniePrompt, GenieReady, GenieReset, GenieSettings, GenieTexture, GenieWorld, InputAction,
-    InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget, MouseControl, OrderKind,
-    StickDirection, Timeline, WorldFrame, WorldPhase, WorldStatus,
+    ActionRule, EndReason, FrameBlend, GamepadControl, GenieDevice, GenieEnded, GenieJumped,
+    GenieModel, GeniePrompt, GenieReady, GenieReset, GenieSettings, GenieTexture, GenieWorld,
+    InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget, MouseControl,
+    OrderKind, StickDirection, Timeline, WorldFrame, WorldPhase, WorldStatus,
 };
 
 /// [`SamplerSettings`] to inspectors.
@@ -61,6 +61,7 @@ pub(crate) fn register_types(app: &mut App) {
     app.register_type::<ActionRule>()
         .register_type::<EndReason>()
         .register_type::<FrameBlend>()
+        .register_type::<GenieDevice>()
         .register_type::<GamepadControl>()
         .register_type::<GenieEnded>()
         .register_type::<GenieJumped>()

@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use candle_core::Device;
 use crossbeam_channel::{
     Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never,
 };
@@ -206,6 +205,7 @@ pub(crate) struct Worker {
     outbox: VecDeque<Request>,
     tickets: u64,
     threads: usize,
+    device: GenieDevice,
     memory: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     finished: Receiver<()>,
@@ -213,8 +213,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread, whose passes run on `threads` threads.
-    pub(crate) fn start(threads: usize) -> Self {
+    /// Starts the thread, whose passes run on `device`, or on `threads` threads of the processor.
+    pub(crate) fn start(threads: usize, device: GenieDevice) -> Self {
         let (requests, request_receiver) = bounded(CAPACITY);
         let (reply_sender, replies) = bounded(REPLIES);
         let memory = Arc::new(AtomicUsize::new(0));
@@ -225,7 +225,8 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("genie-worker".to_owned())
             .spawn(move || {
-                Desk::new(reply_sender, stopped, memory_told, threads).serve(&request_receiver);
+                let mut desk = Desk::new(reply_sender, stopped, memory_told, threads, device);
+                desk.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.
                 drop(finish);
             })
@@ -328,7 +329,7 @@ impl Worker {
 
     fn replace(&mut self) -> bool {
         let tickets = self.tickets;
-        *self = Self::start(self.threads);
+        *self = Self::start(self.threads, self.device);
         self.tickets = tickets;
         false
     }
@@ -579,7 +580,7 @@ impl Desk {
                 Some(loaded) => loaded,
                 None => Loaded {
                     load: fresh_load,
-                    model: WorldModel::new(Checkpoint::clone(&checkpoint), &Device::Cpu)?,
+                    model: WorldModel::new(Checkpoint::clone(&checkpoint), &device.open()?)?,
                     bytes: checkpoint
                         .tensors
                         .values()
@@ -743,7 +744,7 @@ mod tests {
 
     #[test]
     fn a_later_order_takes_the_earlier_ones_of_its_world_out_of_the_outbox() {
-        let mut worker = Worker::start(1);
+        let mut worker = Worker::start(1, GenieDevice::Cpu);
         let [one, other] = [Entity::from_raw_u32(1), Entity::from_raw_u32(2)]
             .map(|entity| entity.expect("small indices are valid"));
         let step = |world| StepOrder {
@@ -767,7 +768,7 @@ mod tests {
 
     #[test]
     fn repeated_rewinds_wait_as_one_but_never_past_a_save() {
-        let mut worker = Worker::start(1);
+        let mut worker = Worker::start(1, GenieDevice::Cpu);
         let world = Entity::from_raw_u32(1).expect("small indices are valid");
         assert!(worker.push_rewind(world, 1, 9));
         assert!(!worker.push_rewind(world, 1, 8));
@@ -798,7 +799,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_broke_down_is_replaced() {
-        let mut worker = Worker::start(1);
+        let mut worker = Worker::start(1, GenieDevice::Cpu);
         assert!(worker.flush());
         worker.stop.store(true, Ordering::Relaxed);
         let world = Entity::from_raw_u32(1).expect("small indices are valid");
