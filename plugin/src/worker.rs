@@ -19,7 +19,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::line::Line;
 use crate::prompt::Origin;
-use crate::{GenieError, GenieModel, Jump, OrderKind, Replay, WorldSnapshot};
+use crate::{GenieDevice, GenieError, GenieModel, Jump, OrderKind, Replay, WorldSnapshot};
 
 /// Requests that may wait for the worker.
 const CAPACITY: usize = 64;
@@ -238,6 +238,7 @@ impl Worker {
             outbox: VecDeque::new(),
             tickets: 0,
             threads,
+            device,
             memory,
             stop,
             finished,
@@ -363,6 +364,7 @@ struct Desk {
     stop: Arc<AtomicBool>,
     /// The passes' own threads: Bevy's task pools and the game's use of rayon stay out of their way.
     pool: Option<ThreadPool>,
+    device: GenieDevice,
     models: HashMap<AssetId<GenieModel>, Loaded>,
     loads: u64,
     worlds: HashMap<Entity, Running>,
@@ -388,6 +390,7 @@ impl Desk {
         stop: Arc<AtomicBool>,
         memory: Arc<AtomicUsize>,
         threads: usize,
+        device: GenieDevice,
     ) -> Self {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
@@ -399,6 +402,7 @@ impl Desk {
             replies,
             stop,
             pool,
+            device,
             models: HashMap::new(),
             loads: 0,
             worlds: HashMap::new(),
@@ -574,7 +578,7 @@ impl Desk {
         }
         let known = self.models.get(&model).cloned();
         let fresh_load = self.loads + 1;
-        let pool = self.pool.as_ref();
+        let (pool, device) = (self.pool.as_ref(), self.device);
         let (loaded, line) = guarded(pool, || {
             let loaded = match known {
                 Some(loaded) => loaded,
