@@ -264,3 +264,16 @@ fn a_prompt_may_be_an_image_asset() {
     let other = wait_for_tick(&mut app, from_frame, 0);
     assert_eq!(pixels(&one), pixels(&other));
 }
+
+#[test]
+fn the_embedded_model_plays_without_any_asset_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = app(folder.path(), TICK);
+    let model = app.world().resource::<AssetServer>().load(EMBEDDED_MODEL);
+    let world = app
+        .world_mut()
+        .spawn(GenieWorld::new(model, checkered(64, 64)))
+        .id();
+    let frame = wait_for_tick(&mut app, world, 2);
+    assert_eq!(pixels(&frame).len(), 64 * 64 * 3);
+}

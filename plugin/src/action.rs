@@ -1,17 +1,50 @@
 //! From pressed keys and named actions to the latent action of a tick.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use bevy::prelude::*;
 use genie_model::ActionLabel;
+use serde::{Deserialize, Serialize};
+
+use crate::InputSource;
 
 /// Names that pull in opposite directions: while both sides of a pair are held, neither counts.
 const OPPOSITES: [(&[&str], &[&str]); 2] = [
     (
-        &["ArrowLeft", "KeyA", "left"],
-        &["ArrowRight", "KeyD", "right"],
+        &[
+            "ArrowLeft",
+            "KeyA",
+            "left",
+            "GamepadDPadLeft",
+            "LeftStickLeft",
+        ],
+        &[
+            "ArrowRight",
+            "KeyD",
+            "right",
+            "GamepadDPadRight",
+            "LeftStickRight",
+        ],
     ),
-    (&["ArrowUp", "KeyW", "up"], &["ArrowDown", "KeyS", "down"]),
+    (
+        &["ArrowUp", "KeyW", "up", "GamepadDPadUp", "LeftStickUp"],
+        &[
+            "ArrowDown",
+            "KeyS",
+            "down",
+            "GamepadDPadDown",
+            "LeftStickDown",
+        ],
+    ),
+];
+/// Keys of checkpoints, and what stands for them on a gamepad: with the buttons alone, and with the stick.
+const ON_GAMEPAD: [(&str, [&str; 2]); 5] = [
+    ("ArrowLeft", ["GamepadDPadLeft", "LeftStickLeft"]),
+    ("ArrowRight", ["GamepadDPadRight", "LeftStickRight"]),
+    ("ArrowUp", ["GamepadDPadUp", "LeftStickUp"]),
+    ("ArrowDown", ["GamepadDPadDown", "LeftStickDown"]),
+    ("Space", ["GamepadSouth", "GamepadSouth"]),
 ];
 /// More names than this are not held at once; the oldest is forgotten.
 const MAX_HELD: usize = 64;
@@ -20,8 +53,9 @@ const MAX_HELD: usize = 64;
 ///
 /// An action stays held until it is released. One that is pressed and released between two ticks still counts for the
 /// next tick. Names are those of the world's [`LatentActionMap`]: the labels of its checkpoint, latent actions written as
-/// numbers, the keys as Bevy's `KeyCode` names them, and what the game has bound.
-#[derive(Message, Clone, Debug, PartialEq)]
+/// numbers, keys and buttons as [`InputSource`] names them, and what the game has bound.
+#[derive(Message, Reflect, Clone, Debug, PartialEq)]
+#[reflect(Debug, PartialEq, Clone)]
 pub struct InputAction {
     /// The world.
     pub world: Entity,
@@ -55,21 +89,10 @@ impl InputAction {
     }
 }
 
-/// Whether the keyboard presses this world's actions.
-#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyboardControl {
-    /// `true` unless changed. Keys that are held when it is turned off are released.
-    pub enabled: bool,
-}
-
-impl Default for KeyboardControl {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
 /// A latent action, by number or by label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Reflect, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[reflect(Debug, PartialEq, Clone)]
+#[serde(untagged)]
 pub enum LatentTarget {
     /// 0 to `A - 1`.
     Number(usize),
@@ -89,28 +112,60 @@ impl From<&str> for LatentTarget {
     }
 }
 
+/// The named actions that, held together, lead to a latent action.
+#[derive(Reflect, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[reflect(Debug, PartialEq, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRule {
+    /// The names, all of them held.
+    pub held: Vec<Cow<'static, str>>,
+    /// Where they lead.
+    pub target: LatentTarget,
+    /// Among the rules that hold, those of the highest priority are looked at alone; 0 unless set.
+    #[serde(default)]
+    pub priority: i32,
+}
+
 /// Which held actions lead to which latent action of a world.
 ///
-/// The combination with the most names of which all are held wins; among equals the one completed last, then the one
-/// bound by the game. While opposite directions are held, neither counts. When no combination is held, the world idles:
-/// under the latent action that the game has set, else the one labelled `idle`, else 0.
+/// Among the rules of which all names are held, the one with the highest priority wins; among those the one with the most
+/// names; then the one completed last; then the one bound by the game. While opposite directions are held, neither
+/// counts. When no rule holds, the world idles: under the latent action that the game has set, else the one labelled
+/// `idle`, else 0.
 ///
 /// As long as the game does not say [`without_labels`](Self::without_labels), the checkpoint's labels are bound too: each
 /// name, each number, and the key combinations listed with them; if no label lists keys, `Digit0` to `Digit9` press the
-/// latent actions 0 to 9.
-#[derive(Component, Clone, Debug)]
+/// latent actions 0 to 9. Combinations of arrow keys and space are bound on the gamepad as well: directional pad or left
+/// stick, and the bottom button.
+///
+/// Change the component, or replace it, at any time: the next tick goes by it. It can be saved and loaded with serde:
+///
+/// ```
+/// use bevy_genie::prelude::*;
+/// # use bevy::prelude::*;
+/// let mut map = LatentActionMap::default()
+///     .bind_inputs([GamepadButton::East], "jump")
+///     .bind(["dash"], 3)
+///     .with_idle("idle");
+/// let saved = serde_json::to_string(&map)?;
+/// map.unbind(["dash"]);
+/// map.add(["dash"], "right").priority = 1;
+/// let map: LatentActionMap = serde_json::from_str(&saved)?;
+/// assert_eq!(map.rules()[1].target, LatentTarget::Number(3));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Component, Reflect, Clone, Debug, Serialize, Deserialize)]
+#[reflect(Component, Default, Debug, Clone)]
+#[serde(deny_unknown_fields, default)]
 pub struct LatentActionMap {
-    rules: Vec<Rule>,
+    rules: Vec<ActionRule>,
     idle: Option<LatentTarget>,
     use_labels: bool,
+    #[serde(skip)]
+    #[reflect(ignore)]
     labels: Vec<ActionLabel>,
-    label_rules: Vec<Rule>,
-}
-
-#[derive(Clone, Debug)]
-struct Rule {
-    held: Vec<Cow<'static, str>>,
-    target: LatentTarget,
+    #[serde(skip)]
+    label_rules: Vec<ActionRule>,
 }
 
 impl Default for LatentActionMap {
@@ -141,11 +196,18 @@ impl LatentActionMap {
         names: impl IntoIterator<Item = N>,
         target: impl Into<LatentTarget>,
     ) -> Self {
-        self.rules.push(Rule {
-            held: names.into_iter().map(Into::into).collect(),
-            target: target.into(),
-        });
+        self.add(names, target);
         self
+    }
+
+    /// Binds keys, buttons or sticks, held together, to a latent action.
+    #[must_use]
+    pub fn bind_inputs<S: Into<InputSource>>(
+        self,
+        inputs: impl IntoIterator<Item = S>,
+        target: impl Into<LatentTarget>,
+    ) -> Self {
+        self.bind(inputs.into_iter().map(Into::into), target)
     }
 
     /// Binds the keys, held together, to a latent action.
@@ -155,7 +217,43 @@ impl LatentActionMap {
         keys: impl IntoIterator<Item = KeyCode>,
         target: impl Into<LatentTarget>,
     ) -> Self {
-        self.bind(keys.into_iter().map(key_name), target)
+        self.bind_inputs(keys, target)
+    }
+
+    /// As [`bind`](Self::bind), in place. Returns the rule, to set its priority.
+    pub fn add<N: Into<Cow<'static, str>>>(
+        &mut self,
+        names: impl IntoIterator<Item = N>,
+        target: impl Into<LatentTarget>,
+    ) -> &mut ActionRule {
+        self.rules.push(ActionRule {
+            held: names.into_iter().map(Into::into).collect(),
+            target: target.into(),
+            priority: 0,
+        });
+        self.rules.last_mut().expect("it was just pushed")
+    }
+
+    /// Takes back the game's rules for exactly these names, in any order.
+    pub fn unbind<N: Into<Cow<'static, str>>>(&mut self, names: impl IntoIterator<Item = N>) {
+        let sorted = |names: &[Cow<'static, str>]| {
+            let mut names = names.to_vec();
+            names.sort();
+            names
+        };
+        let names: Vec<_> = names.into_iter().map(Into::into).collect();
+        let names = sorted(&names);
+        self.rules.retain(|rule| sorted(&rule.held) != names);
+    }
+
+    /// The game's own rules.
+    pub fn rules(&self) -> &[ActionRule] {
+        &self.rules
+    }
+
+    /// The game's own rules, to change them.
+    pub fn rules_mut(&mut self) -> &mut Vec<ActionRule> {
+        &mut self.rules
     }
 
     /// The latent action of a tick in which nothing is held.
@@ -169,7 +267,7 @@ impl LatentActionMap {
     /// the checkpoint does not have are passed over.
     pub fn resolve(&self, held: &[&str]) -> usize {
         let held = without_opposites(held);
-        let mut best: Option<((usize, usize), usize)> = None;
+        let mut best: Option<((i32, usize, usize), usize)> = None;
         for rule in self.rules.iter().chain(&self.label_rules) {
             let Some(action) = self.number(&rule.target) else {
                 continue;
@@ -182,7 +280,7 @@ impl LatentActionMap {
             let Some(latest) = places.and_then(|places| places.into_iter().max()) else {
                 continue;
             };
-            let rank = (rule.held.len(), latest);
+            let rank = (rule.priority, rule.held.len(), latest);
             if best.is_none_or(|(other, _)| rank > other) {
                 best = Some((rank, action));
             }
@@ -202,6 +300,11 @@ impl LatentActionMap {
         rules.flat_map(|rule| rule.held.iter().map(|name| &**name))
     }
 
+    /// Whether the labels of a checkpoint have been taken in: a map that the game has just put in place has none.
+    pub(crate) fn has_learned(&self) -> bool {
+        !self.labels.is_empty()
+    }
+
     /// Takes in the labels of the world's checkpoint.
     pub(crate) fn learn(&mut self, labels: &[ActionLabel]) {
         self.labels = labels.to_vec();
@@ -213,7 +316,11 @@ impl LatentActionMap {
         for (number, label) in labels.iter().enumerate() {
             let mut bind = |held: Vec<Cow<'static, str>>| {
                 let target = LatentTarget::Number(number);
-                self.label_rules.push(Rule { held, target });
+                self.label_rules.push(ActionRule {
+                    held,
+                    target,
+                    priority: 0,
+                });
             };
             bind(vec![label.name.clone().into()]);
             bind(vec![number.to_string().into()]);
@@ -221,8 +328,18 @@ impl LatentActionMap {
                 bind(vec![format!("Digit{number}").into()]);
             }
             for combination in &label.keys {
-                if !combination.is_empty() {
-                    bind(combination.iter().map(|key| key.clone().into()).collect());
+                if combination.is_empty() {
+                    continue;
+                }
+                bind(combination.iter().map(|key| key.clone().into()).collect());
+                for way in [0, 1] {
+                    let on_gamepad = combination.iter().map(|key| {
+                        let known = ON_GAMEPAD.iter().find(|(name, _)| name == key);
+                        known.map(|(_, ways)| ways[way].into())
+                    });
+                    if let Some(held) = on_gamepad.collect() {
+                        bind(held);
+                    }
                 }
             }
         }
@@ -234,11 +351,6 @@ impl LatentActionMap {
             LatentTarget::Label(name) => self.labels.iter().position(|l| l.name == *name),
         }
     }
-}
-
-/// The name of a key in labels and actions, such as `ArrowRight`.
-pub(crate) fn key_name(key: KeyCode) -> String {
-    format!("{key:?}")
 }
 
 fn without_opposites<'a>(held: &[&'a str]) -> Vec<&'a str> {
@@ -256,6 +368,8 @@ fn without_opposites<'a>(held: &[&'a str]) -> Vec<&'a str> {
 #[derive(Debug, Default)]
 pub(crate) struct HeldActions {
     held: Vec<Held>,
+    /// When the first change since the last tick came in.
+    changed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -269,9 +383,13 @@ struct Held {
 impl HeldActions {
     pub(crate) fn apply(&mut self, action: &InputAction) {
         let at = self.held.iter().position(|h| h.name == action.action);
+        let down = at.is_some_and(|at| self.held[at].down);
+        if down != action.pressed() {
+            self.changed.get_or_insert_with(Instant::now);
+        }
         match (at, action.pressed()) {
             // A stick reports its value again and again: that is no new press.
-            (Some(at), true) if self.held[at].down => {}
+            (Some(_), true) if down => {}
             (at, true) => {
                 if let Some(at) = at {
                     self.held.remove(at);
@@ -294,15 +412,16 @@ impl HeldActions {
         }
     }
 
-    /// The latent action of the tick at hand; short presses have then had their tick.
-    pub(crate) fn take(&mut self, map: &LatentActionMap) -> usize {
+    /// The latent action of the tick at hand, and when the first change came in that it takes account of; short presses
+    /// have then had their tick.
+    pub(crate) fn take(&mut self, map: &LatentActionMap) -> (usize, Option<Instant>) {
         let names: Vec<&str> = self.held.iter().map(|held| &*held.name).collect();
         let action = map.resolve(&names);
         self.held.retain_mut(|held| {
             held.fresh = false;
             held.down
         });
-        action
+        (action, self.changed.take())
     }
 }
 
@@ -369,6 +488,58 @@ mod tests {
     }
 
     #[test]
+    fn priorities_settle_simultaneous_presses() {
+        let mut map = map();
+        map.add(["Space"], "jump").priority = 1;
+        assert_eq!(
+            map.resolve(&["Space", "ArrowRight"]),
+            3,
+            "before the longer one"
+        );
+        assert_eq!(
+            map.resolve(&["Space", "ArrowLeft"]),
+            3,
+            "before the later one"
+        );
+        map.unbind(["Space"]);
+        assert_eq!(map.resolve(&["Space", "ArrowRight"]), 4);
+        map.add(["b", "a"], "left");
+        map.unbind(["a", "b"]);
+        assert!(map.rules().is_empty());
+    }
+
+    #[test]
+    fn labelled_keys_are_on_the_gamepad_too() {
+        let map = map();
+        assert_eq!(map.resolve(&["GamepadDPadRight"]), 2);
+        assert_eq!(map.resolve(&["LeftStickLeft"]), 0);
+        assert_eq!(map.resolve(&["LeftStickRight", "GamepadSouth"]), 4);
+        assert_eq!(
+            map.resolve(&["LeftStickRight", "ArrowLeft"]),
+            1,
+            "opposites"
+        );
+    }
+
+    #[test]
+    fn a_map_survives_serialisation_without_what_it_learned() {
+        let mut before = LatentActionMap::without_labels()
+            .bind_inputs([MouseButton::Left], "jump")
+            .bind(["go", "fast"], 2)
+            .with_idle(1);
+        before.rules_mut()[1].priority = -3;
+        before.learn(&labels());
+        let text = serde_json::to_string(&before).expect("it is plain data");
+        let mut after: LatentActionMap = serde_json::from_str(&text).expect("it was just written");
+        assert_eq!(after.rules(), before.rules());
+        assert!(!after.has_learned());
+        after.learn(&labels());
+        assert_eq!(after.resolve(&["MouseLeft"]), 3);
+        assert_eq!(after.resolve(&["ArrowLeft"]), 1, "labels stay out");
+        assert!(serde_json::from_str::<LatentActionMap>(r#"{"rulez": []}"#).is_err());
+    }
+
+    #[test]
     fn unlabelled_worlds_are_played_with_digits() {
         let mut labels = labels();
         for label in &mut labels {
@@ -376,7 +547,10 @@ mod tests {
         }
         let mut map = LatentActionMap::default();
         map.learn(&labels);
-        assert_eq!(map.resolve(&[&key_name(KeyCode::Digit4)]), 4);
+        assert_eq!(
+            map.resolve(&[&*InputSource::from(KeyCode::Digit4).name()]),
+            4
+        );
     }
 
     #[test]
@@ -385,13 +559,13 @@ mod tests {
         let world = Entity::PLACEHOLDER;
         held.apply(&InputAction::press(world, "Space"));
         held.apply(&InputAction::release(world, "Space"));
-        assert_eq!(held.take(&map), 3);
-        assert_eq!(held.take(&map), 1);
+        assert_eq!(held.take(&map).0, 3);
+        assert_eq!(held.take(&map).0, 1);
         held.apply(&InputAction::press(world, "KeyD"));
-        assert_eq!(held.take(&map), 2);
-        assert_eq!(held.take(&map), 2);
+        assert_eq!(held.take(&map).0, 2);
+        assert_eq!(held.take(&map).0, 2);
         held.apply(&InputAction::release(world, "KeyD"));
-        assert_eq!(held.take(&map), 1);
+        assert_eq!(held.take(&map).0, 1);
     }
 
     #[test]
@@ -404,6 +578,6 @@ mod tests {
             value: 0.9,
             ..InputAction::press(world, "left")
         });
-        assert_eq!(held.take(&map), 3);
+        assert_eq!(held.take(&map).0, 3);
     }
 }

@@ -1,8 +1,9 @@
 //! What can go wrong with a world.
 
-use crate::PromptError;
+use crate::{PromptError, ReplayError, SaveError};
 
-/// Why a world failed; told by [`GenieFailed`](crate::GenieFailed).
+/// Why a world failed, or an order could not be carried out; told by [`GenieFailed`](crate::GenieFailed) and
+/// [`GenieOrderFailed`](crate::GenieOrderFailed).
 #[derive(Debug, thiserror::Error)]
 pub enum GenieError {
     /// The checkpoint could not be loaded: it is not there, or not a whole and valid checkpoint.
@@ -17,6 +18,18 @@ pub enum GenieError {
     /// The model's code panicked; the text is the panic's message.
     #[error("the model panicked: {0}")]
     Panic(String),
+    /// A world could not be saved, or a saved one not be read.
+    #[error("saved world: {0}")]
+    Save(#[from] SaveError),
+    /// A replay does not belong to this world.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The order makes sense only for a world that runs or has ended, and this one is loading, starting or has failed.
+    #[error("the world is not running")]
+    NotRunning,
+    /// The entity of a fork is not there, or is the world itself.
+    #[error("there is no entity {0} to fork into")]
+    NoEntity(bevy::prelude::Entity),
     /// The worker thread could not be started, or is gone.
     #[error("the worker thread is not running")]
     WorkerGone,

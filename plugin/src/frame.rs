@@ -14,13 +14,16 @@ use crate::Frame;
 /// [`GenieReady`](crate::GenieReady): `Rgba8UnormSrgb`, sampled nearest, of the model's frame size; it is written in
 /// place when a frame arrives and not otherwise. Spawn the component yourself, with a handle from
 /// `Assets::<Image>::reserve_handle`, to know the handle beforehand or to share it.
-#[derive(Component, Clone, Debug, Default)]
+#[derive(Component, Reflect, Clone, Debug, Default)]
+#[reflect(Component, Default, Debug, Clone)]
 pub struct GenieTexture(pub Handle<Image>);
 
 /// A frame that has arrived: the component holds the newest one of its world, the message tells of each.
 ///
 /// Frames of a reset world are numbered from 0 again.
-#[derive(Component, Message, Clone, Debug)]
+#[derive(Component, Message, Reflect, Clone, Debug)]
+#[reflect(from_reflect = false)]
+#[reflect(Component, Debug, Clone)]
 pub struct WorldFrame {
     /// The world.
     pub world: Entity,
@@ -30,12 +33,15 @@ pub struct WorldFrame {
     pub action: Option<usize>,
     /// From the request to the frame's arrival on the main thread.
     pub latency: Duration,
+    /// From the first press or release that this frame shows to the frame's arrival; `None` if there was none.
+    pub input_latency: Option<Duration>,
     /// The picture, for scores and triggers.
+    #[reflect(ignore)]
     pub pixels: Arc<Frame>,
 }
 
 /// An image for frames of this size in pixels, filled with `rgba`.
-pub(crate) fn frame_image(size: UVec2, rgba: Vec<u8>) -> Image {
+fn frame_image(size: UVec2, rgba: Vec<u8>) -> Image {
     // The default image is one `Rgba8UnormSrgb` pixel that can be sampled and written to; only its size is not ours.
     let mut image = Image::default();
     image.texture_descriptor.size.width = size.x;
@@ -43,4 +49,15 @@ pub(crate) fn frame_image(size: UVec2, rgba: Vec<u8>) -> Image {
     image.data = Some(rgba);
     image.sampler = ImageSampler::nearest();
     image
+}
+
+/// Writes the frame into the world's image, in place if there is one of its size.
+pub(crate) fn show(images: &mut Assets<Image>, texture: &GenieTexture, size: UVec2, rgba: Vec<u8>) {
+    if let Some(mut image) = images.get_mut(&texture.0)
+        && image.size() == size
+    {
+        image.data = Some(rgba);
+    } else if let Err(error) = images.insert(&texture.0, frame_image(size, rgba)) {
+        warn!("the texture of a world cannot be written: {error}");
+    }
 }

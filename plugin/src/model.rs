@@ -42,6 +42,30 @@ impl GenieModel {
     }
 }
 
+/// Path of the world that is built into the program: a platformer in several themes. Needs the feature `embedded_model`.
+///
+/// ```
+/// # use bevy::prelude::*;
+/// # use bevy_genie::prelude::*;
+/// # let mut app = App::new();
+/// # app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugins));
+/// # let assets = app.world().resource::<AssetServer>();
+/// let model: Handle<GenieModel> = assets.load(EMBEDDED_MODEL);
+/// ```
+#[cfg(feature = "embedded_model")]
+pub const EMBEDDED_MODEL: &str = "embedded://bevy_genie/platformer.genie.safetensors";
+
+/// Puts the built-in world where the asset server finds it.
+#[cfg(feature = "embedded_model")]
+pub(crate) fn embed(app: &mut App) {
+    use bevy::asset::io::embedded::EmbeddedAssetRegistry;
+
+    static BYTES: &[u8] = include_bytes!("../../assets/models/platformer.genie.safetensors");
+    let path = std::path::Path::new("bevy_genie/platformer.genie.safetensors");
+    let registry = app.world_mut().resource_mut::<EmbeddedAssetRegistry>();
+    registry.insert_asset(path.to_owned(), path, BYTES);
+}
+
 /// Loads [`GenieModel`] from `*.genie.safetensors`.
 ///
 /// The whole file is read and checked in the asset server's task, so a file that is damaged or of another program

@@ -1,36 +1,81 @@
-//! The plugin itself.
+//! The plugin itself, and the group that it is part of.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
-use bevy::diagnostic::{Diagnostic, DiagnosticPath, RegisterDiagnostic};
+use bevy::app::PluginGroupBuilder;
+use bevy::image::{CompressedImageFormats, ImageLoader};
 use bevy::input::InputSystems;
 use bevy::prelude::*;
+use bevy::tasks::futures::now_or_never;
 
+use crate::blend::blend_frames;
+use crate::reflect::register_types;
 use crate::systems::{
-    begin_world, end_world, follow_actions, obey_commands, pace_worlds, press_keys, receive_frames,
-    send_requests, start_worlds,
+    begin_world, end_world, follow_actions, learn_labels, obey_commands, pace_worlds, press_inputs,
+    receive_frames, send_requests, start_worlds,
 };
 use crate::worker::Worker;
-use crate::{GenieModel, GenieModelLoader, InputAction, WorldCommand, WorldFrame};
+use crate::{
+    GenieDevice, GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GenieSettings, InputAction,
+    WorldCommand, WorldFrame,
+};
+
+/// [`GeniePlugin`] with its optional parts: [`GenieDiagnosticsPlugin`].
+///
+/// Leave one out, or give it other settings, as with every plugin group:
+///
+/// ```
+/// # use bevy::prelude::*;
+/// # use bevy_genie::prelude::*;
+/// # let mut app = App::new();
+/// # app.add_plugins((MinimalPlugins, AssetPlugin::default()));
+/// app.add_plugins(
+///     GeniePlugins
+///         .set(GeniePlugin {
+///             tick_rate: Some(8.0),
+///             ..default()
+///         })
+///         .disable::<GenieDiagnosticsPlugin>(),
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GeniePlugins;
+
+impl PluginGroup for GeniePlugins {
+    fn build(self) -> PluginGroupBuilder {
+        PluginGroupBuilder::start::<Self>()
+            .add(GeniePlugin::default())
+            .add(GenieDiagnosticsPlugin::default())
+    }
+}
 
 /// Makes [`GenieWorld`](crate::GenieWorld) entities playable.
 ///
 /// Add it after Bevy's `AssetPlugin` (`DefaultPlugins` has it). It needs no window, no renderer and no keyboard, and
-/// uses them where they are there.
-#[derive(Clone, Debug, Default)]
+/// uses them where they are there. Its settings are for good; what can be changed later is in [`GenieSettings`].
+#[derive(Clone, Debug)]
 pub struct GeniePlugin {
     /// Frames per second of worlds that do not set their own; `None` takes each model's.
     pub tick_rate: Option<f32>,
     /// Threads that the model's passes run on; `None` leaves one core to the game.
     pub threads: Option<NonZero<usize>>,
+    /// Device that the model's passes run on.
+    pub device: GenieDevice,
+    /// Whether keys, mouse buttons and gamepads press actions, as [`KeyboardControl`](crate::KeyboardControl) and its
+    /// like say for each world. Without it, actions come from the game's own [`InputAction`] messages alone.
+    pub input: bool,
 }
 
-impl GeniePlugin {
-    /// Diagnostic: milliseconds from the request for a frame to its arrival.
-    pub const LATENCY: DiagnosticPath = DiagnosticPath::const_new("genie/latency");
-    /// Diagnostic: ticks that the world of the newest frame has left out since its start.
-    pub const LATE_TICKS: DiagnosticPath = DiagnosticPath::const_new("genie/late_ticks");
+impl Default for GeniePlugin {
+    fn default() -> Self {
+        Self {
+            tick_rate: None,
+            threads: None,
+            device: GenieDevice::default(),
+            input: true,
+        }
+    }
 }
 
 /// When the plugin's parts run.
@@ -39,19 +84,13 @@ pub enum GenieSystems {
     /// In `PreUpdate`: frames that have arrived become textures, [`WorldFrame`] components and messages, and the events
     /// of [`GenieReady`](crate::GenieReady) and the like. Systems of `Update` see them in the same frame.
     Receive,
-    /// In `PreUpdate`, after Bevy's `InputSystems` and after [`Receive`](Self::Receive): keys become [`InputAction`]
-    /// messages. Order systems that change `ButtonInput<KeyCode>` before it.
+    /// In `PreUpdate`, after Bevy's `InputSystems` and after [`Receive`](Self::Receive): keys, mouse buttons and gamepads
+    /// become [`InputAction`] messages. Order systems that change `ButtonInput` or `Gamepad` before it.
     Input,
     /// In `PostUpdate`: [`InputAction`] and [`WorldCommand`] messages are read, worlds are started, and frames that are
     /// due are asked for. Messages written in `Update` count for the tick of the same frame; systems of `PostUpdate`
     /// that write them should be ordered before it.
     Dispatch,
-}
-
-/// The plugin's settings, for its systems.
-#[derive(Resource)]
-pub(crate) struct GenieSettings {
-    pub(crate) tick_rate: Option<f32>,
 }
 
 impl Plugin for GeniePlugin {
@@ -67,10 +106,9 @@ impl Plugin for GeniePlugin {
             .add_message::<WorldFrame>()
             .insert_resource(GenieSettings {
                 tick_rate: self.tick_rate,
+                ..default()
             })
-            .insert_resource(Worker::start(threads))
-            .register_diagnostic(Diagnostic::new(Self::LATENCY).with_suffix(" ms"))
-            .register_diagnostic(Diagnostic::new(Self::LATE_TICKS))
+            .insert_resource(Worker::start(threads, self.device))
             .add_observer(begin_world)
             .add_observer(end_world)
             .configure_sets(
@@ -81,12 +119,12 @@ impl Plugin for GeniePlugin {
                 )
                     .chain(),
             )
+            .add_systems(PreStartup, load_images)
             .add_systems(
                 PreUpdate,
-                (
-                    receive_frames.in_set(GenieSystems::Receive),
-                    press_keys.in_set(GenieSystems::Input),
-                ),
+                (receive_frames, blend_frames)
+                    .chain()
+                    .in_set(GenieSystems::Receive),
             )
             .add_systems(
                 PostUpdate,
@@ -94,12 +132,19 @@ impl Plugin for GeniePlugin {
                     follow_actions,
                     obey_commands,
                     start_worlds,
+                    learn_labels,
                     pace_worlds,
                     send_requests,
                 )
                     .chain()
                     .in_set(GenieSystems::Dispatch),
             );
+        if self.input {
+            app.add_systems(PreUpdate, press_inputs.in_set(GenieSystems::Input));
+        }
+        register_types(app);
+        #[cfg(feature = "embedded_model")]
+        crate::model::embed(app);
     }
 
     fn finish(&self, app: &mut App) {
@@ -107,5 +152,13 @@ impl Plugin for GeniePlugin {
         if !app.world().contains_resource::<Assets<Image>>() {
             app.init_asset::<Image>();
         }
+    }
+}
+
+/// Prompts may be image assets in apps without a renderer too, where nobody else registers Bevy's loader.
+fn load_images(server: Res<AssetServer>) {
+    let loader = now_or_never(server.get_asset_loader_with_asset_type::<Image>());
+    if !matches!(loader, Some(Ok(_))) {
+        server.register_loader(ImageLoader::new(CompressedImageFormats::NONE));
     }
 }

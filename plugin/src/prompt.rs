@@ -13,15 +13,19 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// The picture that a world starts from, of any size: it is scaled to the model's frame, and cut or letterboxed as
 /// [`GenieWorld::fit`](crate::GenieWorld::fit) says.
-#[derive(Clone, Debug)]
+#[derive(Reflect, Clone, Debug)]
+#[reflect(opaque, Debug, Clone)]
 pub enum GeniePrompt {
     /// An image asset. Its pixels must be kept in the main world, as they are unless it was loaded with other
-    /// settings. Apps without rendering have no image loader unless they register one; [`File`](Self::File) needs none.
+    /// settings. In apps without a renderer, which would have no image loader, the plugin registers Bevy's own.
     Image(Handle<Image>),
     /// A picture file on disk, read by the worker thread, of a format that Bevy's features turn on. Not an asset path.
     File(PathBuf),
     /// Pixels in memory.
     Frame(Frame),
+    /// A world saved with [`WorldCommand::save`](crate::WorldCommand::save) on the same checkpoint: it goes on where it
+    /// was saved, and a reset leads to the prompt that it came from. Seed and sampler are those of the file.
+    Saved(PathBuf),
 }
 
 /// Why a prompt could not be turned into a picture.
@@ -87,7 +91,7 @@ impl From<PathBuf> for GeniePrompt {
     }
 }
 
-/// A prompt with all that is needed to read it on another thread.
+/// A picture with all that is needed to read it on another thread.
 pub(crate) enum PromptSource {
     Frame(Frame),
     File(PathBuf),
@@ -102,6 +106,13 @@ impl PromptSource {
             Self::Image(image) => picture(*image),
         }
     }
+}
+
+/// What a world starts from, with all that is needed to read it on another thread.
+pub(crate) enum Origin {
+    Picture(PromptSource),
+    Saved(PathBuf),
+    Fork(Entity),
 }
 
 fn decode(path: &Path) -> Result<Image, PromptError> {

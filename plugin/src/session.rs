@@ -1,35 +1,68 @@
 //! What the main thread remembers of a world.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bevy::prelude::*;
+use genie_model::SamplerSettings;
 
+use crate::Replay;
 use crate::action::HeldActions;
+use crate::blend::Fade;
 
 /// Bookkeeping of one world; what the worker knows of it is kept apart.
 #[derive(Component, Debug, Default)]
 pub(crate) struct Session {
     /// Names the current start of the world: replies to earlier ones are stale.
     pub(crate) ticket: u64,
-    /// A frame has been asked for and has not arrived.
-    pub(crate) in_flight: bool,
+    /// Frames that have been asked for and have not arrived.
+    pub(crate) in_flight: u32,
+    /// The newest frame that has arrived.
+    pub(crate) tick: u64,
+    /// Where the rewinds that are under way lead.
+    pub(crate) rewinding_to: Option<u64>,
+    /// Sampler settings that the worker has last been told; `None` if it must be told.
+    pub(crate) sampler: Option<SamplerSettings>,
+    /// Start as a copy of this world, not from the prompt.
+    pub(crate) fork_of: Option<Entity>,
+    /// Being played in place of the player's actions.
+    pub(crate) replay: Option<Arc<Replay>>,
     /// Time that has passed but has not been ticked, less than two periods.
     pub(crate) debt: Duration,
     /// Single steps that were ordered and not yet asked for.
     pub(crate) owed_steps: u32,
+    /// The last frame fading into the newest on display.
+    pub(crate) fade: Option<Fade>,
     /// Actions pressed.
     pub(crate) held: HeldActions,
-    /// Names of the keys that the keyboard system holds pressed in `held`.
-    pub(crate) keys: Vec<String>,
+    /// Names of the keys and buttons that the input system holds pressed in `held`.
+    pub(crate) devices: Vec<Cow<'static, str>>,
+    /// Time between two ticks at speed 1, as last paced.
+    pub(crate) period: Duration,
 }
 
 impl Session {
     /// Forgets all that belonged to the run so far; actions stay held.
     pub(crate) fn restart(&mut self, ticket: u64) {
         self.ticket = ticket;
-        self.in_flight = false;
+        self.in_flight = 0;
+        self.tick = 0;
+        self.rewinding_to = None;
+        self.sampler = None;
+        self.fork_of = None;
+        self.replay = None;
+        self.fade = None;
         self.debt = Duration::ZERO;
         self.owed_steps = 0;
+    }
+
+    /// A frame that was awaited has come, or will not.
+    pub(crate) fn settle(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if self.in_flight == 0 {
+            self.rewinding_to = None;
+        }
     }
 
     /// Counts `elapsed` at a period of `period` per tick. Returns how many ticks must be left out so that the debt

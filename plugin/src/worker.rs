@@ -3,23 +3,28 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use candle_core::Device;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, never};
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never,
+};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Fit, Frame, Rollout, SamplerSettings, WorldModel};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::prompt::PromptSource;
-use crate::{GenieError, GenieModel};
+use crate::line::Line;
+use crate::prompt::Origin;
+use crate::{GenieDevice, GenieError, GenieModel, Jump, OrderKind, Replay, WorldSnapshot};
 
-/// Requests and replies that may wait in each direction.
+/// Requests that may wait for the worker.
 const CAPACITY: usize = 64;
+/// Replies that may wait for the main thread, and most of them that one frame of the game takes in.
+const REPLIES: usize = 256;
 /// How long the main thread waits for the worker when the app ends; a pass that takes longer is left to finish alone.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -31,6 +36,26 @@ pub(crate) enum Request {
     Reset { world: Entity, ticket: u64 },
     /// Dream one frame in each of these worlds.
     Step(Vec<StepOrder>),
+    /// Sample the next frames in this way.
+    Tune {
+        world: Entity,
+        ticket: u64,
+        sampler: SamplerSettings,
+    },
+    /// Go to another moment.
+    Jump {
+        world: Entity,
+        ticket: u64,
+        to: Moment,
+    },
+    /// Hand out the present moment.
+    Snapshot { world: Entity, ticket: u64 },
+    /// Write the present moment to a file.
+    Save {
+        world: Entity,
+        ticket: u64,
+        path: PathBuf,
+    },
     /// Forget the world.
     End { world: Entity },
     /// Forget the networks built from this asset; running worlds keep theirs.
@@ -42,7 +67,7 @@ pub(crate) struct StartOrder {
     pub(crate) ticket: u64,
     pub(crate) model: AssetId<GenieModel>,
     pub(crate) checkpoint: Arc<Checkpoint>,
-    pub(crate) prompt: PromptSource,
+    pub(crate) origin: Origin,
     pub(crate) fit: Fit,
     pub(crate) seed: u64,
     pub(crate) sampler: SamplerSettings,
@@ -54,16 +79,56 @@ pub(crate) struct StepOrder {
     pub(crate) ticket: u64,
     pub(crate) action: usize,
     pub(crate) asked: Instant,
+    /// When the first press or release came in that this frame is the first to show.
+    pub(crate) pressed: Option<Instant>,
+    /// Frames of the past to keep.
+    pub(crate) keep: usize,
+}
+
+/// Where a jump leads.
+pub(crate) enum Moment {
+    /// The frame with this tick.
+    Tick(u64),
+    Snapshot(WorldSnapshot),
+    File(PathBuf),
+    /// The prompt of a replay.
+    Replay(Arc<Replay>),
+}
+
+impl Moment {
+    fn names(&self) -> (OrderKind, Jump) {
+        match self {
+            Self::Tick(_) => (OrderKind::Rewind, Jump::Rewound),
+            Self::Snapshot(_) => (OrderKind::Restore, Jump::Restored),
+            Self::File(_) => (OrderKind::Load, Jump::Loaded),
+            Self::Replay(_) => (OrderKind::Replay, Jump::Replayed),
+        }
+    }
 }
 
 impl Request {
-    /// The world that the request is about, if it makes earlier ones about it pointless.
-    fn supersedes(&self) -> Option<Entity> {
+    /// The one world that the request is about.
+    fn world(&self) -> Option<Entity> {
         match self {
             Self::Start(order) => Some(order.world),
-            Self::Reset { world, .. } | Self::End { world } => Some(*world),
+            Self::Reset { world, .. }
+            | Self::End { world }
+            | Self::Tune { world, .. }
+            | Self::Jump { world, .. }
+            | Self::Snapshot { world, .. }
+            | Self::Save { world, .. } => Some(*world),
             Self::Step(_) | Self::Forget { .. } => None,
         }
+    }
+
+    /// Whether nothing that the world was told before counts any more.
+    fn supersedes(&self) -> bool {
+        matches!(self, Self::Start(_) | Self::Reset { .. } | Self::End { .. })
+    }
+
+    /// Whether the request serves something else than the world's next frames.
+    fn has_effect_elsewhere(&self) -> bool {
+        matches!(self, Self::Snapshot { .. } | Self::Save { .. })
     }
 }
 
@@ -72,7 +137,25 @@ pub(crate) struct Reply {
     pub(crate) world: Entity,
     /// The ticket of the request.
     pub(crate) ticket: u64,
-    pub(crate) outcome: Result<News, GenieError>,
+    pub(crate) outcome: Outcome,
+}
+
+pub(crate) enum Outcome {
+    /// A frame that was asked for.
+    Frame(Box<News>),
+    /// The world has failed.
+    Failed(GenieError),
+    /// The request was refused, the world goes on. `settles` says whether a frame was awaited.
+    Refused {
+        order: OrderKind,
+        error: GenieError,
+        settles: bool,
+    },
+    Snapshot(WorldSnapshot),
+    Saved {
+        path: PathBuf,
+        tick: u64,
+    },
 }
 
 /// A frame that has been made.
@@ -81,16 +164,36 @@ pub(crate) struct News {
     pub(crate) tick: u64,
     pub(crate) action: Option<usize>,
     pub(crate) asked: Instant,
-    pub(crate) frame: Frame,
+    pub(crate) pressed: Option<Instant>,
+    /// Frames that the world can be rewound by.
+    pub(crate) kept: usize,
+    pub(crate) frame: Arc<Frame>,
     /// The frame as the texture wants it.
     pub(crate) rgba: Vec<u8>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NewsKind {
-    Ready { actions: usize },
+    Ready {
+        actions: usize,
+        /// Seed and sampler settings of the file that it goes on from.
+        saved: Option<Box<(u64, SamplerSettings)>>,
+    },
     Reset,
     Stepped,
+    /// The world has gone to another moment; `origin` tells where it now comes from if that is another start.
+    Jumped {
+        jump: Jump,
+        origin: Option<Box<NewOrigin>>,
+    },
+}
+
+/// What a world's settings become after a jump to another line through time.
+pub(crate) struct NewOrigin {
+    pub(crate) prompt: Frame,
+    pub(crate) seed: u64,
+    pub(crate) sampler: SamplerSettings,
+    /// To be played from here on.
+    pub(crate) replay: Option<Arc<Replay>>,
 }
 
 /// The main thread's end of the channels. Dropping it stops and joins the thread.
@@ -101,23 +204,29 @@ pub(crate) struct Worker {
     /// Requests that wait for room in the channel.
     outbox: VecDeque<Request>,
     tickets: u64,
+    threads: usize,
+    device: GenieDevice,
+    memory: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     finished: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
-    /// Starts the thread, whose passes run on `threads` threads.
-    pub(crate) fn start(threads: usize) -> Self {
+    /// Starts the thread, whose passes run on `device`, or on `threads` threads of the processor.
+    pub(crate) fn start(threads: usize, device: GenieDevice) -> Self {
         let (requests, request_receiver) = bounded(CAPACITY);
-        let (reply_sender, replies) = bounded(CAPACITY);
+        let (reply_sender, replies) = bounded(REPLIES);
+        let memory = Arc::new(AtomicUsize::new(0));
+        let memory_told = Arc::clone(&memory);
         let (finish, finished) = bounded::<()>(1);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("genie-worker".to_owned())
             .spawn(move || {
-                Desk::new(reply_sender, stopped, threads).serve(&request_receiver);
+                let mut desk = Desk::new(reply_sender, stopped, memory_told, threads, device);
+                desk.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.
                 drop(finish);
             })
@@ -128,6 +237,9 @@ impl Worker {
             replies,
             outbox: VecDeque::new(),
             tickets: 0,
+            threads,
+            device,
+            memory,
             stop,
             finished,
             thread,
@@ -143,16 +255,47 @@ impl Worker {
     /// Puts a request into the outbox; [`flush`](Self::flush) sends it. Requests of the same world that it makes
     /// pointless are taken out, so that the outbox stays about as long as there are worlds.
     pub(crate) fn push(&mut self, request: Request) {
-        if let Some(world) = request.supersedes() {
+        if let Some(world) = request.world()
+            && request.supersedes()
+        {
             self.outbox.retain_mut(|queued| {
                 if let Request::Step(orders) = queued {
                     orders.retain(|order| order.world != world);
                     return !orders.is_empty();
                 }
-                queued.supersedes() != Some(world)
+                queued.world() != Some(world) || queued.has_effect_elsewhere()
             });
         }
         self.outbox.push_back(request);
+    }
+
+    /// As [`push`](Self::push), for a rewind to frame `tick`. Rewinding again and again, as a held key does, becomes one
+    /// rewind to where the last one leads. Returns whether one more reply will come.
+    pub(crate) fn push_rewind(&mut self, world: Entity, ticket: u64, tick: u64) -> bool {
+        let to = Moment::Tick(tick);
+        let about_it = self.outbox.iter_mut().rev().find(|queued| match queued {
+            Request::Step(orders) => orders.iter().any(|order| order.world == world),
+            _ => queued.world() == Some(world),
+        });
+        if let Some(Request::Jump { to: last, .. }) = about_it
+            && matches!(last, Moment::Tick(_))
+        {
+            *last = to;
+            return false;
+        }
+        self.push(Request::Jump { world, ticket, to });
+        true
+    }
+
+    /// Requests and replies that wait, roughly.
+    pub(crate) fn queue(&self) -> usize {
+        let sent = self.requests.as_ref().map_or(0, Sender::len);
+        self.outbox.len() + sent + self.replies.len()
+    }
+
+    /// Bytes that worlds and models took when the worker last looked.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
     }
 
     /// Whether all requests have left for the worker: only then is it worth asking for more frames.
@@ -160,8 +303,14 @@ impl Worker {
         self.outbox.is_empty()
     }
 
-    /// Sends what fits into the channel without waiting. Returns `false` if there is no worker to send to.
+    /// Sends what fits into the channel without waiting. Returns `false` if the worker is gone and all that it knew with
+    /// it; if it broke down, another one is there now.
     pub(crate) fn flush(&mut self) -> bool {
+        let broke_down =
+            self.thread.is_some() && self.finished.try_recv() == Err(TryRecvError::Disconnected);
+        if broke_down {
+            return self.replace();
+        }
         while let Some(request) = self.outbox.pop_front() {
             let Some(requests) = &self.requests else {
                 self.outbox.clear();
@@ -173,19 +322,22 @@ impl Worker {
                     self.outbox.push_front(request);
                     break;
                 }
-                Err(TrySendError::Disconnected(_)) => {
-                    self.requests = None;
-                    self.outbox.clear();
-                    return false;
-                }
+                Err(TrySendError::Disconnected(_)) => return self.replace(),
             }
         }
         true
     }
 
+    fn replace(&mut self) -> bool {
+        let tickets = self.tickets;
+        *self = Self::start(self.threads, self.device);
+        self.tickets = tickets;
+        false
+    }
+
     /// The replies that have arrived, without waiting.
     pub(crate) fn replies(&self) -> impl Iterator<Item = Reply> + '_ {
-        self.replies.try_iter().take(CAPACITY)
+        self.replies.try_iter().take(REPLIES)
     }
 }
 
@@ -212,9 +364,11 @@ struct Desk {
     stop: Arc<AtomicBool>,
     /// The passes' own threads: Bevy's task pools and the game's use of rayon stay out of their way.
     pool: Option<ThreadPool>,
+    device: GenieDevice,
     models: HashMap<AssetId<GenieModel>, Loaded>,
     loads: u64,
     worlds: HashMap<Entity, Running>,
+    memory: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
@@ -222,16 +376,22 @@ struct Loaded {
     /// Names the load: worlds of one load can be stepped together.
     load: u64,
     model: WorldModel,
+    bytes: usize,
 }
 
 struct Running {
     load: u64,
-    start: Rollout,
-    now: Rollout,
+    line: Line,
 }
 
 impl Desk {
-    fn new(replies: Sender<Reply>, stop: Arc<AtomicBool>, threads: usize) -> Self {
+    fn new(
+        replies: Sender<Reply>,
+        stop: Arc<AtomicBool>,
+        memory: Arc<AtomicUsize>,
+        threads: usize,
+        device: GenieDevice,
+    ) -> Self {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .thread_name(|i| format!("genie-compute-{i}"))
@@ -242,9 +402,11 @@ impl Desk {
             replies,
             stop,
             pool,
+            device,
             models: HashMap::new(),
             loads: 0,
             worlds: HashMap::new(),
+            memory,
         }
     }
 
@@ -265,14 +427,26 @@ impl Desk {
             if self.step(&mut steps).is_none() {
                 return;
             }
+            let worlds = self
+                .worlds
+                .values()
+                .map(|running| running.line.memory_bytes());
+            let models = self.models.values().map(|loaded| loaded.bytes);
+            let bytes = worlds.chain(models).sum();
+            self.memory.store(bytes, Ordering::Relaxed);
         }
     }
 
     /// `None` if nobody listens any more.
-    fn reply(&self, reply: Reply) -> Option<()> {
+    fn reply(&self, world: Entity, ticket: u64, outcome: Outcome) -> Option<()> {
         if self.stop.load(Ordering::Relaxed) {
             return None;
         }
+        let reply = Reply {
+            world,
+            ticket,
+            outcome,
+        };
         self.replies.send(reply).ok()
     }
 
@@ -287,33 +461,99 @@ impl Desk {
             }
             Request::Reset { world, ticket } => {
                 let outcome = match self.worlds.get_mut(&world) {
-                    Some(running) => {
-                        running.now = running.start.clone();
-                        Ok(news(&running.now, NewsKind::Reset, None, Instant::now()))
+                    Some(Running { line, .. }) => {
+                        line.reset();
+                        frame(line, NewsKind::Reset, Instant::now(), None)
                     }
                     // The main thread resets running worlds only.
-                    None => Err(GenieError::WorkerGone),
+                    None => Outcome::Failed(GenieError::WorkerGone),
                 };
-                self.reply(Reply {
-                    world,
-                    ticket,
-                    outcome,
-                })?;
+                self.reply(world, ticket, outcome)?;
             }
             Request::Start(order) => {
                 let (world, ticket, asked) = (order.world, order.ticket, Instant::now());
                 self.worlds.remove(&world);
-                let outcome = self.start(*order).map(|running| {
-                    let actions = running.now.model().action_count();
-                    let news = news(&running.now, NewsKind::Ready { actions }, None, asked);
-                    self.worlds.insert(world, running);
-                    news
+                let from_file = matches!(order.origin, Origin::Saved(_));
+                let outcome = match self.start(*order) {
+                    Ok(running) => {
+                        let actions = running.line.model().action_count();
+                        let line = &running.line;
+                        let saved =
+                            from_file.then(|| Box::new((line.seed(), line.sampler().clone())));
+                        let kind = NewsKind::Ready { actions, saved };
+                        let outcome = frame(&running.line, kind, asked, None);
+                        self.worlds.insert(world, running);
+                        outcome
+                    }
+                    Err(error) => Outcome::Failed(error),
+                };
+                self.reply(world, ticket, outcome)?;
+            }
+            Request::Tune {
+                world,
+                ticket,
+                sampler,
+            } => {
+                if let Some(running) = self.worlds.get_mut(&world)
+                    && let Err(error) = running.line.tune(sampler)
+                {
+                    let outcome = Outcome::Refused {
+                        order: OrderKind::Sampler,
+                        error,
+                        settles: false,
+                    };
+                    self.reply(world, ticket, outcome)?;
+                }
+            }
+            Request::Jump { world, ticket, to } => {
+                let (order, jump) = to.names();
+                let asked = Instant::now();
+                let outcome = match self.jump(world, to) {
+                    Ok(origin) => {
+                        let line = &self.worlds[&world].line;
+                        frame(line, NewsKind::Jumped { jump, origin }, asked, None)
+                    }
+                    Err(error) => Outcome::Refused {
+                        order,
+                        error,
+                        settles: true,
+                    },
+                };
+                self.reply(world, ticket, outcome)?;
+            }
+            Request::Snapshot { world, ticket } => {
+                let outcome = match self.worlds.get(&world) {
+                    Some(running) => Outcome::Snapshot(WorldSnapshot {
+                        line: Arc::new(running.line.moment()),
+                    }),
+                    None => Outcome::Refused {
+                        order: OrderKind::Snapshot,
+                        error: GenieError::NotRunning,
+                        settles: false,
+                    },
+                };
+                self.reply(world, ticket, outcome)?;
+            }
+            Request::Save {
+                world,
+                ticket,
+                path,
+            } => {
+                let saved = self.worlds.get(&world).ok_or(GenieError::NotRunning);
+                let saved = saved.and_then(|running| {
+                    // The rollout's bytes come from the tensor library: a panic in it must not end the worker.
+                    guarded(None, || running.line.save(&path))?;
+                    Ok(running.line.tick())
                 });
-                self.reply(Reply {
-                    world,
-                    ticket,
-                    outcome,
-                })?;
+                let outcome = match saved {
+                    Ok(tick) => Outcome::Saved { path, tick },
+                    Err(error) => Outcome::Refused {
+                        order: OrderKind::Save,
+                        error,
+                        settles: false,
+                    },
+                };
+                self.reply(world, ticket, outcome)?;
             }
         }
         Some(())
@@ -323,35 +563,87 @@ impl Desk {
         let StartOrder {
             model,
             checkpoint,
-            prompt,
+            origin,
             fit,
             seed,
             sampler,
             ..
         } = order;
+        if let Origin::Fork(of) = origin {
+            let source = self.worlds.get(&of).ok_or(GenieError::NotRunning)?;
+            return Ok(Running {
+                load: source.load,
+                line: source.line.clone(),
+            });
+        }
         let known = self.models.get(&model).cloned();
         let fresh_load = self.loads + 1;
-        let pool = self.pool.as_ref();
-        let (loaded, start) = guarded(pool, || {
+        let (pool, device) = (self.pool.as_ref(), self.device);
+        let (loaded, line) = guarded(pool, || {
             let loaded = match known {
                 Some(loaded) => loaded,
                 None => Loaded {
                     load: fresh_load,
-                    model: WorldModel::new(Checkpoint::clone(&checkpoint), &Device::Cpu)?,
+                    model: WorldModel::new(Checkpoint::clone(&checkpoint), &device.open()?)?,
+                    bytes: checkpoint
+                        .tensors
+                        .values()
+                        .map(|t| 4 * t.elem_count())
+                        .sum(),
                 },
             };
-            let frame = prompt.into_frame()?;
-            let start = loaded.model.prompt_with(&frame, seed, fit, sampler)?;
-            Ok((loaded, start))
+            let model = &loaded.model;
+            let line = match origin {
+                Origin::Picture(picture) => {
+                    let (width, height) = (model.config().frame_width, model.config().frame_height);
+                    let prompt = picture.into_frame()?.fitted(width, height, fit)?;
+                    Line::begin(model, prompt, seed, sampler)?
+                }
+                Origin::Saved(path) => Line::load(model, &path)?,
+                Origin::Fork(_) => return Err(GenieError::NotRunning),
+            };
+            Ok((loaded, line))
         })?;
         self.loads = fresh_load;
         let load = loaded.load;
         self.models.insert(model, loaded);
-        Ok(Running {
-            load,
-            now: start.clone(),
-            start,
-        })
+        Ok(Running { load, line })
+    }
+
+    /// Takes a world to another moment. Returns what its settings become if it has another origin then.
+    fn jump(&mut self, world: Entity, to: Moment) -> Result<Option<Box<NewOrigin>>, GenieError> {
+        let pool = self.pool.as_ref();
+        let running = self.worlds.get_mut(&world).ok_or(GenieError::NotRunning)?;
+        let model = running.line.model().clone();
+        let mut playing = None;
+        let line = match to {
+            Moment::Tick(tick) => {
+                running.line.rewind(tick);
+                return Ok(None);
+            }
+            Moment::Snapshot(snapshot) => {
+                let (saved, loaded) = (snapshot.line.model().fingerprint(), model.fingerprint());
+                if saved != loaded {
+                    let other = genie_model::RolloutError::OtherCheckpoint { saved, loaded };
+                    return Err(genie_model::Error::from(other).into());
+                }
+                Line::clone(&snapshot.line)
+            }
+            Moment::File(path) => guarded(pool, || Line::load(&model, &path))?,
+            Moment::Replay(replay) => {
+                let line = guarded(pool, || Line::replayed(&model, &replay))?;
+                playing = Some(replay);
+                line
+            }
+        };
+        let origin = NewOrigin {
+            prompt: line.prompt().clone(),
+            seed: line.seed(),
+            sampler: line.sampler().clone(),
+            replay: playing,
+        };
+        running.line = line;
+        Ok(Some(Box::new(origin)))
     }
 
     /// Dreams all `steps`, worlds of one model in one batch, and empties it.
@@ -370,26 +662,27 @@ impl Desk {
         }
         for load in order_of_loads {
             let mut group = groups.remove(&load).unwrap_or_default();
+            let before: Vec<_> = group.iter().map(|(_, r)| r.line.newest()).collect();
             let together = self.step_group(&mut group);
-            for (order, mut running) in group {
+            for ((order, mut running), before) in group.into_iter().zip(before) {
                 // One world must not take the others down: what failed together is tried one by one.
                 let outcome = match &together {
                     Ok(()) => Ok(()),
                     Err(_) => guarded(self.pool.as_ref(), || {
-                        running.now.step(order.action)?;
+                        running.line.now_mut().step(order.action)?;
                         Ok(())
                     }),
                 };
-                let outcome = outcome.map(|()| {
-                    let action = Some(order.action);
-                    news(&running.now, NewsKind::Stepped, action, order.asked)
-                });
+                let outcome = match outcome {
+                    Ok(()) => {
+                        running.line.stepped(before, order.action, order.keep);
+                        let (asked, pressed) = (order.asked, order.pressed);
+                        frame(&running.line, NewsKind::Stepped, asked, pressed)
+                    }
+                    Err(error) => Outcome::Failed(error),
+                };
                 self.worlds.insert(order.world, running);
-                self.reply(Reply {
-                    world: order.world,
-                    ticket: order.ticket,
-                    outcome,
-                })?;
+                self.reply(order.world, order.ticket, outcome)?;
             }
         }
         Some(())
@@ -397,7 +690,8 @@ impl Desk {
 
     fn step_group(&self, group: &mut [(StepOrder, Running)]) -> Result<(), GenieError> {
         let actions: Vec<_> = group.iter().map(|(order, _)| order.action).collect();
-        let mut rollouts: Vec<_> = group.iter_mut().map(|(_, r)| &mut r.now).collect();
+        let lines = group.iter_mut().map(|(_, running)| &mut running.line);
+        let mut rollouts: Vec<_> = lines.map(Line::now_mut).collect();
         guarded(self.pool.as_ref(), || {
             Rollout::step_all(&mut rollouts, &actions)?;
             Ok(())
@@ -405,15 +699,17 @@ impl Desk {
     }
 }
 
-fn news(rollout: &Rollout, kind: NewsKind, action: Option<usize>, asked: Instant) -> News {
-    News {
+fn frame(line: &Line, kind: NewsKind, asked: Instant, pressed: Option<Instant>) -> Outcome {
+    Outcome::Frame(Box::new(News {
         kind,
-        tick: rollout.time(),
-        action,
+        tick: line.tick(),
+        action: line.action(),
         asked,
-        rgba: rollout.frame().to_rgba(),
-        frame: rollout.frame().clone(),
-    }
+        pressed,
+        kept: line.kept(),
+        rgba: line.frame().to_rgba(),
+        frame: Arc::new(line.frame().clone()),
+    }))
 }
 
 /// Runs `work` on the pool and turns a panic into an error. What `work` changes must be whole after a panic: rollouts
@@ -452,7 +748,7 @@ mod tests {
 
     #[test]
     fn a_later_order_takes_the_earlier_ones_of_its_world_out_of_the_outbox() {
-        let mut worker = Worker::start(1);
+        let mut worker = Worker::start(1, GenieDevice::Cpu);
         let [one, other] = [Entity::from_raw_u32(1), Entity::from_raw_u32(2)]
             .map(|entity| entity.expect("small indices are valid"));
         let step = |world| StepOrder {
@@ -460,6 +756,8 @@ mod tests {
             ticket: 1,
             action: 0,
             asked: Instant::now(),
+            pressed: None,
+            keep: 0,
         };
         worker.push(Request::Step(vec![step(one), step(other)]));
         worker.push(Request::Reset {
@@ -470,5 +768,58 @@ mod tests {
         assert_eq!(worker.outbox.len(), 2);
         assert!(matches!(&worker.outbox[0], Request::Step(orders) if orders.len() == 1));
         assert!(matches!(worker.outbox[1], Request::End { world } if world == one));
+    }
+
+    #[test]
+    fn repeated_rewinds_wait_as_one_but_never_past_a_save() {
+        let mut worker = Worker::start(1, GenieDevice::Cpu);
+        let world = Entity::from_raw_u32(1).expect("small indices are valid");
+        assert!(worker.push_rewind(world, 1, 9));
+        assert!(!worker.push_rewind(world, 1, 8));
+        worker.push(Request::Save {
+            world,
+            ticket: 1,
+            path: PathBuf::new(),
+        });
+        assert!(worker.push_rewind(world, 1, 7));
+        let to = |request: &Request| match request {
+            Request::Jump {
+                to: Moment::Tick(tick),
+                ..
+            } => Some(*tick),
+            _ => None,
+        };
+        assert_eq!(
+            worker.outbox.iter().map(to).collect::<Vec<_>>(),
+            [Some(8), None, Some(7)]
+        );
+        worker.push(Request::Reset { world, ticket: 2 });
+        let saves = |request: &Request| matches!(request, Request::Save { .. });
+        assert_eq!(
+            worker.outbox.iter().map(saves).collect::<Vec<_>>(),
+            [true, false]
+        );
+    }
+
+    #[test]
+    fn a_worker_that_broke_down_is_replaced() {
+        let mut worker = Worker::start(1, GenieDevice::Cpu);
+        assert!(worker.flush());
+        worker.stop.store(true, Ordering::Relaxed);
+        let world = Entity::from_raw_u32(1).expect("small indices are valid");
+        // It ends instead of replying.
+        worker.push(Request::Snapshot { world, ticket: 1 });
+        let patience = Instant::now();
+        while worker.flush() {
+            assert!(patience.elapsed() < Duration::from_mins(1));
+            std::thread::yield_now();
+        }
+        worker.push(Request::Snapshot { world, ticket: 2 });
+        assert!(worker.flush());
+        let reply = worker.replies.recv_timeout(Duration::from_mins(1));
+        assert!(matches!(
+            reply.map(|reply| (reply.ticket, reply.outcome)),
+            Ok((2, Outcome::Refused { .. }))
+        ));
     }
 }

@@ -2,33 +2,60 @@
 
 use bevy::prelude::*;
 
+use crate::reflect::{FitReflect, SamplerReflect};
 use crate::session::Session;
 use crate::{
-    Fit, GenieModel, GeniePrompt, GenieTexture, KeyboardControl, LatentActionMap, SamplerSettings,
+    Fit, GamepadControl, GenieModel, GeniePrompt, GenieTexture, KeyboardControl, LatentActionMap,
+    MouseControl, SamplerSettings, Timeline,
 };
 
 /// A playable world: spawn it, and it starts as soon as its model and prompt are loaded.
 ///
 /// Inserting it again starts it anew; despawning or removing it ends the world.
-#[derive(Component, Clone, Debug)]
-#[require(GenieTexture, LatentActionMap, KeyboardControl, WorldStatus, Session)]
+#[derive(Component, Reflect, Clone, Debug)]
+#[reflect(Component, Debug, Clone)]
+#[require(
+    GenieTexture,
+    LatentActionMap,
+    KeyboardControl,
+    MouseControl,
+    GamepadControl,
+    Timeline,
+    WorldStatus,
+    Session
+)]
 pub struct GenieWorld {
     /// The model that dreams it.
     pub model: Handle<GenieModel>,
     /// The picture that it starts from. To change it later, send [`WorldCommand::prompt`](crate::WorldCommand::prompt).
     pub prompt: GeniePrompt,
     /// How a prompt of another shape than the model's frame is fitted. Takes effect at the next start.
+    #[reflect(remote = FitReflect)]
     pub fit: Fit,
     /// Seed of the sampler: same checkpoint, prompt, actions and seed give the same frames. Takes effect at the next
     /// start.
     pub seed: u64,
-    /// How frames are sampled. Takes effect at the next start.
+    /// How frames are sampled. Takes effect at the next tick; settings out of range leave the old ones in force and are
+    /// told by [`GenieOrderFailed`](crate::GenieOrderFailed). Jumps to another moment bring the settings of that moment,
+    /// apart from rewinding.
+    #[reflect(remote = SamplerReflect)]
     pub sampler: SamplerSettings,
     /// Frames per second of `Time`; `None` takes the plugin's, which is the model's own unless set. Takes effect at
     /// once. Values that are not above 0 are ignored.
     pub tick_rate: Option<f32>,
+    /// How fast its time passes: 2 ticks twice as often, 0 not at all. Takes effect at once. Values below 0 count as 0.
+    pub speed: f32,
+    /// It ends when it reaches this tick, and [`GenieEnded`](crate::GenieEnded) says so. Takes effect at once.
+    pub tick_limit: Option<u64>,
     /// Whether it stands still, apart from [`WorldCommand::step`](crate::WorldCommand::step). Takes effect at once.
     pub paused: bool,
+}
+
+impl WorldPhase {
+    /// Whether the worker has the world: it runs or has ended.
+    pub(crate) fn is_alive(self) -> bool {
+        matches!(self, Self::Running | Self::Ended)
+    }
 }
 
 impl GenieWorld {
@@ -41,6 +68,8 @@ impl GenieWorld {
             seed: 0,
             sampler: SamplerSettings::default(),
             tick_rate: None,
+            speed: 1.0,
+            tick_limit: None,
             paused: false,
         }
     }
@@ -66,6 +95,20 @@ impl GenieWorld {
         self
     }
 
+    /// The same world, its time passing at another speed; 1 is the model's own.
+    #[must_use]
+    pub fn with_speed(mut self, speed: f32) -> Self {
+        self.speed = speed;
+        self
+    }
+
+    /// The same world, ending at this tick.
+    #[must_use]
+    pub fn with_tick_limit(mut self, tick: u64) -> Self {
+        self.tick_limit = Some(tick);
+        self
+    }
+
     /// The same world, paused from the start.
     #[must_use]
     pub fn paused(mut self) -> Self {
@@ -75,16 +118,22 @@ impl GenieWorld {
 }
 
 /// How a world is doing; read it, the plugin writes it.
-#[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Component, Reflect, Clone, Debug, Default, PartialEq, Eq)]
+#[reflect(Component, Default, Debug, PartialEq, Clone)]
 pub struct WorldStatus {
     /// Where it stands in its life.
     pub phase: WorldPhase,
     /// Ticks left out since it started because the model was slower than the tick rate.
     pub late_ticks: u64,
+    /// Frames that it can be rewound by; at most the capacity of its [`Timeline`].
+    pub rewindable: u64,
+    /// Whether the actions of a replay are being played.
+    pub replaying: bool,
 }
 
 /// Where a world stands in its life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Default, Debug, PartialEq, Clone)]
 pub enum WorldPhase {
     /// Its model or its prompt is still loading.
     #[default]
@@ -93,6 +142,8 @@ pub enum WorldPhase {
     Starting,
     /// It can tick.
     Running,
+    /// It stands still after [`GenieEnded`](crate::GenieEnded).
+    Ended,
     /// It stands still after [`GenieFailed`](crate::GenieFailed).
     Failed,
 }

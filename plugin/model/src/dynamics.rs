@@ -4,8 +4,9 @@
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
+use crate::ops::{self, PackedLinear, PackedOnce};
 use crate::transformer::{FrameState, SpatioTemporalTransformer, StreamRow};
-use crate::{ActionConditioning, Error, GenieConfig, ops};
+use crate::{ActionConditioning, Error, GenieConfig};
 
 /// Predicts masked tokens of a frame.
 ///
@@ -23,6 +24,7 @@ pub struct DynamicsModel {
     norm: Tensor,
     head: Tensor,
     conditioning: ActionConditioning,
+    packed_head: PackedOnce<PackedLinear>,
 }
 
 /// Tokens of a batch of clips for training, `[B, T, N]` (u32) each.
@@ -64,6 +66,7 @@ impl DynamicsModel {
             norm: vb.get_with_hints(width, "norm", Init::Const(1.0))?,
             head: vb.get_with_hints((codes, width), "head", randn(0.02))?,
             conditioning: config.dynamics.conditioning,
+            packed_head: PackedOnce::default(),
         })
     }
 
@@ -104,6 +107,47 @@ impl DynamicsModel {
                 Tensor::cat(&[action, &x], axis)?
             }
         })
+    }
+
+    /// [`embed`](Self::embed) of `ids` `[R, N]` and `actions` `[R, D]` in one go where all is on the CPU, which saves the
+    /// calls that would take longer than the additions.
+    fn embed_rows(
+        &self,
+        embeddings: &Tensor,
+        ids: &Tensor,
+        actions: &Tensor,
+    ) -> Result<Option<Tensor>, Error> {
+        let tensors = [embeddings, &self.position, actions];
+        let whole = tensors.iter().all(|t| t.is_contiguous() && !t.track_op());
+        if self.conditioning != ActionConditioning::Added || !whole || !ops::fused(&tensors) {
+            return Ok(None);
+        }
+        let (rows, tokens) = ids.dims2()?;
+        let (known, width) = embeddings.dims2()?;
+        if self.position.dims() != [tokens, width] || actions.dims() != [rows, width] {
+            // The ordinary way says what is wrong.
+            return Ok(None);
+        }
+        let ids = ids.flatten_all()?.to_vec1::<u32>()?;
+        if ids.iter().any(|&id| id as usize >= known) {
+            return Ok(None);
+        }
+        let x = ops::with_floats(tensors, |[embeddings, position, actions]| {
+            let mut x = Vec::with_capacity(rows * tokens * width);
+            for (ids, action) in ids.chunks_exact(tokens).zip(actions.chunks_exact(width)) {
+                for (&id, position) in ids.iter().zip(position.chunks_exact(width)) {
+                    let embedding = &embeddings[id as usize * width..][..width];
+                    let sums = embedding.iter().zip(position).zip(action);
+                    x.extend(sums.map(|((e, p), a)| e + p + a));
+                }
+            }
+            Ok(x)
+        })?;
+        Ok(Some(Tensor::from_vec(
+            x,
+            (rows, tokens, width),
+            embeddings.device(),
+        )?))
     }
 
     /// Drops the action token again, where there is one: `[.., N + 1, D]` to `[.., N, D]`.
@@ -162,7 +206,7 @@ impl DynamicsModel {
     }
 
     /// Streaming pass over single frames: `ids` `[R, N]`, the frames' action embeddings `[R, D]`. Returns hidden states
-    /// `[R, N, D]` and the frames' keys and values.
+    /// `[.., N, D]` and the frames' keys and values, each of the rows that want them.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
@@ -173,7 +217,10 @@ impl DynamicsModel {
         actions: &Tensor,
         rows: &[StreamRow],
     ) -> Result<(Tensor, Vec<FrameState>), Error> {
-        let x = self.embed(embeddings, ids, &actions.unsqueeze(1)?)?;
+        let x = match self.embed_rows(embeddings, ids, actions)? {
+            Some(x) => x,
+            None => self.embed(embeddings, ids, &actions.unsqueeze(1)?)?,
+        };
         let (x, states) = self.transformer.stream(&x, rows)?;
         Ok((self.frame_tokens(x)?, states))
     }
@@ -183,6 +230,12 @@ impl DynamicsModel {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor, Error> {
-        Ok(ops::norm_linear(hidden, &self.norm, &self.head)?)
+        let head = self
+            .packed_head
+            .get(|| PackedLinear::new(&self.head, Some(&self.norm), None))?;
+        match head {
+            Some(head) if !hidden.track_op() => Ok(head.forward(hidden)?),
+            _ => Ok(ops::norm_linear(hidden, &self.norm, &self.head)?),
+        }
     }
 }

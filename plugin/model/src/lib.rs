@@ -57,5 +57,5 @@ pub use quantizer::{Quantized, Quantizer};
 pub use rollout::{Rollout, RolloutError};
 pub use sampler::{SamplerSettings, UnmaskingOrder};
 pub use tokenizer::VideoTokenizer;
-pub use transformer::{FrameState, SpatioTemporalTransformer, StreamRow, TransformerCache};
+pub use transformer::{FrameState, SpatioTemporalTransformer, StreamRow, TransformerCache, Wanted};
 pub use world::WorldModel;

@@ -6,14 +6,14 @@
 
 use std::collections::HashMap;
 
-use candle_core::{D, DType, Device, IndexOp, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use crate::ops::KeyValue;
-use crate::transformer::{FrameState, StreamRow, TransformerCache};
+use crate::transformer::{FrameState, StreamRow, TransformerCache, Wanted};
 use crate::{Error, Frame, SamplerSettings, WorldModel};
 
 /// One running world.
@@ -79,6 +79,7 @@ impl Rollout {
             time: 0,
             cache: &nothing,
             after: None,
+            wanted: Wanted::Output,
         }];
         let (tokens, _) = model.tokenizer().tokenize_stream(&patches, &rows)?;
         let action = model.action_count() as u32;
@@ -199,6 +200,7 @@ impl Rollout {
             time: 0,
             cache: &nothing,
             after: None,
+            wanted: Wanted::Output,
         }];
         let (tokens, _) = self.model.tokenizer().tokenize_stream(&patches, &rows)?;
         let mut next = self.clone();
@@ -240,6 +242,7 @@ impl Rollout {
                 time: r.time,
                 cache: &r.decoder_past,
                 after: None,
+                wanted: Wanted::Both,
             })
             .collect();
         let (patches, states) = model.tokenizer().reconstruct_stream(&tokens, &rows)?;
@@ -411,6 +414,7 @@ fn commit_newest(model: &WorldModel, rollouts: &mut [Rollout]) -> Result<(), Err
             time: r.time,
             cache: &r.past,
             after: None,
+            wanted: Wanted::State,
         })
         .collect();
     let (_, states) = model.dynamics().stream(
@@ -433,7 +437,6 @@ fn first_pass(
     actions: &[u32],
     masked: &[Vec<u32>],
 ) -> Result<Tensor, Error> {
-    let worlds = rollouts.len();
     let clean = rollouts.iter().map(|r| r.tokens.as_slice());
     let ids: Vec<_> = clean.chain(masked.iter().map(Vec::as_slice)).collect();
     let ids = token_tensor(&ids, model.device())?;
@@ -443,11 +446,13 @@ fn first_pass(
         time: r.time,
         cache: &r.past,
         after: None,
+        wanted: Wanted::State,
     });
     let started = rollouts.iter().enumerate().map(|(i, r)| StreamRow {
         time: r.time + 1,
         cache: &r.past,
         after: Some(i),
+        wanted: Wanted::Output,
     });
     let rows: Vec<_> = finished.chain(started).collect();
     let (hidden, states) = model.dynamics().stream(
@@ -459,7 +464,7 @@ fn first_pass(
     for (rollout, state) in rollouts.iter_mut().zip(states) {
         rollout.past.push(state, model.dynamics().window());
     }
-    Ok(hidden.i(worlds..)?.contiguous()?)
+    Ok(hidden)
 }
 
 /// Samples the next frame's tokens of every world.
@@ -485,6 +490,7 @@ fn sample_frames(
                     time: r.time + 1,
                     cache: &r.past,
                     after: None,
+                    wanted: Wanted::Output,
                 })
                 .collect();
             let embeddings = model.token_embeddings();

@@ -5,17 +5,25 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::ops::softmax_weights;
 
 /// Which of a step's predictions are kept first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnmaskingOrder {
-    /// Those that the model is surest of.
-    #[default]
+    /// Those that the model is surest of, in numbers that grow from step to step (the cosine schedule).
     Confidence,
     /// Any.
     Random,
+    /// As by confidence, but all that the model is nearly certain of (90 %) is kept at once, and the steps are spent evenly
+    /// on the rest: in most frames little is uncertain, and what is (a hero of several tokens) should not be decided in
+    /// one go.
+    #[default]
+    SureFirst,
 }
+
+/// Probability from which a prediction is kept at once under [`UnmaskingOrder::SureFirst`].
+const SURE: f32 = 0.9;
 
 /// How a frame is sampled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,10 +45,10 @@ pub struct SamplerSettings {
 impl Default for SamplerSettings {
     fn default() -> Self {
         Self {
-            steps: 2,
+            steps: 4,
             temperature: 1.0,
             top_p: 0.9,
-            order: UnmaskingOrder::Confidence,
+            order: UnmaskingOrder::SureFirst,
             order_noise: 1.0,
         }
     }
@@ -101,9 +109,11 @@ impl SamplerSettings {
     ) -> bool {
         let codes = logits.len() / tokens.len().max(1);
         let mask = codes as u32;
-        let keep_masked = self.masked_after(step, tokens.len());
+        let mut keep_masked = self.masked_after(step, tokens.len());
+        let mut unsure = 0;
         let fade = 1.0 - (step + 1) as f32 / self.steps as f32;
         let mut candidates = Vec::new();
+        let mut weights = vec![0f32; codes];
         for (index, (token, logits)) in tokens
             .iter_mut()
             .zip(logits.chunks_exact(codes.max(1)))
@@ -112,16 +122,27 @@ impl SamplerSettings {
             if *token != mask {
                 continue;
             }
-            let Some((choice, confidence)) = self.choose(logits, rng) else {
+            let Some((choice, confidence)) = self.choose(logits, &mut weights, rng) else {
                 return false;
             };
             *token = choice;
             let gumbel = -(-rng.random::<f32>().max(1e-9).ln()).max(1e-9).ln();
+            let noisy = confidence + self.order_noise * fade * gumbel;
             let priority = match self.order {
-                UnmaskingOrder::Confidence => confidence + self.order_noise * fade * gumbel,
+                UnmaskingOrder::Confidence => noisy,
                 UnmaskingOrder::Random => gumbel,
+                UnmaskingOrder::SureFirst if confidence >= SURE.ln() => f32::INFINITY,
+                UnmaskingOrder::SureFirst => {
+                    unsure += 1;
+                    noisy
+                }
             };
             candidates.push((priority, index));
+        }
+        if self.order == UnmaskingOrder::SureFirst {
+            // An even share of the unsure ones for this step and for each of those to come, at least one.
+            let left = self.steps.saturating_sub(step).max(1);
+            keep_masked = unsure - usize::min(unsure, usize::div_ceil(unsure, left).max(1));
         }
         candidates.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for &(_, index) in candidates.iter().take(keep_masked) {
@@ -130,29 +151,32 @@ impl SamplerSettings {
         true
     }
 
-    /// One token and its log-probability.
-    fn choose(&self, logits: &[f32], rng: &mut impl Rng) -> Option<(u32, f32)> {
+    /// One token and its log-probability. `weights` is memory for one number per logit.
+    fn choose(
+        &self,
+        logits: &[f32],
+        weights: &mut [f32],
+        rng: &mut impl Rng,
+    ) -> Option<(u32, f32)> {
         // Drawn even where it is not needed, so that the numbers that follow do not depend on the temperature.
         let draw = rng.random::<f32>();
-        let (best, &top) = logits
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1))?;
-        if !top.is_finite() || logits.iter().any(|v| v.is_nan()) {
+        let (top, total) = softmax_weights(logits, 1.0, weights);
+        if !top.is_finite() || !total.is_finite() {
             return None;
         }
-        let total: f32 = logits.iter().map(|v| (v - top).exp()).sum();
+        let best = || logits.iter().position(|&v| v >= top);
         if self.temperature <= 1e-4 {
-            return Some((best as u32, -total.ln()));
+            return Some((best()? as u32, -total.ln()));
         }
-        let inverse = 1.0 / self.temperature;
-        let weight = |v: f32| ((v - top) * inverse).exp();
-        let all = logits.iter().map(|&v| weight(v)).sum::<f32>();
+        let mut all = total;
+        if (self.temperature - 1.0).abs() > f32::EPSILON {
+            (_, all) = softmax_weights(logits, 1.0 / self.temperature, weights);
+        }
         // Tokens too unlikely to be among the first `top_p`, whatever the others are, need no sorting.
         let least = all * (1.0 - self.top_p) / logits.len() as f32;
-        let mut likely: Vec<(usize, f32)> = logits
+        let mut likely: Vec<(usize, f32)> = weights
             .iter()
-            .map(|&v| weight(v))
+            .copied()
             .enumerate()
             .filter(|&(_, w)| w >= least)
             .collect();
@@ -164,7 +188,7 @@ impl SamplerSettings {
         });
         likely.truncate(enough.map_or(likely.len(), |last| last + 1));
         let mut left = draw * likely.iter().map(|&(_, w)| w).sum::<f32>();
-        let mut choice = best;
+        let mut choice = best()?;
         for (index, weight) in likely {
             left -= weight;
             if left < 0.0 {
@@ -241,10 +265,31 @@ mod tests {
     }
 
     #[test]
+    fn sure_tokens_are_kept_at_once_and_unsure_ones_evenly() {
+        let settings = SamplerSettings {
+            steps: 3,
+            order: UnmaskingOrder::SureFirst,
+            ..Default::default()
+        };
+        // Ten tokens of two codes, of which six are open questions.
+        let logits: Vec<f32> = (0..10)
+            .flat_map(|token| if token < 6 { [0.0, 0.5] } else { [9.0, 0.0] })
+            .collect();
+        let mut tokens = [2; 10];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for (step, masked) in [4, 2, 0].into_iter().enumerate() {
+            assert!(settings.unmask(&mut tokens, &logits, step, &mut rng));
+            assert_eq!(tokens.iter().filter(|&&token| token == 2).count(), masked);
+            assert_eq!(tokens[6..], [0; 4]);
+        }
+    }
+
+    #[test]
     fn confident_tokens_come_first_and_fixed_ones_stay() {
         let settings = SamplerSettings {
             steps: 2,
             temperature: 0.0,
+            order: UnmaskingOrder::Confidence,
             order_noise: 0.0,
             ..Default::default()
         };

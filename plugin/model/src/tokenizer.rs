@@ -4,8 +4,9 @@
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
+use crate::ops::{self, PackedLinear, PackedOnce};
 use crate::transformer::{FrameState, SpatioTemporalTransformer, StreamRow};
-use crate::{Error, GenieConfig, Quantizer, ops};
+use crate::{Error, GenieConfig, Quantizer};
 
 /// Pixels to tokens and back.
 ///
@@ -27,6 +28,21 @@ struct Coder {
     transformer: SpatioTemporalTransformer,
     project: Tensor,
     project_bias: Tensor,
+    packed_embed: PackedOnce<PackedLinear>,
+    packed_project: PackedOnce<PackedLinear>,
+}
+
+/// `x` times the transpose of `weight`, plus `bias`, with the weight packed where it can be.
+fn linear(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    packed: &PackedOnce<PackedLinear>,
+) -> Result<Tensor, Error> {
+    match packed.get(|| PackedLinear::new(weight, None, Some(bias)))? {
+        Some(packed) if !x.track_op() => Ok(packed.forward(x)?),
+        _ => Ok(ops::linear_bias(x, weight, bias)?),
+    }
 }
 
 impl Coder {
@@ -50,6 +66,8 @@ impl Coder {
             transformer: SpatioTemporalTransformer::new(config, vb.clone())?,
             project: vb.get_with_hints((outputs, width), "project.weight", linear(width))?,
             project_bias: vb.get_with_hints(outputs, "project.bias", zero)?,
+            packed_embed: PackedOnce::default(),
+            packed_project: PackedOnce::default(),
         })
     }
 
@@ -67,8 +85,11 @@ impl Coder {
     }
 
     fn stream(&self, x: &Tensor, rows: &[StreamRow]) -> Result<(Tensor, Vec<FrameState>), Error> {
-        let (x, states) = self.transformer.stream(&self.embed(x)?, rows)?;
-        Ok((self.project(&x)?, states))
+        let x = linear(x, &self.embed, &self.embed_bias, &self.packed_embed)?;
+        let x = x.broadcast_add(&self.position)?;
+        let (x, states) = self.transformer.stream(&x, rows)?;
+        let x = linear(&x, &self.project, &self.project_bias, &self.packed_project)?;
+        Ok((x, states))
     }
 }
 

@@ -17,7 +17,10 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-use crate::ops::{self, AttentionPattern, AttentionWeights, FeedForwardWeights, KeyValue};
+use crate::ops::{
+    self, AttentionPattern, AttentionWeights, FeedForwardWeights, KeyValue, PackedBlockWeights,
+    PackedOnce, PackedStack, PassRow,
+};
 use crate::{Error, TransformerConfig};
 
 /// A stack of spatiotemporal blocks.
@@ -26,6 +29,7 @@ pub struct SpatioTemporalTransformer {
     blocks: Vec<Block>,
     window: usize,
     heads: usize,
+    packed: PackedOnce<PackedStack>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +82,31 @@ pub struct StreamRow<'a> {
     /// The row of the same pass that holds the frame just before this one, if that is not in the cache yet. Such rows
     /// come after all rows without.
     pub after: Option<usize>,
+    /// What is wanted of the row.
+    pub wanted: Wanted,
+}
+
+/// What a streaming pass is to return of a row; less is faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The output alone: the frame is not final.
+    Output,
+    /// The keys and values alone: nobody looks at a finished frame again.
+    State,
+    /// Both.
+    Both,
+}
+
+impl Wanted {
+    /// Whether the output is wanted.
+    pub fn output(self) -> bool {
+        self != Self::State
+    }
+
+    /// Whether keys and values are wanted.
+    pub fn state(self) -> bool {
+        self != Self::Output
+    }
 }
 
 const UNIT: Init = Init::Const(1.0);
@@ -198,6 +227,7 @@ impl SpatioTemporalTransformer {
             blocks,
             window: config.window,
             heads: config.heads,
+            packed: PackedOnce::default(),
         })
     }
 
@@ -235,12 +265,111 @@ impl SpatioTemporalTransformer {
     }
 
     /// Single frames `x` `[R, N, D]` of several worlds (or of one world, see [`StreamRow::after`]) against their
-    /// caches. Returns the output and each frame's keys and values, which the caller appends to the world's cache if
-    /// the frame was final.
+    /// caches. Returns the outputs of the rows that want one, and the keys and values of the rows that want them, which the
+    /// caller appends to the world's cache.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn stream(
+        &self,
+        x: &Tensor,
+        rows: &[StreamRow],
+    ) -> Result<(Tensor, Vec<FrameState>), Error> {
+        let packed = self.packed.get(|| {
+            let blocks = self.blocks.iter().map(|block| PackedBlockWeights {
+                spatial: &block.spatial,
+                temporal: &block.temporal,
+                feed_forward: &block.feed_forward,
+            });
+            PackedStack::new(blocks, self.heads)
+        })?;
+        match packed {
+            Some(packed) if !x.track_op() => Ok(self.stream_packed(packed, x, rows)?),
+            _ => self.stream_composed(x, rows),
+        }
+    }
+
+    /// The frames of a row's past that the window reaches, given whether the one just before is in the same pass.
+    fn reached<'a>(
+        &self,
+        row: &StreamRow<'a>,
+    ) -> impl Iterator<Item = &'a Arc<FrameState>> + use<'a> {
+        let reach = self.window.saturating_sub(1);
+        let cached = reach - usize::from(row.after.is_some()).min(reach);
+        let frames = &row.cache.frames;
+        frames.iter().skip(frames.len().saturating_sub(cached))
+    }
+
+    fn stream_packed(
+        &self,
+        packed: &PackedStack,
+        x: &Tensor,
+        rows: &[StreamRow],
+    ) -> candle_core::Result<(Tensor, Vec<FrameState>)> {
+        let (count, tokens, width) = x.dims3()?;
+        if count != rows.len() {
+            candle_core::bail!("expected {} frames, got {count}", rows.len());
+        }
+        let held: Vec<Vec<&Arc<FrameState>>> =
+            rows.iter().map(|row| self.reached(row).collect()).collect();
+        // Per row, block and frame.
+        let held: Vec<Vec<Vec<_>>> = held
+            .iter()
+            .map(|frames| {
+                let block = |block: usize| {
+                    let states = frames.iter().map(|frame| &frame.blocks[block]);
+                    states
+                        .map(|state| [&state.keys, &state.values].map(ops::hold))
+                        .collect()
+                };
+                (0..packed.layers()).map(block).collect()
+            })
+            .collect();
+        let pass_rows = rows
+            .iter()
+            .zip(&held)
+            .map(|(row, blocks)| {
+                let past = blocks
+                    .iter()
+                    .map(|frames| {
+                        let slices = frames.iter().map(|[k, v]| Ok((k.slice()?, v.slice()?)));
+                        slices.collect()
+                    })
+                    .collect::<candle_core::Result<_>>()?;
+                Ok(PassRow {
+                    time: row.time,
+                    past,
+                    after: row.after.filter(|_| self.window > 1),
+                    state: row.wanted.state(),
+                    output: row.wanted.output(),
+                })
+            })
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let (out, states) = ops::with_floats([&x.contiguous()?], |[x]| {
+            Ok(packed.pass(x, tokens, &pass_rows))
+        })?;
+        let outputs = rows.iter().filter(|row| row.wanted.output()).count();
+        let states = states
+            .into_iter()
+            .map(|blocks| {
+                let blocks = blocks
+                    .into_iter()
+                    .map(|(keys, values)| {
+                        let inner = keys.len() / tokens.max(1);
+                        Ok(KeyValue {
+                            keys: Tensor::from_vec(keys, (tokens, inner), x.device())?,
+                            values: Tensor::from_vec(values, (tokens, inner), x.device())?,
+                        })
+                    })
+                    .collect::<candle_core::Result<_>>()?;
+                Ok(FrameState { blocks })
+            })
+            .collect::<candle_core::Result<_>>()?;
+        let out = Tensor::from_vec(out, (outputs, tokens, width), x.device())?;
+        Ok((out, states))
+    }
+
+    fn stream_composed(
         &self,
         x: &Tensor,
         rows: &[StreamRow],
@@ -260,6 +389,17 @@ impl SpatioTemporalTransformer {
             }
             x = ops::feed_forward_branch(&mixed, &block.feed_forward)?;
         }
+        let outputs: Vec<u32> = (0..rows.len())
+            .filter(|&row| rows[row].wanted.output())
+            .map(|row| row as u32)
+            .collect();
+        let x = x.index_select(&Tensor::new(outputs, x.device())?, 0)?;
+        let states = states
+            .into_iter()
+            .zip(rows)
+            .filter(|(_, row)| row.wanted.state())
+            .map(|(state, _)| state)
+            .collect();
         Ok((x, states))
     }
 }

@@ -213,7 +213,11 @@ fn worlds_stepped_together_dream_what_they_dream_alone() {
 fn every_sampler_setting_fills_the_frame() {
     let world = random_world(&small_config(), 21);
     for steps in [1, 2, 4, 25] {
-        for order in [UnmaskingOrder::Confidence, UnmaskingOrder::Random] {
+        for order in [
+            UnmaskingOrder::Confidence,
+            UnmaskingOrder::Random,
+            UnmaskingOrder::SureFirst,
+        ] {
             let sampler = SamplerSettings {
                 steps,
                 order,

@@ -1,18 +1,19 @@
 //! Actions, orders and time become requests to the worker.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bevy::asset::LoadState;
 use bevy::prelude::*;
 
-use crate::plugin::GenieSettings;
-use crate::prompt::PromptSource;
+use crate::prompt::{Origin, PromptSource};
 use crate::session::Session;
 use crate::systems::receive::fail;
-use crate::worker::{Request, StartOrder, StepOrder, Worker};
+use crate::worker::{Moment, Request, StartOrder, StepOrder, Worker};
 use crate::{
-    GenieError, GenieModel, GeniePrompt, GenieTexture, GenieWorld, InputAction, LatentActionMap,
-    PromptError, WorldCommand, WorldOrder, WorldPhase, WorldStatus,
+    GamepadControl, GenieError, GenieModel, GenieOrderFailed, GeniePrompt, GenieSettings,
+    GenieTexture, GenieWorld, InputAction, KeyboardControl, LatentActionMap, MouseControl,
+    OrderKind, PromptError, Timeline, WorldCommand, WorldOrder, WorldPhase, WorldStatus,
 };
 
 /// Notes which actions are held.
@@ -27,28 +28,61 @@ pub(crate) fn follow_actions(
     }
 }
 
+/// Binds the checkpoint's labels in maps that the game has put in place of others.
+pub(crate) fn learn_labels(
+    models: Res<Assets<GenieModel>>,
+    mut worlds: Query<(&GenieWorld, &mut LatentActionMap), Changed<LatentActionMap>>,
+) {
+    for (genie, mut map) in &mut worlds {
+        if !map.has_learned()
+            && let Some(model) = models.get(&genie.model)
+        {
+            map.learn(model.actions());
+        }
+    }
+}
+
 /// Carries out the game's orders.
 pub(crate) fn obey_commands(
-    mut commands: MessageReader<WorldCommand>,
+    mut orders: MessageReader<WorldCommand>,
     mut worlds: Query<(&mut GenieWorld, &mut WorldStatus, &mut Session)>,
     mut worker: ResMut<Worker>,
+    mut commands: Commands,
 ) {
-    for WorldCommand { world, order } in commands.read() {
-        let Ok((mut genie, mut status, mut session)) = worlds.get_mut(*world) else {
+    for WorldCommand { world, order } in orders.read() {
+        let world = *world;
+        let Ok((mut genie, mut status, mut session)) = worlds.get_mut(world) else {
             continue;
+        };
+        let alive = status.phase.is_alive();
+        let ticket = session.ticket;
+        let mut jump = |session: &mut Session, kind, to| {
+            if !alive {
+                return refuse(&mut commands, world, kind, GenieError::NotRunning);
+            }
+            session.in_flight += 1;
+            worker.push(Request::Jump { world, ticket, to });
         };
         match order {
             WorldOrder::Pause => genie.paused = true,
-            WorldOrder::Resume => genie.paused = false,
+            WorldOrder::Resume => {
+                genie.paused = false;
+                if status.phase == WorldPhase::Ended {
+                    status.phase = WorldPhase::Running;
+                }
+            }
+            WorldOrder::Step if status.phase == WorldPhase::Ended => {}
             WorldOrder::Step => session.owed_steps = session.owed_steps.saturating_add(1),
             WorldOrder::Reset => {
                 session.restart(worker.ticket());
                 status.late_ticks = 0;
-                if status.phase == WorldPhase::Running {
-                    let (world, ticket) = (*world, session.ticket);
+                status.replaying = false;
+                if alive {
+                    let ticket = session.ticket;
                     worker.push(Request::Reset { world, ticket });
                     // No ticks before the worker has gone back.
-                    session.in_flight = true;
+                    session.in_flight = 1;
+                    status.phase = WorldPhase::Running;
                 } else {
                     status.phase = WorldPhase::Loading;
                 }
@@ -58,7 +92,102 @@ pub(crate) fn obey_commands(
                 session.restart(worker.ticket());
                 *status = WorldStatus::default();
             }
+            WorldOrder::Rewind(frames) => {
+                if !alive {
+                    refuse(
+                        &mut commands,
+                        world,
+                        OrderKind::Rewind,
+                        GenieError::NotRunning,
+                    );
+                    continue;
+                }
+                let from = session.rewinding_to.unwrap_or(session.tick);
+                let to = from.saturating_sub(*frames);
+                session.rewinding_to = Some(to);
+                session.in_flight += u32::from(worker.push_rewind(world, ticket, to));
+            }
+            WorldOrder::Restore(snapshot) => {
+                let to = Moment::Snapshot(snapshot.clone());
+                jump(&mut session, OrderKind::Restore, to);
+            }
+            WorldOrder::Load(path) => {
+                jump(&mut session, OrderKind::Load, Moment::File(path.clone()));
+            }
+            WorldOrder::Replay(replay) => {
+                let to = Moment::Replay(Arc::clone(replay));
+                jump(&mut session, OrderKind::Replay, to);
+            }
+            WorldOrder::Snapshot if alive => worker.push(Request::Snapshot { world, ticket }),
+            WorldOrder::Snapshot => {
+                refuse(
+                    &mut commands,
+                    world,
+                    OrderKind::Snapshot,
+                    GenieError::NotRunning,
+                );
+            }
+            WorldOrder::Save(path) if alive => worker.push(Request::Save {
+                world,
+                ticket,
+                path: path.clone(),
+            }),
+            WorldOrder::Save(_) => {
+                refuse(
+                    &mut commands,
+                    world,
+                    OrderKind::Save,
+                    GenieError::NotRunning,
+                );
+            }
+            WorldOrder::Fork { into } => {
+                let into = *into;
+                if into == world || commands.get_entity(into).is_err() {
+                    let error = GenieError::NoEntity(into);
+                    refuse(&mut commands, world, OrderKind::Fork, error);
+                    continue;
+                }
+                commands.queue(move |app: &mut World| fork(app, world, into, alive));
+            }
         }
+    }
+}
+
+/// Tells that an order could not be carried out.
+pub(crate) fn refuse(commands: &mut Commands, world: Entity, order: OrderKind, error: GenieError) {
+    warn!("world {world}: {order:?}: {error}");
+    commands.trigger(GenieOrderFailed {
+        world,
+        order,
+        error,
+    });
+}
+
+/// Makes `into` a world like `of`; it takes over the present moment of that world if the worker has it.
+fn fork(app: &mut World, of: Entity, into: Entity, alive: bool) {
+    let Ok(source) = app.get_entity(of) else {
+        return;
+    };
+    let (Some(genie), map, timeline) = (
+        source.get::<GenieWorld>().cloned(),
+        source.get::<LatentActionMap>().cloned(),
+        source.get::<Timeline>().copied(),
+    ) else {
+        return;
+    };
+    let controls = (
+        source.get::<KeyboardControl>().copied().unwrap_or_default(),
+        source.get::<MouseControl>().copied().unwrap_or_default(),
+        source.get::<GamepadControl>().copied().unwrap_or_default(),
+        map.unwrap_or_default(),
+        timeline.unwrap_or_default(),
+    );
+    let Ok(mut target) = app.get_entity_mut(into) else {
+        return;
+    };
+    target.insert_if_new(controls).insert(genie);
+    if alive && let Some(mut session) = target.get_mut::<Session>() {
+        session.fork_of = Some(of);
     }
 }
 
@@ -103,8 +232,12 @@ pub(crate) fn start_worlds(
             }
             continue;
         };
-        let prompt = match source(&genie.prompt, &images, &server) {
-            Ok(Some(prompt)) => prompt,
+        let origin = match session.fork_of.take() {
+            Some(of) => Ok(Some(Origin::Fork(of))),
+            None => source(&genie.prompt, &images, &server),
+        };
+        let origin = match origin {
+            Ok(Some(origin)) => origin,
             Ok(None) => continue,
             Err(error) => {
                 fail(&mut commands, world, &mut status, error.into());
@@ -116,13 +249,13 @@ pub(crate) fn start_worlds(
         }
         map.learn(model.actions());
         status.phase = WorldPhase::Starting;
-        session.in_flight = true;
+        session.in_flight = 1;
         worker.push(Request::Start(Box::new(StartOrder {
             world,
             ticket: session.ticket,
             model: genie.model.id(),
             checkpoint: model.checkpoint().clone(),
-            prompt,
+            origin,
             fit: genie.fit,
             seed: genie.seed,
             sampler: genie.sampler.clone(),
@@ -135,19 +268,24 @@ fn source(
     prompt: &GeniePrompt,
     images: &Assets<Image>,
     server: &AssetServer,
-) -> Result<Option<PromptSource>, PromptError> {
-    Ok(match prompt {
-        GeniePrompt::Frame(frame) => Some(PromptSource::Frame(frame.clone())),
-        GeniePrompt::File(path) => Some(PromptSource::File(path.clone())),
+) -> Result<Option<Origin>, PromptError> {
+    let picture = match prompt {
+        GeniePrompt::Frame(frame) => PromptSource::Frame(frame.clone()),
+        GeniePrompt::File(path) => PromptSource::File(path.clone()),
+        GeniePrompt::Saved(path) => return Ok(Some(Origin::Saved(path.clone()))),
         GeniePrompt::Image(handle) => match images.get(handle) {
-            Some(image) => Some(PromptSource::Image(Box::new(image.clone()))),
+            Some(image) => PromptSource::Image(Box::new(image.clone())),
             None => match server.load_state(handle) {
                 LoadState::Failed(error) => return Err(PromptError::Asset(error.to_string())),
-                _ => None,
+                _ => return Ok(None),
             },
         },
-    })
+    };
+    Ok(Some(Origin::Picture(picture)))
 }
+
+/// Time passes at most this much faster.
+const MAX_SPEED: f32 = 1e3;
 
 /// Asks for the frames that are due, all in one request.
 pub(crate) fn pace_worlds(
@@ -156,8 +294,9 @@ pub(crate) fn pace_worlds(
     models: Res<Assets<GenieModel>>,
     mut worlds: Query<(
         Entity,
-        &GenieWorld,
+        &mut GenieWorld,
         &LatentActionMap,
+        &Timeline,
         &mut WorldStatus,
         &mut Session,
     )>,
@@ -166,7 +305,7 @@ pub(crate) fn pace_worlds(
     let mut orders = Vec::new();
     let asked = Instant::now();
     let keeps_up = worker.keeps_up();
-    for (world, genie, map, mut status, mut session) in &mut worlds {
+    for (world, mut genie, map, timeline, mut status, mut session) in &mut worlds {
         if status.phase != WorldPhase::Running {
             continue;
         }
@@ -180,28 +319,55 @@ pub(crate) fn pace_worlds(
         else {
             continue;
         };
-        if !genie.paused {
-            let late = session.accrue(time.delta(), period);
+        session.period = period;
+        let paused = genie.paused || settings.paused;
+        if !paused {
+            let speed = (genie.speed * settings.speed).clamp(0.0, MAX_SPEED);
+            let speed = if speed.is_nan() { 0.0 } else { speed };
+            let late = session.accrue(time.delta().mul_f32(speed), period);
             if late > 0 {
                 status.late_ticks += late;
             }
         }
-        if session.in_flight || !keeps_up {
+        if session.in_flight > 0 || !keeps_up {
             continue;
         }
         if session.owed_steps > 0 {
             session.owed_steps -= 1;
-        } else if !genie.paused && session.debt >= period {
+        } else if !paused && session.debt >= period {
             session.debt -= period;
         } else {
             continue;
         }
-        session.in_flight = true;
+        let (mut action, mut pressed) = session.held.take(map);
+        if let Some(replay) = session.replay.clone()
+            && let Some(&played) = replay.actions.get(session.tick as usize)
+        {
+            action = played.into();
+            pressed = None;
+            let sampler = replay.sampler_after(session.tick);
+            if genie.sampler != *sampler {
+                genie.sampler = sampler.clone();
+            }
+        }
+        let ticket = session.ticket;
+        if session.sampler.as_ref() != Some(&genie.sampler) {
+            let sampler = genie.sampler.clone();
+            session.sampler = Some(sampler.clone());
+            worker.push(Request::Tune {
+                world,
+                ticket,
+                sampler,
+            });
+        }
+        session.in_flight = 1;
         orders.push(StepOrder {
             world,
-            ticket: session.ticket,
-            action: session.held.take(map),
+            ticket,
+            action,
             asked,
+            pressed,
+            keep: timeline.capacity,
         });
     }
     if !orders.is_empty() {

@@ -1,49 +1,126 @@
-//! The keyboard presses actions.
+//! Keys, mouse buttons and gamepads press actions.
+
+use std::borrow::Cow;
+use std::hash::Hash;
 
 use bevy::prelude::*;
 
-use crate::action::key_name;
 use crate::session::Session;
-use crate::{InputAction, KeyboardControl, LatentActionMap};
+use crate::{
+    GamepadControl, InputAction, InputSource, KeyboardControl, LatentActionMap, MouseControl,
+    StickDirection,
+};
 
-/// Turns the keys that worlds listen to into [`InputAction`] messages named after the keys.
+type Name = Cow<'static, str>;
+
+/// Names of what is held, and of what was pressed since the last frame of the game.
+#[derive(Default)]
+struct Pressed {
+    held: Vec<Name>,
+    tapped: Vec<Name>,
+}
+
+impl Pressed {
+    fn of<'a, T>(held: impl Iterator<Item = &'a T>, tapped: impl Iterator<Item = &'a T>) -> Self
+    where
+        T: Copy + Eq + Hash + Send + Sync + Into<InputSource> + 'static,
+    {
+        let name = |&input: &T| input.into().name();
+        Self {
+            held: held.map(name).collect(),
+            tapped: tapped.map(name).collect(),
+        }
+    }
+}
+
+/// Turns the keys, buttons and sticks that worlds listen to into [`InputAction`] messages of the same names.
 ///
-/// Compares what is held with what was reported, so that nothing is missed when a world appears, the keyboard is turned
-/// off or the window loses its focus.
-pub(crate) fn press_keys(
+/// Compares what is held with what was reported, so that nothing is missed when a world appears, a device is turned off
+/// or the window loses its focus.
+pub(crate) fn press_inputs(
     keyboard: Option<Res<ButtonInput<KeyCode>>>,
-    mut worlds: Query<(Entity, &KeyboardControl, &LatentActionMap, &mut Session)>,
+    mouse: Option<Res<ButtonInput<MouseButton>>>,
+    gamepads: Query<(Entity, &Gamepad)>,
+    mut worlds: Query<(
+        Entity,
+        &KeyboardControl,
+        &MouseControl,
+        &GamepadControl,
+        &LatentActionMap,
+        &mut Session,
+    )>,
     mut actions: MessageWriter<InputAction>,
 ) {
-    let Some(keyboard) = keyboard else {
-        return;
-    };
-    let held: Vec<_> = keyboard.get_pressed().map(|&key| key_name(key)).collect();
-    let tapped = keyboard.get_just_pressed();
-    let tapped: Vec<_> = tapped.map(|&key| key_name(key)).collect();
-    for (world, control, map, mut session) in &mut worlds {
-        let listens = |name: &&String| control.enabled && map.names().any(|known| known == *name);
-        if held.is_empty() && tapped.is_empty() && session.keys.is_empty() {
+    let keys = keyboard.map_or_else(Pressed::default, |keys| {
+        Pressed::of(keys.get_pressed(), keys.get_just_pressed())
+    });
+    let buttons = mouse.map_or_else(Pressed::default, |buttons| {
+        Pressed::of(buttons.get_pressed(), buttons.get_just_pressed())
+    });
+    let pads: Vec<_> = gamepads
+        .iter()
+        .map(|(entity, pad)| {
+            let pressed = Pressed::of(pad.get_pressed(), pad.get_just_pressed());
+            (entity, pad, pressed)
+        })
+        .collect();
+    for (world, keyboard, mouse, control, map, mut session) in &mut worlds {
+        let mut held: Vec<Name> = Vec::new();
+        let mut tapped: Vec<Name> = Vec::new();
+        let mut take = |pressed: &Pressed| {
+            let listens = |name: &&Name| map.names().any(|known| known == **name);
+            held.extend(pressed.held.iter().filter(listens).cloned());
+            tapped.extend(pressed.tapped.iter().filter(listens).cloned());
+        };
+        if keyboard.enabled {
+            take(&keys);
+        }
+        if mouse.enabled {
+            take(&buttons);
+        }
+        for (entity, pad, pressed) in &pads {
+            if !control.enabled || control.gamepad.is_some_and(|only| only != *entity) {
+                continue;
+            }
+            take(pressed);
+            let pushed = StickDirection::ALL.into_iter().filter_map(|direction| {
+                let push = direction.of(pad);
+                if push < 0.8 * control.threshold || push <= 0.0 {
+                    return None;
+                }
+                let name = InputSource::from(direction).name();
+                (push >= control.threshold || session.devices.contains(&name)).then_some(name)
+            });
+            take(&Pressed {
+                held: pushed.collect(),
+                tapped: Vec::new(),
+            });
+        }
+        if held.is_empty() && tapped.is_empty() && session.devices.is_empty() {
             continue;
         }
-        let now: Vec<String> = held.iter().filter(listens).cloned().collect();
-        for name in &session.keys {
-            if !now.contains(name) {
+        // Two gamepads may hold the same button.
+        held.sort();
+        held.dedup();
+        for name in &session.devices {
+            if !held.contains(name) {
                 actions.write(InputAction::release(world, name.clone()));
             }
         }
-        for name in &now {
-            if !session.keys.contains(name) {
+        for name in &held {
+            if !session.devices.contains(name) {
                 actions.write(InputAction::press(world, name.clone()));
             }
         }
         // Pressed and released between two frames of the game.
-        for name in tapped.iter().filter(listens) {
-            if !now.contains(name) && !session.keys.contains(name) {
+        for name in tapped {
+            if !held.contains(&name) && !session.devices.contains(&name) {
                 actions.write(InputAction::press(world, name.clone()));
-                actions.write(InputAction::release(world, name.clone()));
+                actions.write(InputAction::release(world, name));
             }
         }
-        session.keys = now;
+        if session.devices != held {
+            session.devices = held;
+        }
     }
 }

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use crate::session::Session;
 use crate::worker::{Request, Worker};
-use crate::{GenieTexture, GenieWorld, WorldPhase, WorldStatus};
+use crate::{EndReason, GenieEnded, GenieTexture, GenieWorld, WorldPhase, WorldStatus};
 
 /// A world has been spawned, or its component replaced: it starts, or starts anew.
 pub(crate) fn begin_world(
@@ -23,14 +23,19 @@ pub(crate) fn begin_world(
     }
     *status = WorldStatus::default();
     session.restart(worker.ticket());
-    session.keys.clear();
+    session.devices.clear();
     session.held = crate::action::HeldActions::default();
     debug_assert_eq!(status.phase, WorldPhase::Loading);
 }
 
 /// The world is despawned, or no world any more.
-pub(crate) fn end_world(remove: On<Remove, GenieWorld>, mut worker: ResMut<Worker>) {
-    worker.push(Request::End {
-        world: remove.entity,
-    });
+pub(crate) fn end_world(
+    remove: On<Remove, GenieWorld>,
+    mut worker: ResMut<Worker>,
+    mut commands: Commands,
+) {
+    let world = remove.entity;
+    worker.push(Request::End { world });
+    let reason = EndReason::Removed;
+    commands.trigger(GenieEnded { world, reason });
 }

@@ -6,8 +6,8 @@ mod lifetime;
 mod receive;
 
 pub(crate) use dispatch::{
-    follow_actions, obey_commands, pace_worlds, send_requests, start_worlds,
+    follow_actions, learn_labels, obey_commands, pace_worlds, send_requests, start_worlds,
 };
-pub(crate) use input::press_keys;
+pub(crate) use input::press_inputs;
 pub(crate) use lifetime::{begin_world, end_world};
 pub(crate) use receive::receive_frames;

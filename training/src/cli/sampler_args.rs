@@ -29,6 +29,8 @@ enum Order {
     Confidence,
     /// Any.
     Random,
+    /// All that the model is nearly certain of at once, the rest evenly over the steps.
+    SureFirst,
 }
 
 impl SamplerArgs {
@@ -42,6 +44,7 @@ impl SamplerArgs {
             order: match self.order {
                 Some(Order::Confidence) => UnmaskingOrder::Confidence,
                 Some(Order::Random) => UnmaskingOrder::Random,
+                Some(Order::SureFirst) => UnmaskingOrder::SureFirst,
                 None => default.order,
             },
             order_noise: self.order_noise.unwrap_or(default.order_noise),

@@ -9,10 +9,11 @@ impl Display for Evaluation {
         let sampler = &self.options.sampler;
         writeln!(
             f,
-            "{} prompts, {} MaskGIT steps, temperature {}, {:?} order (noise {}), seed {}",
+            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), seed {}",
             self.options.clips,
             sampler.steps,
             sampler.temperature,
+            sampler.top_p,
             sampler.order,
             sampler.order_noise,
             self.options.seed

@@ -18,7 +18,7 @@ use super::sublayer::AttentionPattern;
 pub const ROTARY_BASE: f64 = 100.0;
 
 /// Stands for minus infinity among logits.
-const MASKED_LOGIT: f32 = 1e30;
+pub(super) const MASKED_LOGIT: f32 = 1e30;
 
 /// Sequences that one task works through.
 const SEQUENCES_PER_TASK: usize = 4;
@@ -522,7 +522,8 @@ multiversion! {
     ) = backward_body
 }
 
-use kernel::{backward_body, forward_body, prepare_row};
+pub(super) use kernel::prepare_row;
+use kernel::{backward_body, forward_body};
 
 mod kernel {
     //! One head of one sequence at a time.
@@ -587,7 +588,7 @@ mod kernel {
     /// Normalises the `d` floats at `from` into the padded row `unit`, scales and rotates them into `ready`; returns the
     /// inverse root mean square. `scale` is padded with zeros.
     #[inline(always)]
-    pub(super) unsafe fn prepare_row<L: Lanes>(
+    pub(in super::super) unsafe fn prepare_row<L: Lanes>(
         from: *const f32,
         d: usize,
         scale: &[f32],
@@ -1110,7 +1111,7 @@ unsafe fn cached_body<L: Lanes>(
 
 #[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::inline_always)]
 #[inline(always)]
-unsafe fn inner<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
+pub(super) unsafe fn inner<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
     let mut sums = L::splat(0.0);
     let mut i = 0;
     while i + L::WIDTH <= n {
@@ -1127,7 +1128,7 @@ unsafe fn inner<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
 
 #[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::inline_always)]
 #[inline(always)]
-unsafe fn add<L: Lanes>(to: *mut f32, from: *const f32, factor: f32, n: usize) {
+pub(super) unsafe fn add<L: Lanes>(to: *mut f32, from: *const f32, factor: f32, n: usize) {
     let mut i = 0;
     while i + L::WIDTH <= n {
         let v = L::fma(L::load(from.add(i)), L::splat(factor), L::load(to.add(i)));

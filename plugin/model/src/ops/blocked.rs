@@ -10,7 +10,7 @@ use super::amx::Factor;
 use super::simd::{self, Lanes, Strided, multiversion};
 
 /// Columns of a panel.
-const PANEL: usize = 32;
+pub(super) const PANEL: usize = 32;
 /// Inner elements of a block: a panel of them fits the first cache.
 const INNER: usize = 256;
 /// Products with fewer multiplications than this are done by the calling thread.
@@ -60,6 +60,17 @@ pub(super) fn product(
     } else {
         out.chunks_mut(rows * n).enumerate().for_each(multiply_one);
     }
+}
+
+/// Packs the columns of `b [k, n]` into panels of [`PANEL`] columns, for [`multiply_body`].
+pub(super) fn packed((n, k): (usize, usize), b: Factor<'_>) -> Vec<f32> {
+    assert!(b.data.len() == k * n, "a factor holds what its shape says");
+    let mut panels = vec![0f32; n.div_ceil(PANEL) * PANEL * k];
+    for (panel, to) in panels.chunks_mut((PANEL * k).max(1)).enumerate() {
+        // SAFETY: the kernel reads columns below `n` of all `k` rows, and writes `k` rows of a panel.
+        unsafe { pack(b, (n, k), panel * PANEL, to) }
+    }
+    panels
 }
 
 multiversion! {
@@ -112,7 +123,7 @@ unsafe fn pack_body<L: Lanes>(b: Factor<'_>, (n, k): (usize, usize), first: usiz
 
 /// Multiplies the rows of `a` from `first` that `out` has room for.
 #[inline(always)]
-unsafe fn multiply_body<L: Lanes>(
+pub(super) unsafe fn multiply_body<L: Lanes>(
     a: Factor<'_>,
     first: usize,
     packed: &[f32],

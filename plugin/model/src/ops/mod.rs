@@ -9,20 +9,24 @@ pub mod composed;
 mod amx;
 mod attention;
 mod blocked;
+mod frame_pass;
 mod gather;
 mod linear;
 mod loss;
 mod matmul;
 mod norm;
 mod optimiser;
+mod packed;
 mod simd;
 mod slices;
+mod softmax;
 mod sublayer;
 
 pub use attention::{
     KeyValue, ROTARY_BASE, cached_temporal_attention, spatial_attention, temporal_attention,
     two_stream_temporal_attention,
 };
+pub(crate) use frame_pass::{PackedBlockWeights, PackedStack, PassRow};
 pub use gather::gather_rows;
 pub use linear::{linear, linear_add, linear_bias, norm_linear, relu2_linear_add};
 pub use loss::masked_cross_entropy;
@@ -31,6 +35,9 @@ pub use matmul::{
 };
 pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};
+pub(crate) use packed::{PackedLinear, PackedOnce};
+pub(crate) use slices::{fused, hold, with_floats};
+pub(crate) use softmax::softmax_weights;
 pub use sublayer::{
     AttentionPattern, AttentionWeights, FeedForwardWeights, attention_branch, feed_forward_branch,
 };

@@ -1,9 +1,11 @@
 //! Between tensors and the slices that the fused kernels work on.
 
+use std::ops::Deref;
+
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
 
 /// True where the fused kernels can run: `f32` on the CPU.
-pub(super) fn fused(tensors: &[&Tensor]) -> bool {
+pub(crate) fn fused(tensors: &[&Tensor]) -> bool {
     tensors
         .iter()
         .all(|t| t.device().is_cpu() && t.dtype() == DType::F32)
@@ -22,18 +24,36 @@ pub(super) fn within<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
     }
 }
 
+/// A contiguous CPU `f32` tensor whose elements are being read.
+pub(crate) struct HeldFloats<'a, G> {
+    storage: G,
+    layout: &'a Layout,
+}
+
+/// Takes hold of a tensor's elements for reading.
+pub(crate) fn hold(tensor: &Tensor) -> HeldFloats<'_, impl Deref<Target = Storage> + '_> {
+    let (storage, layout) = tensor.storage_and_layout();
+    HeldFloats { storage, layout }
+}
+
+impl<G: Deref<Target = Storage>> HeldFloats<'_, G> {
+    pub(crate) fn slice(&self) -> Result<&[f32]> {
+        match &*self.storage {
+            Storage::Cpu(storage) => floats(storage, self.layout),
+            _ => candle_core::bail!("expected a tensor on the CPU"),
+        }
+    }
+}
+
 /// Calls `body` with the elements of contiguous CPU `f32` tensors.
-pub(super) fn with_floats<const N: usize, R>(
+pub(crate) fn with_floats<const N: usize, R>(
     tensors: [&Tensor; N],
     body: impl FnOnce([&[f32]; N]) -> Result<R>,
 ) -> Result<R> {
-    let held = tensors.map(Tensor::storage_and_layout);
+    let held = tensors.map(hold);
     let mut slices: [&[f32]; N] = [&[]; N];
-    for (slice, (storage, layout)) in slices.iter_mut().zip(&held) {
-        *slice = match &**storage {
-            Storage::Cpu(storage) => floats(storage, layout)?,
-            _ => candle_core::bail!("expected a tensor on the CPU"),
-        };
+    for (slice, held) in slices.iter_mut().zip(&held) {
+        *slice = held.slice()?;
     }
     body(slices)
 }

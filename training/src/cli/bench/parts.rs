@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use candle_core::Tensor;
 use genie_model::{
-    Error, SamplerSettings, StreamRow, TransformerCache, WorldModel, frames_to_patches,
+    Error, SamplerSettings, StreamRow, TransformerCache, Wanted, WorldModel, frames_to_patches,
     patches_to_frames,
 };
 use rand::SeedableRng;
@@ -81,9 +81,9 @@ pub(super) fn measure(
     let mut decoder_pasts = pasts.clone();
     for frame in 0..frames - 1 {
         let ids = ids_at(frame)?;
-        let rows = rows(&pasts, frame as u64);
+        let rows = rows(&pasts, frame as u64, Wanted::State);
         let (_, states) = dynamics.stream(embeddings, &ids, &actions_at(frame)?, &rows)?;
-        let decoder_rows = self::rows(&decoder_pasts, frame as u64);
+        let decoder_rows = self::rows(&decoder_pasts, frame as u64, Wanted::State);
         let (_, decoder_states) = tokenizer.reconstruct_stream(&ids, &decoder_rows)?;
         for (past, state) in pasts.iter_mut().zip(states) {
             past.push(state, dynamics.window());
@@ -101,18 +101,19 @@ pub(super) fn measure(
     let patches = frames_to_patches(&picture, height, width, patch, world.device())?;
     let nothing = vec![TransformerCache::default(); worlds];
     let encode_ms = time(|| {
-        let (ids, _) = tokenizer.tokenize_stream(&patches, &rows(&nothing, 0))?;
+        let (ids, _) = tokenizer.tokenize_stream(&patches, &rows(&nothing, 0, Wanted::Output))?;
         ids.to_vec2::<u32>()?;
         Ok(())
     })?;
     let both = Tensor::cat(&[&clean, &masked], 0)?;
     let both_led = Tensor::cat(&[&led, &led], 0)?;
     let first_pass_ms = time(|| {
-        let mut all = rows(&pasts, now);
+        let mut all = rows(&pasts, now, Wanted::State);
         all.extend(pasts.iter().enumerate().map(|(index, cache)| StreamRow {
             time: now + 1,
             cache,
             after: Some(index),
+            wanted: Wanted::Output,
         }));
         dynamics.stream(embeddings, &both, &both_led, &all)?;
         Ok(())
@@ -121,13 +122,18 @@ pub(super) fn measure(
     let further_pass_ms = time(|| {
         hidden = Some(
             dynamics
-                .stream(embeddings, &masked, &led, &rows(&pasts, now))?
+                .stream(
+                    embeddings,
+                    &masked,
+                    &led,
+                    &rows(&pasts, now, Wanted::Output),
+                )?
                 .0,
         );
         Ok(())
     })?;
     let clean_pass_ms = time(|| {
-        dynamics.stream(embeddings, &clean, &led, &rows(&pasts, now))?;
+        dynamics.stream(embeddings, &clean, &led, &rows(&pasts, now, Wanted::State))?;
         Ok(())
     })?;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -137,7 +143,8 @@ pub(super) fn measure(
         sample(world, sampler, &hidden, &mut next, 0, &mut rng)
     })?;
     let decode_ms = time(|| {
-        let (patches, _) = tokenizer.reconstruct_stream(&clean, &rows(&decoder_pasts, now))?;
+        let (patches, _) =
+            tokenizer.reconstruct_stream(&clean, &rows(&decoder_pasts, now, Wanted::Both))?;
         patches_to_frames(&patches, height, width, patch)?;
         Ok(())
     })?;
@@ -152,13 +159,14 @@ pub(super) fn measure(
 }
 
 /// One frame of every world, each against its own cache.
-fn rows(caches: &[TransformerCache], time: u64) -> Vec<StreamRow<'_>> {
+fn rows(caches: &[TransformerCache], time: u64, wanted: Wanted) -> Vec<StreamRow<'_>> {
     caches
         .iter()
         .map(|cache| StreamRow {
             time,
             cache,
             after: None,
+            wanted,
         })
         .collect()
 }
