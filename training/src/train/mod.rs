@@ -11,6 +11,7 @@ mod metrics;
 mod optimiser;
 mod phase;
 mod run_folder;
+mod timing;
 mod tokenizer_phase;
 mod variables;
 
@@ -23,4 +24,5 @@ pub use metrics::MetricsLog;
 pub use optimiser::{AdamW, AdamWConfig};
 pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
+pub use timing::{TrainingPhase, time_steps};
 pub use variables::Variables;
