@@ -65,16 +65,16 @@ impl Inputs {
 type Op = Box<dyn Fn() -> Result<Tensor>>;
 
 fn forward(c: &mut Criterion, name: &str, shape: &str, op: &Op) {
-    let id = BenchmarkId::new(format!("{name}/forward"), shape);
-    c.bench_function(&id.to_string(), |b| b.iter(|| op().unwrap()));
+    c.bench_function(&format!("{name}/forward/{shape}"), |b| {
+        b.iter(|| op().unwrap());
+    });
 }
 
 /// Forward, and forward with backward.
 fn both(c: &mut Criterion, name: &str, shape: &str, make: impl Fn(Inputs) -> Op) {
     forward(c, name, shape, &make(Inputs { tracked: false }));
     let op = make(Inputs { tracked: true });
-    let id = BenchmarkId::new(format!("{name}/forward and backward"), shape);
-    c.bench_function(&id.to_string(), |b| {
+    c.bench_function(&format!("{name}/forward and backward/{shape}"), |b| {
         b.iter(|| op().unwrap().backward().unwrap());
     });
 }

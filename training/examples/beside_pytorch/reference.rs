@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
-    Error, Fit, Frame, SamplerSettings, StreamRow, TransformerCache, WorldModel, frames_to_patches,
+    Error, Fit, Frame, SamplerSettings, StreamRow, TransformerCache, Wanted, WorldModel,
+    frames_to_patches,
 };
 use genie_training::train::TrainConfig;
 
@@ -69,6 +70,7 @@ fn clip(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(),
                 time: t as u64,
                 cache,
                 after: None,
+                wanted: Wanted::Both,
             }];
             dynamics.stream(world.token_embeddings(), &ids.unsqueeze(0)?, &action, &row)
         };

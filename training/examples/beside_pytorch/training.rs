@@ -39,7 +39,7 @@ pub(crate) struct Trainer {
 }
 
 enum Work {
-    Tokenizer(VideoTokenizer),
+    Tokenizer(Box<VideoTokenizer>),
     Dynamics(Box<DynamicsWork>),
 }
 
@@ -78,7 +78,7 @@ impl Trainer {
         let (settings, work) = match phase {
             Phase::Tokenizer => {
                 let trained = VideoTokenizer::new(model, vb.pp("tokenizer"))?;
-                (&config.tokenizer, Work::Tokenizer(trained))
+                (&config.tokenizer, Work::Tokenizer(Box::new(trained)))
             }
             Phase::Dynamics => {
                 let work = Work::Dynamics(Box::new(DynamicsWork {

@@ -76,7 +76,9 @@ impl Attention {
     fn new(weights: &AttentionWeights) -> Result<Self> {
         let scale = |scale: &Tensor, root: f32| -> Result<Vec<f32>> {
             let mut scale = scale.to_vec1::<f32>()?;
-            scale.iter_mut().for_each(|v| *v /= root);
+            for v in &mut scale {
+                *v /= root;
+            }
             scale.resize(padded(scale.len()), 0.0);
             Ok(scale)
         };
