@@ -7,7 +7,8 @@ use candle_core::Device;
 use genie_model::{GenieConfig, QuantizerConfig, WorldModel};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    AdamWConfig, CorruptionConfig, Ended, PhaseConfig, TrainConfig, TrainError, train,
+    AdamWConfig, CorruptionConfig, Ended, PhaseConfig, TrainConfig, TrainError, TrainingPhase,
+    time_steps, train,
 };
 
 fn config() -> TrainConfig {
@@ -129,4 +130,21 @@ fn a_damaged_state_is_named() {
     std::fs::write(&state, &bytes[..bytes.len() / 2]).unwrap();
     let error = train(&config, &data, &run, true, &Device::Cpu, &at_once).unwrap_err();
     assert!(error.to_string().contains("state.safetensors"), "{error}");
+}
+
+#[test]
+fn steps_are_timed_without_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    footage(&data);
+    let mut config = config();
+    for phase in TrainingPhase::ALL {
+        let times = time_steps(&config, &data, phase, 3, &Device::Cpu).unwrap();
+        assert_eq!(times.len(), 3, "{}", phase.name());
+    }
+    // Nothing is written beside the footage.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    config.dynamics.batch = 0;
+    let error = time_steps(&config, &data, TrainingPhase::Tokenizer, 1, &Device::Cpu).unwrap_err();
+    assert!(error.to_string().contains("dynamics.batch"), "{error}");
 }

@@ -3,9 +3,15 @@
 //! In one run frames are dreamt with caches, as play does, and without: then every `MaskGIT` step runs over the whole window
 //! of frames and the decoder over its own. The two take turns, so that whatever else the machine does hits both, and the
 //! saving is the median of the rounds' ratios.
+//!
+//! The parts of a frame and the training steps are held against the peak of this machine: the fastest matrix product seen
+//! before and after them.
 
+mod arithmetic;
 mod parts;
+mod peak;
 mod recomputed;
+mod training;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -13,12 +19,16 @@ use std::time::Instant;
 use candle_core::Device;
 use genie_model::{Fit, Frame, GenieConfig, Rollout, SamplerSettings, WorldModel, parameter_count};
 use genie_training::evaluate::{untrained_checkpoint, write_json};
+use genie_training::gameplay::GameplayError;
+use genie_training::train::{TrainConfig, TrainError};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use self::parts::PartTimes;
+use self::parts::{PartShares, PartTimes};
+use self::peak::Peak;
 use self::recomputed::Recomputed;
+use self::training::StepReport;
 use super::CliResult;
 use super::sampler_args::SamplerArgs;
 
@@ -40,6 +50,13 @@ pub(crate) struct Args {
     /// Frames of each kind in a round.
     #[arg(long, default_value_t = 4)]
     frames: usize,
+    /// Training steps of each phase that are timed, after one that is not; 0 for none. The batch is that of the shipped
+    /// world's training.
+    #[arg(long, default_value_t = 5)]
+    training_steps: usize,
+    /// Threads that the model may use; without it as many as the machine has.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Print JSON instead of a table, or write it to this file beside the table.
     #[arg(long, num_args = 0..=1, default_missing_value = "-", value_name = "FILE")]
     json: Option<PathBuf>,
@@ -54,6 +71,16 @@ enum BenchError {
     Preset(String),
     #[error("{what} must be 1 to {most}")]
     Count { what: &'static str, most: usize },
+    #[error("cannot start that many threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    #[error("cannot make a temporary folder")]
+    Folder(#[source] std::io::Error),
+    #[error(transparent)]
+    Gameplay(#[from] GameplayError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Model(#[from] genie_model::Error),
 }
 
 /// All that is measured.
@@ -66,15 +93,22 @@ struct Report {
     /// Frames that the dynamics model sees.
     window: usize,
     sampler: SamplerSettings,
+    /// The fastest matrix product of this machine.
+    peak: Peak,
     batches: Vec<BatchReport>,
+    /// Training steps; none for frames that the built-in footage does not have.
+    training: Vec<StepReport>,
     /// Memory that a world's past takes, in bytes.
     world_memory_bytes: usize,
     /// Most memory that the process had taken when one world had been played with caches; where the system tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_play_bytes: Option<u64>,
-    /// And in the whole run, recomputing included.
+    /// And when it had been recomputed too.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
+    /// And in the whole run, training steps included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_training_bytes: Option<u64>,
 }
 
 /// Figures at one number of worlds.
@@ -89,6 +123,8 @@ struct BatchReport {
     speedup: f64,
     /// Where the time goes, per frame of all worlds.
     parts: PartTimes,
+    /// Share of the peak that each part reaches.
+    share_of_peak: PartShares,
 }
 
 /// Measures the world and prints the figures.
@@ -96,6 +132,9 @@ pub(crate) fn run(args: Args) -> CliResult {
     for (what, found, most) in [
         ("rounds", args.rounds, 1000),
         ("frames", args.frames, 10_000),
+        ("threads", args.threads.unwrap_or(1), 1024),
+        // None at all is as good.
+        ("training-steps", args.training_steps.max(1), 10_000),
         (
             "batches",
             args.batches.iter().copied().max().unwrap_or(0),
@@ -118,7 +157,14 @@ pub(crate) fn run(args: Args) -> CliResult {
             .ok_or_else(|| BenchError::Preset(args.preset.clone()))?;
         WorldModel::new(untrained_checkpoint(&config, 0)?, &Device::Cpu)?
     };
-    let report = measure(&world, &args)?;
+    let report = match args.threads {
+        Some(threads) => rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(BenchError::Threads)?
+            .install(|| measure(&world, &args))?,
+        None => measure(&world, &args)?,
+    };
     match &args.json {
         Some(path) if path.as_os_str() == "-" => {
             println!("{}", serde_json::to_string_pretty(&report)?);
@@ -132,9 +178,15 @@ pub(crate) fn run(args: Args) -> CliResult {
     Ok(())
 }
 
-fn measure(world: &WorldModel, args: &Args) -> Result<Report, genie_model::Error> {
+fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
     let sampler = args.sampler.settings()?;
     let config = world.config();
+    let training = TrainConfig {
+        model: config.clone(),
+        ..TrainConfig::platformer()
+    };
+    let operations = arithmetic::count(&training);
+    let peak = Peak::measure()?;
     let mut batches = Vec::new();
     let mut world_memory_bytes = 0;
     let mut peak_memory_play_bytes = None;
@@ -172,18 +224,32 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, genie_model::Error
             cached_frames_per_second: median(cached),
             recomputed_frames_per_second: median(again),
             speedup: median(ratios),
+            share_of_peak: parts.shares(batch, &operations, &peak),
             parts,
         });
+    }
+    let peak_memory_bytes = peak_memory();
+    let steps = training::measure(&training, args.training_steps)?;
+    // The machine may have been busy when it was measured first.
+    let peak = peak.or(Peak::measure()?);
+    for batch in &mut batches {
+        batch.share_of_peak = batch.parts.shares(batch.batch, &operations, &peak);
     }
     Ok(Report {
         threads: rayon::current_num_threads(),
         parameters: parameter_count(config, "")?,
         window: world.dynamics().window(),
         sampler,
+        peak,
         batches,
+        training: steps
+            .iter()
+            .map(|step| step.report(&training, &operations, &peak))
+            .collect(),
         world_memory_bytes,
         peak_memory_play_bytes,
-        peak_memory_bytes: peak_memory(),
+        peak_memory_bytes,
+        peak_memory_training_bytes: peak_memory(),
     })
 }
 
@@ -280,6 +346,7 @@ fn print_table(report: &Report) {
         report.sampler.steps,
         report.threads
     );
+    println!("peak: {}", report.peak.describe());
     println!("\nworlds   cached        recomputed    speedup");
     for batch in &report.batches {
         println!(
@@ -304,16 +371,35 @@ fn print_table(report: &Report) {
             parts.decode_ms
         );
     }
+    println!("\nshare of peak  encode   first  further   clean            decode");
+    for batch in &report.batches {
+        let shares = &batch.share_of_peak;
+        println!(
+            "{:<12} {:6.0} % {:5.0} %  {:5.0} % {:5.0} %            {:5.0} %",
+            batch.batch,
+            100.0 * shares.encode,
+            100.0 * shares.first_pass,
+            100.0 * shares.further_pass,
+            100.0 * shares.clean_pass,
+            100.0 * shares.decode
+        );
+    }
+    training::print_table(&report.training);
     let megabytes = |bytes: u64| bytes as f64 / (1 << 20) as f64;
     println!(
         "\nmemory of one world: {:.2} MiB",
         megabytes(report.world_memory_bytes as u64)
     );
-    if let (Some(play), Some(all)) = (report.peak_memory_play_bytes, report.peak_memory_bytes) {
+    if let (Some(play), Some(again), Some(training)) = (
+        report.peak_memory_play_bytes,
+        report.peak_memory_bytes,
+        report.peak_memory_training_bytes,
+    ) {
         println!(
-            "peak memory of the process: {:.0} MiB in play, {:.0} MiB with recomputing",
+            "peak memory of the process: {:.0} MiB in play, {:.0} MiB with recomputing, {:.0} MiB with training",
             megabytes(play),
-            megabytes(all)
+            megabytes(again),
+            megabytes(training)
         );
     }
 }
@@ -340,6 +426,8 @@ mod tests {
             batches: vec![1, 2],
             rounds: 1,
             frames: 1,
+            training_steps: 1,
+            threads: None,
             json: None,
             sampler: SamplerArgs::default(),
         };
@@ -351,12 +439,23 @@ mod tests {
             assert!(batch.recomputed_frames_per_second > 0.0);
             assert!(batch.speedup > 0.0);
             assert!(batch.parts.decode_ms > 0.0 && batch.parts.sampling_ms > 0.0);
+            assert!(batch.share_of_peak.further_pass > 0.0);
+        }
+        // Each phase at least in `f32`.
+        assert!(report.training.len() >= 2);
+        for step in &report.training {
+            assert!(step.milliseconds > 0.0 && step.share_of_peak > 0.0);
         }
         assert!(report.world_memory_bytes > 0);
         if cfg!(target_os = "linux") {
             assert!(report.peak_memory_bytes >= report.peak_memory_play_bytes);
+            assert!(report.peak_memory_training_bytes >= report.peak_memory_bytes);
             assert!(report.peak_memory_bytes.unwrap() > 1 << 20);
         }
+        // Footage has other frames than this.
+        let mut wide = TrainConfig::platformer();
+        wide.model.frame_width = 128;
+        assert!(training::measure(&wide, 1).unwrap().is_empty());
         let wrong = Args {
             preset: "no such".to_owned(),
             ..args

@@ -43,6 +43,14 @@ pub struct TrainConfig {
     pub model: GenieConfig,
 }
 
+impl TrainConfig {
+    /// How the shipped world was trained: `configs/platformer.toml`.
+    pub fn platformer() -> Self {
+        toml::from_str(include_str!("../../configs/platformer.toml"))
+            .expect("a test reads the same file")
+    }
+}
+
 fn default_changed_weight() -> f32 {
     5.0
 }
@@ -105,6 +113,13 @@ impl Default for CorruptionConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shipped_world_has_the_preset_of_its_name() {
+        let config = TrainConfig::platformer();
+        assert_eq!(config.model, GenieConfig::platformer());
+        assert!(config.actions_frozen < config.dynamics.steps);
+    }
 
     #[test]
     fn learning_rate_rises_stays_and_falls() {

@@ -16,7 +16,7 @@ use genie_model::{
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::phase::{Phase, TrainError};
+use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
     AdamW, EmaCodebook, TrainConfig, Variables, distinguishing_projection, kmeans, motion_start,
@@ -59,7 +59,7 @@ impl<'a> DynamicsPhase<'a> {
     pub(super) fn open(
         config: &TrainConfig,
         dataset: &'a Dataset,
-        folder: &RunFolder,
+        start: Start,
         tokenizer: Variables,
         device: &Device,
     ) -> Result<(Self, u64), TrainError> {
@@ -97,13 +97,15 @@ impl<'a> DynamicsPhase<'a> {
             device: device.clone(),
         };
         let mut step = 0;
-        if let Some(saved) = folder.load_state(Self::NAME)? {
-            phase.variables.restore(&saved.tensors)?;
-            phase.optimiser.restore(&saved.tensors, saved.step)?;
-            phase.codebook.restore("actions", &saved.tensors)?;
-            step = saved.step;
-        } else {
-            phase.start_codebook()?;
+        match start {
+            Start::Saved(saved) => {
+                phase.variables.restore(&saved.tensors)?;
+                phase.optimiser.restore(&saved.tensors, saved.step)?;
+                phase.codebook.restore("actions", &saved.tensors)?;
+                step = saved.step;
+            }
+            Start::Footage => phase.start_codebook()?,
+            Start::Random => {}
         }
         Ok((phase, step))
     }

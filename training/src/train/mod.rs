@@ -12,6 +12,7 @@ mod motion_start;
 mod optimiser;
 mod phase;
 mod run_folder;
+mod timing;
 mod tokenizer_phase;
 mod variables;
 
@@ -25,4 +26,5 @@ pub use motion_start::{MotionStart, motion_start};
 pub use optimiser::{AdamW, AdamWConfig};
 pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
+pub use timing::{TrainingPhase, time_steps};
 pub use variables::Variables;

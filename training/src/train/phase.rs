@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::dynamics_phase::DynamicsPhase;
-use super::run_folder::RunFolder;
+use super::run_folder::{RunFolder, SavedState};
 use super::tokenizer_phase::TokenizerPhase;
 use super::{PhaseConfig, TrainConfig};
 use crate::dataset::{Dataset, DatasetError};
@@ -108,6 +108,16 @@ pub(super) trait Phase {
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
 }
 
+/// What a phase begins with.
+pub(super) enum Start {
+    /// A state that was saved.
+    Saved(SavedState),
+    /// What the footage tells before any training.
+    Footage,
+    /// Random weights: nothing is learned well from here, but a step takes as long.
+    Random,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -132,25 +142,11 @@ pub fn train(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
-    config.model.validate()?;
-    check_phase(run, "tokenizer", &config.tokenizer)?;
-    check_phase(run, "dynamics", &config.dynamics)?;
-    let dataset = Dataset::open(data)?;
-    let wanted = (config.model.frame_height, config.model.frame_width);
-    let found = (dataset.format().height, dataset.format().width);
-    if found != wanted {
-        return Err(TrainError::Footage {
-            found: format!("{}x{}", found.1, found.0),
-            wanted: format!("{}x{}", wanted.1, wanted.0),
-        });
-    }
-    set_matmul_precision(if config.bf16 {
-        MatmulPrecision::Bf16
-    } else {
-        MatmulPrecision::F32
-    });
+    let dataset = open_footage(config, &run.join("config.toml"), data)?;
+    set_matmul_precision(precision(config));
     let folder = RunFolder::open(run, config, resume)?;
-    let (mut tokenizer, at) = TokenizerPhase::open(config, &dataset, &folder, device)?;
+    let start = folder.start(TokenizerPhase::NAME)?;
+    let (mut tokenizer, at) = TokenizerPhase::open(config, &dataset, start, device)?;
     let steps = Steps {
         phase: &config.tokenizer,
         start: at,
@@ -162,7 +158,7 @@ pub fn train(
     let (mut dynamics, at) = DynamicsPhase::open(
         config,
         &dataset,
-        &folder,
+        folder.start(DynamicsPhase::NAME)?,
         tokenizer.into_variables(),
         device,
     )?;
@@ -174,7 +170,44 @@ pub fn train(
     run_phase(&mut dynamics, steps, config.seed, &folder)
 }
 
-fn check_phase(run: &Path, name: &str, phase: &PhaseConfig) -> Result<(), TrainError> {
+/// Opens the footage that a valid configuration, to be found at `path`, is to be trained on.
+pub(super) fn open_footage(
+    config: &TrainConfig,
+    path: &Path,
+    data: &Path,
+) -> Result<Dataset, TrainError> {
+    config.model.validate()?;
+    check_phase(path, "tokenizer", &config.tokenizer)?;
+    check_phase(path, "dynamics", &config.dynamics)?;
+    let dataset = Dataset::open(data)?;
+    let wanted = (config.model.frame_height, config.model.frame_width);
+    let found = (dataset.format().height, dataset.format().width);
+    if found != wanted {
+        return Err(TrainError::Footage {
+            found: format!("{}x{}", found.1, found.0),
+            wanted: format!("{}x{}", wanted.1, wanted.0),
+        });
+    }
+    Ok(dataset)
+}
+
+/// How a configuration wants matrix products to be computed.
+pub(super) fn precision(config: &TrainConfig) -> MatmulPrecision {
+    if config.bf16 {
+        MatmulPrecision::Bf16
+    } else {
+        MatmulPrecision::F32
+    }
+}
+
+/// A random stream of its own for each step, so that a resumed run draws the same numbers.
+pub(super) fn step_rng<P: Phase>(seed: u64, step: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream((step << 1) | u64::from(P::NAME == "dynamics"));
+    rng
+}
+
+fn check_phase(path: &Path, name: &str, phase: &PhaseConfig) -> Result<(), TrainError> {
     let wrong = if phase.batch == 0 {
         "batch must be at least 1"
     } else if phase.clip_frames < 2 {
@@ -187,7 +220,7 @@ fn check_phase(run: &Path, name: &str, phase: &PhaseConfig) -> Result<(), TrainE
         return Ok(());
     };
     Err(TrainError::Config {
-        path: run.join("config.toml"),
+        path: path.to_owned(),
         reason: format!("{name}.{wrong}"),
     })
 }
@@ -226,9 +259,7 @@ fn run_phase<P: Phase>(
         if step % config.pictures_every.max(1) == 0 {
             phase.pictures(folder, step)?;
         }
-        // A random stream of its own for each step, so that a resumed run draws the same numbers.
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream((step << 1) | u64::from(P::NAME == "dynamics"));
+        let mut rng = step_rng::<P>(seed, step);
         let began = Instant::now();
         let figures = phase.step(step, &mut rng)?;
         let seconds = began.elapsed().as_secs_f64();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
+use super::phase::Start;
 use super::{TrainConfig, TrainError};
 use crate::pictures::{RgbFrame, write_sheet};
 
@@ -121,10 +122,11 @@ impl RunFolder {
         write_whole(&path, &bytes)
     }
 
-    pub(super) fn load_state(&self, phase: &str) -> Result<Option<SavedState>, TrainError> {
+    /// What a phase goes on from: its saved state or, before there is one, the footage.
+    pub(super) fn start(&self, phase: &str) -> Result<Start, TrainError> {
         let path = self.state(phase);
         if !path.exists() {
-            return Ok(None);
+            return Ok(Start::Footage);
         }
         let bytes = std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?;
         let damaged = |reason: String| TrainError::State {
@@ -141,7 +143,7 @@ impl RunFolder {
             .ok_or_else(|| damaged("the header has no step".to_owned()))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|e| damaged(e.to_string()))?;
-        Ok(Some(SavedState { step, tensors }))
+        Ok(Start::Saved(SavedState { step, tensors }))
     }
 }
 

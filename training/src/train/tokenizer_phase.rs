@@ -9,7 +9,7 @@ use genie_model::{
 use rand_chacha::ChaCha8Rng;
 
 use super::data_driven::{patch_statistics, start_tokenizer};
-use super::phase::{Phase, TrainError};
+use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{AdamW, EmaCodebook, TrainConfig, Variables};
 use crate::dataset::{ClipSampler, Dataset};
@@ -42,15 +42,14 @@ impl<'a> TokenizerPhase<'a> {
     pub(super) fn open(
         config: &TrainConfig,
         dataset: &'a Dataset,
-        folder: &RunFolder,
+        start: Start,
         device: &Device,
     ) -> Result<(Self, u64), TrainError> {
         let phase = config.tokenizer.clone();
         let model = config.model.clone();
         let variables = Variables::new(config.seed, device);
         let tokenizer = VideoTokenizer::new(&model, variables.builder().pp("tokenizer"))?;
-        let saved = folder.load_state(Self::NAME)?;
-        if saved.is_none() {
+        if matches!(start, Start::Footage) {
             tracing::info!("looking at the footage's patches");
             let statistics =
                 patch_statistics(dataset, &model, START_FRAMES, START_PATCHES, config.seed)?;
@@ -62,8 +61,8 @@ impl<'a> TokenizerPhase<'a> {
         }
         let is_vq = matches!(model.tokenizer.quantizer, QuantizerConfig::Vq { .. });
         let mut codebook = if is_vq {
-            let start = variables.get("tokenizer.quantizer.codebook")?;
-            Some(EmaCodebook::new(start.as_tensor(), 0.99, false)?)
+            let codes = variables.get("tokenizer.quantizer.codebook")?;
+            Some(EmaCodebook::new(codes.as_tensor(), 0.99, false)?)
         } else {
             None
         };
@@ -75,7 +74,7 @@ impl<'a> TokenizerPhase<'a> {
             .collect();
         let mut optimiser = AdamW::new(trained, phase.optimiser.clone());
         let mut step = 0;
-        if let Some(saved) = saved {
+        if let Start::Saved(saved) = start {
             variables.restore(&saved.tensors)?;
             optimiser.restore(&saved.tensors, saved.step)?;
             if let Some(codebook) = &mut codebook {

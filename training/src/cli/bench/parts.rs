@@ -11,6 +11,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use super::arithmetic::Operations;
+use super::peak::Peak;
 use super::recomputed::sample;
 use super::{History, median};
 
@@ -33,6 +35,30 @@ pub(super) struct PartTimes {
     pub(super) sampling_ms: f64,
     /// The tokenizer's decoder and the pixels; once per frame.
     pub(super) decode_ms: f64,
+}
+
+/// Share of the peak that each part reaches; sampling is hardly arithmetic.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct PartShares {
+    pub(super) encode: f64,
+    pub(super) first_pass: f64,
+    pub(super) further_pass: f64,
+    pub(super) clean_pass: f64,
+    pub(super) decode: f64,
+}
+
+impl PartTimes {
+    /// The parts of `worlds` worlds beside the peak.
+    pub(super) fn shares(&self, worlds: usize, operations: &Operations, peak: &Peak) -> PartShares {
+        let share = |operations, milliseconds| peak.share(worlds as f64 * operations, milliseconds);
+        PartShares {
+            encode: share(operations.encode, self.encode_ms),
+            first_pass: share(operations.first_pass, self.first_pass_ms),
+            further_pass: share(operations.further_pass, self.further_pass_ms),
+            clean_pass: share(operations.clean_pass, self.clean_pass_ms),
+            decode: share(operations.decode, self.decode_ms),
+        }
+    }
 }
 
 /// Repetitions of each part, after one that is not counted.

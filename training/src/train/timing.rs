@@ -1,0 +1,83 @@
+//! How long training steps take.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use candle_core::Device;
+use genie_model::ops::{matmul_precision, set_matmul_precision};
+
+use super::TrainConfig;
+use super::dynamics_phase::DynamicsPhase;
+use super::phase::{Phase, Start, TrainError, open_footage, precision, step_rng};
+use super::tokenizer_phase::TokenizerPhase;
+
+/// One of the two phases of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainingPhase {
+    /// The video tokenizer.
+    Tokenizer,
+    /// Latent actions together with the dynamics.
+    Dynamics,
+}
+
+impl TrainingPhase {
+    /// Both, in the order in which they are trained.
+    pub const ALL: [Self; 2] = [Self::Tokenizer, Self::Dynamics];
+
+    /// Its name in configurations and run folders.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tokenizer => TokenizerPhase::NAME,
+            Self::Dynamics => DynamicsPhase::NAME,
+        }
+    }
+}
+
+/// Takes steps of one phase, from random weights and without a run folder, and returns how long each took: all that
+/// [`train`](super::train) does in a step, reading footage included. One step before them is not counted.
+///
+/// The weights are lost; `config.actions_frozen` is taken as 0, as most steps of a run train the latent actions too.
+///
+/// # Errors
+/// Those of [`train`](super::train) that do not come from a run folder.
+pub fn time_steps(
+    config: &TrainConfig,
+    data: &Path,
+    phase: TrainingPhase,
+    steps: usize,
+    device: &Device,
+) -> Result<Vec<Duration>, TrainError> {
+    let config = TrainConfig {
+        actions_frozen: 0,
+        ..config.clone()
+    };
+    let dataset = open_footage(&config, Path::new("the configuration"), data)?;
+    let before = matmul_precision();
+    set_matmul_precision(precision(&config));
+    let measured = (|| {
+        let (mut tokenizer, _) = TokenizerPhase::open(&config, &dataset, Start::Random, device)?;
+        if phase == TrainingPhase::Tokenizer {
+            return take(&mut tokenizer, config.seed, steps);
+        }
+        let tokenizer = tokenizer.into_variables();
+        let (mut dynamics, _) =
+            DynamicsPhase::open(&config, &dataset, Start::Random, tokenizer, device)?;
+        take(&mut dynamics, config.seed, steps)
+    })();
+    set_matmul_precision(before);
+    measured
+}
+
+fn take<P: Phase>(phase: &mut P, seed: u64, steps: usize) -> Result<Vec<Duration>, TrainError> {
+    let mut times = Vec::with_capacity(steps);
+    for step in 0..=steps as u64 {
+        let mut rng = step_rng::<P>(seed, step);
+        let begun = Instant::now();
+        phase.step(step, &mut rng)?;
+        // The first one sets up buffers, and compares actions, as one step in twenty does.
+        if step > 0 {
+            times.push(begun.elapsed());
+        }
+    }
+    Ok(times)
+}
