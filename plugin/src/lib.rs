@@ -264,6 +264,8 @@ mod model;
 mod overlay;
 mod plugin;
 mod prompt;
+#[cfg(feature = "recorder")]
+pub mod recorder;
 mod reflect;
 mod replay;
 mod save;
@@ -271,6 +273,7 @@ mod session;
 mod settings;
 mod systems;
 mod timeline;
+pub mod triggers;
 mod worker;
 mod world;
 
