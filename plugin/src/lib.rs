@@ -265,6 +265,8 @@ mod model;
 mod overlay;
 mod plugin;
 mod prompt;
+#[cfg(feature = "recorder")]
+pub mod recorder;
 mod reflect;
 mod replay;
 mod save;
@@ -272,6 +274,7 @@ mod session;
 mod settings;
 mod systems;
 mod timeline;
+pub mod triggers;
 mod worker;
 mod world;
 

@@ -152,10 +152,6 @@ impl SamplerSettings {
     }
 
     /// One token and its log-probability. `weights` is memory for one number per logit.
-    #[expect(
-        clippy::float_cmp,
-        reason = "the largest logit is one of them, and a temperature of one is written as such"
-    )]
     fn choose(
         &self,
         logits: &[f32],

@@ -11,8 +11,10 @@ use image::{AnimationDecoder, ImageDecoder, ImageReader, Limits, RgbImage};
 
 use super::{Dataset, DatasetError, DatasetWriter, FrameFormat};
 
-/// Pace assumed for folders of pictures, which say nothing of it.
+/// Pace assumed for folders of pictures that say nothing of it.
 const DEFAULT_FRAMES_PER_SECOND: u32 = 10;
+/// File beside folders of pictures that tells their pace; the plugin's recorder writes it.
+const PACE_FILE: &str = "frames_per_second";
 /// Largest edge of a source picture in pixels, and most memory to decode one.
 const MOST_EDGE: u32 = 16_384;
 const MOST_DECODER_BYTES: u64 = 1 << 30;
@@ -22,8 +24,8 @@ const VIDEO_EXTENSIONS: [&str; 6] = ["mp4", "mkv", "webm", "avi", "mov", "m4v"];
 /// Turns each sub-folder of PNG or JPEG frames (in the order of their names; numbers in names count as numbers) and each
 /// animated GIF in `video` into one clip of a new dataset in `out`.
 ///
-/// Frames are scaled to cover `size` (height, width in pixels), then cropped around their centre. The dataset's pace is that
-/// of the first GIF, or 10 frames a second. `progress` is called with 1 after each frame.
+/// Frames are scaled to cover `size` (height, width in pixels), then cropped around their centre. The dataset's pace is the
+/// number in a file named `frames_per_second`, else that of the first GIF, else 10 frames a second. `progress` is called with 1 after each frame.
 ///
 /// # Errors
 /// No clips, an undecodable or compressed video file, or a failing disk; the error names the file.
@@ -34,16 +36,20 @@ pub fn import_video(
     progress: &dyn Fn(u64),
 ) -> Result<Dataset, DatasetError> {
     let sources = find_sources(video)?;
-    let pace = sources.iter().find_map(|source| match source {
-        Source::Gif(path) => Some(gif_pace(path)),
+    let mut gifs = sources.iter().filter_map(|source| match source {
+        Source::Gif(path) => Some(path),
         Source::Pictures(_) => None,
     });
+    let pace = match told_pace(&video.join(PACE_FILE))? {
+        Some(pace) => Some(pace),
+        None => gifs.next().map(|path| gif_pace(path)).transpose()?,
+    };
     let mut writer = DatasetWriter::create(
         out,
         FrameFormat {
             height: size.0,
             width: size.1,
-            frames_per_second: pace.transpose()?.unwrap_or(DEFAULT_FRAMES_PER_SECOND),
+            frames_per_second: pace.unwrap_or(DEFAULT_FRAMES_PER_SECOND),
         },
     )?;
     for source in &sources {
@@ -203,6 +209,21 @@ fn read_gif(
         return Err(DatasetError::damaged(path, "expected frames, found none"));
     }
     Ok(())
+}
+
+/// Frames a second as the file says, if there is one.
+fn told_pace(path: &Path) -> Result<Option<u32>, DatasetError> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(DatasetError::io("read", path))?,
+    };
+    match text.trim().parse() {
+        Ok(pace @ 1..=1000) => Ok(Some(pace)),
+        _ => Err(DatasetError::damaged(
+            path,
+            "expected a number from 1 to 1000",
+        )),
+    }
 }
 
 /// Frames a second by the first frame's delay.

@@ -1,0 +1,171 @@
+//! A wall of dreams: one picture, one column for each latent action, one row for each seed.
+//!
+//! Every world starts from the same prompt and holds its column's action for ever, so the columns show what the model
+//! has learned to do, and the rows how sure it is of it. All worlds are dreamt in one batch on one worker thread. Space
+//! starts them again, Tab takes the next picture.
+
+use std::path::PathBuf;
+
+use bevy::prelude::*;
+use bevy_genie::prelude::*;
+use clap::Parser;
+use genie_examples::assets;
+
+/// A wall of dreams from one prompt under different actions.
+#[derive(Parser, Resource, Clone)]
+#[command(version, about)]
+struct Options {
+    /// Checkpoint, within the assets folder
+    #[arg(long, default_value = "models/platformer.genie.safetensors")]
+    model: String,
+    /// Pictures to start from [default: those of assets/prompts]
+    #[arg(long)]
+    prompt: Vec<PathBuf>,
+    /// Worlds per action
+    #[arg(long, default_value_t = 2)]
+    rows: u64,
+    /// Frames a second of each world
+    #[arg(long, default_value_t = 5.0)]
+    rate: f32,
+}
+
+/// The pictures to start from, and which one is at work.
+#[derive(Resource)]
+struct Prompts(Vec<GeniePrompt>, usize);
+
+/// The latent action that a world is under.
+#[derive(Component)]
+struct Under(usize);
+
+/// Waits for the model, whose actions say how wide the wall is.
+#[derive(Resource)]
+struct Loading(Handle<GenieModel>);
+
+fn main() -> AppExit {
+    let mut options = Options::parse();
+    if options.prompt.is_empty() {
+        options.prompt = assets::prompts(&assets::root());
+    }
+    let mut prompts: Vec<GeniePrompt> = options.prompt.iter().cloned().map(Into::into).collect();
+    if prompts.is_empty() {
+        prompts.push(assets::sketch());
+    }
+    let window = Window {
+        title: "Many worlds".to_owned(),
+        resolution: (1200, 520).into(),
+        ..default()
+    };
+    App::new()
+        .add_plugins(DefaultPlugins.set(WindowPlugin {
+            primary_window: Some(window),
+            ..default()
+        }))
+        .add_plugins(GeniePlugin::default())
+        .insert_resource(ClearColor(Color::srgb(0.08, 0.08, 0.10)))
+        .insert_resource(Prompts(prompts, 0))
+        .insert_resource(options)
+        .add_systems(Startup, load)
+        .add_systems(
+            Update,
+            (build_wall.run_if(resource_exists::<Loading>), start_again),
+        )
+        .add_observer(hold_action)
+        .run()
+}
+
+fn load(mut commands: Commands, options: Res<Options>, server: Res<AssetServer>) {
+    commands.spawn(Camera2d);
+    commands.insert_resource(Loading(server.load(options.model.clone())));
+}
+
+/// One cell for each action and seed.
+fn build_wall(
+    loading: Res<Loading>,
+    models: Res<Assets<GenieModel>>,
+    images: Res<Assets<Image>>,
+    options: Res<Options>,
+    prompts: Res<Prompts>,
+    mut commands: Commands,
+) {
+    let Some(model) = models.get(&loading.0) else {
+        return;
+    };
+    let wall = Node {
+        display: Display::Grid,
+        width: percent(100),
+        height: percent(100),
+        padding: UiRect::all(px(12)),
+        row_gap: px(12),
+        column_gap: px(12),
+        grid_template_columns: RepeatedGridTrack::flex(model.actions().len() as u16, 1.0),
+        ..default()
+    };
+    let cell = Node {
+        flex_direction: FlexDirection::Column,
+        align_items: AlignItems::Center,
+        row_gap: px(4),
+        ..default()
+    };
+    let picture = Node {
+        width: percent(100),
+        aspect_ratio: Some(1.0),
+        ..default()
+    };
+    commands.spawn(wall).with_children(|wall| {
+        for seed in 0..options.rows {
+            for (action, label) in model.actions().iter().enumerate() {
+                let texture = images.reserve_handle();
+                // The keyboard is off: each world has its own player.
+                let world = (
+                    GenieWorld::new(loading.0.clone(), prompts.0[prompts.1].clone())
+                        .with_seed(seed)
+                        .with_tick_rate(options.rate),
+                    GenieTexture(texture.clone()),
+                    KeyboardControl { enabled: false },
+                    Under(action),
+                    ImageNode::new(texture),
+                    picture.clone(),
+                );
+                let caption = (
+                    Text::new(label.name.clone()),
+                    TextFont::from_font_size(14.0),
+                    TextColor(Color::srgb(0.7, 0.7, 0.7)),
+                );
+                wall.spawn(cell.clone())
+                    .with_children(|cell| _ = (cell.spawn(world).id(), cell.spawn(caption).id()));
+            }
+        }
+    });
+    commands.remove_resource::<Loading>();
+}
+
+/// Latent actions can be held by their number, whatever their label is.
+fn hold_action(
+    ready: On<GenieReady>,
+    worlds: Query<&Under>,
+    mut actions: MessageWriter<InputAction>,
+) {
+    if let Ok(Under(action)) = worlds.get(ready.world) {
+        actions.write(InputAction::press(ready.world, action.to_string()));
+    }
+}
+
+fn start_again(
+    keys: Res<ButtonInput<KeyCode>>,
+    worlds: Query<Entity, With<GenieWorld>>,
+    mut prompts: ResMut<Prompts>,
+    mut orders: MessageWriter<WorldCommand>,
+) {
+    if keys.just_pressed(KeyCode::Space) {
+        orders.write_batch(worlds.iter().map(WorldCommand::reset));
+    }
+    if keys.just_pressed(KeyCode::Tab) {
+        prompts.1 = (prompts.1 + 1) % prompts.0.len();
+        let prompt = &prompts.0[prompts.1];
+        orders.write_batch(
+            worlds
+                .iter()
+                .map(|world| WorldCommand::prompt(world, prompt.clone())),
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Pictures come back from the renderer.
+
+use std::time::{Duration, Instant};
+
+use bevy::camera::RenderTarget;
+use bevy::prelude::*;
+use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use bevy::window::WindowRef;
+
+use super::writer::Picture;
+use super::{GameplayRecorder, MOST_WAITING, PATIENCE, RecordingSource};
+
+/// A picture that has been asked for.
+pub(super) struct Shot {
+    entity: Entity,
+    pub(super) clip: u64,
+    index: u32,
+    asked: Instant,
+}
+
+/// Asks for the picture of this frame of the game, if one is due.
+pub(super) fn take_pictures(
+    time: Res<Time>,
+    mut recorder: ResMut<GameplayRecorder>,
+    cameras: Query<&RenderTarget>,
+    mut commands: Commands,
+) {
+    // Nobody else watches this resource for changes of its clock.
+    let recorder = recorder.bypass_change_detection();
+    give_up_on_lost_ones(recorder, &mut commands);
+    recorder.report_ends();
+    if !recorder.recording {
+        return;
+    }
+    let target = match &recorder.settings.source {
+        RecordingSource::PrimaryWindow => Some(RenderTarget::Window(WindowRef::Primary)),
+        RecordingSource::Target(target) => Some(target.clone()),
+        RecordingSource::Camera(camera) => cameras.get(*camera).ok().cloned(),
+        RecordingSource::Pushed => None,
+    };
+    let Some(target) = target else {
+        return;
+    };
+    let period = Duration::from_secs_f64(1.0 / f64::from(recorder.settings.rate.max(1)));
+    recorder.debt += time.delta();
+    if recorder.debt < period {
+        return;
+    }
+    recorder.debt -= period;
+    let (clip, index) = recorder.next_place();
+    if recorder.waiting.len() < MOST_WAITING {
+        let entity = commands.spawn(Screenshot(target)).id();
+        recorder.waiting.push(Shot {
+            entity,
+            clip,
+            index,
+            asked: Instant::now(),
+        });
+    } else {
+        recorder.left_out += 1;
+    }
+    // One picture may be a little late; more of them cannot be had any more.
+    while recorder.debt >= period * 2 {
+        recorder.debt -= period;
+        recorder.next_place();
+        recorder.left_out += 1;
+    }
+}
+
+fn give_up_on_lost_ones(recorder: &mut GameplayRecorder, commands: &mut Commands) {
+    let mut lost = 0;
+    recorder.waiting.retain(|shot| {
+        let gone = shot.asked.elapsed() > PATIENCE;
+        if gone {
+            lost += 1;
+            if let Ok(mut shot) = commands.get_entity(shot.entity) {
+                shot.try_despawn();
+            }
+        }
+        !gone
+    });
+    if lost > 0 {
+        recorder.left_out += lost;
+        warn!("the recorder waited in vain for {lost} pictures: is anything drawn there?");
+    }
+}
+
+/// A picture is there.
+pub(super) fn take_over(mut shot: On<ScreenshotCaptured>, mut recorder: ResMut<GameplayRecorder>) {
+    let recorder = recorder.bypass_change_detection();
+    let place = recorder
+        .waiting
+        .iter()
+        .position(|w| w.entity == shot.entity);
+    if let Some(place) = place {
+        let Shot { clip, index, .. } = recorder.waiting.swap_remove(place);
+        // Only we asked for it; taken, not copied.
+        let image = std::mem::take(&mut shot.image);
+        recorder.pass_on(clip, index, Picture::Image(Box::new(image)));
+    }
+}

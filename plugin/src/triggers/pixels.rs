@@ -1,0 +1,210 @@
+//! What can be read off single frames and pairs of frames.
+
+use bevy::math::URect;
+
+use crate::Frame;
+
+/// Side of the patches that [`Place`] compares, in pixels.
+const PATCH: usize = 8;
+/// Mean difference per channel up to which two patches are the same, of 255.
+const SAME_PATCH: u32 = 20;
+
+/// The part of a region that is inside the frame, as columns and rows.
+pub(super) fn inside(
+    frame: &Frame,
+    region: URect,
+) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    let range = |from: u32, to: u32, side: usize| {
+        let to = (to as usize).min(side);
+        (from as usize).min(to)..to
+    };
+    (
+        range(region.min.x, region.max.x, frame.width()),
+        range(region.min.y, region.max.y, frame.height()),
+    )
+}
+
+/// Bytes of the columns `from..to` of a row.
+pub(super) fn row(frame: &Frame, y: usize, from: usize, to: usize) -> &[u8] {
+    let start = y * frame.width();
+    &frame.pixels()[(start + from) * 3..(start + to) * 3]
+}
+
+/// Sum of absolute differences of two runs of bytes of one length.
+pub(super) fn difference(a: &[u8], b: &[u8]) -> u32 {
+    // As plain as this, it becomes one vector instruction for sixteen bytes.
+    let pairs = a.iter().zip(b);
+    pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum()
+}
+
+/// Share (0 to 1) of a region's pixels whose red, green and blue each differ from `colour` by at most `tolerance`.
+/// 0 for a region outside the frame. Costs one look at each pixel of the region.
+pub fn colour_share(frame: &Frame, region: URect, colour: [u8; 3], tolerance: u8) -> f32 {
+    let (columns, rows) = inside(frame, region);
+    let area = columns.len() * rows.len();
+    if area == 0 {
+        return 0.0;
+    }
+    let like = |p: &[u8]| {
+        let pairs = p.iter().zip(&colour);
+        pairs.fold(true, |all, (a, b)| all & (a.abs_diff(*b) <= tolerance))
+    };
+    let count: usize = rows
+        .map(|y| {
+            let pixels = row(frame, y, columns.start, columns.end).chunks_exact(3);
+            pixels.filter(|p| like(p)).count()
+        })
+        .sum();
+    count as f32 / area as f32
+}
+
+/// Where in a region a small picture fits best: its left upper corner in the frame and the likeness there, 1 for the
+/// same pixels, 0 for black on white. `None` if the picture is empty or larger than the part of the region inside the frame.
+///
+/// Costs up to the picture's pixels times the region's; places that cannot win any more are left early, so that the
+/// usual cost is a tenth of it.
+pub fn find_template(
+    frame: &Frame,
+    region: URect,
+    picture: &Frame,
+) -> Option<(bevy::math::UVec2, f32)> {
+    let (columns, rows) = inside(frame, region);
+    let (w, h) = (picture.width(), picture.height());
+    if w == 0 || h == 0 || w > columns.len() || h > rows.len() {
+        return None;
+    }
+    let mut best = (u32::MAX, 0, 0);
+    for y in rows.start..=rows.end - h {
+        for x in columns.start..=columns.end - w {
+            let mut sum = 0;
+            for line in 0..h {
+                sum += difference(row(frame, y + line, x, x + w), row(picture, line, 0, w));
+                if sum >= best.0 {
+                    break;
+                }
+            }
+            if sum < best.0 {
+                best = (sum, x, y);
+            }
+        }
+    }
+    let likeness = 1.0 - best.0 as f32 / (255 * 3 * w * h) as f32;
+    Some((
+        bevy::math::UVec2::new(best.1 as u32, best.2 as u32),
+        likeness,
+    ))
+}
+
+/// Mean difference of a region between two frames of one size: 0 for none, 1 for black to white. Costs one look at each
+/// of its pixels. 0 for frames of different sizes and for regions outside them.
+pub fn change(before: &Frame, after: &Frame, region: URect) -> f32 {
+    let (columns, rows) = inside(after, region);
+    let area = columns.len() * rows.len();
+    if area == 0 || (before.width(), before.height()) != (after.width(), after.height()) {
+        return 0.0;
+    }
+    let sum: u64 = rows
+        .map(|y| {
+            let of = |frame| row(frame, y, columns.start, columns.end);
+            u64::from(difference(of(before), of(after)))
+        })
+        .sum();
+    sum as f32 / (255 * 3 * area) as f32
+}
+
+/// A picture of a place, made ready to be compared with frames.
+///
+/// Patches that are often in the picture, such as sky or grass, say little about the place: together they count as much
+/// as one that is there once.
+#[derive(Clone, Debug)]
+pub struct Place {
+    picture: Frame,
+    patches: Vec<Patch>,
+}
+
+/// A patch of a picture; those at the right and lower edges may be smaller.
+#[derive(Clone, Debug)]
+struct Patch {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+    /// 1 divided by the number of patches of the picture that are like it.
+    weight: f32,
+}
+
+impl Place {
+    /// The place in this picture, which should be a frame of the world or be
+    /// [fitted](crate::Frame::fitted) to its size. Compares all 8x8 patches with each other: make it once.
+    pub fn new(picture: Frame) -> Self {
+        let (width, height) = (picture.width(), picture.height());
+        let mut patches: Vec<Patch> = (0..height.div_ceil(PATCH))
+            .flat_map(|row| (0..width.div_ceil(PATCH)).map(move |column| (column, row)))
+            .map(|(column, row)| Patch {
+                left: column * PATCH,
+                top: row * PATCH,
+                width: PATCH.min(width - column * PATCH),
+                height: PATCH.min(height - row * PATCH),
+                weight: 0.0,
+            })
+            .collect();
+        let weights: Vec<f32> = patches
+            .iter()
+            .map(|patch| {
+                let alike =
+                    |other: &&Patch| patch.is_seen(&picture, &picture, other.left, other.top);
+                1.0 / patches.iter().filter(alike).count().max(1) as f32
+            })
+            .collect();
+        for (patch, weight) in patches.iter_mut().zip(weights) {
+            patch.weight = weight;
+        }
+        Self { picture, patches }
+    }
+
+    /// The picture.
+    pub fn picture(&self) -> &Frame {
+        &self.picture
+    }
+
+    /// "Same place as this picture?": how much (0 to 1) of the picture's patches, by their weight, is seen in the frame
+    /// where it is in the picture, after moving the whole picture by up to `slack` pixels each way to fit best. 0 for a
+    /// frame of another size.
+    ///
+    /// Costs what [`scene_shift`](super::scene_shift) with a reach of `slack` costs, and one look at each pixel.
+    pub fn likeness(&self, frame: &Frame, slack: u32) -> f32 {
+        let size = |frame: &Frame| (frame.width(), frame.height());
+        if size(&self.picture) != size(frame) {
+            return 0.0;
+        }
+        let by = super::motion::best_shift(&self.picture, frame, slack);
+        let there = |at: usize, by: i32| at.checked_add_signed(by as isize);
+        let (mut seen, mut all) = (0.0, 0.0);
+        for patch in &self.patches {
+            all += patch.weight;
+            if let (Some(x), Some(y)) = (there(patch.left, by.x), there(patch.top, by.y))
+                && patch.is_seen(&self.picture, frame, x, y)
+            {
+                seen += patch.weight;
+            }
+        }
+        if all > 0.0 { seen / all } else { 0.0 }
+    }
+}
+
+impl Patch {
+    /// Whether this patch of `picture` is in `frame` with its left upper corner at `x`, `y`.
+    fn is_seen(&self, picture: &Frame, frame: &Frame, x: usize, y: usize) -> bool {
+        if x + self.width > frame.width() || y + self.height > frame.height() {
+            return false;
+        }
+        let most = SAME_PATCH * (self.width * self.height * 3) as u32;
+        let mut sum = 0;
+        (0..self.height).all(|line| {
+            let (from, to) = (self.left, self.left + self.width);
+            let own = row(picture, self.top + line, from, to);
+            sum += difference(own, row(frame, y + line, x, x + self.width));
+            sum <= most
+        })
+    }
+}

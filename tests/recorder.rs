@@ -1,0 +1,232 @@
+//! A game is recorded, and what was recorded is imported for training.
+
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bevy::camera::RenderTarget;
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::render_resource::TextureFormat;
+use bevy::time::TimeUpdateStrategy;
+use bevy::window::ExitCondition;
+use bevy::winit::WinitPlugin;
+use bevy_genie::Frame;
+use bevy_genie::recorder::{
+    GameplayRecorder, GameplayRecorderPlugin, RecorderSettings, RecordingSource,
+};
+use genie_tests::{checkered, run_until};
+use genie_training::dataset::{Dataset, import_video};
+
+fn pushed(folder: &Path) -> RecorderSettings {
+    RecorderSettings {
+        source: RecordingSource::Pushed,
+        size: UVec2::splat(16),
+        rate: 12,
+        shortest_clip: 3,
+        longest_clip: 5,
+        ..RecorderSettings::new(folder)
+    }
+}
+
+/// A picture that tells its number.
+fn numbered(number: u8) -> Frame {
+    Frame::filled(16, 16, [number, 100, 255 - number])
+}
+
+fn import(folder: &Path, size: usize) -> (tempfile::TempDir, Dataset) {
+    let out = tempfile::tempdir().unwrap();
+    let dataset = import_video(folder, &out.path().join("data"), (size, size), &|_| ()).unwrap();
+    (out, dataset)
+}
+
+/// The first byte of every frame, by clip.
+fn numbers(dataset: &Dataset) -> Vec<Vec<u8>> {
+    let clips = 0..dataset.clip_count();
+    clips
+        .map(|clip| {
+            let length = dataset.clip_len(clip);
+            let mut frames = Vec::new();
+            dataset.read_frames(clip, 0, length, &mut frames).unwrap();
+            let bytes = frames.len() / length;
+            frames.chunks(bytes).map(|frame| frame[0]).collect()
+        })
+        .collect()
+}
+
+/// Pushes a frame, as slowly as it takes for none to be left out.
+fn push(recorder: &mut GameplayRecorder, number: u8) {
+    recorder.push(numbered(number));
+    std::thread::sleep(Duration::from_millis(2));
+}
+
+#[test]
+fn clips_are_parted_where_the_game_cuts_and_come_back_from_the_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("new/recordings");
+    let mut recorder = GameplayRecorder::new(pushed(&folder));
+    push(&mut recorder, 0);
+    recorder.start();
+    (1..=4).for_each(|number| push(&mut recorder, number));
+    recorder.cut();
+    // Too short.
+    (11..=12).for_each(|number| push(&mut recorder, number));
+    recorder.cut();
+    // Longer than a clip may be; the end is too short again.
+    (21..=27).for_each(|number| push(&mut recorder, number));
+    recorder.stop();
+    push(&mut recorder, 99);
+    assert_eq!(recorder.status().left_out, 0);
+    drop(recorder);
+    let mut again = GameplayRecorder::new(pushed(&folder));
+    again.start();
+    (31..=33).for_each(|number| push(&mut again, number));
+    // The game ends without a word.
+    drop(again);
+    let (_out, dataset) = import(&folder, 16);
+    let expected = [vec![1, 2, 3, 4], vec![21, 22, 23, 24, 25], vec![31, 32, 33]];
+    assert_eq!(numbers(&dataset), expected);
+    assert_eq!(dataset.format().frames_per_second, 12);
+    let left: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with('.'))
+        .collect();
+    assert!(left.is_empty(), "unfinished clips stay behind: {left:?}");
+}
+
+#[test]
+fn what_cannot_be_written_in_time_parts_the_clip_and_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = pushed(folder.path());
+    settings.longest_clip = 10_000;
+    settings.shortest_clip = 1;
+    settings.size = UVec2::splat(512);
+    let mut recorder = GameplayRecorder::new(settings);
+    recorder.start();
+    for _ in 0..400 {
+        recorder.push(checkered(512, 512));
+    }
+    let left_out = recorder.status().left_out;
+    assert!(left_out > 0, "the queue has no bound");
+    recorder.stop();
+    let mut tries = 0;
+    while recorder.status().frames + left_out < 400 && tries < 10_000 {
+        recorder.cut();
+        std::thread::sleep(Duration::from_millis(5));
+        tries += 1;
+    }
+    let status = recorder.status();
+    assert_eq!(status.frames + left_out, 400);
+    assert!(status.clips > 1, "{status:?}");
+}
+
+#[test]
+fn a_disk_that_refuses_is_told_of_and_the_game_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("taken");
+    std::fs::write(&file, b"").unwrap();
+    let mut recorder = GameplayRecorder::new(pushed(&file));
+    recorder.start();
+    for number in 0..50 {
+        push(&mut recorder, number);
+    }
+    let failure = recorder.status().failure.unwrap();
+    assert!(failure.contains("taken"), "{failure}");
+    assert_eq!(recorder.status().frames, 0);
+}
+
+/// Needs a graphics adapter (a software one will do), so it runs only when `GENIE_WINDOWED_TESTS` is set.
+#[test]
+fn what_a_camera_draws_is_recorded_at_its_rate() {
+    if std::env::var_os("GENIE_WINDOWED_TESTS").is_none() {
+        println!("skipped: GENIE_WINDOWED_TESTS is not set");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = App::new();
+    let no_window = WindowPlugin {
+        primary_window: None,
+        exit_condition: ExitCondition::DontExit,
+        ..default()
+    };
+    let renderer = RenderPlugin {
+        synchronous_pipeline_compilation: true,
+        ..default()
+    };
+    app.add_plugins(
+        DefaultPlugins
+            .set(no_window)
+            .set(renderer)
+            .disable::<WinitPlugin>(),
+    )
+    .insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_millis(
+        50,
+    )))
+    .insert_resource(ClearColor(Color::BLACK));
+    let mut images = app.world_mut().resource_mut::<Assets<Image>>();
+    let screen = images.add(Image::new_target_texture(
+        128,
+        128,
+        TextureFormat::Rgba8UnormSrgb,
+        None,
+    ));
+    let target = RenderTarget::Image(screen.into());
+    let camera = app.world_mut().spawn((Camera2d, target)).id();
+    let white = Sprite::from_color(Color::WHITE, Vec2::splat(16.0));
+    let ball = app
+        .world_mut()
+        .spawn((white, Transform::from_xyz(-50.0, 0.0, 0.0)))
+        .id();
+    app.add_plugins(GameplayRecorderPlugin {
+        settings: RecorderSettings {
+            source: RecordingSource::Camera(camera),
+            shortest_clip: 4,
+            ..RecorderSettings::new(folder.path())
+        },
+        start: false,
+    });
+    app.finish();
+    app.cleanup();
+    // The first pictures may come before the renderer has all it needs.
+    for _ in 0..30 {
+        app.update();
+    }
+    app.world_mut().resource_mut::<GameplayRecorder>().start();
+    // Two updates a frame: each frame of the recording sees the ball 4 pixels of the screen further on.
+    for _ in 0..40 {
+        app.update();
+        app.world_mut()
+            .get_mut::<Transform>(ball)
+            .unwrap()
+            .translation
+            .x += 2.0;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    app.world_mut().resource_mut::<GameplayRecorder>().stop();
+    run_until(&mut app, "the clip", |w| {
+        w.resource::<GameplayRecorder>().status().clips > 0
+    });
+    let status = app.world().resource::<GameplayRecorder>().status();
+    assert_eq!((status.left_out, &status.failure), (0, &None), "{status:?}");
+    assert!((19..=20).contains(&status.frames), "{status:?}");
+    let (_out, dataset) = import(folder.path(), 64);
+    assert_eq!(dataset.clip_count(), 1);
+    let mut frames = Vec::new();
+    let length = dataset.clip_len(0);
+    dataset.read_frames(0, 0, length, &mut frames).unwrap();
+    // The ball's left edge in each frame, at half the screen's size.
+    let edges: Vec<i32> = frames
+        .chunks(64 * 64 * 3)
+        .map(|frame| {
+            let middle = &frame[32 * 64 * 3..33 * 64 * 3];
+            let lit = middle.chunks(3).position(|pixel| pixel[0] > 200);
+            lit.expect("the ball is in the picture") as i32
+        })
+        .collect();
+    assert!(
+        edges.windows(2).all(|pair| pair[1] - pair[0] == 2),
+        "{edges:?}"
+    );
+}
