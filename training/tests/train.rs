@@ -46,6 +46,7 @@ fn config() -> TrainConfig {
         changed_weight: 5.0,
         fully_masked: 0.5,
         dynamics_trains_actions: true,
+        gravity: true,
         actions_frozen: 5,
         model,
     }

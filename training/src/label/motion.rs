@@ -332,7 +332,7 @@ mod tests {
                     [Steer::Right, Steer::Idle, Steer::Left][(step / 7 + seed) as usize % 3];
                 world.render(&mut before);
                 let place = (world.hero_x(), world.hero_y());
-                world.step(TrueAction::new(steer, step % 9 < 2));
+                world.step(TrueAction::new(steer, step % 9 < 4));
                 world.render(&mut after);
                 let moved = (world.hero_x() - place.0, world.hero_y() - place.1);
                 if moved.1.abs() > 8 {

@@ -220,18 +220,21 @@ mod tests {
         variables
             .set("latent_actions.codebook", &start.codes)
             .unwrap();
-        // Most frames of each true action share a code, and no two true actions share theirs.
+        // Every true action has a code of its own, which most frames show: not those where a wall or the top of the screen
+        // stops the hero.
         let named: Vec<u32> = model.infer(&pixels, clips).unwrap().concat();
         let mut counts = [[0u32; 6]; 6];
         for (&code, &action) in named.iter().zip(&truth) {
             counts[usize::from(action)][code as usize] += 1;
         }
         let mut favourites = Vec::new();
+        let mut shown = 0;
         for row in counts {
             let favourite = (0..6).max_by_key(|&code| row[code]).unwrap();
-            assert!(row[favourite] * 2 > row.iter().sum(), "{counts:?}");
+            shown += row[favourite];
             favourites.push(favourite);
         }
+        assert!(shown as usize * 4 > truth.len() * 3, "{counts:?}");
         favourites.sort_unstable();
         assert_eq!(favourites, [0, 1, 2, 3, 4, 5], "{counts:?}");
     }
