@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use genie_model::ops::{MatmulPrecision, set_matmul_precision};
+use genie_model::ops::{MatmulPrecision, matmul_precision, set_matmul_precision};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -142,8 +142,22 @@ pub fn train(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
-    let dataset = open_footage(config, &run.join("config.toml"), data)?;
+    let before = matmul_precision();
     set_matmul_precision(precision(config));
+    let ended = train_phases(config, data, run, resume, device, stop);
+    set_matmul_precision(before);
+    ended
+}
+
+fn train_phases(
+    config: &TrainConfig,
+    data: &Path,
+    run: &Path,
+    resume: bool,
+    device: &Device,
+    stop: &dyn Fn(&str, u64) -> bool,
+) -> Result<Ended, TrainError> {
+    let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let folder = RunFolder::open(run, config, resume)?;
     let start = folder.start(TokenizerPhase::NAME)?;
     let (mut tokenizer, at) = TokenizerPhase::open(config, &dataset, start, device)?;

@@ -3,7 +3,7 @@
 //! `f32` has blocked kernels of its own, written for the narrow shapes of these models. For training there is a second
 //! precision, see [`MatmulPrecision`].
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::cell::Cell;
 
 use super::amx::{self, Factor};
 use super::blocked;
@@ -19,16 +19,19 @@ pub enum MatmulPrecision {
     Bf16,
 }
 
-static PRECISION: AtomicU8 = AtomicU8::new(0);
-
-/// Chooses how all matrix products of this process are computed from now on.
-pub fn set_matmul_precision(precision: MatmulPrecision) {
-    PRECISION.store(precision as u8, Ordering::Relaxed);
+thread_local! {
+    static PRECISION: Cell<MatmulPrecision> = const { Cell::new(MatmulPrecision::F32) };
 }
 
-/// What matrix products really use: [`MatmulPrecision::Bf16`] only when it was chosen and the processor can do it.
+/// Chooses how the matrix products that this thread asks for are computed from now on: a training does not change what a
+/// world played beside it shows.
+pub fn set_matmul_precision(precision: MatmulPrecision) {
+    PRECISION.set(precision);
+}
+
+/// What the matrix products of this thread really use: [`MatmulPrecision::Bf16`] only when it was chosen and the processor can do it.
 pub fn matmul_precision() -> MatmulPrecision {
-    if PRECISION.load(Ordering::Relaxed) == MatmulPrecision::Bf16 as u8 && amx::available() {
+    if PRECISION.get() == MatmulPrecision::Bf16 && amx::available() {
         MatmulPrecision::Bf16
     } else {
         MatmulPrecision::F32
