@@ -30,6 +30,10 @@ const REACH: i64 = 14;
 /// A running game: an endless world of its seed and the hero in it.
 ///
 /// Positions are in pixels; x grows to the right, y downwards, y = 0 is the top of the screen.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of the hero, and they do not exclude each other"
+)]
 #[derive(Debug, Clone)]
 pub struct GameplayWorld {
     seed: u64,
