@@ -121,8 +121,8 @@ fn boundary(seed: u64, index: i64) -> i64 {
 /// Row of a stretch's ground, 5 to 7: any two differ by two tiles at most, which the hero can jump.
 fn base_surface(seed: u64, index: i64) -> i64 {
     match mix(seed ^ 0x6261_7365, index as u64) % 20 {
-        0..=5 => 5,
-        6..=14 => 6,
+        0..=1 => 5,
+        2..=11 => 6,
         _ => 7,
     }
 }

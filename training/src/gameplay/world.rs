@@ -14,16 +14,16 @@ const HEIGHT: i64 = HERO_HEIGHT as i64;
 const SCREEN: i64 = FRAME_SIZE as i64;
 /// Horizontal pixels per frame.
 const RUN_SPEED: i64 = 4;
-/// Vertical speed of the first frame of a jump.
+/// Vertical speed of the frame in which a jump leaves the ground.
 const JUMP_SPEED: i64 = -8;
-/// Vertical speed in the frames after it while the button is held: the hero flutters on upwards. So the button shows in
-/// every frame, and not in those alone that start a jump.
-const FLUTTER_SPEED: i64 = -4;
+/// Vertical speed of the button in the air: the hero flutters on upwards. So the button shows in every frame, and not in
+/// those alone that start a jump; and slowly, so that he seldom comes to the ceiling, where it cannot show.
+const FLUTTER_SPEED: i64 = -2;
 /// Added to the vertical speed in each frame of a fall; without the button nothing rises.
 const GRAVITY: i64 = 4;
 const MAX_FALL_SPEED: i64 = 8;
 /// Vertical positions and speeds are multiples of it.
-const VERTICAL_STEP: i64 = 4;
+const VERTICAL_STEP: i64 = 2;
 /// Columns kept generated to both sides of the hero; more than the screen shows.
 const REACH: i64 = 14;
 
@@ -45,6 +45,9 @@ pub struct GameplayWorld {
     speed_y: i64,
     on_ground: bool,
     flutters: bool,
+    /// Whether his last rise was stopped. He then falls for a frame whatever the button does: he never hangs under a
+    /// ceiling, where his next move would not follow from what is seen.
+    bumped: bool,
     faces_left: bool,
     moved: bool,
 }
@@ -68,6 +71,7 @@ impl GameplayWorld {
             speed_y: 0,
             on_ground: true,
             flutters: false,
+            bumped: false,
             faces_left: false,
             moved: false,
         };
@@ -98,12 +102,12 @@ impl GameplayWorld {
             && !self.is_free(self.hero_x, self.hero_y + VERTICAL_STEP);
         self.speed_y = match (self.on_ground, action.jump) {
             (true, _) => 0,
-            (false, true) if self.speed_y < 0 => FLUTTER_SPEED,
-            (false, true) => JUMP_SPEED,
-            (false, false) if self.speed_y < 0 => 0,
-            (false, false) => (self.speed_y + GRAVITY).min(MAX_FALL_SPEED),
+            (false, true) if was_on_ground => JUMP_SPEED,
+            (false, true) if !self.bumped => FLUTTER_SPEED,
+            (false, _) => (self.speed_y.max(0) + GRAVITY).min(MAX_FALL_SPEED),
         };
-        self.flutters = action.jump;
+        self.bumped = false;
+        self.flutters = self.speed_y < 0;
         self.move_vertically();
 
         // Who falls out at the bottom comes in again at the top, so that no clip ends by an accident.
@@ -121,6 +125,7 @@ impl GameplayWorld {
             let blocked = (direction < 0 && next < 0) || !self.is_free(self.hero_x, next);
             if blocked {
                 self.on_ground = direction > 0;
+                self.bumped = direction < 0;
                 self.speed_y = 0;
                 return;
             }
@@ -133,7 +138,7 @@ impl GameplayWorld {
         self.hero_x
     }
 
-    /// The hero's upper edge on the screen, a multiple of 4; below 0 or above 48 he is partly off the screen.
+    /// The hero's upper edge on the screen, a multiple of 2; below 0 or above 48 he is partly off the screen.
     pub fn hero_y(&self) -> i64 {
         self.hero_y
     }
@@ -335,11 +340,24 @@ mod tests {
     #[test]
     fn a_tap_hops_and_a_held_button_flutters_on_upwards() {
         let held = |frames: usize| heights(&std::array::from_fn::<bool, 10, _>(|at| at < frames));
-        assert_eq!(held(1), [8, 8, 4, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(held(4), [8, 12, 16, 20, 20, 16, 8, 0, 0, 0]);
+        assert_eq!(held(1), [8, 4, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(held(4), [8, 10, 12, 14, 10, 2, 0, 0, 0, 0]);
         // In the air the button works again.
-        let twice = heights(&[true, false, false, true, true, false, false, false]);
-        assert_eq!(twice, [8, 8, 4, 12, 16, 16, 12, 4]);
+        let twice = heights(&[true, false, true, true, false, false]);
+        assert_eq!(twice, [8, 4, 6, 8, 4, 0]);
+    }
+
+    #[test]
+    fn who_holds_the_button_under_the_ceiling_bobs() {
+        let rises = heights(&[true; 30]);
+        let top = *rises.iter().max().expect("thirty frames");
+        assert_eq!(top, 32);
+        let bobs = &rises[rises.iter().position(|&h| h == top).expect("the top")..];
+        assert!(
+            bobs.windows(3).all(|w| w[0] != w[1] || w[1] != w[2]),
+            "{bobs:?}"
+        );
+        assert!(bobs.iter().all(|&h| top - h <= 4), "{bobs:?}");
     }
 
     #[test]

@@ -102,11 +102,18 @@ impl PhaseConfig {
 pub struct CorruptionConfig {
     /// Highest share of wrong tokens in a clip; the share is drawn evenly from zero to this.
     pub tokens: f32,
+    /// Share of transitions that are told a random latent action instead of their own. Where an action never happens (a
+    /// jump at the top of the screen), these are its only examples, and teach that it changes nothing there.
+    #[serde(default)]
+    pub actions: f32,
 }
 
 impl Default for CorruptionConfig {
     fn default() -> Self {
-        Self { tokens: 0.08 }
+        Self {
+            tokens: 0.08,
+            actions: 0.0,
+        }
     }
 }
 

@@ -239,6 +239,32 @@ impl<'a> DynamicsPhase<'a> {
         }
     }
 
+    /// Puts random codes in the place of some of `codes` `[B, T - 1, C]`.
+    fn mistake_actions(&self, codes: &Tensor, rng: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
+        let share = self.config.corruption.actions;
+        if share <= 0.0 {
+            return Ok(codes.clone());
+        }
+        let (batch, transitions, dim) = codes.dims3()?;
+        let actions = self.config.model.latent_actions.actions as u32;
+        let mut kept = Vec::with_capacity(batch * transitions);
+        let mut others = Vec::with_capacity(batch * transitions);
+        for _ in 0..batch * transitions {
+            kept.push(if rng.random::<f32>() < share {
+                0f32
+            } else {
+                1.0
+            });
+            others.push(rng.random_range(0..actions));
+        }
+        let kept = Tensor::from_vec(kept, (batch, transitions, 1), &self.device)?;
+        let others = Tensor::from_vec(others, (batch, transitions), &self.device)?;
+        let others = ops::gather_rows(&self.codebook.tensor(&self.device)?, &others)?;
+        let others = others.reshape((batch, transitions, dim))?;
+        let replaced = others.broadcast_mul(&kept.affine(-1.0, 1.0)?)?;
+        Ok((codes.broadcast_mul(&kept)? + replaced)?)
+    }
+
     fn logits(&self, masking: &Masking, action_codes: &Tensor) -> Result<Tensor, TrainError> {
         let phase = &self.config.dynamics;
         let shape = (
@@ -356,6 +382,7 @@ impl Phase for DynamicsPhase<'_> {
         } else {
             actions.codes.detach()
         };
+        let codes = self.mistake_actions(&codes, rng)?;
         let logits = self.logits(&masking, &codes)?;
         let target_tensor = Tensor::new(targets.as_slice(), &self.device)?;
         let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;
