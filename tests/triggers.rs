@@ -10,7 +10,7 @@ use bevy::prelude::*;
 use bevy_genie::prelude::*;
 use bevy_genie::triggers::{
     DreamMotion, DreamSense, DreamTrigger, DreamTriggers, EVERYWHERE, GenieTriggersPlugin, Place,
-    Since, TriggerFired, TriggerReleased,
+    Since, TokenPlace, TriggerFired, TriggerReleased,
 };
 use genie_tests::{app, checkered, run_until, tiny_checkpoint, wait_for_tick};
 
@@ -119,16 +119,21 @@ fn a_game_reads_motion_and_place_from_the_shipped_world() {
     let picture = assets.join("prompts/desert.png");
     let genie = GenieWorld::new(model, picture).paused();
     let world = app.world_mut().spawn((genie, DreamMotion::default())).id();
-    let home = wait_for_tick(&mut app, world, 0).pixels;
-    let home = Arc::new(Place::new(Frame::clone(&home)));
+    let home = wait_for_tick(&mut app, world, 0);
+    assert_eq!((home.tokens.columns, home.tokens.tokens.len()), (8, 64));
     let place = DreamSense::SamePlace {
-        place: home,
+        place: Arc::new(Place::new(Frame::clone(&home.pixels))),
         slack: 2,
     };
     let at_home = DreamTrigger::new("home", place, 0.9).with_release(0.5);
+    let tokens = DreamSense::SameTokens {
+        place: Arc::new(TokenPlace::new(FrameTokens::clone(&home.tokens))),
+        slack: 0,
+    };
+    let by_tokens = DreamTrigger::new("home by tokens", tokens, 1.0).with_release(0.5);
     app.world_mut()
         .entity_mut(world)
-        .insert(DreamTriggers::new([at_home]));
+        .insert(DreamTriggers::new([at_home, by_tokens]));
     let run = |app: &mut App, direction: &'static str| {
         app.world_mut()
             .write_message(InputAction::press(world, direction));
@@ -154,8 +159,10 @@ fn a_game_reads_motion_and_place_from_the_shipped_world() {
         right < -8,
         "running right moved the scene by {right} pixels"
     );
-    let left_home = log.lock().unwrap().iter().any(|(name, _)| name == "-home");
-    assert!(left_home, "never left home");
+    for name in ["-home", "-home by tokens"] {
+        let left = log.lock().unwrap().iter().any(|(n, _)| n == name);
+        assert!(left, "{name}: never left home");
+    }
     go_home(&mut app);
     let left = run(&mut app, "left");
     assert!(left > 8, "running left moved the scene by {left} pixels");

@@ -134,7 +134,8 @@ pub struct ActionRule {
 /// `idle`, else 0.
 ///
 /// As long as the game does not say [`without_labels`](Self::without_labels), the checkpoint's labels are bound too: each
-/// name, each number, and the key combinations listed with them; if no label lists keys, `Digit0` to `Digit9` press the
+/// name, each number, names together where a label is made of them (`right` and `jump` for `right_jump`), and the key
+/// combinations listed with them; if no label lists keys, `Digit0` to `Digit9` press the
 /// latent actions 0 to 9. Combinations of arrow keys and space are bound on the gamepad as well: directional pad or left
 /// stick, and the bottom button.
 ///
@@ -324,6 +325,12 @@ impl LatentActionMap {
             };
             bind(vec![label.name.clone().into()]);
             bind(vec![number.to_string().into()]);
+            // `right_jump` is what `right` and `jump` are together.
+            let parts: Vec<&str> = label.name.split('_').collect();
+            let known = |part: &&str| labels.iter().any(|label| label.name == **part);
+            if parts.len() > 1 && parts.iter().all(known) {
+                bind(parts.iter().map(|part| (*part).to_owned().into()).collect());
+            }
             if no_keys && number < 10 {
                 bind(vec![format!("Digit{number}").into()]);
             }
@@ -465,6 +472,7 @@ mod tests {
         assert_eq!(map.resolve(&["Space", "ArrowLeft"]), 0);
         assert_eq!(map.resolve(&["4"]), 4);
         assert_eq!(map.resolve(&["right_jump"]), 4);
+        assert_eq!(map.resolve(&["jump", "right"]), 4);
         assert_eq!(map.resolve(&["KeyQ", "99"]), 1);
     }
 

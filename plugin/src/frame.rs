@@ -38,6 +38,18 @@ pub struct WorldFrame {
     /// The picture, for scores and triggers.
     #[reflect(ignore)]
     pub pixels: Arc<Frame>,
+    /// What the model made the picture from, for comparing places and moments.
+    #[reflect(ignore)]
+    pub tokens: Arc<FrameTokens>,
+}
+
+/// The tokens of a frame: one for each patch, row by row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FrameTokens {
+    /// Patches in a row.
+    pub columns: usize,
+    /// `N` numbers of codebook entries, each below `V`.
+    pub tokens: Vec<u32>,
 }
 
 /// An image for frames of this size in pixels, filled with `rgba`.

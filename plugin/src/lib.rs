@@ -71,54 +71,33 @@
 //!     .bind_inputs([StickDirection::RightStickUp], "jump");
 //! ```
 //!
-//! Input managers write the same messages. Put `KeyboardControl { enabled: false }` and the like on the world, so that
-//! presses do not count twice. With `bevy_enhanced_input` 0.26, its context being a component of the world's entity:
+//! Input managers write the same messages. Turn off the plugin's own devices, with [`GeniePlugin::input`] or with
+//! `KeyboardControl { enabled: false }` and the like on the world, so that presses do not count twice. With
+//! `bevy_enhanced_input`, its context being a component of the world's entity:
 //!
 //! ```ignore
-//! use bevy_enhanced_input::prelude::*;
-//!
-//! #[derive(InputAction)]
-//! #[action_output(bool)]
-//! struct Jump;
-//!
 //! fn press(jump: On<Start<Jump>>, mut actions: MessageWriter<bevy_genie::InputAction>) {
 //!     actions.write(bevy_genie::InputAction::press(jump.context, "jump"));
 //! }
-//!
 //! fn release(jump: On<Complete<Jump>>, mut actions: MessageWriter<bevy_genie::InputAction>) {
 //!     actions.write(bevy_genie::InputAction::release(jump.context, "jump"));
 //! }
-//! // app.add_observer(press).add_observer(release);
 //! ```
 //!
-//! With `leafwing-input-manager` 0.21, its `InputMap` being a component of the world's entity:
+//! With `leafwing-input-manager`, its `InputMap` being a component of the world's entity:
 //!
 //! ```ignore
-//! use leafwing_input_manager::prelude::*;
-//!
-//! #[derive(Actionlike, Reflect, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-//! enum Play {
-//!     Left,
-//!     Right,
-//!     Jump,
-//! }
-//!
-//! fn forward(
-//!     worlds: Query<(Entity, &ActionState<Play>), With<GenieWorld>>,
-//!     mut actions: MessageWriter<InputAction>,
-//! ) {
-//!     let name = |play: Play| format!("{play:?}").to_lowercase();
-//!     for (world, state) in &worlds {
-//!         for play in state.get_just_pressed() {
-//!             actions.write(InputAction::press(world, name(play)));
-//!         }
-//!         for play in state.get_just_released() {
-//!             actions.write(InputAction::release(world, name(play)));
-//!         }
+//! for (world, state) in &worlds {
+//!     for play in state.get_just_pressed() {
+//!         actions.write(InputAction::press(world, play.name()));
+//!     }
+//!     for play in state.get_just_released() {
+//!         actions.write(InputAction::release(world, play.name()));
 //!     }
 //! }
-//! // app.add_plugins(InputManagerPlugin::<Play>::default()).add_systems(Update, forward);
 //! ```
+//!
+//! The examples `enhanced_input` and `leafwing_input` are whole.
 //!
 //! # Time
 //! Each world ticks on its own clock, which follows Bevy's `Time`: at [`GenieWorld::tick_rate`], else that of
@@ -187,7 +166,8 @@
 //! # When things run
 //! [`GenieSystems`] names the parts: frames arrive and devices are read in `PreUpdate`, orders and actions are taken in
 //! `PostUpdate`. Systems of `Update` need no ordering. [`any_world_ready`], [`all_worlds_ready`] and [`world_is_ready`]
-//! are run conditions. [`GeniePlugins`] adds [`GenieDiagnosticsPlugin`], which measures frames per second, latencies, queue,
+//! are run conditions. [`GeniePlugins`] adds [`triggers::GenieTriggersPlugin`], with the feature `recorder` the recorder,
+//! standing still, and [`GenieDiagnosticsPlugin`], which measures frames per second, latencies, queue,
 //! late ticks and memory; `GenieOverlayPlugin`, behind the feature `overlay`, writes the figures on screen.
 //!
 //! All systems of the plugin together take the main thread 0.12 ms of a frame at the 99th percentile with one world and
@@ -286,7 +266,7 @@ pub use conditions::{all_worlds_ready, any_world_ready, world_is_ready};
 pub use devices::{GamepadControl, InputSource, KeyboardControl, MouseControl, StickDirection};
 pub use diagnostics::GenieDiagnosticsPlugin;
 pub use error::GenieError;
-pub use frame::{GenieTexture, WorldFrame};
+pub use frame::{FrameTokens, GenieTexture, WorldFrame};
 pub use genie_model;
 pub use genie_model::{ActionLabel, Fit, Frame, SamplerSettings, UnmaskingOrder};
 pub use lifecycle::{
@@ -311,8 +291,16 @@ pub use world::{GenieWorld, WorldPhase, WorldStatus};
 pub mod prelude {
     #[cfg(feature = "embedded_model")]
     pub use crate::EMBEDDED_MODEL;
+    #[cfg(feature = "recorder")]
+    pub use crate::recorder::{
+        GameplayRecorder, GameplayRecorderPlugin, RecorderSettings, RecordingSource,
+    };
+    pub use crate::triggers::{
+        DreamMotion, DreamSense, DreamTrigger, DreamTriggers, GenieTriggersPlugin, TriggerFired,
+        TriggerReleased,
+    };
     pub use crate::{
-        ActionRule, EndReason, Fit, Frame, FrameBlend, GamepadControl, GenieDevice,
+        ActionRule, EndReason, Fit, Frame, FrameBlend, FrameTokens, GamepadControl, GenieDevice,
         GenieDiagnosticsPlugin, GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel,
         GenieOrderFailed, GeniePlugin, GeniePlugins, GeniePrompt, GenieReady, GenieReset,
         GenieSaved, GenieSettings, GenieSnapshot, GenieSystems, GenieTexture, GenieWorld,

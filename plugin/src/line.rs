@@ -7,7 +7,7 @@ use std::sync::Arc;
 use genie_model::{ActionConditioning, Frame, GenieConfig, Rollout, SamplerSettings, WorldModel};
 
 use crate::replay::{Replay, ReplayError, SamplerChange};
-use crate::{GenieError, save};
+use crate::{FrameTokens, GenieError, save};
 
 /// A world's line through time.
 #[derive(Clone, Debug)]
@@ -129,6 +129,14 @@ impl Line {
 
     pub(crate) fn frame(&self) -> &Frame {
         self.now.frame()
+    }
+
+    pub(crate) fn tokens(&self) -> FrameTokens {
+        let config = self.model().config();
+        FrameTokens {
+            columns: config.frame_width / config.tokenizer.patch,
+            tokens: self.now.tokens().to_vec(),
+        }
     }
 
     pub(crate) fn prompt(&self) -> &Frame {

@@ -15,13 +15,15 @@ use crate::systems::{
     begin_world, end_world, follow_actions, learn_labels, obey_commands, pace_worlds, press_inputs,
     receive_frames, send_requests, start_worlds,
 };
+use crate::triggers::GenieTriggersPlugin;
 use crate::worker::Worker;
 use crate::{
     GenieDevice, GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GenieSettings, InputAction,
     WorldCommand, WorldFrame,
 };
 
-/// [`GeniePlugin`] with its optional parts: [`GenieDiagnosticsPlugin`].
+/// [`GeniePlugin`] with its optional parts: [`GenieDiagnosticsPlugin`], [`GenieTriggersPlugin`], and with the feature
+/// `recorder` the `GameplayRecorderPlugin`, which records nothing until it is told to.
 ///
 /// Leave one out, or give it other settings, as with every plugin group:
 ///
@@ -44,9 +46,13 @@ pub struct GeniePlugins;
 
 impl PluginGroup for GeniePlugins {
     fn build(self) -> PluginGroupBuilder {
-        PluginGroupBuilder::start::<Self>()
+        let group = PluginGroupBuilder::start::<Self>()
             .add(GeniePlugin::default())
             .add(GenieDiagnosticsPlugin::default())
+            .add(GenieTriggersPlugin);
+        #[cfg(feature = "recorder")]
+        let group = group.add(crate::recorder::GameplayRecorderPlugin::default());
+        group
     }
 }
 

@@ -19,7 +19,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::line::Line;
 use crate::prompt::Origin;
-use crate::{GenieDevice, GenieError, GenieModel, Jump, OrderKind, Replay, WorldSnapshot};
+use crate::{
+    FrameTokens, GenieDevice, GenieError, GenieModel, Jump, OrderKind, Replay, WorldSnapshot,
+};
 
 /// Requests that may wait for the worker.
 const CAPACITY: usize = 64;
@@ -168,6 +170,7 @@ pub(crate) struct News {
     /// Frames that the world can be rewound by.
     pub(crate) kept: usize,
     pub(crate) frame: Arc<Frame>,
+    pub(crate) tokens: Arc<FrameTokens>,
     /// The frame as the texture wants it.
     pub(crate) rgba: Vec<u8>,
 }
@@ -709,6 +712,7 @@ fn frame(line: &Line, kind: NewsKind, asked: Instant, pressed: Option<Instant>) 
         kept: line.kept(),
         rgba: line.frame().to_rgba(),
         frame: Arc::new(line.frame().clone()),
+        tokens: Arc::new(line.tokens()),
     }))
 }
 

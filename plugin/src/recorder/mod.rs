@@ -38,7 +38,7 @@ use std::time::Duration;
 use bevy::camera::RenderTarget;
 use bevy::prelude::*;
 
-use crate::{Fit, Frame};
+use crate::{Fit, FitReflect, Frame};
 use capture::{Shot, take_over, take_pictures};
 use writer::{Job, Picture, Writer};
 
@@ -48,9 +48,9 @@ const MOST_WAITING: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Records the game while it runs. See the [module](self).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GameplayRecorderPlugin {
-    /// The settings of [`GameplayRecorder`].
+    /// The settings of the [`GameplayRecorder`].
     pub settings: RecorderSettings,
     /// Whether to record from the start; else the game calls [`GameplayRecorder::start`].
     pub start: bool,
@@ -66,8 +66,9 @@ impl GameplayRecorderPlugin {
     }
 }
 
-/// What is recorded, and how.
-#[derive(Clone, Debug)]
+/// What is recorded, and how. By default the primary window goes into the folder `recordings`.
+#[derive(Reflect, Clone, Debug)]
+#[reflect(Debug, Default, Clone)]
 pub struct RecorderSettings {
     /// The folder of the clips; made when the first one is written. Clips that are there already stay.
     pub folder: PathBuf,
@@ -76,6 +77,7 @@ pub struct RecorderSettings {
     /// Width and height of the recorded frames in pixels.
     pub size: UVec2,
     /// How pictures of another shape are fitted.
+    #[reflect(remote = FitReflect)]
     pub fit: Fit,
     /// Frames per second of the game's `Time`. Paused time is not recorded.
     pub rate: u32,
@@ -83,6 +85,12 @@ pub struct RecorderSettings {
     pub longest_clip: u32,
     /// Shorter clips are thrown away, in frames: too short to learn from.
     pub shortest_clip: u32,
+}
+
+impl Default for RecorderSettings {
+    fn default() -> Self {
+        Self::new("recordings")
+    }
 }
 
 impl RecorderSettings {
@@ -101,7 +109,8 @@ impl RecorderSettings {
 }
 
 /// Where recorded pictures come from.
-#[derive(Clone, Debug, Default)]
+#[derive(Reflect, Clone, Debug, Default)]
+#[reflect(Debug, Default, Clone)]
 pub enum RecordingSource {
     /// All that is drawn in the primary window, user interface included.
     #[default]
@@ -253,6 +262,7 @@ impl Plugin for GameplayRecorderPlugin {
         recorder.recording = self.start;
         app.insert_resource(recorder)
             .add_systems(Last, take_pictures)
-            .add_observer(take_over);
+            .add_observer(take_over)
+            .register_type::<RecorderSettings>();
     }
 }

@@ -96,6 +96,7 @@ pub(crate) fn receive_frames(
             latency: news.asked.elapsed(),
             input_latency: news.pressed.map(|pressed| pressed.elapsed()),
             pixels: news.frame,
+            tokens: news.tokens,
         };
         frames.write(frame.clone());
         match newest {

@@ -20,14 +20,15 @@
 //! # Cost
 //! Frames are read on the main thread, once when they arrive and not otherwise. In an optimised build a 64x64 frame costs,
 //! on one core at 2 GHz: colour 9 and change 2 microseconds with the whole frame as their region, motion of the scene 50,
-//! a followed hero 50 more, a place 40, an 8x8 template 110 (give it a region). The functions behind the senses
-//! ([`colour_share`], [`find_template`], [`change`], [`scene_shift`], [`Place`]) can be called on any frames, on any
+//! a followed hero 50 more, a place 40 (by tokens 1), an 8x8 template 110 (give it a region). The functions behind the senses
+//! ([`colour_share`], [`find_template`], [`change`], [`scene_shift`], [`Place`], [`TokenPlace`]) can be called on any frames, on any
 //! thread.
 
 mod motion;
 mod pixels;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use bevy::prelude::*;
 
 pub use motion::{SceneShift, scene_shift};
 pub use pixels::{Place, change, colour_share, find_template};
+pub use tokens::TokenPlace;
 
 use crate::{Frame, GenieSystems, WorldFrame};
 use motion::HeroTracker;
@@ -59,12 +61,17 @@ pub struct DreamSystems;
 impl Plugin for GenieTriggersPlugin {
     fn build(&self, app: &mut App) {
         app.configure_sets(PreUpdate, DreamSystems.after(GenieSystems::Receive))
-            .add_systems(PreUpdate, read_dreams.in_set(DreamSystems));
+            .add_systems(PreUpdate, read_dreams.in_set(DreamSystems))
+            .register_type::<DreamMotion>()
+            .register_type::<DreamTriggers>()
+            .register_type::<TriggerFired>()
+            .register_type::<TriggerReleased>();
     }
 }
 
 /// What a trigger looks at. Regions are in pixels of the model's frame, from the left upper corner, and are cut to it.
-#[derive(Clone, Debug)]
+#[derive(Reflect, Clone, Debug)]
+#[reflect(Debug, Clone)]
 pub enum DreamSense {
     /// Share (0 to 1) of a region's pixels that have a colour.
     Colour {
@@ -81,6 +88,7 @@ pub enum DreamSense {
         /// Where.
         region: URect,
         /// The picture, in the frame's own scale.
+        #[reflect(ignore, default = "no_picture")]
         picture: Arc<Frame>,
     },
     /// Mean difference (0 to 1) of a region between this frame and another.
@@ -107,14 +115,33 @@ pub enum DreamSense {
     /// half.
     SamePlace {
         /// The place, from any picture or from [`WorldFrame::pixels`] of an earlier visit.
+        #[reflect(ignore, default = "no_place")]
         place: Arc<Place>,
         /// How far the picture may be off as a whole, in pixels.
         slack: u32,
     },
+    /// "Same place as this picture?", told by the model's own tokens: [`TokenPlace::likeness`].
+    SameTokens {
+        /// The place, from [`WorldFrame::tokens`] of an earlier visit.
+        #[reflect(ignore)]
+        place: Arc<TokenPlace>,
+        /// How far the picture may be off as a whole, in patches.
+        slack: u32,
+    },
+}
+
+/// What stands for pictures that reflection does not carry: a single black pixel.
+fn no_picture() -> Arc<Frame> {
+    Arc::new(Frame::from_rgb(1, 1, vec![0; 3]).expect("three bytes are a pixel"))
+}
+
+fn no_place() -> Arc<Place> {
+    Arc::new(Place::new(Frame::clone(&no_picture())))
 }
 
 /// With which frame a [`DreamSense::Change`] compares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Debug, Default, PartialEq, Clone)]
 pub enum Since {
     /// The one before.
     #[default]
@@ -125,7 +152,8 @@ pub enum Since {
 
 /// A named sense with a threshold. It fires when its value rises to the threshold, and again only after it has fallen
 /// below the release.
-#[derive(Clone, Debug)]
+#[derive(Reflect, Clone, Debug)]
+#[reflect(Debug, Clone)]
 pub struct DreamTrigger {
     /// Its name in [`TriggerFired`].
     pub name: Cow<'static, str>,
@@ -172,7 +200,8 @@ impl DreamTrigger {
 }
 
 /// The triggers of a world, on its entity.
-#[derive(Component, Clone, Debug, Default)]
+#[derive(Component, Reflect, Clone, Debug, Default)]
+#[reflect(Component, Debug, Default, Clone)]
 #[require(DreamMemory)]
 pub struct DreamTriggers(pub Vec<DreamTrigger>);
 
@@ -189,7 +218,8 @@ impl DreamTriggers {
 }
 
 /// Measures motion in a world's frames: put it on the world's entity and read it.
-#[derive(Component, Clone, Debug)]
+#[derive(Component, Reflect, Clone, Debug)]
+#[reflect(Component, Debug, Default, Clone)]
 #[require(DreamMemory)]
 pub struct DreamMotion {
     /// Where the hero is in the prompt (or in the first frame after this component is added), if he is to be followed; he is
@@ -199,6 +229,7 @@ pub struct DreamMotion {
     pub reach: u32,
     scene: Option<SceneShift>,
     hero_shift: Option<IVec2>,
+    #[reflect(ignore)]
     tracker: Option<HeroTracker>,
 }
 
@@ -259,7 +290,8 @@ impl DreamMotion {
 }
 
 /// Event: a trigger's value has risen to its threshold.
-#[derive(EntityEvent, Clone, Debug)]
+#[derive(EntityEvent, Reflect, Clone, Debug)]
+#[reflect(Event, Debug, Clone)]
 pub struct TriggerFired {
     /// The world.
     #[event_target]
@@ -273,7 +305,8 @@ pub struct TriggerFired {
 }
 
 /// Event: the value of a trigger that had fired has fallen below its release.
-#[derive(EntityEvent, Clone, Debug)]
+#[derive(EntityEvent, Reflect, Clone, Debug)]
+#[reflect(Event, Debug, Clone)]
 pub struct TriggerReleased {
     /// The world.
     #[event_target]
@@ -319,10 +352,9 @@ fn read_dreams(
         }
         for trigger in triggers.into_iter().flat_map(|t| &mut t.into_inner().0) {
             let prompt = memory.prompt.as_deref();
-            let pixels = &frame.pixels;
             let value = sense(
                 &trigger.sense,
-                pixels,
+                frame,
                 before.as_deref(),
                 prompt,
                 motion.as_deref(),
@@ -353,11 +385,12 @@ fn read_dreams(
 
 fn sense(
     sense: &DreamSense,
-    frame: &Frame,
+    news: &WorldFrame,
     before: Option<&Frame>,
     prompt: Option<&Frame>,
     motion: Option<&DreamMotion>,
 ) -> Option<f32> {
+    let frame: &Frame = &news.pixels;
     match sense {
         DreamSense::Colour {
             region,
@@ -381,5 +414,6 @@ fn sense(
             motion?.hero_in_scene().map(|by| by.as_vec2().dot(*along))
         }
         DreamSense::SamePlace { place, slack } => Some(place.likeness(frame, *slack)),
+        DreamSense::SameTokens { place, slack } => Some(place.likeness(&news.tokens, *slack)),
     }
 }

@@ -1,6 +1,8 @@
 //! How far the scene and the hero have moved between two frames, found by trying shifts.
 
 use bevy::math::{IVec2, URect, UVec2};
+use bevy::reflect::Reflect;
+use bevy::reflect::std_traits::ReflectDefault;
 
 use super::pixels::{difference, inside, row};
 use crate::Frame;
@@ -13,7 +15,8 @@ const EXHAUSTIVE: i32 = 4;
 const LOST: u32 = 60;
 
 /// A motion between two frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq)]
+#[reflect(Debug, Default, PartialEq, Clone)]
 pub struct SceneShift {
     /// How far the picture's content has moved, in pixels, x to the right and y down. The scene of a hero who runs to
     /// the right moves to the left.

@@ -214,3 +214,28 @@ fn a_place_is_told_by_its_landmarks_not_by_the_sky() {
     let half = place.likeness(&with(&[(8, 20)]), 0);
     assert!(half > empty && half < 1.0, "{half}");
 }
+
+fn tokens(columns: usize, tokens: &[u32]) -> crate::FrameTokens {
+    crate::FrameTokens {
+        columns,
+        tokens: tokens.to_vec(),
+    }
+}
+
+#[test]
+fn a_place_is_known_by_its_rare_tokens_even_when_it_has_scrolled() {
+    // Sky 0, ground 1, and three landmarks.
+    let place = TokenPlace::new(tokens(4, &[0, 7, 0, 0, 0, 8, 0, 9, 1, 1, 1, 1]));
+    assert_eq!(place.likeness(place.tokens(), 0), 1.0);
+    let empty = tokens(4, &[0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+    assert!(place.likeness(&empty, 0) <= 0.4);
+    let scrolled = tokens(4, &[0, 0, 7, 0, 0, 0, 8, 0, 1, 1, 1, 1]);
+    let (still, moved) = (place.likeness(&scrolled, 0), place.likeness(&scrolled, 1));
+    // One landmark has left the picture, and of sky and ground the first column.
+    assert!(still < 0.4 && moved > 0.6, "{still} {moved}");
+    assert!(place.likeness(&scrolled, 1000) >= moved);
+    for other in [tokens(3, &empty.tokens), tokens(4, &[0; 8]), tokens(0, &[])] {
+        assert_eq!(place.likeness(&other, 3), 0.0);
+    }
+    assert_eq!(TokenPlace::default().likeness(&empty, 3), 0.0);
+}

@@ -1,0 +1,68 @@
+//! A dream played through `leafwing-input-manager`: arrow keys or WASD, space jumps.
+//!
+//! The input manager decides what is pressed; what changes becomes the plugin's messages.
+
+use bevy::prelude::*;
+use bevy_genie::prelude::*;
+use leafwing_input_manager::prelude::*;
+
+fn main() -> AppExit {
+    let genie = GeniePlugin {
+        // Devices are the input manager's business.
+        input: false,
+        ..default()
+    };
+    App::new()
+        .add_plugins((DefaultPlugins, InputManagerPlugin::<Play>::default(), genie))
+        .add_systems(Startup, dream)
+        .add_systems(Update, forward)
+        .run()
+}
+
+#[derive(Actionlike, Reflect, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Play {
+    Left,
+    Right,
+    Jump,
+}
+
+impl Play {
+    /// What the world calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Jump => "jump",
+        }
+    }
+}
+
+fn forward(
+    worlds: Query<(Entity, &ActionState<Play>), With<GenieWorld>>,
+    mut actions: MessageWriter<InputAction>,
+) {
+    for (world, state) in &worlds {
+        for play in state.get_just_pressed() {
+            actions.write(InputAction::press(world, play.name()));
+        }
+        for play in state.get_just_released() {
+            actions.write(InputAction::release(world, play.name()));
+        }
+    }
+}
+
+fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Image>>) {
+    let model = assets.load("models/platformer.genie.safetensors");
+    let world = GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png"));
+    let texture = GenieTexture(images.reserve_handle());
+    let keys = InputMap::new([
+        (Play::Left, KeyCode::ArrowLeft),
+        (Play::Left, KeyCode::KeyA),
+        (Play::Right, KeyCode::ArrowRight),
+        (Play::Right, KeyCode::KeyD),
+        (Play::Jump, KeyCode::Space),
+        (Play::Jump, KeyCode::ArrowUp),
+    ]);
+    commands.spawn((Camera2d, Transform::from_scale(Vec3::splat(0.1))));
+    commands.spawn((Sprite::from_image(texture.0.clone()), world, texture, keys));
+}

@@ -1,0 +1,66 @@
+//! "Same place as this picture?" told by the model's own tokens.
+
+use crate::FrameTokens;
+
+/// The tokens of a place, made ready to be compared with frames.
+///
+/// A token stands for how a patch looks, so that equal tokens are equal patches whatever noise or blur is in the pixels;
+/// but a scene that has scrolled by a part of a patch has other tokens. [`Place`](super::Place) compares pixels, and at
+/// any shift. Tokens that are often in the picture, such as those of sky, together count as much as one that is there
+/// once.
+#[derive(Clone, Debug, Default)]
+pub struct TokenPlace {
+    tokens: FrameTokens,
+    /// 1 divided by the number of patches with the same token.
+    weights: Vec<f32>,
+}
+
+impl TokenPlace {
+    /// The place of a frame: [`WorldFrame::tokens`](crate::WorldFrame::tokens) of an earlier visit, or of the first frame
+    /// of a world whose prompt is a picture of it.
+    pub fn new(tokens: FrameTokens) -> Self {
+        let weights = tokens
+            .tokens
+            .iter()
+            .map(|token| 1.0 / tokens.tokens.iter().filter(|t| *t == token).count() as f32)
+            .collect();
+        Self { tokens, weights }
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> &FrameTokens {
+        &self.tokens
+    }
+
+    /// How much (0 to 1) of the place's tokens, by their weight, a frame has where the place has them, after moving the
+    /// whole place by up to `slack` patches each way to fit best. 0 for a frame of another size.
+    ///
+    /// Costs one look at each token for each of the `(2 slack + 1)^2` shifts.
+    pub fn likeness(&self, frame: &FrameTokens, slack: u32) -> f32 {
+        let columns = self.tokens.columns;
+        let (own, other) = (&self.tokens.tokens, &frame.tokens);
+        if columns == 0 || columns != frame.columns || own.len() != other.len() {
+            return 0.0;
+        }
+        let rows = own.len() / columns;
+        let reach = |side: usize| (slack as usize).min(side - 1) as isize;
+        let (across, down) = (reach(columns), reach(rows.max(1)));
+        let seen_at = |dx: isize, dy: isize| -> f32 {
+            let seen = own.iter().zip(&self.weights).enumerate();
+            seen.filter(|(at, (token, _))| {
+                let x = (at % columns).checked_add_signed(dx);
+                let y = (at / columns).checked_add_signed(dy);
+                let there = x.filter(|&x| x < columns).zip(y.filter(|&y| y < rows));
+                there.is_some_and(|(x, y)| other[y * columns + x] == **token)
+            })
+            .map(|(_, (_, weight))| weight)
+            .sum()
+        };
+        let best = (-down..=down)
+            .flat_map(|dy| (-across..=across).map(move |dx| (dx, dy)))
+            .map(|(dx, dy)| seen_at(dx, dy))
+            .fold(0.0, f32::max);
+        let all: f32 = self.weights.iter().sum();
+        if all > 0.0 { best / all } else { 0.0 }
+    }
+}
