@@ -405,15 +405,17 @@ fn draw_ui(
         }
     }
     egui::Panel::bottom("strips")
-        .default_size(300.0)
+        .default_size(380.0)
         .show(&mut ui, |ui| {
             ui.heading("One strip for each latent action");
-            egui::ScrollArea::both().show(ui, |ui| {
+            let area = egui::ScrollArea::both().auto_shrink(false);
+            area.show(ui, |ui| {
                 for (strip, texture) in editor.strips.iter().zip(strips) {
                     ui.horizontal(|ui| {
-                        ui.add_sized([90.0, 64.0], egui::Label::new(&strip.label));
+                        ui.add_sized([90.0, 52.0], egui::Label::new(&strip.label));
                         if let Some(texture) = texture {
-                            ui.image(texture);
+                            // Square frames, as many as fit.
+                            ui.add(egui::Image::new(texture).fit_to_original_size(0.8));
                         }
                     });
                 }

@@ -41,7 +41,7 @@ fn dream(
     });
     commands.spawn((
         Turning,
-        Mesh3d(meshes.add(Cuboid::from_length(1.6))),
+        Mesh3d(meshes.add(cube(1.6))),
         MeshMaterial3d(skin),
         Transform::from_xyz(0.0, -0.6, 1.5),
     ));
@@ -77,6 +77,34 @@ fn turn(time: Res<Time>, mut things: Query<&mut Transform, With<Turning>>) {
         thing.rotate_y(0.6 * time.delta_secs());
         thing.rotation = thing.rotation.normalize();
     }
+}
+
+/// A cube that shows the picture upright on each side.
+fn cube(length: f32) -> Mesh {
+    let mut mesh = Mesh::from(Cuboid::from_length(length));
+    let places = mesh.attribute(Mesh::ATTRIBUTE_POSITION);
+    let normals = mesh.attribute(Mesh::ATTRIBUTE_NORMAL);
+    if let (Some(places), Some(normals)) = (
+        places.and_then(|values| values.as_float3()),
+        normals.and_then(|values| values.as_float3()),
+    ) {
+        let uvs: Vec<[f32; 2]> = places
+            .iter()
+            .zip(normals)
+            .map(|(&place, &normal)| {
+                let (place, normal) = (Vec3::from(place) / length, Vec3::from(normal));
+                let up = if normal.y == 0.0 {
+                    Vec3::Y
+                } else {
+                    Vec3::NEG_Z
+                };
+                let right = up.cross(normal);
+                [0.5 + place.dot(right), 0.5 - place.dot(up)]
+            })
+            .collect();
+        mesh.insert_attribute(Mesh::ATTRIBUTE_UV_0, uvs);
+    }
+    mesh
 }
 
 /// A screen bent around the viewer, the whole picture on it.
