@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use bevy_genie::{Frame, GeniePrompt};
 
+/// The shipped world, within the assets folder.
+pub const MODEL: &str = "models/platformer.genie.safetensors";
+
 /// The `assets` folder: next to the example's package, or the nearest one at or above the current directory.
 pub fn root() -> PathBuf {
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);

@@ -5,7 +5,7 @@
 
 use bevy::prelude::*;
 use bevy_enhanced_input::prelude::*;
-use bevy_genie::prelude::*;
+use bevy_genie::prelude::{InputAction as WorldInput, *};
 
 fn main() -> AppExit {
     let genie = GeniePlugin {
@@ -16,13 +16,12 @@ fn main() -> AppExit {
     App::new()
         .add_plugins((DefaultPlugins, EnhancedInputPlugin, genie))
         .add_input_context::<Playing>()
-        .add_observer(press::<Left>)
-        .add_observer(release::<Left>)
-        .add_observer(press::<Right>)
-        .add_observer(release::<Right>)
-        .add_observer(press::<Jump>)
-        .add_observer(release::<Jump>)
         .add_systems(Startup, dream)
+        .add_plugins((
+            forward::<Left>("left"),
+            forward::<Right>("right"),
+            forward::<Jump>("jump"),
+        ))
         .run()
 }
 
@@ -42,41 +41,20 @@ struct Right;
 #[action_output(bool)]
 struct Jump;
 
-/// What the world calls an action.
-trait Named: bevy_enhanced_input::prelude::InputAction {
-    const NAME: &'static str;
-}
-
-impl Named for Left {
-    const NAME: &'static str = "left";
-}
-
-impl Named for Right {
-    const NAME: &'static str = "right";
-}
-
-impl Named for Jump {
-    const NAME: &'static str = "jump";
-}
-
-fn press<A: Named>(
-    start: On<Start<A>>,
-    mut actions: MessageWriter<bevy_genie::prelude::InputAction>,
-) {
-    actions.write(bevy_genie::prelude::InputAction::press(
-        start.context,
-        A::NAME,
-    ));
-}
-
-fn release<A: Named>(
-    complete: On<Complete<A>>,
-    mut actions: MessageWriter<bevy_genie::prelude::InputAction>,
-) {
-    actions.write(bevy_genie::prelude::InputAction::release(
-        complete.context,
-        A::NAME,
-    ));
+/// Tells the world of an action, which it calls `name`.
+fn forward<A: bevy_enhanced_input::prelude::InputAction>(name: &'static str) -> impl Plugin {
+    move |app: &mut App| {
+        app.add_observer(
+            move |start: On<Start<A>>, mut inputs: MessageWriter<WorldInput>| {
+                inputs.write(WorldInput::press(start.context, name));
+            },
+        )
+        .add_observer(
+            move |complete: On<Complete<A>>, mut inputs: MessageWriter<WorldInput>| {
+                inputs.write(WorldInput::release(complete.context, name));
+            },
+        );
+    }
 }
 
 fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Image>>) {

@@ -22,7 +22,7 @@ const CAPTION: f32 = 76.0;
 #[command(version, about)]
 struct Options {
     /// Checkpoint: a path, or one within the assets folder
-    #[arg(long, default_value = "models/platformer.genie.safetensors")]
+    #[arg(long, default_value = assets::MODEL)]
     model: PathBuf,
     /// Picture to start from, of any size [default: the first of assets/prompts]
     #[arg(long)]
@@ -95,19 +95,15 @@ fn main() -> AppExit {
 
 /// Opens the window.
 fn play(options: Options) -> AppExit {
-    let window = Window {
-        title: "Generative level".to_owned(),
-        resolution: (768, 768 + CAPTION as u32).into(),
-        ..default()
-    };
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
             .set(ImagePlugin::default_nearest())
-            .set(WindowPlugin {
-                primary_window: Some(window),
-                ..default()
-            })
+            .set(screen::window(
+                "Generative level",
+                768,
+                768 + CAPTION as u32,
+            ))
             .set(AssetPlugin {
                 file_path: assets::root().display().to_string(),
                 // `--model` may name any file.

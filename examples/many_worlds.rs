@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 use clap::Parser;
-use genie_examples::assets;
+use genie_examples::{assets, screen};
 
 /// A wall of dreams from one prompt under different actions.
 #[derive(Parser, Resource, Clone)]
 #[command(version, about)]
 struct Options {
     /// Checkpoint, within the assets folder
-    #[arg(long, default_value = "models/platformer.genie.safetensors")]
+    #[arg(long, default_value = assets::MODEL)]
     model: String,
     /// Pictures to start from [default: those of assets/prompts]
     #[arg(long)]
@@ -50,16 +50,8 @@ fn main() -> AppExit {
     if prompts.is_empty() {
         prompts.push(assets::sketch());
     }
-    let window = Window {
-        title: "Many worlds".to_owned(),
-        resolution: (1200, 520).into(),
-        ..default()
-    };
     App::new()
-        .add_plugins(DefaultPlugins.set(WindowPlugin {
-            primary_window: Some(window),
-            ..default()
-        }))
+        .add_plugins(DefaultPlugins.set(screen::window("Many worlds", 1200, 520)))
         .add_plugins(GeniePlugin::default())
         .insert_resource(ClearColor(Color::srgb(0.08, 0.08, 0.10)))
         .insert_resource(Prompts(prompts, 0))

@@ -10,6 +10,7 @@ use bevy::camera::ScalingMode;
 use bevy::prelude::*;
 use bevy_genie::recorder::{GameplayRecorder, GameplayRecorderPlugin};
 use clap::Parser;
+use genie_examples::screen;
 
 /// The visible part of the level, in its own units; the recording has as many pixels.
 const VIEW: f32 = 64.0;
@@ -34,17 +35,9 @@ struct Options {
 
 fn main() -> AppExit {
     let options = Options::parse();
-    let window = Window {
-        title: "Record your game".to_owned(),
-        resolution: (640, 640).into(),
-        ..default()
-    };
     let out = options.out.clone();
     let exit = App::new()
-        .add_plugins(DefaultPlugins.set(WindowPlugin {
-            primary_window: Some(window),
-            ..default()
-        }))
+        .add_plugins(DefaultPlugins.set(screen::window("Record your game", 640, 640)))
         .add_plugins(GameplayRecorderPlugin::new(&options.out))
         .insert_resource(ClearColor(Color::srgb_u8(140, 200, 240)))
         .insert_resource(options)

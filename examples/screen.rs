@@ -1,7 +1,20 @@
-//! Whether a window can be opened here, asked before Bevy tries to.
+//! Windows, and whether one can be opened here, asked before Bevy tries to.
 
+use bevy::prelude::*;
 use bevy::tasks::block_on;
 use wgpu::{Backends, Instance, InstanceDescriptor, RequestAdapterOptions};
+
+/// A window of this title and size in logical pixels.
+pub fn window(title: &str, width: u32, height: u32) -> WindowPlugin {
+    WindowPlugin {
+        primary_window: Some(Window {
+            title: title.to_owned(),
+            resolution: (width, height).into(),
+            ..default()
+        }),
+        ..default()
+    }
+}
 
 /// Whether there are a display and a graphics adapter.
 ///

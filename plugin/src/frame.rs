@@ -18,6 +18,14 @@ use crate::Frame;
 #[reflect(Component, Default, Debug, Clone)]
 pub struct GenieTexture(pub Handle<Image>);
 
+impl GenieTexture {
+    /// An image of one frame, of the format and sampling of worlds' own.
+    pub fn image(frame: &Frame) -> Image {
+        let size = UVec2::new(frame.width() as u32, frame.height() as u32);
+        frame_image(size, frame.to_rgba())
+    }
+}
+
 /// A frame that has arrived: the component holds the newest one of its world, the message tells of each.
 ///
 /// Frames of a reset world are numbered from 0 again.

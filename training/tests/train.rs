@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use candle_core::Device;
-use genie_model::{GenieConfig, QuantizerConfig, WorldModel};
+use genie_model::{GenieConfig, WorldModel};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
     AdamWConfig, CorruptionConfig, Ended, PhaseConfig, TrainConfig, TrainError, TrainingPhase,
@@ -12,20 +12,6 @@ use genie_training::train::{
 };
 
 fn config() -> TrainConfig {
-    let mut model = GenieConfig::platformer();
-    model.tokenizer.quantizer = QuantizerConfig::Vq { codes: 64, dim: 16 };
-    for transformer in [
-        &mut model.tokenizer.encoder,
-        &mut model.tokenizer.decoder,
-        &mut model.latent_actions.encoder,
-        &mut model.dynamics.transformer,
-    ] {
-        transformer.layers = 1;
-        transformer.width = 32;
-        transformer.heads = 2;
-        transformer.head_width = 16;
-        transformer.feed_forward = 2;
-    }
     let phase = |steps| PhaseConfig {
         steps,
         batch: 2,
@@ -48,7 +34,7 @@ fn config() -> TrainConfig {
         dynamics_trains_actions: true,
         gravity: true,
         actions_frozen: 5,
-        model,
+        model: GenieConfig::tiny(),
     }
 }
 

@@ -193,6 +193,21 @@ impl GenieConfig {
         }
     }
 
+    /// [`platformer`](Self::platformer) shrunk until a test is quick: the same frames and actions, one narrow layer everywhere.
+    pub fn tiny() -> Self {
+        let mut config = Self::platformer();
+        config.tokenizer.quantizer = QuantizerConfig::Vq { codes: 64, dim: 16 };
+        for transformer in [
+            &mut config.tokenizer.encoder,
+            &mut config.tokenizer.decoder,
+            &mut config.latent_actions.encoder,
+            &mut config.dynamics.transformer,
+        ] {
+            *transformer = TransformerConfig::new(1, 16, 2, 8, 4);
+        }
+        config
+    }
+
     /// The paper's `CoinRun` case study (appendix F): 64x64 frames, 6 latent actions, width 512 throughout.
     pub fn coinrun() -> Self {
         let window = 16;
@@ -278,10 +293,11 @@ impl GenieConfig {
         })
     }
 
-    /// A preset by name: `platformer`, `coinrun`, or a row of the paper's scaling table such as `paper-41M`.
+    /// A preset by name: `platformer`, `tiny`, `coinrun`, or a row of the paper's scaling table such as `paper-41M`.
     pub fn preset(name: &str) -> Option<Self> {
         match name {
             "platformer" => Some(Self::platformer()),
+            "tiny" => Some(Self::tiny()),
             "coinrun" => Some(Self::coinrun()),
             other => Self::paper(other.strip_prefix("paper-")?),
         }
@@ -410,7 +426,7 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_survive_json() {
-        for name in ["platformer", "coinrun", "paper-41M", "paper-10.1B"] {
+        for name in ["platformer", "tiny", "coinrun", "paper-41M", "paper-10.1B"] {
             let config = GenieConfig::preset(name).unwrap();
             config.validate().unwrap();
             let json = serde_json::to_string(&config).unwrap();

@@ -84,24 +84,34 @@ fn transition_features(
 
 /// Fills in the last feature of every patch.
 fn own_motion(features: &mut [f32]) {
-    let shifts = SHIFTS * SHIFTS;
-    let mut scene = [0f32; SHIFTS * SHIFTS];
+    let scene = strongest(&profile(features, |_| 1.0));
+    for patch in features.chunks_exact_mut(MOTION_FEATURES) {
+        let best = patch[..SHIFTS * SHIFTS].iter().copied().fold(0.0, f32::max);
+        patch[MOTION_FEATURES - 1] = best - patch[scene];
+    }
+}
+
+/// For each shift, the weighted sum over all patches of how well it explains them.
+fn profile(features: &[f32], weight: impl Fn(&[f32]) -> f32) -> [f32; SHIFTS * SHIFTS] {
+    let mut profile = [0f32; SHIFTS * SHIFTS];
     for patch in features.chunks_exact(MOTION_FEATURES) {
-        for (sum, value) in scene.iter_mut().zip(patch) {
-            *sum += value;
+        let weight = weight(patch);
+        for (sum, value) in profile.iter_mut().zip(patch) {
+            *sum += weight * value;
         }
     }
-    let scene = (0..shifts).fold(shifts / 2, |best, shift| {
-        if scene[shift] > scene[best] {
+    profile
+}
+
+/// The shift that explains most; none at all if it is as good as any.
+fn strongest(profile: &[f32; SHIFTS * SHIFTS]) -> usize {
+    (0..profile.len()).fold(profile.len() / 2, |best, shift| {
+        if profile[shift] > profile[best] {
             shift
         } else {
             best
         }
-    });
-    for patch in features.chunks_exact_mut(MOTION_FEATURES) {
-        let best = patch[..shifts].iter().copied().fold(0.0, f32::max);
-        patch[shifts + 2] = best - patch[scene];
-    }
+    })
 }
 
 /// Below this, in deviations of a patch's shift features, nothing moves by itself.
@@ -119,27 +129,14 @@ pub struct MotionSigns {
 
 /// The signs of one transition from its features `[N, MOTION_FEATURES]`.
 pub fn motion_signs(features: &[f32]) -> MotionSigns {
-    let shifts = SHIFTS * SHIFTS;
-    let mut scene = [0f32; SHIFTS * SHIFTS];
-    let mut own = [0f32; SHIFTS * SHIFTS];
-    let mut weights = 1.0;
-    for patch in features.chunks_exact(MOTION_FEATURES) {
-        let weight = patch[MOTION_FEATURES - 1].powi(2);
-        weights += weight;
-        for shift in 0..shifts {
-            scene[shift] += patch[shift];
-            own[shift] += weight * patch[shift];
-        }
-    }
-    let sign = |profile: &[f32], least: f32| {
-        // A tie is no motion.
-        let best = (0..shifts).fold(shifts / 2, |best, shift| {
-            if profile[shift] > profile[best] {
-                shift
-            } else {
-                best
-            }
-        });
+    let weight = |patch: &[f32]| patch[MOTION_FEATURES - 1].powi(2);
+    let weights = 1.0
+        + features
+            .chunks_exact(MOTION_FEATURES)
+            .map(weight)
+            .sum::<f32>();
+    let sign = |profile: &[f32; SHIFTS * SHIFTS], least: f32| {
+        let best = strongest(profile);
         if profile[best] <= least {
             return [0, 0];
         }
@@ -148,8 +145,8 @@ pub fn motion_signs(features: &[f32]) -> MotionSigns {
         [best % SHIFTS, best / SHIFTS].map(|from| (centre as i8 - from as i8).signum())
     };
     MotionSigns {
-        scene: sign(&scene, 0.0),
-        own: sign(&own, OWN_MOTION * weights),
+        scene: sign(&profile(features, |_| 1.0), 0.0),
+        own: sign(&profile(features, weight), OWN_MOTION * weights),
     }
 }
 

@@ -81,6 +81,7 @@ fn weight_type(path: &Path) -> Result<DType, CheckpointError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use genie_model::GenieConfig;
     use genie_training::evaluate::untrained_checkpoint;
     use genie_training::gameplay::{GameplayOptions, generate_dataset};
 
@@ -90,7 +91,7 @@ mod tests {
         let data = folder.path().join("data");
         generate_dataset(&data, 3, 20, 1, GameplayOptions::default(), &|_| ()).unwrap();
         let path = folder.path().join("world.genie.safetensors");
-        let config = super::super::test_world::tiny_config();
+        let config = GenieConfig::tiny();
         for dtype in [DType::F16, DType::F32] {
             untrained_checkpoint(&config, 1)
                 .unwrap()

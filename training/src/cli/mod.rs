@@ -9,8 +9,6 @@ mod import;
 mod label;
 mod play;
 mod sampler_args;
-#[cfg(test)]
-mod test_world;
 mod train;
 
 use clap::{Parser, Subcommand};

@@ -130,9 +130,9 @@ pub(crate) fn run(args: Args) -> CliResult {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_world::tiny_config;
     use super::*;
     use candle_core::DType;
+    use genie_model::GenieConfig;
     use genie_training::evaluate::untrained_checkpoint;
     use image::AnimationDecoder;
 
@@ -149,7 +149,7 @@ mod tests {
     fn a_script_becomes_an_animation() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let mut checkpoint = untrained_checkpoint(&tiny_config(), 1).unwrap();
+        let mut checkpoint = untrained_checkpoint(&GenieConfig::tiny(), 1).unwrap();
         "right".clone_into(&mut checkpoint.actions[4].name);
         checkpoint
             .write(at("w.genie.safetensors"), DType::F16)

@@ -1,13 +1,13 @@
 //! Reconstruction and controllability: PSNR against real frames.
 
-use genie_model::{frames_to_patches, patches_to_frames};
+use genie_model::{frames_to_patches, patches_to_frames, psnr};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::footage::LEAST_FRAMES;
 use super::statistics::mean;
-use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds, psnr, standard_error};
+use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds, standard_error};
 
 /// Steps after the prompt at which the paper judges.
 const STEPS: usize = 4;

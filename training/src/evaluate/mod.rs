@@ -36,7 +36,7 @@ pub use play::Worlds;
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
 };
-pub use statistics::{Contingency, MOST_PSNR, psnr, standard_error};
+pub use statistics::{Contingency, standard_error};
 pub use untrained::untrained_checkpoint;
 
 use crate::dataset::{Dataset, TrueActions};
@@ -131,29 +131,10 @@ pub(crate) mod tests {
     use super::*;
     use crate::gameplay::{GameplayOptions, generate_dataset};
     use candle_core::Device;
-    use genie_model::{GenieConfig, QuantizerConfig};
-
-    /// The shipped world's configuration, shrunk until tests are quick.
-    pub(crate) fn tiny_config() -> GenieConfig {
-        let mut config = GenieConfig::platformer();
-        config.tokenizer.quantizer = QuantizerConfig::Vq { codes: 64, dim: 16 };
-        for transformer in [
-            &mut config.tokenizer.encoder,
-            &mut config.tokenizer.decoder,
-            &mut config.latent_actions.encoder,
-            &mut config.dynamics.transformer,
-        ] {
-            transformer.layers = 1;
-            transformer.width = 16;
-            transformer.heads = 2;
-            transformer.head_width = 8;
-            transformer.window = 4;
-        }
-        config
-    }
+    use genie_model::GenieConfig;
 
     pub(crate) fn tiny_world(seed: u64) -> WorldModel {
-        let checkpoint = untrained_checkpoint(&tiny_config(), seed).unwrap();
+        let checkpoint = untrained_checkpoint(&GenieConfig::tiny(), seed).unwrap();
         WorldModel::new(checkpoint, &Device::Cpu).unwrap()
     }
 
@@ -245,13 +226,13 @@ pub(crate) mod tests {
             "{error}"
         );
         let dataset = tiny_dataset(&folder.path().join("long"), 2, 8);
-        let mut config = tiny_config();
+        let mut config = GenieConfig::tiny();
         config.frame_width = 32;
         let checkpoint = untrained_checkpoint(&config, 1).unwrap();
         let narrow = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
         let error = evaluate(&narrow, &dataset, None, &options(), &|_| ()).unwrap_err();
         assert!(error.to_string().contains("32x64"), "{error}");
-        let mut checkpoint = untrained_checkpoint(&tiny_config(), 1).unwrap();
+        let mut checkpoint = untrained_checkpoint(&GenieConfig::tiny(), 1).unwrap();
         checkpoint
             .tensors
             .retain(|name, _| !name.starts_with("latent_actions.encoder."));

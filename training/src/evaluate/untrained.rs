@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn it_plays_without_breaking_down() {
-        let config = super::super::tests::tiny_config();
+        let config = GenieConfig::tiny();
         let world =
             WorldModel::new(untrained_checkpoint(&config, 3).unwrap(), &Device::Cpu).unwrap();
         let mut rollout = world

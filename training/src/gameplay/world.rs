@@ -27,13 +27,20 @@ const VERTICAL_STEP: i64 = 2;
 /// Columns kept generated to both sides of the hero; more than the screen shows.
 const REACH: i64 = 14;
 
+/// What the hero stands on, or which way he goes in the air.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Footing {
+    Ground,
+    Rising,
+    /// His last rise was stopped. He then falls for a frame whatever the button does: he never hangs under a ceiling, where
+    /// his next move would not follow from what is seen.
+    Bumped,
+    Falling,
+}
+
 /// A running game: an endless world of its seed and the hero in it.
 ///
 /// Positions are in pixels; x grows to the right, y downwards, y = 0 is the top of the screen.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each says one thing of the hero, and they do not exclude each other"
-)]
 #[derive(Debug, Clone)]
 pub struct GameplayWorld {
     seed: u64,
@@ -43,11 +50,7 @@ pub struct GameplayWorld {
     hero_x: i64,
     hero_y: i64,
     speed_y: i64,
-    on_ground: bool,
-    flutters: bool,
-    /// Whether his last rise was stopped. He then falls for a frame whatever the button does: he never hangs under a
-    /// ceiling, where his next move would not follow from what is seen.
-    bumped: bool,
+    footing: Footing,
     faces_left: bool,
     moved: bool,
 }
@@ -69,9 +72,7 @@ impl GameplayWorld {
             stretches: VecDeque::from([start]),
             taken_coins: HashSet::new(),
             speed_y: 0,
-            on_ground: true,
-            flutters: false,
-            bumped: false,
+            footing: Footing::Ground,
             faces_left: false,
             moved: false,
         };
@@ -82,7 +83,6 @@ impl GameplayWorld {
 
     /// Plays one frame.
     pub fn step(&mut self, action: TrueAction) {
-        let was_on_ground = self.on_ground;
         let dx = match action.steer {
             Steer::Left => -RUN_SPEED,
             Steer::Idle => 0,
@@ -97,17 +97,17 @@ impl GameplayWorld {
             self.generate_around_hero();
         }
 
-        self.on_ground = !action.jump
-            && was_on_ground
-            && !self.is_free(self.hero_x, self.hero_y + VERTICAL_STEP);
-        self.speed_y = match (self.on_ground, action.jump) {
-            (true, _) => 0,
-            (false, true) if was_on_ground => JUMP_SPEED,
-            (false, true) if !self.bumped => FLUTTER_SPEED,
-            (false, _) => (self.speed_y.max(0) + GRAVITY).min(MAX_FALL_SPEED),
+        (self.footing, self.speed_y) = match (self.footing, action.jump) {
+            (Footing::Ground, true) => (Footing::Rising, JUMP_SPEED),
+            (Footing::Rising | Footing::Falling, true) => (Footing::Rising, FLUTTER_SPEED),
+            (Footing::Ground, false) if !self.is_free(self.hero_x, self.hero_y + VERTICAL_STEP) => {
+                (Footing::Ground, 0)
+            }
+            _ => (
+                Footing::Falling,
+                (self.speed_y.max(0) + GRAVITY).min(MAX_FALL_SPEED),
+            ),
         };
-        self.bumped = false;
-        self.flutters = self.speed_y < 0;
         self.move_vertically();
 
         // Who falls out at the bottom comes in again at the top, so that no clip ends by an accident.
@@ -124,8 +124,11 @@ impl GameplayWorld {
             // The top of the screen is a ceiling for a rising hero: he is never lost from sight by jumping.
             let blocked = (direction < 0 && next < 0) || !self.is_free(self.hero_x, next);
             if blocked {
-                self.on_ground = direction > 0;
-                self.bumped = direction < 0;
+                self.footing = if direction > 0 {
+                    Footing::Ground
+                } else {
+                    Footing::Bumped
+                };
                 self.speed_y = 0;
                 return;
             }
@@ -145,7 +148,7 @@ impl GameplayWorld {
 
     /// Whether the hero stands on something and can jump.
     pub fn on_ground(&self) -> bool {
-        self.on_ground
+        self.footing == Footing::Ground
     }
 
     /// The look of this world.
@@ -174,16 +177,12 @@ impl GameplayWorld {
     /// The picture to show. Running alternates with the scroll position, so that each of its two pictures meets the
     /// background at one alignment only.
     pub(crate) fn pose(&self) -> Pose {
-        if !self.on_ground && self.flutters {
-            Pose::Flutter
-        } else if !self.on_ground {
-            Pose::Air
-        } else if !self.moved {
-            Pose::Idle
-        } else if self.hero_x.rem_euclid(TILE) == 0 {
-            Pose::RunWide
-        } else {
-            Pose::RunClose
+        match self.footing {
+            Footing::Rising | Footing::Bumped => Pose::Flutter,
+            Footing::Falling => Pose::Air,
+            Footing::Ground if !self.moved => Pose::Idle,
+            Footing::Ground if self.hero_x.rem_euclid(TILE) == 0 => Pose::RunWide,
+            Footing::Ground => Pose::RunClose,
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use genie_model::ops::{MatmulPrecision, matmul_precision, set_matmul_precision};
+use genie_model::ops::{MatmulPrecision, with_matmul_precision};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -142,36 +142,33 @@ pub fn train(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
-    let before = matmul_precision();
-    set_matmul_precision(precision(config));
-    let ended = train_phases(config, data, run, resume, device, stop);
-    set_matmul_precision(before);
-    ended
+    let dataset = open_footage(config, &run.join("config.toml"), data)?;
+    let folder = RunFolder::open(run, config, resume)?;
+    with_matmul_precision(precision(config), || {
+        train_phases(config, &dataset, &folder, device, stop)
+    })
 }
 
 fn train_phases(
     config: &TrainConfig,
-    data: &Path,
-    run: &Path,
-    resume: bool,
+    dataset: &Dataset,
+    folder: &RunFolder,
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
-    let dataset = open_footage(config, &run.join("config.toml"), data)?;
-    let folder = RunFolder::open(run, config, resume)?;
     let start = folder.start(TokenizerPhase::NAME)?;
-    let (mut tokenizer, at) = TokenizerPhase::open(config, &dataset, start, device)?;
+    let (mut tokenizer, at) = TokenizerPhase::open(config, dataset, start, device)?;
     let steps = Steps {
         phase: &config.tokenizer,
         start: at,
         stop,
     };
-    if run_phase(&mut tokenizer, steps, config.seed, &folder)? == Ended::Stopped {
+    if run_phase(&mut tokenizer, steps, config.seed, folder)? == Ended::Stopped {
         return Ok(Ended::Stopped);
     }
     let (mut dynamics, at) = DynamicsPhase::open(
         config,
-        &dataset,
+        dataset,
         folder.start(DynamicsPhase::NAME)?,
         tokenizer.into_variables(),
         device,
@@ -181,7 +178,7 @@ fn train_phases(
         start: at,
         stop,
     };
-    run_phase(&mut dynamics, steps, config.seed, &folder)
+    run_phase(&mut dynamics, steps, config.seed, folder)
 }
 
 /// Opens the footage that a valid configuration, to be found at `path`, is to be trained on.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use genie_model::ops::{matmul_precision, set_matmul_precision};
+use genie_model::ops::with_matmul_precision;
 
 use super::TrainConfig;
 use super::dynamics_phase::DynamicsPhase;
@@ -52,9 +52,7 @@ pub fn time_steps(
         ..config.clone()
     };
     let dataset = open_footage(&config, Path::new("the configuration"), data)?;
-    let before = matmul_precision();
-    set_matmul_precision(precision(&config));
-    let measured = (|| {
+    with_matmul_precision(precision(&config), || {
         let (mut tokenizer, _) = TokenizerPhase::open(&config, &dataset, Start::Random, device)?;
         if phase == TrainingPhase::Tokenizer {
             return take(&mut tokenizer, config.seed, steps);
@@ -63,9 +61,7 @@ pub fn time_steps(
         let (mut dynamics, _) =
             DynamicsPhase::open(&config, &dataset, Start::Random, tokenizer, device)?;
         take(&mut dynamics, config.seed, steps)
-    })();
-    set_matmul_precision(before);
-    measured
+    })
 }
 
 fn take<P: Phase>(phase: &mut P, seed: u64, steps: usize) -> Result<Vec<Duration>, TrainError> {

@@ -29,7 +29,21 @@ pub fn set_matmul_precision(precision: MatmulPrecision) {
     PRECISION.set(precision);
 }
 
-/// What the matrix products of this thread really use: [`MatmulPrecision::Bf16`] only when it was chosen and the processor can do it.
+/// Does `work` with the matrix products that this thread asks for computed in `precision`, and goes back to what it was.
+pub fn with_matmul_precision<T>(precision: MatmulPrecision, work: impl FnOnce() -> T) -> T {
+    struct Restore(MatmulPrecision);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            PRECISION.set(self.0);
+        }
+    }
+    // Dropped also when the work panics.
+    let _restore = Restore(PRECISION.replace(precision));
+    work()
+}
+
+/// What the matrix products of this thread really use: [`MatmulPrecision::Bf16`] only when it was chosen and the processor
+/// can do it.
 pub fn matmul_precision() -> MatmulPrecision {
     if PRECISION.get() == MatmulPrecision::Bf16 && amx::available() {
         MatmulPrecision::Bf16

@@ -67,6 +67,7 @@ pub use linear::{linear, linear_add, linear_bias, norm_linear, relu2_linear_add}
 pub use loss::masked_cross_entropy;
 pub use matmul::{
     MatmulPrecision, matmul_nn, matmul_nt, matmul_precision, matmul_tn, set_matmul_precision,
+    with_matmul_precision,
 };
 pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};

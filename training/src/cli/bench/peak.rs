@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use genie_model::Error;
-use genie_model::ops::{MatmulPrecision, matmul_nn, matmul_precision, set_matmul_precision};
+use genie_model::ops::{MatmulPrecision, matmul_nn, matmul_precision, with_matmul_precision};
 use serde::Serialize;
 
 /// Rows, columns and inner size of the product.
@@ -38,15 +38,7 @@ enum Kernel {
 
 /// Whether matrix products can be computed in `bf16` here.
 pub(super) fn has_bf16() -> bool {
-    with_precision(MatmulPrecision::Bf16, matmul_precision) == MatmulPrecision::Bf16
-}
-
-fn with_precision<T>(precision: MatmulPrecision, work: impl FnOnce() -> T) -> T {
-    let before = matmul_precision();
-    set_matmul_precision(precision);
-    let result = work();
-    set_matmul_precision(before);
-    result
+    with_matmul_precision(MatmulPrecision::Bf16, matmul_precision) == MatmulPrecision::Bf16
 }
 
 impl Peak {
@@ -56,7 +48,7 @@ impl Peak {
         let b: Vec<f32> = (0..SIZE * SIZE).map(|i| (i % 5) as f32 - 2.0).collect();
         let mut product = vec![0f32; SIZE * SIZE];
         let mut ours = |precision| {
-            with_precision(precision, || {
+            with_matmul_precision(precision, || {
                 best_rate(|| {
                     matmul_nn((SIZE, SIZE, SIZE), &a, &b, &mut product, false);
                     Ok(())

@@ -138,17 +138,17 @@ pub(super) fn sample(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::test_world::tiny_config;
     use super::super::{SteadyPlay, median};
     use super::*;
     use candle_core::Device;
+    use genie_model::GenieConfig;
     use genie_training::evaluate::untrained_checkpoint;
 
     /// Both ways compute the same thing, or the comparison of their speed would mean nothing: a decoder over the whole
     /// window gives the frame that the streaming one gave.
     #[test]
     fn recomputing_gives_the_frame_that_streaming_gave() {
-        let mut config = tiny_config();
+        let mut config = GenieConfig::tiny();
         // With one layer a window of four frames sees exactly what the cache of the same window holds.
         config.tokenizer.decoder.window = 4;
         let checkpoint = untrained_checkpoint(&config, 1).unwrap();
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn all_tokens_are_filled_in() {
-        let checkpoint = untrained_checkpoint(&tiny_config(), 1).unwrap();
+        let checkpoint = untrained_checkpoint(&GenieConfig::tiny(), 1).unwrap();
         let world = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
         let sampler = SamplerSettings {
             steps: 3,
