@@ -16,6 +16,7 @@ use crossbeam_channel::{
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Fit, Frame, Rollout, SamplerSettings, WorldModel};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use thread_priority::{ThreadPriority, set_current_thread_priority};
 
 use crate::line::Line;
 use crate::prompt::Origin;
@@ -215,6 +216,13 @@ pub(crate) struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Lowers the priority of this thread: where cores are short, the model waits and the game's frames are in time.
+fn let_the_game_go_first() {
+    if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
+        debug!("the model's threads keep the priority of the game's: {error}");
+    }
+}
+
 impl Worker {
     /// Starts the thread, whose passes run on `device`, or on `threads` threads of the processor.
     pub(crate) fn start(threads: usize, device: GenieDevice) -> Self {
@@ -228,6 +236,7 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("genie-worker".to_owned())
             .spawn(move || {
+                let_the_game_go_first();
                 let mut desk = Desk::new(reply_sender, stopped, memory_told, threads, device);
                 desk.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.
@@ -398,6 +407,7 @@ impl Desk {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .thread_name(|i| format!("genie-compute-{i}"))
+            .start_handler(|_| let_the_game_go_first())
             .build()
             .inspect_err(|error| warn!("genie-worker shares rayon's global threads: {error}"))
             .ok();
