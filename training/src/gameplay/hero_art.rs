@@ -103,15 +103,16 @@ const FLUTTER_HEAD: [Row; 8] = [
     *b"rroSsorr",
     *b"rrrrrrrr",
 ];
+/// The legs of a fall: their patches serve both.
 const FLUTTER_BODY: [Row; 8] = [
     *b"srbbbbrs",
     *b"o.bBbb.o",
     *b".obbbbo.",
     *b".oyyyyo.",
-    *b".obbbbo.",
-    *b".oBbbBo.",
-    *b".onoono.",
-    *b"..n..n..",
+    *b"obbbbbbo",
+    *b"oBBoobbn",
+    *b"onno.onn",
+    *b".on...on",
 ];
 
 /// The colour of a sprite letter, or `None` where the background shows through.
