@@ -65,7 +65,7 @@ const MOST_PROMPTS: usize = 1024;
 /// A figure is at rest when it moved no further than this vertically, in pixels a frame.
 const REST: f32 = 1.0;
 /// It begins to rise when it goes up by this many pixels in a frame, or in a few frames from a prompt.
-const RISE: f32 = 2.0;
+const RISE: f32 = 3.0;
 /// It falls when it goes down by this many pixels in a frame.
 const FALL: f32 = 2.0;
 

@@ -105,7 +105,7 @@ const DIRECTION: f64 = 0.35;
 const STILL: f64 = 0.4;
 /// Least share of rises from rest for a jump, and the least share of the best jumper's.
 const JUMP: f64 = 0.2;
-const OF_BEST_JUMP: f64 = 0.4;
+const OF_BEST_JUMP: f64 = 0.45;
 /// A jump begins this many times as often as under the action that jumps least.
 const JUMP_OVER_LEAST: f64 = 3.0;
 /// Share of rises from rest from which on an action is a jump and nothing else.
