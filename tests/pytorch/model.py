@@ -302,12 +302,23 @@ class LatentActions(nn.Module):
             self.embed = nn.Linear(features, own["width"])
             self.position = nn.Parameter(torch.empty(tokens, own["width"]))
             self.norm = nn.Parameter(torch.empty(own["width"]))
-            self.project = nn.Parameter(torch.empty(config["dim"], own["width"]))
+            self.motion = config["input"] == "motion"
+            if self.motion:
+                self.own_scale = nn.Parameter(torch.empty(own["width"]))
+            summary = own["width"] * (2 if self.motion else 1)
+            self.project = nn.Parameter(torch.empty(config["dim"], summary))
+            self.project_bias = nn.Parameter(torch.empty(config["dim"]))
 
         def forward(self, features: Tensor) -> Tensor:
-            summary = self.clips(self.embed(features) + self.position).mean(2)
-            points = F.linear(F.rms_norm(summary, self.norm.shape, self.norm, EPSILON), self.project)
-            return unit(points)
+            x = self.clips(self.embed(features) + self.position)
+            summary = F.rms_norm(x.mean(2), self.norm.shape, self.norm, EPSILON)
+            if self.motion:
+                # What moves by itself, by how much it does: the last feature.
+                weights = features[..., -1].square()
+                weights = weights / (weights.sum(2, keepdim=True) + 1)
+                own = torch.einsum("btn,btnd->btd", weights, x) * self.own_scale
+                summary = torch.cat([summary, own], -1)
+            return unit(F.linear(summary, self.project, self.project_bias))
 
     def __init__(self, config: Config, features: int) -> None:
         super().__init__()

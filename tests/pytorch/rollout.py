@@ -55,7 +55,8 @@ class Sampler:
         if left == 0:
             return torch.zeros_like(masked)
         fade = 1 - (step + 1) / self.steps
-        gumbel = -torch.log(-torch.log(torch.rand_like(confidence).clamp_(1e-9)).clamp_(1e-9))
+        waiting = -torch.rand_like(confidence).clamp_(min=1e-9).log()
+        gumbel = -waiting.clamp_(min=1e-9).log()
         priority = torch.full(tokens.shape, torch.inf)
         priority[masked] = confidence + self.order_noise * fade * gumbel
         again = torch.zeros_like(masked)

@@ -184,7 +184,7 @@ impl LatentActionModel {
         self.project(&self.summarise(features)?)
     }
 
-    /// Summaries `[.., D]` to points on the unit sphere `[.., C]`.
+    /// Summaries `[.., S]` to points on the unit sphere `[.., C]`.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
