@@ -3,5 +3,6 @@
 pub mod assets;
 pub mod gif;
 pub mod headless;
+pub mod held_action;
 pub mod screen;
 pub mod script;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 use clap::Parser;
+use genie_examples::held_action::{HeldAction, hold_action};
 use genie_examples::{assets, screen};
 
 /// A wall of dreams from one prompt under different actions.
@@ -32,10 +33,6 @@ struct Options {
 /// The pictures to start from, and which one is at work.
 #[derive(Resource)]
 struct Prompts(Vec<GeniePrompt>, usize);
-
-/// The latent action that a world is under.
-#[derive(Component)]
-struct Under(usize);
 
 /// Waits for the model, whose actions say how wide the wall is.
 #[derive(Resource)]
@@ -114,7 +111,7 @@ fn build_wall(
                         .with_tick_rate(options.rate),
                     GenieTexture(texture.clone()),
                     KeyboardControl { enabled: false },
-                    Under(action),
+                    HeldAction(action),
                     ImageNode::new(texture),
                     picture.clone(),
                 );
@@ -129,17 +126,6 @@ fn build_wall(
         }
     });
     commands.remove_resource::<Loading>();
-}
-
-/// Latent actions can be held by their number, whatever their label is.
-fn hold_action(
-    ready: On<GenieReady>,
-    worlds: Query<&Under>,
-    mut actions: MessageWriter<InputAction>,
-) {
-    if let Ok(Under(action)) = worlds.get(ready.world) {
-        actions.write(InputAction::press(ready.world, action.to_string()));
-    }
 }
 
 fn start_again(

@@ -4,6 +4,7 @@ use bevy::prelude::*;
 use bevy_genie::Timeline;
 use bevy_genie::genie_model::psnr;
 use bevy_genie::prelude::*;
+use genie_examples::held_action::HeldAction;
 
 use crate::Editor;
 use crate::picture::show;
@@ -18,10 +19,6 @@ pub(crate) struct Strip {
     pub(crate) image: Handle<Image>,
 }
 
-/// The latent action that a strip's world is under.
-#[derive(Component)]
-pub(crate) struct Under(usize);
-
 /// Starts the world to be played and one world for each strip.
 pub(crate) fn dream_anew(
     mut editor: ResMut<Editor>,
@@ -30,12 +27,12 @@ pub(crate) fn dream_anew(
     mut commands: Commands,
 ) {
     let editor = editor.bypass_change_detection();
-    let (Some(model), Some(picture)) = (models.get(&editor.model), editor.picture.clone()) else {
-        return;
-    };
     if !(editor.changed || editor.strips_changed) {
         return;
     }
+    let (Some(model), Some(picture)) = (models.get(&editor.model), &editor.picture) else {
+        return;
+    };
     let (width, height) = (model.config().frame_width, model.config().frame_height);
     let mut world = GenieWorld::new(editor.model.clone(), picture.clone())
         .with_seed(editor.seed)
@@ -45,9 +42,10 @@ pub(crate) fn dream_anew(
         for world in editor.worlds.drain(..) {
             commands.entity(world).despawn();
         }
-        show(&mut images, &editor.shown.picture, &picture);
-        if let Ok(cut) = picture.fitted(width, height, editor.fit) {
-            show(&mut images, &editor.shown.cut, &cut);
+        show(&mut images, &editor.shown.picture, picture);
+        editor.cut = picture.fitted(width, height, editor.fit).ok();
+        if let Some(cut) = &editor.cut {
+            show(&mut images, &editor.shown.cut, cut);
         }
         let timeline = Timeline { capacity: 100 };
         editor
@@ -66,7 +64,7 @@ pub(crate) fn dream_anew(
             .with_tick_rate(20.0)
             .with_tick_limit(STRIP - 1);
         let deaf = KeyboardControl { enabled: false };
-        let world = commands.spawn((world, deaf, Under(action))).id();
+        let world = commands.spawn((world, deaf, HeldAction(action))).id();
         let label = label.name.clone();
         editor.strips.push(Strip {
             world,
@@ -75,16 +73,6 @@ pub(crate) fn dream_anew(
         });
     }
     (editor.changed, editor.strips_changed) = (false, false);
-}
-
-pub(crate) fn hold_action(
-    ready: On<GenieReady>,
-    worlds: Query<&Under>,
-    mut actions: MessageWriter<InputAction>,
-) {
-    if let Ok(Under(action)) = worlds.get(ready.world) {
-        actions.write(InputAction::press(ready.world, action.to_string()));
-    }
 }
 
 /// Frames of strips go where they belong, and the first frame of the world is the picture as the model sees it.
@@ -97,10 +85,7 @@ pub(crate) fn draw_frames(
     for frame in frames.read() {
         if frame.tick == 0 && editor.worlds.first() == Some(&frame.world) {
             show(&mut images, &editor.shown.redrawn, &frame.pixels);
-            let cut = editor.picture.as_ref().and_then(|picture| {
-                let (width, height) = (frame.pixels.width(), frame.pixels.height());
-                picture.fitted(width, height, editor.fit).ok()
-            });
+            let cut = editor.cut.as_ref();
             editor.psnr = cut.map(|cut| psnr(cut.pixels(), frame.pixels.pixels()));
         }
         let Some(strip) = editor

@@ -15,9 +15,10 @@ use bevy::window::FileDragAndDrop;
 use bevy_egui::{EguiPlugin, EguiPrimaryContextPass};
 use bevy_genie::prelude::*;
 use clap::Parser;
+use genie_examples::held_action::hold_action;
 use genie_examples::{assets, screen};
 
-use dreams::{Strip, draw_frames, dream_anew, hold_action};
+use dreams::{Strip, draw_frames, dream_anew};
 use panels::{draw_ui, play_with_keys};
 
 /// Tries pictures as prompts.
@@ -54,6 +55,8 @@ struct Editor {
     path: String,
     /// The picture as it was opened.
     picture: Option<Frame>,
+    /// As it is cut for the model.
+    cut: Option<Frame>,
     fit: Fit,
     seed: u64,
     sampler: SamplerSettings,
@@ -93,6 +96,7 @@ fn set_up(
         known: assets::prompts(&assets::root()),
         path: String::new(),
         picture: None,
+        cut: None,
         fit: Fit::Crop,
         seed: 0,
         sampler: SamplerSettings::default(),

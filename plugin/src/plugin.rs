@@ -64,7 +64,8 @@ impl PluginGroup for GeniePlugins {
 pub struct GeniePlugin {
     /// Frames per second of worlds that do not set their own; `None` takes each model's.
     pub tick_rate: Option<f32>,
-    /// Threads that the model's passes run on; `None` leaves one core to the game.
+    /// Threads that the model's passes run on; `None` leaves one core to the game. They have the lowest priority that the
+    /// system gives, so that where cores are short a world is late before the game is.
     pub threads: Option<NonZero<usize>>,
     /// Device that the model's passes run on.
     pub device: GenieDevice,

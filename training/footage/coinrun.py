@@ -51,23 +51,28 @@ def play(environment, player, columns, frames, hold):
     while len(clip) < frames:
         action = np.array([columns[COMBINATIONS[player.choose()]]])
         for _ in range(hold):
+            environment.act(action)
             _, seen, first = environment.observe()
             if first[0]:
                 clip = []
-            environment.act(action)
-        _, seen, first = environment.observe()
-        if first[0]:
-            clip = []
         clip.append(seen["rgb"][0].copy())
     return clip
+
+
+def positive(text):
+    """A whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="new folder for the clips")
-    parser.add_argument("--clips", type=int, default=1000)
-    parser.add_argument("--frames", type=int, default=64, help="frames of a clip")
-    parser.add_argument("--hold", type=int, default=2, help="steps of the environment for each frame, under one action")
+    parser.add_argument("--clips", type=positive, default=1000)
+    parser.add_argument("--frames", type=positive, default=64, help="frames of a clip")
+    parser.add_argument("--hold", type=positive, default=2, help="steps of the environment for each frame, under one action")
     parser.add_argument("--seed", type=int, default=0, help="other seeds are other levels")
     parser.add_argument("--backgrounds", action="store_true", help="painted backgrounds instead of black")
     options = parser.parse_args()
@@ -86,10 +91,12 @@ def main():
         columns = {tuple(names): column for column, names in enumerate(environment.combos)}
         clip = play(environment, Player(seed), columns, options.frames, options.hold)
         environment.close()
-        folder = options.out / f"{number:05}"
+        # Whole or not at all: an unfinished folder has a name that `genie import` leaves out.
+        folder = options.out / f".{number:05}"
         folder.mkdir(parents=True)
         for index, picture in enumerate(clip):
             Image.fromarray(picture).save(folder / f"{index:04}.png")
+        folder.rename(options.out / f"{number:05}")
         if (number + 1) % 50 == 0:
             print(f"{number + 1} of {options.clips} clips", flush=True)
 

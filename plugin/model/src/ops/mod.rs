@@ -13,8 +13,8 @@
 //! `cargo bench -p genie_model` measures every operation here, `cargo bench -p genie_training` training steps, tokenizer
 //! and rollouts.
 //!
-//! Two virtual cores of a server with AVX-512 and AMX, the shipped world, `genie bench` with its default of 4 `MaskGIT`
-//! steps; the roof was 177 GFLOP/s:
+//! Two virtual cores of a server with AVX-512 and AMX, a world of the `platformer` preset, `genie bench` with its default of 4 `MaskGIT`
+//! steps; the roof was 177 GFLOP/s. On a host that others use too, shares fall to a third at bad times:
 //!
 //! | part | 1 world | 4 worlds | 16 worlds |
 //! |---|---|---|---|
