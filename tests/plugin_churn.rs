@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use bevy::diagnostic::{Diagnostic, DiagnosticsPlugin, DiagnosticsStore};
+use bevy::diagnostic::{Diagnostic, DiagnosticPath, DiagnosticsPlugin, DiagnosticsStore};
 use bevy::prelude::*;
 use bevy::time::TimeUpdateStrategy;
 use bevy_genie::GenieDiagnosticsPlugin as Figures;
@@ -27,22 +27,21 @@ impl Chance {
     }
 }
 
-/// MiB that the worker's worlds take, and images and entities in the app.
-fn bookkeeping(app: &mut App) -> (f64, usize, u32) {
-    run_until(app, "fresh figures", |w| {
-        let worlds = w.query::<&GenieWorld>().iter(w).len() as f64;
-        let store = w.resource::<DiagnosticsStore>();
-        store.get(&Figures::WORLDS).and_then(Diagnostic::value) == Some(worlds)
+/// MiB that the worker's worlds and models take, and images and entities in the app, once the worker has come to the end
+/// of what it was asked: no world is left in it, and the models take `models` bytes.
+fn bookkeeping(app: &mut App, models: usize) -> (f64, usize, u32) {
+    run_until(app, "the memory of the models alone", |w| {
+        figure(w, &Figures::WORLDS) == Some(0.0)
+            && figure(w, &Figures::MEMORY) == Some(models as f64 / f64::from(1 << 20))
     });
-    // The worker looks at its memory after each batch of requests: let one more figure come in.
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(50) {
-        app.update();
-    }
-    let store = app.world().resource::<DiagnosticsStore>();
-    let memory = store.get(&Figures::MEMORY).unwrap().value().unwrap();
+    let memory = figure(app.world(), &Figures::MEMORY).unwrap();
     let images = app.world().resource::<Assets<Image>>().len();
     (memory, images, app.world().entities().count_spawned())
+}
+
+fn figure(world: &World, path: &DiagnosticPath) -> Option<f64> {
+    let store = world.resource::<DiagnosticsStore>();
+    store.get(path).and_then(Diagnostic::value)
 }
 
 fn genie_threads() -> usize {
@@ -73,7 +72,10 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
     app.finish();
     app.cleanup();
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
-    let models = [1, 2].map(|seed| models.add(GenieModel::new(tiny_checkpoint(seed))));
+    let checkpoints = [1, 2].map(tiny_checkpoint);
+    let weights = checkpoints.iter().flat_map(|c| c.tensors.values());
+    let model_bytes = weights.map(|tensor| 4 * tensor.elem_count()).sum();
+    let models = checkpoints.map(|checkpoint| models.add(GenieModel::new(checkpoint)));
     let mut chance = Chance(7);
     let spawn = |app: &mut App, chance: &mut Chance| {
         let genie = GenieWorld::new(models[chance.below(2)].clone(), checkered(16, 16));
@@ -98,7 +100,7 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
         app.world_mut().despawn(world);
     }
     app.update();
-    let before = bookkeeping(&mut app);
+    let before = bookkeeping(&mut app, model_bytes);
 
     let mut alive: Vec<Entity> = Vec::new();
     let mut next: HashMap<Entity, u64> = HashMap::new();
@@ -151,7 +153,7 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
         app.world_mut().despawn(world);
     }
     app.update();
-    let after = bookkeeping(&mut app);
+    let after = bookkeeping(&mut app, model_bytes);
     assert_eq!(after, before, "memory in MiB, images, entities");
     drop(app);
     // Threads of the pool end just after the worker that owned them.
