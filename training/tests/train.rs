@@ -7,8 +7,8 @@ use candle_core::Device;
 use genie_model::{GenieConfig, WorldModel};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    AdamWConfig, CorruptionConfig, Ended, PhaseConfig, TrainConfig, TrainError, TrainingPhase,
-    time_steps, train,
+    AdamWConfig, CorruptionConfig, Ended, InitialWeights, PhaseConfig, TrainConfig, TrainError,
+    TrainingPhase, time_steps, train,
 };
 
 fn config() -> TrainConfig {
@@ -32,6 +32,7 @@ fn config() -> TrainConfig {
         changed_weight: 5.0,
         fully_masked: 0.5,
         dynamics_trains_actions: true,
+        initial_weights: InitialWeights::Footage,
         gravity: true,
         actions_frozen: 5,
         model: GenieConfig::tiny(),

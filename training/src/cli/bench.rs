@@ -8,13 +8,13 @@
 //! before and after them.
 
 mod arithmetic;
+mod memory;
 mod parts;
 mod peak;
 mod recomputed;
 mod training;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use candle_core::Device;
@@ -26,6 +26,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use self::memory::{Growth, peak_memory};
 use self::parts::{PartShares, PartTimes};
 use self::peak::Peak;
 use self::recomputed::Recomputed;
@@ -55,6 +56,9 @@ pub(crate) struct Args {
     /// world's training.
     #[arg(long, default_value_t = 5)]
     training_steps: usize,
+    /// Frames of one world over which the process's memory is watched; 0 for none.
+    #[arg(long, default_value_t = 0, value_name = "FRAMES")]
+    memory_frames: usize,
     /// Threads that the model may use; without it as many as the machine has.
     #[arg(long)]
     threads: Option<usize>,
@@ -101,6 +105,9 @@ struct Report {
     training: Vec<StepReport>,
     /// Memory that a world's past takes, in bytes.
     world_memory_bytes: usize,
+    /// How the process's memory changes while one world is played for long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_growth: Option<Growth>,
     /// Most memory that the process had taken when one world had been played with caches; where the system tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_play_bytes: Option<u64>,
@@ -142,6 +149,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         ("frames", args.frames, 10_000),
         ("threads", args.threads.unwrap_or(1), 1024),
         // None at all is as good.
+        ("memory-frames", args.memory_frames.max(1), 10_000_000),
         ("training-steps", args.training_steps.max(1), 10_000),
         (
             "batches",
@@ -198,6 +206,7 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
     let mut batches = Vec::new();
     let mut world_memory_bytes = 0;
     let mut peak_memory_play_bytes = None;
+    let memory_growth = Growth::measure(world, args.memory_frames, &sampler)?;
     for &batch in &args.batches {
         tracing::info!("dreaming {batch} at once, and recomputing them");
         let mut play = SteadyPlay::start(world, batch, &sampler)?;
@@ -259,6 +268,7 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
             .map(|step| step.report(&training, &operations, &peak))
             .collect(),
         world_memory_bytes,
+        memory_growth,
         peak_memory_play_bytes,
         peak_memory_bytes,
         peak_memory_training_bytes: peak_memory(),
@@ -340,19 +350,6 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Most memory that this process has had so far, in bytes, where the system tells; never less than an earlier answer.
-fn peak_memory() -> Option<u64> {
-    // The kernel's own count is off by a few pages for each core, so that its peak may seem to sink.
-    static SEEN: AtomicU64 = AtomicU64::new(0);
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    let now = kilobytes * 1024;
-    Some(now.max(SEEN.fetch_max(now, Ordering::Relaxed)))
-}
-
 fn print_table(report: &Report) {
     println!(
         "{:.1} M parameters, window {}, {} MaskGIT steps, {} threads",
@@ -405,6 +402,15 @@ fn print_table(report: &Report) {
         "\nmemory of one world: {:.2} MiB",
         megabytes(report.world_memory_bytes as u64)
     );
+    if let Some(growth) = &report.memory_growth {
+        println!(
+            "memory of the process over {} frames: {:.1} MiB after the first tenth, {:.1} MiB at the end, {:+} bytes",
+            growth.frames,
+            megabytes(growth.resident_bytes_early),
+            megabytes(growth.resident_bytes_late),
+            growth.resident_bytes_late as i64 - growth.resident_bytes_early as i64
+        );
+    }
     if let (Some(play), Some(again), Some(training)) = (
         report.peak_memory_play_bytes,
         report.peak_memory_bytes,
@@ -442,6 +448,7 @@ mod tests {
             rounds: 1,
             frames: 1,
             training_steps: 1,
+            memory_frames: 20,
             threads: None,
             json: None,
             sampler: SamplerArgs::default(),
@@ -463,6 +470,9 @@ mod tests {
         }
         assert!(report.world_memory_bytes > 0);
         if cfg!(target_os = "linux") {
+            let growth = report.memory_growth.unwrap();
+            assert_eq!(growth.frames, 20);
+            assert!(growth.resident_bytes_early > 1 << 20 && growth.resident_bytes_late > 1 << 20);
             assert!(report.peak_memory_bytes >= report.peak_memory_play_bytes);
             assert!(report.peak_memory_training_bytes >= report.peak_memory_bytes);
             assert!(report.peak_memory_bytes.unwrap() > 1 << 20);

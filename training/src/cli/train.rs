@@ -1,6 +1,6 @@
 //! `genie train`: from footage to a checkpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +15,10 @@ pub(crate) struct Args {
     /// TOML file with the model, the phases and the seed; see `training/configs`.
     #[arg(long)]
     config: PathBuf,
+    /// Another value for a setting of that file, such as `dynamics.steps=500` or `model.dynamics.conditioning="prepended"`
+    /// (a value that is not TOML is taken as text); can be given several times.
+    #[arg(long = "set", value_name = "SETTING=VALUE")]
+    settings: Vec<String>,
     /// Folder of the dataset.
     #[arg(long)]
     data: PathBuf,
@@ -26,12 +30,52 @@ pub(crate) struct Args {
     resume: bool,
 }
 
+/// The configuration of a file with other values for some of its settings.
+fn read_config(
+    path: &Path,
+    settings: &[String],
+) -> Result<TrainConfig, Box<dyn std::error::Error + Send + Sync>> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+    if settings.is_empty() {
+        return Ok(toml::from_str(&text).map_err(|e| wrong(&e))?);
+    }
+    let mut config: toml::Table = toml::from_str(&text).map_err(|e| wrong(&e))?;
+    for setting in settings {
+        set(&mut config, setting)?;
+    }
+    let with = settings.join(" --set ");
+    Ok(config
+        .try_into()
+        .map_err(|e: toml::de::Error| format!("{} with --set {with}: {e}", path.display()))?)
+}
+
+/// Puts the value of `a.b.c=value` into a table.
+fn set(config: &mut toml::Table, setting: &str) -> Result<(), String> {
+    let (key, value) = setting
+        .split_once('=')
+        .ok_or_else(|| format!("--set {setting}: expected SETTING=VALUE"))?;
+    let value = value.trim();
+    let value = value
+        .parse::<toml::Value>()
+        .unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+    let mut path: Vec<&str> = key.trim().split('.').collect();
+    let name = path.pop().unwrap_or_default();
+    let mut table = config;
+    for part in path {
+        table = table
+            .entry(part)
+            .or_insert_with(|| toml::Table::new().into())
+            .as_table_mut()
+            .ok_or_else(|| format!("--set {setting}: {part} is a value, not a table"))?;
+    }
+    table.insert(name.to_owned(), value);
+    Ok(())
+}
+
 /// Trains both phases to their end, or until Ctrl-C.
 pub(crate) fn run(args: Args) -> CliResult {
-    let text = std::fs::read_to_string(&args.config)
-        .map_err(|e| format!("{}: {e}", args.config.display()))?;
-    let config: TrainConfig =
-        toml::from_str(&text).map_err(|e| format!("{}: {e}", args.config.display()))?;
+    let config = read_config(&args.config, &args.settings)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
@@ -52,4 +96,53 @@ pub(crate) fn run(args: Args) -> CliResult {
         Ended::Stopped => println!("stopped and saved; --resume goes on"),
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use genie_model::{ActionConditioning, LatentActionInput};
+
+    fn shipped() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/platformer.toml")
+    }
+
+    #[test]
+    fn settings_replace_those_of_the_file_and_leave_the_others() {
+        let settings = [
+            "dynamics.steps=7",
+            "model.dynamics.conditioning=prepended",
+            "model.latent_actions.input=\"differences\"",
+            "model.dynamics.transformer = { layers = 2, width = 64, heads = 2, head_width = 32, feed_forward = 4, window = 8 }",
+            "changed_weight=2.5",
+        ]
+        .map(str::to_owned);
+        let config = read_config(&shipped(), &settings).unwrap();
+        let mut expected = TrainConfig::platformer();
+        expected.dynamics.steps = 7;
+        expected.model.dynamics.conditioning = ActionConditioning::Prepended;
+        expected.model.latent_actions.input = LatentActionInput::Differences;
+        let transformer = &mut expected.model.dynamics.transformer;
+        (transformer.layers, transformer.width) = (2, 64);
+        (transformer.heads, transformer.window) = (2, 8);
+        expected.changed_weight = 2.5;
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn settings_that_cannot_be_are_named() {
+        for (setting, said) in [
+            ("dynamics.steps", "expected SETTING=VALUE"),
+            ("seed.steps=1", "seed is a value"),
+            ("dynamics.step=1", "unknown field `step`"),
+            ("dynamics.steps=many", "invalid type"),
+            ("=1", "unknown field"),
+        ] {
+            let error = read_config(&shipped(), &[setting.to_owned()]).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(said), "{setting}: {error}");
+            assert!(error.contains(setting), "{setting}: {error}");
+        }
+    }
 }

@@ -31,6 +31,9 @@ pub struct TrainConfig {
     /// small models do not manage.
     #[serde(default = "default_true")]
     pub dynamics_trains_actions: bool,
+    /// Where weights start.
+    #[serde(default)]
+    pub initial_weights: InitialWeights,
     /// Steps at the start in which the latent action model stays at its data-driven start, so that the dynamics model
     /// learns to listen to actions before it tells the encoder what it would rather hear.
     #[serde(default)]
@@ -49,6 +52,17 @@ impl TrainConfig {
         toml::from_str(include_str!("../../configs/platformer.toml"))
             .expect("a test reads the same file")
     }
+}
+
+/// Where weights start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InitialWeights {
+    /// Codebooks and embeddings start at what can be counted in the footage, its patches and its motion; all else at random.
+    #[default]
+    Footage,
+    /// All at random, as in the paper, which small models hardly recover from.
+    Random,
 }
 
 fn default_changed_weight() -> f32 {

@@ -19,7 +19,8 @@ use rand_chacha::ChaCha8Rng;
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
-    AdamW, EmaCodebook, TrainConfig, Variables, distinguishing_projection, kmeans, motion_start,
+    AdamW, EmaCodebook, InitialWeights, TrainConfig, Variables, distinguishing_projection, kmeans,
+    motion_start,
 };
 use crate::dataset::{ClipSampler, Dataset};
 
@@ -104,8 +105,8 @@ impl<'a> DynamicsPhase<'a> {
                 phase.codebook.restore("actions", &saved.tensors)?;
                 step = saved.step;
             }
-            Start::Footage => phase.start_codebook()?,
-            Start::Random => {}
+            Start::New(InitialWeights::Footage) => phase.start_codebook()?,
+            Start::New(InitialWeights::Random) => {}
         }
         Ok((phase, step))
     }

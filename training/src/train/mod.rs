@@ -17,7 +17,7 @@ mod tokenizer_phase;
 mod variables;
 
 pub use codebook::EmaCodebook;
-pub use config::{CorruptionConfig, PhaseConfig, TrainConfig};
+pub use config::{CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig};
 pub use data_driven::{
     PatchStatistics, distinguishing_projection, kmeans, patch_statistics, start_tokenizer,
 };

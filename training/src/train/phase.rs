@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use super::dynamics_phase::DynamicsPhase;
 use super::run_folder::{RunFolder, SavedState};
 use super::tokenizer_phase::TokenizerPhase;
-use super::{PhaseConfig, TrainConfig};
+use super::{InitialWeights, PhaseConfig, TrainConfig};
 use crate::dataset::{Dataset, DatasetError};
 
 /// Why a run stopped.
@@ -112,10 +112,8 @@ pub(super) trait Phase {
 pub(super) enum Start {
     /// A state that was saved.
     Saved(SavedState),
-    /// What the footage tells before any training.
-    Footage,
-    /// Random weights: nothing is learned well from here, but a step takes as long.
-    Random,
+    /// The first step.
+    New(InitialWeights),
 }
 
 /// How a run ended.
@@ -156,7 +154,7 @@ fn train_phases(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
-    let start = folder.start(TokenizerPhase::NAME)?;
+    let start = phase_start(config, folder, TokenizerPhase::NAME)?;
     let (mut tokenizer, at) = TokenizerPhase::open(config, dataset, start, device)?;
     let steps = Steps {
         phase: &config.tokenizer,
@@ -169,7 +167,7 @@ fn train_phases(
     let (mut dynamics, at) = DynamicsPhase::open(
         config,
         dataset,
-        folder.start(DynamicsPhase::NAME)?,
+        phase_start(config, folder, DynamicsPhase::NAME)?,
         tokenizer.into_variables(),
         device,
     )?;
@@ -179,6 +177,12 @@ fn train_phases(
         stop,
     };
     run_phase(&mut dynamics, steps, config.seed, folder)
+}
+
+/// What a phase of a run begins with.
+fn phase_start(config: &TrainConfig, folder: &RunFolder, phase: &str) -> Result<Start, TrainError> {
+    let saved = folder.saved_state(phase)?;
+    Ok(saved.map_or(Start::New(config.initial_weights), Start::Saved))
 }
 
 /// Opens the footage that a valid configuration, to be found at `path`, is to be trained on.

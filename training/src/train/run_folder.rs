@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use super::phase::Start;
 use super::{TrainConfig, TrainError};
 use crate::pictures::{RgbFrame, write_sheet};
 
@@ -122,11 +121,11 @@ impl RunFolder {
         write_whole(&path, &bytes)
     }
 
-    /// What a phase goes on from: its saved state or, before there is one, the footage.
-    pub(super) fn start(&self, phase: &str) -> Result<Start, TrainError> {
+    /// The state that a phase goes on from; `None` before it has saved one.
+    pub(super) fn saved_state(&self, phase: &str) -> Result<Option<SavedState>, TrainError> {
         let path = self.state(phase);
         if !path.exists() {
-            return Ok(Start::Footage);
+            return Ok(None);
         }
         let bytes = std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?;
         let damaged = |reason: String| TrainError::State {
@@ -143,7 +142,7 @@ impl RunFolder {
             .ok_or_else(|| damaged("the header has no step".to_owned()))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|e| damaged(e.to_string()))?;
-        Ok(Start::Saved(SavedState { step, tensors }))
+        Ok(Some(SavedState { step, tensors }))
     }
 }
 

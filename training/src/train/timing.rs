@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use genie_model::ops::with_matmul_precision;
 
-use super::TrainConfig;
 use super::dynamics_phase::DynamicsPhase;
 use super::phase::{Phase, Start, TrainError, open_footage, precision, step_rng};
 use super::tokenizer_phase::TokenizerPhase;
+use super::{InitialWeights, TrainConfig};
 
 /// One of the two phases of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +53,15 @@ pub fn time_steps(
     };
     let dataset = open_footage(&config, Path::new("the configuration"), data)?;
     with_matmul_precision(precision(&config), || {
-        let (mut tokenizer, _) = TokenizerPhase::open(&config, &dataset, Start::Random, device)?;
+        // Nothing is learned well from here in a few steps, but a step takes as long.
+        let random = || Start::New(InitialWeights::Random);
+        let (mut tokenizer, _) = TokenizerPhase::open(&config, &dataset, random(), device)?;
         if phase == TrainingPhase::Tokenizer {
             return take(&mut tokenizer, config.seed, steps);
         }
         let tokenizer = tokenizer.into_variables();
         let (mut dynamics, _) =
-            DynamicsPhase::open(&config, &dataset, Start::Random, tokenizer, device)?;
+            DynamicsPhase::open(&config, &dataset, random(), tokenizer, device)?;
         take(&mut dynamics, config.seed, steps)
     })
 }

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::data_driven::{patch_statistics, start_tokenizer};
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
-use super::{AdamW, EmaCodebook, TrainConfig, Variables};
+use super::{AdamW, EmaCodebook, InitialWeights, TrainConfig, Variables};
 use crate::dataset::{ClipSampler, Dataset};
 
 /// Weight of the commitment loss (van den Oord et al. 2017).
@@ -49,7 +49,7 @@ impl<'a> TokenizerPhase<'a> {
         let model = config.model.clone();
         let variables = Variables::new(config.seed, device);
         let tokenizer = VideoTokenizer::new(&model, variables.builder().pp("tokenizer"))?;
-        if matches!(start, Start::Footage) {
+        if matches!(start, Start::New(InitialWeights::Footage)) {
             tracing::info!("looking at the footage's patches");
             let statistics =
                 patch_statistics(dataset, &model, START_FRAMES, START_PATCHES, config.seed)?;
