@@ -19,7 +19,7 @@ const CAPTION: f32 = 76.0;
 
 /// Plays a level dreamt by a Genie world model.
 #[derive(Parser, Resource, Clone)]
-#[command(version, about)]
+#[command(version)]
 struct Options {
     /// Checkpoint: a path, or one within the assets folder
     #[arg(long, default_value = assets::MODEL)]

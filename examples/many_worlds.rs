@@ -14,7 +14,7 @@ use genie_examples::{assets, screen};
 
 /// A wall of dreams from one prompt under different actions.
 #[derive(Parser, Resource, Clone)]
-#[command(version, about)]
+#[command(version)]
 struct Options {
     /// Checkpoint, within the assets folder
     #[arg(long, default_value = assets::MODEL)]

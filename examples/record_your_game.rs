@@ -23,7 +23,7 @@ const GRAVITY: f32 = 150.0;
 
 /// A small game that records itself.
 #[derive(Parser, Resource, Clone)]
-#[command(version, about)]
+#[command(version)]
 struct Options {
     /// Folder of the recording
     #[arg(long, default_value = "recordings")]

@@ -23,7 +23,7 @@ use panels::{draw_ui, play_with_keys};
 
 /// Tries pictures as prompts.
 #[derive(Parser, Resource, Clone)]
-#[command(version, about)]
+#[command(version)]
 struct Options {
     /// Checkpoint, within the assets folder
     #[arg(long, default_value = assets::MODEL)]

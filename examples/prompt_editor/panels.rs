@@ -248,14 +248,16 @@ fn prompt_panel(
             editor.changed |= ui.radio_value(&mut editor.fit, fit, name).changed();
         }
     });
+    let cut = cut.filter(|_| editor.cut.is_some());
+    let redrawn = redrawn.filter(|_| editor.psnr.is_some());
     ui.horizontal(|ui| {
         for (texture, name) in [(cut, "as it is cut"), (redrawn, "as tokens draw it")] {
             ui.vertical(|ui| {
                 if let Some(texture) = texture {
                     let size = egui::vec2(128.0, 128.0 * texture.size.y / texture.size.x);
                     ui.add(egui::Image::new((texture.id, size)).fit_to_exact_size(size));
+                    ui.small(name);
                 }
-                ui.small(name);
             });
         }
     });

@@ -8,8 +8,11 @@
 //! as that one lies, `p99_ratio` may lie by chance.
 //!
 //! On a virtual machine whose host takes a processor away for a while, single frames last a second, whatever runs inside.
-//! Linux counts that time (`steal`): frames that have some in them are left out, of each kind alike, and counted.
+//! Linux counts that time (`steal`): frames that have some in them are left out, of each kind alike, and counted. It counts
+//! in hundredths of a second, so that less than that goes unseen. `waited` is free of it: the time of a frame in which
+//! threads of the game were ready to run and other threads had the cores, as Linux's scheduler counts it.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bevy::app::TaskPoolThreadAssignmentPolicy;
@@ -87,14 +90,15 @@ fn measure(game: &str, add_work: impl FnOnce(&mut App)) {
         .resource::<AssetServer>()
         .load(bevy_genie::EMBEDDED_MODEL);
     let prompt = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/prompts/meadow.png");
-    let genie = GenieWorld::new(model, std::path::PathBuf::from(prompt));
+    let genie = GenieWorld::new(model, PathBuf::from(prompt));
     // More often than it can be.
     let world = app.world_mut().spawn(genie.with_tick_rate(1000.0)).id();
     while app.world().get::<WorldFrame>(world).is_none() {
         app.update();
         std::thread::sleep(Duration::from_millis(1));
     }
-    let (mut busy, mut paused, mut control) = (Vec::new(), Vec::new(), Vec::new());
+    let threads = threads_of_the_game();
+    let (mut busy, mut paused, mut control) = Default::default();
     let first = tick(&app, world);
     for round in 0..ROUNDS {
         // Which of the paused ones comes first changes, so that neither is always the one after the busy one.
@@ -103,22 +107,24 @@ fn measure(game: &str, add_work: impl FnOnce(&mut App)) {
         } else {
             (&mut control, &mut paused)
         };
-        busy.extend(stretch(&mut app, world, false));
-        second.extend(stretch(&mut app, world, true));
-        third.extend(stretch(&mut app, world, true));
+        stretch(&mut app, world, &threads, false, &mut busy);
+        stretch(&mut app, world, &threads, true, second);
+        stretch(&mut app, world, &threads, true, third);
     }
     let dreamt = tick(&app, world) - first;
-    let p99 = share(&paused, 0.99);
+    let p99 = share(&paused.times, 0.99);
     println!(
-        r#"{{"benchmark": "frame_time", "game": "{game}", "busy_frames": {}, "paused_frames": {}, "world_frames_per_second": {:.1}, "paused_p50_ms": {:.3}, "busy_p50_ms": {:.3}, "paused_p99_ms": {p99:.3}, "busy_p99_ms": {:.3}, "p99_ratio": {:.3}, "control_p99_ratio": {:.3}}}"#,
-        busy.len(),
-        paused.len() + control.len(),
+        r#"{{"benchmark": "frame_time", "game": "{game}", "busy_frames": {}, "paused_frames": {}, "world_frames_per_second": {:.1}, "paused_p50_ms": {:.3}, "busy_p50_ms": {:.3}, "paused_p99_ms": {p99:.3}, "busy_p99_ms": {:.3}, "p99_ratio": {:.3}, "control_p99_ratio": {:.3}, "paused_waited_p99_ms": {:.3}, "busy_waited_p99_ms": {:.3}}}"#,
+        busy.times.len(),
+        paused.times.len() + control.times.len(),
         dreamt as f64 / ((STRETCH + SKIPPED) * ROUNDS) as f64 / FRAME.as_secs_f64(),
-        share(&paused, 0.5),
-        share(&busy, 0.5),
-        share(&busy, 0.99),
-        share(&busy, 0.99) / p99,
-        share(&control, 0.99) / p99,
+        share(&paused.times, 0.5),
+        share(&busy.times, 0.5),
+        share(&busy.times, 0.99),
+        share(&busy.times, 0.99) / p99,
+        share(&control.times, 0.99) / p99,
+        share(&paused.waits, 0.99),
+        share(&busy.waits, 0.99),
     );
 }
 
@@ -128,22 +134,57 @@ fn tick(app: &App, world: Entity) -> u64 {
         .map_or(0, |frame| frame.tick)
 }
 
-/// Milliseconds of each frame of a stretch that the host did not break into.
-fn stretch(app: &mut App, world: Entity, paused: bool) -> Vec<f64> {
+/// Milliseconds of frames that the host did not break into.
+#[derive(Default)]
+struct Frames {
+    times: Vec<f64>,
+    /// In which threads of the game waited for a core.
+    waits: Vec<f64>,
+}
+
+/// Plays a stretch of frames and adds them to those of its kind.
+fn stretch(app: &mut App, world: Entity, threads: &[PathBuf], paused: bool, frames: &mut Frames) {
     if let Some(mut genie) = app.world_mut().get_mut::<GenieWorld>(world) {
         genie.paused = paused;
     }
-    let mut times = Vec::with_capacity(STRETCH);
     for frame in 0..STRETCH + SKIPPED {
-        let (start, stolen_before) = (Instant::now(), stolen());
+        let (stolen_before, waited_before) = (stolen(), waited(threads));
+        let start = Instant::now();
         app.update();
         let time = start.elapsed();
-        if frame >= SKIPPED && stolen() == stolen_before {
-            times.push(time.as_secs_f64() * 1e3);
-        }
+        let wait = waited(threads).saturating_sub(waited_before);
         std::thread::sleep(FRAME.saturating_sub(time));
+        // Asked after the sleep, because the count is kept once per tick of the clock.
+        if frame >= SKIPPED && stolen() == stolen_before {
+            frames.times.push(time.as_secs_f64() * 1e3);
+            frames.waits.push(wait.as_secs_f64() * 1e3);
+        }
     }
-    times
+}
+
+/// The scheduler's accounts of the main thread and of Bevy's compute task pool.
+fn threads_of_the_game() -> Vec<PathBuf> {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
+    let main = std::process::id().to_string();
+    threads
+        .filter_map(|thread| Some(thread.ok()?.path()))
+        .filter(|thread| {
+            let name = std::fs::read_to_string(thread.join("comm")).unwrap_or_default();
+            thread.ends_with(&main) || name.starts_with("Compute Task")
+        })
+        .map(|thread| thread.join("schedstat"))
+        .collect()
+}
+
+/// How long these threads have been ready to run while others had the cores, so far.
+fn waited(threads: &[PathBuf]) -> Duration {
+    let nanoseconds = |thread: &PathBuf| -> Option<u64> {
+        let account = std::fs::read_to_string(thread).ok()?;
+        account.split_whitespace().nth(1)?.parse().ok()
+    };
+    Duration::from_nanos(threads.iter().filter_map(nanoseconds).sum())
 }
 
 /// Ticks in which the host gave a processor of this virtual machine to somebody else; `None` where nobody counts them.
