@@ -17,7 +17,7 @@ from model import Genie
 
 @dataclass(frozen=True)
 class Sampler:
-    """How a frame is sampled; the defaults are those of the Rust side."""
+    """How a frame is sampled, in confidence order; the defaults are those of the Rust side beside PyTorch."""
 
     steps: int = 2
     temperature: float = 1.0

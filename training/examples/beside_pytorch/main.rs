@@ -31,7 +31,7 @@ type Failure = Box<dyn std::error::Error>;
 enum Request {
     /// Write the reference outputs to this safetensors file.
     Reference { path: PathBuf },
-    /// Dream frames of some worlds in one batch, with the default sampler but these steps, windows full.
+    /// Dream frames of some worlds in one batch, in confidence order with these steps, windows full.
     Rollout {
         worlds: usize,
         steps: usize,
