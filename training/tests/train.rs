@@ -28,7 +28,10 @@ fn config() -> TrainConfig {
         tokenizer: phase(7),
         // Past the first revival and the first comparison.
         dynamics: phase(24),
-        corruption: CorruptionConfig::default(),
+        corruption: CorruptionConfig {
+            unseen_actions: 0.5,
+            ..CorruptionConfig::default()
+        },
         changed_weight: 5.0,
         fully_masked: 0.5,
         dynamics_trains_actions: true,

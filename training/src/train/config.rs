@@ -116,10 +116,15 @@ impl PhaseConfig {
 pub struct CorruptionConfig {
     /// Highest share of wrong tokens in a clip; the share is drawn evenly from zero to this.
     pub tokens: f32,
-    /// Share of transitions that are told a random latent action instead of their own. Where an action never happens (a
-    /// jump at the top of the screen), these are its only examples, and teach that it changes nothing there.
+    /// Share of transitions that are told a random latent action instead of their own. Teaches that actions may change
+    /// nothing, and with it disobedience.
     #[serde(default)]
     pub actions: f32,
+    /// Share of transitions that are told an action which never happens in such a scene (a jump at the ceiling), the one
+    /// most like their own, where there is one: the only examples of what happens when a player tries it. See
+    /// [`SeenActions`](super::SeenActions).
+    #[serde(default)]
+    pub unseen_actions: f32,
 }
 
 impl Default for CorruptionConfig {
@@ -127,6 +132,7 @@ impl Default for CorruptionConfig {
         Self {
             tokens: 0.08,
             actions: 0.0,
+            unseen_actions: 0.0,
         }
     }
 }

@@ -19,8 +19,8 @@ use rand_chacha::ChaCha8Rng;
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
-    AdamW, EmaCodebook, InitialWeights, TrainConfig, Variables, distinguishing_projection, kmeans,
-    motion_start,
+    AdamW, EmaCodebook, InitialWeights, SeenActions, TrainConfig, Variables,
+    distinguishing_projection, kmeans, motion_start,
 };
 use crate::dataset::{ClipSampler, Dataset};
 
@@ -45,6 +45,7 @@ pub(super) struct DynamicsPhase<'a> {
     latent: LatentActionModel,
     dynamics: DynamicsModel,
     codebook: EmaCodebook,
+    seen: SeenActions,
     optimiser: AdamW,
     device: Device,
 }
@@ -84,6 +85,11 @@ impl<'a> DynamicsPhase<'a> {
             config.seed.wrapping_add(1),
         )?;
         let codebook = EmaCodebook::new(latent.codebook(), 0.99, true)?;
+        let seen = SeenActions::new(
+            model.tokens_per_frame(),
+            model.tokenizer.quantizer.codes(),
+            model.latent_actions.actions,
+        );
         let mut phase = Self {
             config: config.clone(),
             dataset,
@@ -94,6 +100,7 @@ impl<'a> DynamicsPhase<'a> {
             latent,
             dynamics,
             codebook,
+            seen,
             optimiser,
             device: device.clone(),
         };
@@ -103,6 +110,7 @@ impl<'a> DynamicsPhase<'a> {
                 phase.variables.restore(&saved.tensors)?;
                 phase.optimiser.restore(&saved.tensors, saved.step)?;
                 phase.codebook.restore("actions", &saved.tensors)?;
+                phase.seen.restore(&saved.tensors)?;
                 step = saved.step;
             }
             Start::New(InitialWeights::Footage) => phase.start_codebook()?,
@@ -240,25 +248,55 @@ impl<'a> DynamicsPhase<'a> {
         }
     }
 
-    /// Puts random codes in the place of some of `codes` `[B, T - 1, C]`.
-    fn mistake_actions(&self, codes: &Tensor, rng: &mut ChaCha8Rng) -> Result<Tensor, TrainError> {
-        let share = self.config.corruption.actions;
-        if share <= 0.0 {
+    /// What each transition is told instead of its own action; `None` for that one.
+    fn mistaken_actions(
+        &self,
+        transitions: &[(&[u32], u32)],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<Option<u32>>, TrainError> {
+        let corruption = &self.config.corruption;
+        let actions = self.config.model.latent_actions.actions as u32;
+        let codes = self.codebook.tensor(&self.device)?.to_vec2()?;
+        let mistaken = transitions.iter().map(|&(frame, own)| {
+            // Drawn in any case: what is random in a step does not depend on what has been seen.
+            let (any, unseen) = (rng.random::<f32>(), rng.random::<f32>());
+            let other = rng.random_range(0..actions);
+            if any < corruption.actions {
+                Some(other)
+            } else if unseen < corruption.unseen_actions {
+                self.seen.unseen_like(frame, own, &codes)
+            } else {
+                None
+            }
+        });
+        Ok(mistaken.collect())
+    }
+
+    /// The transitions of a batch, clip by clip: tokens of the frame before, and the action that was assigned.
+    fn transitions<'t>(&self, tokens: &'t [u32], assigned: &[u32]) -> Vec<(&'t [u32], u32)> {
+        let (frames, per_frame) = (
+            self.config.dynamics.clip_frames,
+            self.config.model.tokens_per_frame(),
+        );
+        tokens
+            .chunks_exact(frames * per_frame)
+            .flat_map(|clip| clip.chunks_exact(per_frame).take(frames - 1))
+            .zip(assigned.iter().copied())
+            .collect()
+    }
+
+    /// `codes` `[B, T - 1, C]` with those of other actions in their places.
+    fn replace_codes(&self, codes: &Tensor, others: &[Option<u32>]) -> Result<Tensor, TrainError> {
+        if others.iter().all(Option::is_none) {
             return Ok(codes.clone());
         }
         let (batch, transitions, dim) = codes.dims3()?;
-        let actions = self.config.model.latent_actions.actions as u32;
-        let mut kept = Vec::with_capacity(batch * transitions);
-        let mut others = Vec::with_capacity(batch * transitions);
-        for _ in 0..batch * transitions {
-            kept.push(if rng.random::<f32>() < share {
-                0f32
-            } else {
-                1.0
-            });
-            others.push(rng.random_range(0..actions));
-        }
+        let kept: Vec<f32> = others
+            .iter()
+            .map(|o| f32::from(u8::from(o.is_none())))
+            .collect();
         let kept = Tensor::from_vec(kept, (batch, transitions, 1), &self.device)?;
+        let others: Vec<u32> = others.iter().map(|other| other.unwrap_or(0)).collect();
         let others = Tensor::from_vec(others, (batch, transitions), &self.device)?;
         let others = ops::gather_rows(&self.codebook.tensor(&self.device)?, &others)?;
         let others = others.reshape((batch, transitions, dim))?;
@@ -383,7 +421,10 @@ impl Phase for DynamicsPhase<'_> {
         } else {
             actions.codes.detach()
         };
-        let codes = self.mistake_actions(&codes, rng)?;
+        let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
+        let transitions = self.transitions(&batch.tokens, &assigned);
+        let mistaken = self.mistaken_actions(&transitions, rng)?;
+        let codes = self.replace_codes(&codes, &mistaken)?;
         let logits = self.logits(&masking, &codes)?;
         let target_tensor = Tensor::new(targets.as_slice(), &self.device)?;
         let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;
@@ -406,7 +447,6 @@ impl Phase for DynamicsPhase<'_> {
         let dim = self.config.model.latent_actions.dim;
         let points = points.detach().reshape(((), dim))?;
         let points = points.flatten_all()?.to_vec1::<f32>()?;
-        let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
         if !frozen {
             self.codebook.update(&points, &assigned);
         }
@@ -415,12 +455,17 @@ impl Phase for DynamicsPhase<'_> {
             figures.insert("revived".to_owned(), revived as f64);
         }
         self.publish_codebook()?;
+        for clip in transitions.chunks(self.config.dynamics.clip_frames - 1) {
+            self.seen.look_at(clip.iter().copied());
+        }
 
         figures.insert("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?));
         let ce = f64::from(cross_entropy.to_scalar::<f32>()?);
         figures.insert("cross_entropy".to_owned(), ce);
         figures.insert("gradient_norm".to_owned(), norm);
         figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
+        let mistaken = mistaken.iter().flatten().count() as f64 / assigned.len() as f64;
+        figures.insert("actions_mistaken".to_owned(), mistaken);
         if step.is_multiple_of(COMPARE_EVERY) {
             let true_accuracy = Self::hard_accuracy(&masking, &targets, &logits)?;
             let random: Vec<u32> = (0..assigned.len())
@@ -448,6 +493,7 @@ impl Phase for DynamicsPhase<'_> {
         let mut tensors = self.variables.snapshot()?;
         tensors.extend(self.optimiser.state()?);
         tensors.extend(self.codebook.state("actions")?);
+        tensors.extend(self.seen.state()?);
         folder.save_state(Self::NAME, step, &tensors)?;
         Ok(self.checkpoint(step)?.write(folder.world(), DType::F16)?)
     }
