@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use rand::Rng;
 
+use super::saved_state::restore_values;
+
 /// A codebook of `V` codes of width `C`, its running counts and sums.
 #[derive(Clone, Debug)]
 pub struct EmaCodebook {
@@ -168,15 +170,7 @@ impl EmaCodebook {
             ("counts", &mut self.counts),
             ("sums", &mut self.sums),
         ] {
-            let key = format!("codebook.{name}.{part}");
-            let saved = match state.get(&key) {
-                Some(saved) => saved.to_vec1::<f32>()?,
-                None => candle_core::bail!("the saved state has no {key}"),
-            };
-            if saved.len() != values.len() {
-                candle_core::bail!("{key} has {} values, not {}", saved.len(), values.len());
-            }
-            *values = saved;
+            restore_values(state, &format!("codebook.{name}.{part}"), values)?;
         }
         Ok(())
     }

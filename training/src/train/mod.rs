@@ -12,6 +12,7 @@ mod motion_start;
 mod optimiser;
 mod phase;
 mod run_folder;
+mod saved_state;
 mod seen_actions;
 mod timing;
 mod tokenizer_phase;

@@ -7,6 +7,8 @@ use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var};
 use genie_model::ops::{self, AdamWStep};
 use serde::{Deserialize, Serialize};
 
+use super::saved_state::restore_values;
+
 /// Settings that stay the same over a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -151,15 +153,7 @@ impl AdamW {
     ) -> candle_core::Result<()> {
         for (name, moments) in &mut self.moments {
             for (kind, values) in ["mean", "square"].iter().zip(moments) {
-                let key = format!("optimiser.{kind}.{name}");
-                let Some(saved) = state.get(&key) else {
-                    candle_core::bail!("the saved state has no {key}")
-                };
-                let saved = saved.to_vec1::<f32>()?;
-                if saved.len() != values.len() {
-                    candle_core::bail!("{key} has {} values, not {}", saved.len(), values.len());
-                }
-                *values = saved;
+                restore_values(state, &format!("optimiser.{kind}.{name}"), values)?;
             }
         }
         self.step = step;

@@ -12,7 +12,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::dynamics_phase::DynamicsPhase;
-use super::run_folder::{RunFolder, SavedState};
+use super::run_folder::RunFolder;
+use super::saved_state::SavedState;
 use super::tokenizer_phase::TokenizerPhase;
 use super::{InitialWeights, PhaseConfig, TrainConfig};
 use crate::dataset::{Dataset, DatasetError};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
+use super::saved_state::SavedState;
 use super::{TrainConfig, TrainError};
 use crate::pictures::{RgbFrame, write_sheet};
 
@@ -20,12 +21,6 @@ const PICTURE_SCALE: usize = 2;
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     root: PathBuf,
-}
-
-/// A phase's saved state.
-pub(super) struct SavedState {
-    pub(super) step: u64,
-    pub(super) tensors: HashMap<String, Tensor>,
 }
 
 impl RunFolder {

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use candle_core::{Device, Tensor};
 
+use super::saved_state::restore_values;
+
 /// Times that actions of a kind must have been expected where a token stood before their absence means something: chance
 /// alone leaves them out once in `e` to this power.
 const EXPECTED: f32 = 13.0;
@@ -131,15 +133,7 @@ impl SeenActions {
             ("with_action", &mut self.with_action),
             ("taken", &mut self.taken),
         ] {
-            let key = format!("seen_actions.{part}");
-            let Some(saved) = state.get(&key) else {
-                candle_core::bail!("the saved state has no {key}")
-            };
-            let saved = saved.to_vec1::<u32>()?;
-            if saved.len() != counts.len() {
-                candle_core::bail!("{key} has {} counts, not {}", saved.len(), counts.len());
-            }
-            *counts = saved;
+            restore_values(state, &format!("seen_actions.{part}"), counts)?;
         }
         Ok(())
     }
