@@ -9,8 +9,8 @@
 //!
 //! On a virtual machine whose host takes a processor away for a while, single frames last a second, whatever runs inside.
 //! Linux counts that time (`steal`): frames that have some in them are left out, of each kind alike, and counted. It counts
-//! in hundredths of a second, so that less than that goes unseen. `waited` is free of it: the time of a frame in which
-//! threads of the game were ready to run and other threads had the cores, as Linux's scheduler counts it.
+//! in hundredths of a second, so that less than that goes unseen. `waited` is the time of a frame in which threads of the
+//! game were ready to run and did not, as Linux's scheduler counts it.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
