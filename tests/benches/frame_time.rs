@@ -8,11 +8,9 @@
 //! as that one lies, `p99_ratio` may lie by chance.
 //!
 //! On a virtual machine whose host takes a processor away for a while, single frames last a second, whatever runs inside.
-//! Linux counts that time (`steal`): frames that have some in them are left out, of each kind alike, and counted. It counts
-//! in hundredths of a second, so that less than that goes unseen. `waited` is the time of a frame in which threads of the
-//! game were ready to run and did not, as Linux's scheduler counts it.
+//! Linux counts that time (`steal`) in hundredths of a second, so that less than that goes unseen. Frames that have some in
+//! them are left out of the figures, of each kind alike; `all_p99_ratio` and `all_control_p99_ratio` have them too.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bevy::app::TaskPoolThreadAssignmentPolicy;
@@ -90,15 +88,14 @@ fn measure(game: &str, add_work: impl FnOnce(&mut App)) {
         .resource::<AssetServer>()
         .load(bevy_genie::EMBEDDED_MODEL);
     let prompt = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/prompts/meadow.png");
-    let genie = GenieWorld::new(model, PathBuf::from(prompt));
+    let genie = GenieWorld::new(model, std::path::PathBuf::from(prompt));
     // More often than it can be.
     let world = app.world_mut().spawn(genie.with_tick_rate(1000.0)).id();
     while app.world().get::<WorldFrame>(world).is_none() {
         app.update();
         std::thread::sleep(Duration::from_millis(1));
     }
-    let threads = threads_of_the_game();
-    let (mut busy, mut paused, mut control) = Default::default();
+    let (mut busy, mut paused, mut control) = <(Frames, Frames, Frames)>::default();
     let first = tick(&app, world);
     for round in 0..ROUNDS {
         // Which of the paused ones comes first changes, so that neither is always the one after the busy one.
@@ -107,24 +104,27 @@ fn measure(game: &str, add_work: impl FnOnce(&mut App)) {
         } else {
             (&mut control, &mut paused)
         };
-        stretch(&mut app, world, &threads, false, &mut busy);
-        stretch(&mut app, world, &threads, true, second);
-        stretch(&mut app, world, &threads, true, third);
+        stretch(&mut app, world, false, &mut busy);
+        stretch(&mut app, world, true, second);
+        stretch(&mut app, world, true, third);
     }
     let dreamt = tick(&app, world) - first;
-    let p99 = share(&paused.times, 0.99);
+    let median = |kind: &Frames| share(&kind.undisturbed(), 0.5);
+    let p99 = |kind: &Frames| share(&kind.undisturbed(), 0.99);
+    let all_p99 = |kind: &Frames| share(&kind.all(), 0.99);
     println!(
-        r#"{{"benchmark": "frame_time", "game": "{game}", "busy_frames": {}, "paused_frames": {}, "world_frames_per_second": {:.1}, "paused_p50_ms": {:.3}, "busy_p50_ms": {:.3}, "paused_p99_ms": {p99:.3}, "busy_p99_ms": {:.3}, "p99_ratio": {:.3}, "control_p99_ratio": {:.3}, "paused_waited_p99_ms": {:.3}, "busy_waited_p99_ms": {:.3}}}"#,
-        busy.times.len(),
-        paused.times.len() + control.times.len(),
+        r#"{{"benchmark": "frame_time", "game": "{game}", "world_frames_per_second": {:.1}, "frames": {}, "left_out": {:.3}, "paused_p50_ms": {:.3}, "busy_p50_ms": {:.3}, "paused_p99_ms": {:.3}, "busy_p99_ms": {:.3}, "p99_ratio": {:.3}, "control_p99_ratio": {:.3}, "all_p99_ratio": {:.3}, "all_control_p99_ratio": {:.3}}}"#,
         dreamt as f64 / ((STRETCH + SKIPPED) * ROUNDS) as f64 / FRAME.as_secs_f64(),
-        share(&paused.times, 0.5),
-        share(&busy.times, 0.5),
-        share(&busy.times, 0.99),
-        share(&busy.times, 0.99) / p99,
-        share(&control.times, 0.99) / p99,
-        share(&paused.waits, 0.99),
-        share(&busy.waits, 0.99),
+        busy.0.len(),
+        1.0 - busy.undisturbed().len() as f64 / busy.0.len() as f64,
+        median(&paused),
+        median(&busy),
+        p99(&paused),
+        p99(&busy),
+        p99(&busy) / p99(&paused),
+        p99(&control) / p99(&paused),
+        all_p99(&busy) / all_p99(&paused),
+        all_p99(&control) / all_p99(&paused),
     );
 }
 
@@ -134,57 +134,38 @@ fn tick(app: &App, world: Entity) -> u64 {
         .map_or(0, |frame| frame.tick)
 }
 
-/// Milliseconds of frames that the host did not break into.
+/// Frames of a kind: milliseconds, and whether the host broke into them.
 #[derive(Default)]
-struct Frames {
-    times: Vec<f64>,
-    /// In which threads of the game waited for a core.
-    waits: Vec<f64>,
+struct Frames(Vec<(f64, bool)>);
+
+impl Frames {
+    fn all(&self) -> Vec<f64> {
+        self.0.iter().map(|&(time, _)| time).collect()
+    }
+
+    fn undisturbed(&self) -> Vec<f64> {
+        let frames = self.0.iter().filter(|&&(_, disturbed)| !disturbed);
+        frames.map(|&(time, _)| time).collect()
+    }
 }
 
 /// Plays a stretch of frames and adds them to those of its kind.
-fn stretch(app: &mut App, world: Entity, threads: &[PathBuf], paused: bool, frames: &mut Frames) {
+fn stretch(app: &mut App, world: Entity, paused: bool, frames: &mut Frames) {
     if let Some(mut genie) = app.world_mut().get_mut::<GenieWorld>(world) {
         genie.paused = paused;
     }
     for frame in 0..STRETCH + SKIPPED {
-        let (stolen_before, waited_before) = (stolen(), waited(threads));
+        let stolen_before = stolen();
         let start = Instant::now();
         app.update();
         let time = start.elapsed();
-        let wait = waited(threads).saturating_sub(waited_before);
         std::thread::sleep(FRAME.saturating_sub(time));
         // Asked after the sleep, because the count is kept once per tick of the clock.
-        if frame >= SKIPPED && stolen() == stolen_before {
-            frames.times.push(time.as_secs_f64() * 1e3);
-            frames.waits.push(wait.as_secs_f64() * 1e3);
+        let disturbed = stolen() != stolen_before;
+        if frame >= SKIPPED {
+            frames.0.push((time.as_secs_f64() * 1e3, disturbed));
         }
     }
-}
-
-/// The scheduler's accounts of the main thread and of Bevy's compute task pool.
-fn threads_of_the_game() -> Vec<PathBuf> {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    let main = std::process::id().to_string();
-    threads
-        .filter_map(|thread| Some(thread.ok()?.path()))
-        .filter(|thread| {
-            let name = std::fs::read_to_string(thread.join("comm")).unwrap_or_default();
-            thread.ends_with(&main) || name.starts_with("Compute Task")
-        })
-        .map(|thread| thread.join("schedstat"))
-        .collect()
-}
-
-/// How long these threads have been ready to run while others had the cores, so far.
-fn waited(threads: &[PathBuf]) -> Duration {
-    let nanoseconds = |thread: &PathBuf| -> Option<u64> {
-        let account = std::fs::read_to_string(thread).ok()?;
-        account.split_whitespace().nth(1)?.parse().ok()
-    };
-    Duration::from_nanos(threads.iter().filter_map(nanoseconds).sum())
 }
 
 /// Ticks in which the host gave a processor of this virtual machine to somebody else; `None` where nobody counts them.
@@ -195,7 +176,10 @@ fn stolen() -> Option<u64> {
 
 /// The value below which this share of the values lies.
 fn share(values: &[f64], share: f64) -> f64 {
+    let Some(last) = values.len().checked_sub(1) else {
+        return f64::NAN;
+    };
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * share).round() as usize]
+    values[(last as f64 * share).round() as usize]
 }

@@ -124,6 +124,27 @@ fn a_damaged_state_is_named() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let wrong: [(&str, fn(&mut TrainConfig)); 6] = [
+        ("tokenizer.batch", |c| c.tokenizer.batch = 0),
+        ("dynamics.clip_frames", |c| c.dynamics.clip_frames = 1),
+        ("corruption.tokens", |c| c.corruption.tokens = 8.0),
+        ("corruption.actions", |c| c.corruption.actions = -0.1),
+        ("unseen_actions", |c| c.corruption.unseen_actions = f32::NAN),
+        ("fully_masked", |c| c.fully_masked = 1.5),
+    ];
+    for (name, make_wrong) in wrong {
+        let mut config = config();
+        make_wrong(&mut config);
+        let error = train(&config, &data, &run, false, &Device::Cpu, &|_, _| true).unwrap_err();
+        assert!(error.to_string().contains(name), "{name}: {error}");
+    }
+}
+
+#[test]
 fn steps_are_timed_without_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

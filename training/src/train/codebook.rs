@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use rand::Rng;
 
-use super::saved_state::restore_values;
+use super::saved_state::{restore_values, saved_values};
 
 /// A codebook of `V` codes of width `C`, its running counts and sums.
 #[derive(Clone, Debug)]
@@ -149,10 +149,7 @@ impl EmaCodebook {
         ];
         parts
             .into_iter()
-            .map(|(part, values)| {
-                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
-                Ok((format!("codebook.{name}.{part}"), tensor))
-            })
+            .map(|(part, values)| saved_values(format!("codebook.{name}.{part}"), values))
             .collect()
     }
 

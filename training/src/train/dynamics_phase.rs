@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
-    AdamW, EmaCodebook, InitialWeights, SeenActions, TrainConfig, Variables,
+    ActionLikeness, AdamW, EmaCodebook, InitialWeights, SeenActions, TrainConfig, Variables,
     distinguishing_projection, kmeans, motion_start,
 };
 use crate::dataset::{ClipSampler, Dataset};
@@ -45,7 +45,8 @@ pub(super) struct DynamicsPhase<'a> {
     latent: LatentActionModel,
     dynamics: DynamicsModel,
     codebook: EmaCodebook,
-    seen: SeenActions,
+    /// Where the configuration asks for unseen actions.
+    seen: Option<SeenActions>,
     optimiser: AdamW,
     device: Device,
 }
@@ -85,11 +86,13 @@ impl<'a> DynamicsPhase<'a> {
             config.seed.wrapping_add(1),
         )?;
         let codebook = EmaCodebook::new(latent.codebook(), 0.99, true)?;
-        let seen = SeenActions::new(
-            model.tokens_per_frame(),
-            model.tokenizer.quantizer.codes(),
-            model.latent_actions.actions,
-        );
+        let seen = (config.corruption.unseen_actions > 0.0).then(|| {
+            SeenActions::new(
+                model.tokens_per_frame(),
+                model.tokenizer.quantizer.codes(),
+                model.latent_actions.actions,
+            )
+        });
         let mut phase = Self {
             config: config.clone(),
             dataset,
@@ -110,7 +113,9 @@ impl<'a> DynamicsPhase<'a> {
                 phase.variables.restore(&saved.tensors)?;
                 phase.optimiser.restore(&saved.tensors, saved.step)?;
                 phase.codebook.restore("actions", &saved.tensors)?;
-                phase.seen.restore(&saved.tensors)?;
+                if let Some(seen) = &mut phase.seen {
+                    seen.restore(&saved.tensors)?;
+                }
                 step = saved.step;
             }
             Start::New(InitialWeights::Footage) => phase.start_codebook()?,
@@ -248,15 +253,16 @@ impl<'a> DynamicsPhase<'a> {
         }
     }
 
-    /// What each transition is told instead of its own action; `None` for that one.
+    /// What each transition is told instead of its own action, one of those with `codes` `[A, C]`; `None` for its own.
     fn mistaken_actions(
         &self,
         transitions: &[(&[u32], u32)],
+        codes: &Tensor,
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<Option<u32>>, TrainError> {
         let corruption = &self.config.corruption;
         let actions = self.config.model.latent_actions.actions as u32;
-        let codes = self.codebook.tensor(&self.device)?.to_vec2()?;
+        let likeness = ActionLikeness::of_codes(&codes.to_vec2()?);
         let mistaken = transitions.iter().map(|&(frame, own)| {
             // Drawn in any case: what is random in a step does not depend on what has been seen.
             let (any, unseen) = (rng.random::<f32>(), rng.random::<f32>());
@@ -264,7 +270,7 @@ impl<'a> DynamicsPhase<'a> {
             if any < corruption.actions {
                 Some(other)
             } else if unseen < corruption.unseen_actions {
-                self.seen.unseen_like(frame, own, &codes)
+                self.seen.as_ref()?.unseen_like(frame, own, &likeness)
             } else {
                 None
             }
@@ -285,12 +291,18 @@ impl<'a> DynamicsPhase<'a> {
             .collect()
     }
 
-    /// `codes` `[B, T - 1, C]` with those of other actions in their places.
-    fn replace_codes(&self, codes: &Tensor, others: &[Option<u32>]) -> Result<Tensor, TrainError> {
+    /// What the transitions are told: `own` `[B, T - 1, C]`, with rows of `codes` `[A, C]` in their places where others are
+    /// told.
+    fn replace_codes(
+        &self,
+        own: Tensor,
+        codes: &Tensor,
+        others: &[Option<u32>],
+    ) -> Result<Tensor, TrainError> {
         if others.iter().all(Option::is_none) {
-            return Ok(codes.clone());
+            return Ok(own);
         }
-        let (batch, transitions, dim) = codes.dims3()?;
+        let (batch, transitions, dim) = own.dims3()?;
         let kept: Vec<f32> = others
             .iter()
             .map(|o| f32::from(u8::from(o.is_none())))
@@ -298,10 +310,10 @@ impl<'a> DynamicsPhase<'a> {
         let kept = Tensor::from_vec(kept, (batch, transitions, 1), &self.device)?;
         let others: Vec<u32> = others.iter().map(|other| other.unwrap_or(0)).collect();
         let others = Tensor::from_vec(others, (batch, transitions), &self.device)?;
-        let others = ops::gather_rows(&self.codebook.tensor(&self.device)?, &others)?;
+        let others = ops::gather_rows(codes, &others)?;
         let others = others.reshape((batch, transitions, dim))?;
         let replaced = others.broadcast_mul(&kept.affine(-1.0, 1.0)?)?;
-        Ok((codes.broadcast_mul(&kept)? + replaced)?)
+        Ok((own.broadcast_mul(&kept)? + replaced)?)
     }
 
     fn logits(&self, masking: &Masking, action_codes: &Tensor) -> Result<Tensor, TrainError> {
@@ -423,8 +435,9 @@ impl Phase for DynamicsPhase<'_> {
         };
         let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
         let transitions = self.transitions(&batch.tokens, &assigned);
-        let mistaken = self.mistaken_actions(&transitions, rng)?;
-        let codes = self.replace_codes(&codes, &mistaken)?;
+        let book = self.codebook.tensor(&self.device)?;
+        let mistaken = self.mistaken_actions(&transitions, &book, rng)?;
+        let codes = self.replace_codes(codes, &book, &mistaken)?;
         let logits = self.logits(&masking, &codes)?;
         let target_tensor = Tensor::new(targets.as_slice(), &self.device)?;
         let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;
@@ -455,8 +468,10 @@ impl Phase for DynamicsPhase<'_> {
             figures.insert("revived".to_owned(), revived as f64);
         }
         self.publish_codebook()?;
-        for clip in transitions.chunks(self.config.dynamics.clip_frames - 1) {
-            self.seen.look_at(clip.iter().copied());
+        if let Some(seen) = &mut self.seen {
+            for clip in transitions.chunks(self.config.dynamics.clip_frames - 1) {
+                seen.look_at(clip.iter().copied());
+            }
         }
 
         figures.insert("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?));
@@ -493,7 +508,9 @@ impl Phase for DynamicsPhase<'_> {
         let mut tensors = self.variables.snapshot()?;
         tensors.extend(self.optimiser.state()?);
         tensors.extend(self.codebook.state("actions")?);
-        tensors.extend(self.seen.state()?);
+        if let Some(seen) = &self.seen {
+            tensors.extend(seen.state()?);
+        }
         folder.save_state(Self::NAME, step, &tensors)?;
         Ok(self.checkpoint(step)?.write(folder.world(), DType::F16)?)
     }

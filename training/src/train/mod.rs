@@ -28,6 +28,6 @@ pub use motion_start::{MotionStart, motion_start};
 pub use optimiser::{AdamW, AdamWConfig};
 pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
-pub use seen_actions::SeenActions;
+pub use seen_actions::{ActionLikeness, SeenActions};
 pub use timing::{TrainingPhase, time_steps};
 pub use variables::Variables;

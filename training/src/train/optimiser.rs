@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var};
 use genie_model::ops::{self, AdamWStep};
 use serde::{Deserialize, Serialize};
 
-use super::saved_state::restore_values;
+use super::saved_state::{restore_values, saved_values};
 
 /// Settings that stay the same over a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,8 +135,7 @@ impl AdamW {
         let mut state = HashMap::new();
         for (name, moments) in &self.moments {
             for (kind, values) in ["mean", "square"].iter().zip(moments) {
-                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
-                state.insert(format!("optimiser.{kind}.{name}"), tensor);
+                state.extend([saved_values(format!("optimiser.{kind}.{name}"), values)?]);
             }
         }
         Ok(state)

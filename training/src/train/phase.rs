@@ -195,6 +195,7 @@ pub(super) fn open_footage(
     config.model.validate()?;
     check_phase(path, "tokenizer", &config.tokenizer)?;
     check_phase(path, "dynamics", &config.dynamics)?;
+    check_shares(path, config)?;
     let dataset = Dataset::open(data)?;
     let wanted = (config.model.frame_height, config.model.frame_width);
     let found = (dataset.format().height, dataset.format().width);
@@ -239,6 +240,26 @@ fn check_phase(path: &Path, name: &str, phase: &PhaseConfig) -> Result<(), Train
         path: path.to_owned(),
         reason: format!("{name}.{wrong}"),
     })
+}
+
+fn check_shares(path: &Path, config: &TrainConfig) -> Result<(), TrainError> {
+    let corruption = &config.corruption;
+    let shares = [
+        ("corruption.tokens", corruption.tokens),
+        ("corruption.actions", corruption.actions),
+        ("corruption.unseen_actions", corruption.unseen_actions),
+        ("fully_masked", config.fully_masked),
+    ];
+    match shares
+        .iter()
+        .find(|(_, share)| !(0.0..=1.0).contains(share))
+    {
+        None => Ok(()),
+        Some((name, _)) => Err(TrainError::Config {
+            path: path.to_owned(),
+            reason: format!("{name} must be 0 to 1"),
+        }),
+    }
 }
 
 /// Which steps of a phase to take.

@@ -2,12 +2,24 @@
 
 use std::collections::HashMap;
 
-use candle_core::{Tensor, WithDType};
+use candle_core::{Device, Tensor, WithDType};
 
 /// A phase's saved state.
 pub(super) struct SavedState {
     pub(super) step: u64,
     pub(super) tensors: HashMap<String, Tensor>,
+}
+
+/// A list of values as a named tensor of a saved state.
+///
+/// # Errors
+/// Never on the CPU.
+pub(super) fn saved_values<T: WithDType>(
+    name: String,
+    values: &[T],
+) -> candle_core::Result<(String, Tensor)> {
+    let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
+    Ok((name, tensor))
 }
 
 /// Puts saved values into `values`.

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
-use super::saved_state::restore_values;
+use super::saved_state::{restore_values, saved_values};
 
 /// Times that actions of a kind must have been expected where a token stood before their absence means something: chance
 /// alone leaves them out once in `e` to this power.
@@ -50,7 +50,7 @@ impl SeenActions {
         let (mut places, mut with_action) = (HashSet::new(), HashSet::new());
         for (frame, action) in clip {
             self.taken[action as usize] += 1;
-            for row in self.rows(frame) {
+            for row in rows(frame, self.codes) {
                 places.insert(row);
                 with_action.insert(row * self.actions + action as usize);
             }
@@ -63,45 +63,38 @@ impl SeenActions {
         }
     }
 
-    /// Whether each of the `A` actions, with codes `[A, C]` of length one, can be said not to happen after a frame of `N`
-    /// tokens: one of its tokens has often stood where it stands, and no action of the kind was taken then.
-    pub fn unseen(&self, frame: &[u32], codes: &[Vec<f32>]) -> Vec<bool> {
-        let mut unseen = vec![false; self.actions];
+    /// Whether each of the `A` actions can be said not to happen after a frame of `N` tokens: one of its tokens has often
+    /// stood where it stands, and no action of the kind was taken then.
+    pub fn unseen(&self, frame: &[u32], likeness: &ActionLikeness) -> Vec<bool> {
         let transitions = self.taken.iter().sum::<u32>().max(1) as f32;
-        for row in self.rows(frame) {
-            let here = &self.with_action[row * self.actions..][..self.actions];
-            let per_clip = self.clips[row] as f32 / transitions;
-            for (unseen, code) in unseen.iter_mut().zip(codes) {
-                let (mut expected, mut found) = (0.0, 0);
-                for (other, code_of_other) in codes.iter().enumerate() {
-                    if cosine(code, code_of_other) >= OF_A_KIND {
-                        expected += per_clip * self.taken[other] as f32;
-                        found += here[other];
-                    }
-                }
-                *unseen |= expected >= EXPECTED && (found as f32) < MISTAKEN * expected;
-            }
-        }
-        unseen
+        let of_kinds = (0..self.actions).map(|action| {
+            let kind: Vec<usize> = likeness.kind_of(action).collect();
+            let taken = kind.iter().map(|&other| self.taken[other] as f32);
+            let share = taken.sum::<f32>() / transitions;
+            rows(frame, self.codes).any(|row| {
+                let here = &self.with_action[row * self.actions..][..self.actions];
+                let found: u32 = kind.iter().map(|&other| here[other]).sum();
+                let expected = self.clips[row] as f32 * share;
+                expected >= EXPECTED && (found as f32) < MISTAKEN * expected
+            })
+        });
+        of_kinds.collect()
     }
 
     /// Of the actions that do not happen after this frame, the one most like the one that did; `None` if all happen.
-    pub fn unseen_like(&self, frame: &[u32], action: u32, codes: &[Vec<f32>]) -> Option<u32> {
-        let own = &codes[action as usize];
-        let unseen = self.unseen(frame, codes).into_iter().enumerate();
+    pub fn unseen_like(
+        &self,
+        frame: &[u32],
+        action: u32,
+        likeness: &ActionLikeness,
+    ) -> Option<u32> {
+        let own = &likeness.cosines[action as usize];
+        let unseen = self.unseen(frame, likeness).into_iter().enumerate();
         unseen
             .filter(|&(other, unseen)| unseen && other != action as usize)
             .map(|(other, _)| other)
-            .max_by(|&a, &b| cosine(&codes[a], own).total_cmp(&cosine(&codes[b], own)))
+            .max_by(|&a, &b| own[a].total_cmp(&own[b]))
             .map(|other| other as u32)
-    }
-
-    /// Rows of `[N * V]` that a frame's tokens stand for.
-    fn rows(&self, frame: &[u32]) -> impl Iterator<Item = usize> + use<> {
-        let codes = self.codes;
-        let tokens: Vec<_> = frame.to_vec();
-        let tokens = tokens.into_iter().enumerate();
-        tokens.map(move |(place, token)| place * codes + token as usize)
     }
 
     /// The counts as named tensors.
@@ -116,10 +109,7 @@ impl SeenActions {
         ];
         parts
             .into_iter()
-            .map(|(part, counts)| {
-                let tensor = Tensor::from_slice(counts, counts.len(), &Device::Cpu)?;
-                Ok((format!("seen_actions.{part}"), tensor))
-            })
+            .map(|(part, counts)| saved_values(format!("seen_actions.{part}"), counts))
             .collect()
     }
 
@@ -139,9 +129,37 @@ impl SeenActions {
     }
 }
 
-/// Of two vectors of length one.
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+/// Rows of `[N * V]` that a frame's tokens stand for.
+fn rows(frame: &[u32], codes: usize) -> impl Iterator<Item = usize> {
+    let tokens = frame.iter().enumerate();
+    tokens.map(move |(place, &token)| place * codes + token as usize)
+}
+
+/// How like each other latent actions are.
+#[derive(Clone, Debug)]
+pub struct ActionLikeness {
+    /// Cosines of their codes: `[A, A]`.
+    cosines: Vec<Vec<f32>>,
+}
+
+impl ActionLikeness {
+    /// Compares codes `[A, C]` of length one.
+    pub fn of_codes(codes: &[Vec<f32>]) -> Self {
+        let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum();
+        let cosines = codes
+            .iter()
+            .map(|a| codes.iter().map(|b| cosine(a, b)).collect())
+            .collect();
+        Self { cosines }
+    }
+
+    /// The actions of a kind with this one, itself among them.
+    fn kind_of(&self, action: usize) -> impl Iterator<Item = usize> {
+        let cosines = self.cosines[action].iter().enumerate();
+        cosines
+            .filter(|&(_, &cosine)| cosine >= OF_A_KIND)
+            .map(|(other, _)| other)
+    }
 }
 
 #[cfg(test)]
@@ -161,10 +179,9 @@ mod tests {
     }
 
     /// Two kinds of two actions each.
-    fn codes() -> Vec<Vec<f32>> {
-        [[1.0, 0.0], [0.8, 0.6], [-0.6, 0.8], [-1.0, 0.0]]
-            .map(Vec::from)
-            .to_vec()
+    fn likeness() -> ActionLikeness {
+        let codes = [[1.0, 0.0], [0.8, 0.6], [-0.6, 0.8], [-1.0, 0.0]];
+        ActionLikeness::of_codes(&codes.map(Vec::from))
     }
 
     /// Clips of six frames. Below the ceiling each of four actions happens as often, at the ceiling only the first two.
@@ -191,12 +208,15 @@ mod tests {
     fn actions_that_never_happen_in_a_scene_are_found_and_only_there() {
         let (seen, mut rng) = seen(400);
         for _ in 0..200 {
-            assert_eq!(seen.unseen(&frame(false, &mut rng), &codes()), [false; 4]);
+            assert_eq!(
+                seen.unseen(&frame(false, &mut rng), &likeness()),
+                [false; 4]
+            );
             let at = frame(true, &mut rng);
-            assert_eq!(seen.unseen(&at, &codes()), [false, false, true, true]);
-            assert_eq!(seen.unseen_like(&at, 0, &codes()), Some(2));
-            assert_eq!(seen.unseen_like(&at, 3, &codes()), Some(2));
-            assert_eq!(seen.unseen_like(&at, 2, &codes()), Some(3));
+            assert_eq!(seen.unseen(&at, &likeness()), [false, false, true, true]);
+            assert_eq!(seen.unseen_like(&at, 0, &likeness()), Some(2));
+            assert_eq!(seen.unseen_like(&at, 3, &likeness()), Some(2));
+            assert_eq!(seen.unseen_like(&at, 2, &likeness()), Some(3));
         }
     }
 
@@ -205,13 +225,13 @@ mod tests {
         // Half of the actions are of the absent kind.
         let (seen, mut rng) = seen(2 * EXPECTED as usize - 1);
         for _ in 0..100 {
-            assert_eq!(seen.unseen(&frame(true, &mut rng), &codes()), [false; 4]);
+            assert_eq!(seen.unseen(&frame(true, &mut rng), &likeness()), [false; 4]);
         }
     }
 
     #[test]
     fn repeated_frames_of_a_clip_count_once() {
-        let codes = [vec![1.0], vec![-1.0]];
+        let likeness = ActionLikeness::of_codes(&[vec![1.0], vec![-1.0]]);
         let mut seen = SeenActions::new(1, 2, 2);
         // The second action happens only where the other token stands.
         let clip = || {
@@ -221,10 +241,10 @@ mod tests {
         for _ in 0..2 * EXPECTED as usize - 1 {
             seen.look_at(clip());
         }
-        assert_eq!(seen.unseen(&[0], &codes), [false, false]);
+        assert_eq!(seen.unseen(&[0], &likeness), [false, false]);
         seen.look_at(clip());
-        assert_eq!(seen.unseen(&[0], &codes), [false, true]);
-        assert_eq!(seen.unseen(&[1], &codes), [true, false]);
+        assert_eq!(seen.unseen(&[0], &likeness), [false, true]);
+        assert_eq!(seen.unseen(&[1], &likeness), [true, false]);
     }
 
     #[test]
@@ -233,7 +253,10 @@ mod tests {
         let mut again = SeenActions::new(TOKENS, CODES, 4);
         again.restore(&seen.state().unwrap()).unwrap();
         let at = frame(true, &mut rng);
-        assert_eq!(again.unseen(&at, &codes()), seen.unseen(&at, &codes()));
+        assert_eq!(
+            again.unseen(&at, &likeness()),
+            seen.unseen(&at, &likeness())
+        );
         let mut other = SeenActions::new(2, CODES, 4);
         assert!(other.restore(&seen.state().unwrap()).is_err());
     }
