@@ -13,6 +13,11 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An app with the plugin whose clock advances by `step` with each update; assets are in `folder`.
 pub fn app(folder: &Path, step: Duration) -> App {
+    app_with(GeniePlugin::default(), folder, step)
+}
+
+/// As [`app`], with other settings of the plugin.
+pub fn app_with(plugin: GeniePlugin, folder: &Path, step: Duration) -> App {
     let mut app = App::new();
     app.add_plugins((
         MinimalPlugins,
@@ -22,7 +27,7 @@ pub fn app(folder: &Path, step: Duration) -> App {
         },
         InputPlugin,
         ImagePlugin::default(),
-        GeniePlugin::default(),
+        plugin,
     ))
     .insert_resource(TimeUpdateStrategy::ManualDuration(step));
     app.finish();

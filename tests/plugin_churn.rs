@@ -10,7 +10,7 @@ use bevy::prelude::*;
 use bevy::time::TimeUpdateStrategy;
 use bevy_genie::GenieDiagnosticsPlugin as Figures;
 use bevy_genie::prelude::*;
-use genie_tests::{checkered, run_until, tiny_checkpoint};
+use genie_tests::{checkered, run_until, tiny_checkpoint, wait_for_no_genie_threads};
 
 const FRAMES: usize = 10_000;
 const MOST_WORLDS: usize = 24;
@@ -42,16 +42,6 @@ fn bookkeeping(app: &mut App, models: usize) -> (f64, usize, u32) {
 fn figure(world: &World, path: &DiagnosticPath) -> Option<f64> {
     let store = world.resource::<DiagnosticsStore>();
     store.get(path).and_then(Diagnostic::value)
-}
-
-fn genie_threads() -> usize {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        return 0;
-    };
-    tasks
-        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
-        .filter(|name| name.starts_with("genie-"))
-        .count()
 }
 
 #[test]
@@ -156,12 +146,5 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
     let after = bookkeeping(&mut app, model_bytes);
     assert_eq!(after, before, "memory in MiB, images, entities");
     drop(app);
-    // Threads of the pool end just after the worker that owned them.
-    let gone = || {
-        (0..1000).any(|_| {
-            std::thread::sleep(Duration::from_millis(5));
-            genie_threads() == 0
-        })
-    };
-    assert!(gone(), "{} threads are left", genie_threads());
+    assert_eq!(wait_for_no_genie_threads(), 0, "threads are left");
 }

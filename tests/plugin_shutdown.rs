@@ -1,24 +1,24 @@
-//! The worker thread ends with the app. Alone in its process, so that the threads counted are its own.
+//! The worker's threads have the priority that the plugin gives them, and end with the app. Alone in its process, so that
+//! the threads counted are its own.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![cfg(target_os = "linux")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use bevy_genie::prelude::*;
-use genie_tests::{app, checkered, tiny_checkpoint, wait_for_tick};
+use genie_tests::{
+    app_with, checkered, genie_thread_policies, tiny_checkpoint, wait_for_no_genie_threads,
+    wait_for_tick,
+};
 
-fn genie_threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    tasks
-        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
-        .filter(|name| name.starts_with("genie-"))
-        .count()
-}
+// Of `sched(7)`.
+const SCHED_OTHER: u32 = 0;
+const SCHED_IDLE: u32 = 5;
 
-#[test]
-fn worlds_and_threads_go_away() {
-    let mut app = app(std::path::Path::new("."), Duration::from_millis(100));
+fn start_and_stop(plugin: GeniePlugin, policy: u32) {
+    let mut app = app_with(plugin, Path::new("."), Duration::from_millis(100));
     let mut models = app
         .world_mut()
         .resource_mut::<bevy::asset::Assets<GenieModel>>();
@@ -27,18 +27,23 @@ fn worlds_and_threads_go_away() {
     let one = app.world_mut().spawn(genie.clone()).id();
     let other = app.world_mut().spawn(genie).id();
     wait_for_tick(&mut app, one, 2);
-    assert!(genie_threads() >= 2, "the worker and its pool");
+    let policies = genie_thread_policies();
+    assert!(policies.len() >= 2, "the worker and its pool");
+    assert!(policies.iter().all(|&it| it == policy), "{policies:?}");
     app.world_mut().despawn(one);
     let tick = wait_for_tick(&mut app, other, 3).tick;
     wait_for_tick(&mut app, other, tick + 2);
     // In the middle of its work.
     drop(app);
-    // Threads of the pool end just after the worker that owned them.
-    for _ in 0..1000 {
-        if genie_threads() == 0 {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    panic!("{} threads are left", genie_threads());
+    assert_eq!(wait_for_no_genie_threads(), 0, "threads are left");
+}
+
+#[test]
+fn worlds_and_threads_go_away() {
+    start_and_stop(GeniePlugin::default(), SCHED_IDLE);
+    let plugin = GeniePlugin {
+        priority: GeniePriority::Normal,
+        ..GeniePlugin::default()
+    };
+    start_and_stop(plugin, SCHED_OTHER);
 }

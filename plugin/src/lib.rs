@@ -170,6 +170,10 @@
 //! standing still, and [`GenieDiagnosticsPlugin`], which measures frames per second, latencies, queue,
 //! late ticks and memory; `GenieOverlayPlugin`, behind the feature `overlay`, writes the figures on screen.
 //!
+//! Passes run on a worker thread and a pool of its own, on one core less than there are unless [`GeniePlugin::threads`] says
+//! otherwise. They take what the game leaves over: where cores are short, worlds are late before frames are. A game that
+//! never pauses on all cores, uncapped on two say, starves its worlds; for that there is [`GeniePriority::Normal`].
+//!
 //! All systems of the plugin together take the main thread 0.12 ms of a frame at the 99th percentile with one world and
 //! 0.35 ms with 64, each ticking ten times a second, measured with optimisation level 1 on a core kept free for it;
 //! `cargo bench --profile dev --bench main_thread` measures it on yours.
@@ -261,7 +265,7 @@ mod world;
 pub use action::{ActionRule, InputAction, LatentActionMap, LatentTarget};
 pub use blend::FrameBlend;
 pub use command::{WorldCommand, WorldOrder};
-pub use compute::GenieDevice;
+pub use compute::{GenieDevice, GeniePriority};
 pub use conditions::{all_worlds_ready, any_world_ready, world_is_ready};
 pub use devices::{GamepadControl, InputSource, KeyboardControl, MouseControl, StickDirection};
 pub use diagnostics::GenieDiagnosticsPlugin;
@@ -302,9 +306,9 @@ pub mod prelude {
     pub use crate::{
         ActionRule, EndReason, Fit, Frame, FrameBlend, FrameTokens, GamepadControl, GenieDevice,
         GenieDiagnosticsPlugin, GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel,
-        GenieOrderFailed, GeniePlugin, GeniePlugins, GeniePrompt, GenieReady, GenieReset,
-        GenieSaved, GenieSettings, GenieSnapshot, GenieSystems, GenieTexture, GenieWorld,
-        InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget,
+        GenieOrderFailed, GeniePlugin, GeniePlugins, GeniePriority, GeniePrompt, GenieReady,
+        GenieReset, GenieSaved, GenieSettings, GenieSnapshot, GenieSystems, GenieTexture,
+        GenieWorld, InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget,
         MouseControl, OrderKind, Replay, SamplerSettings, StickDirection, Timeline, WorldCommand,
         WorldFrame, WorldOrder, WorldPhase, WorldSnapshot, WorldStatus, all_worlds_ready,
         any_world_ready, world_is_ready,

@@ -10,6 +10,7 @@ use bevy::prelude::*;
 use bevy::tasks::futures::now_or_never;
 
 use crate::blend::blend_frames;
+use crate::compute::ComputeSettings;
 use crate::reflect::register_types;
 use crate::systems::{
     begin_world, end_world, follow_actions, learn_labels, obey_commands, pace_worlds, press_inputs,
@@ -18,8 +19,8 @@ use crate::systems::{
 use crate::triggers::GenieTriggersPlugin;
 use crate::worker::Worker;
 use crate::{
-    GenieDevice, GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GenieSettings, InputAction,
-    WorldCommand, WorldFrame,
+    GenieDevice, GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GeniePriority,
+    GenieSettings, InputAction, WorldCommand, WorldFrame,
 };
 
 /// [`GeniePlugin`] with its optional parts: [`GenieDiagnosticsPlugin`], [`GenieTriggersPlugin`], and with the feature
@@ -64,11 +65,12 @@ impl PluginGroup for GeniePlugins {
 pub struct GeniePlugin {
     /// Frames per second of worlds that do not set their own; `None` takes each model's.
     pub tick_rate: Option<f32>,
-    /// Threads that the model's passes run on; `None` leaves one core to the game. They have the lowest priority that the
-    /// system gives, so that where cores are short a world is late before the game is.
+    /// Threads that the model's passes run on; `None` leaves one core to the game.
     pub threads: Option<NonZero<usize>>,
     /// Device that the model's passes run on.
     pub device: GenieDevice,
+    /// Whether the game or its worlds go first where cores are short.
+    pub priority: GeniePriority,
     /// Whether keys, mouse buttons and gamepads press actions, as [`KeyboardControl`](crate::KeyboardControl) and its
     /// like say for each world. Without it, actions come from the game's own [`InputAction`] messages alone.
     pub input: bool,
@@ -80,6 +82,7 @@ impl Default for GeniePlugin {
             tick_rate: None,
             threads: None,
             device: GenieDevice::default(),
+            priority: GeniePriority::default(),
             input: true,
         }
     }
@@ -106,6 +109,11 @@ impl Plugin for GeniePlugin {
             || available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1)),
             NonZero::get,
         );
+        let compute = ComputeSettings {
+            threads,
+            device: self.device,
+            priority: self.priority,
+        };
         app.init_asset::<GenieModel>()
             .register_asset_loader(GenieModelLoader)
             .add_message::<InputAction>()
@@ -115,7 +123,7 @@ impl Plugin for GeniePlugin {
                 tick_rate: self.tick_rate,
                 ..default()
             })
-            .insert_resource(Worker::start(threads, self.device))
+            .insert_resource(Worker::start(compute))
             .add_observer(begin_world)
             .add_observer(end_world)
             .configure_sets(

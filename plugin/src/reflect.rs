@@ -9,9 +9,9 @@ use genie_model::{Fit, SamplerSettings, UnmaskingOrder};
 
 use crate::{
     ActionRule, EndReason, FrameBlend, GamepadControl, GenieDevice, GenieEnded, GenieJumped,
-    GenieModel, GeniePrompt, GenieReady, GenieReset, GenieSettings, GenieTexture, GenieWorld,
-    InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget, MouseControl,
-    OrderKind, StickDirection, Timeline, WorldFrame, WorldPhase, WorldStatus,
+    GenieModel, GeniePriority, GeniePrompt, GenieReady, GenieReset, GenieSettings, GenieTexture,
+    GenieWorld, InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget,
+    MouseControl, OrderKind, StickDirection, Timeline, WorldFrame, WorldPhase, WorldStatus,
 };
 
 /// [`SamplerSettings`] to inspectors.
@@ -62,6 +62,7 @@ pub(crate) fn register_types(app: &mut App) {
         .register_type::<EndReason>()
         .register_type::<FrameBlend>()
         .register_type::<GenieDevice>()
+        .register_type::<GeniePriority>()
         .register_type::<GamepadControl>()
         .register_type::<GenieEnded>()
         .register_type::<GenieJumped>()

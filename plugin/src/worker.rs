@@ -16,8 +16,8 @@ use crossbeam_channel::{
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Fit, Frame, Rollout, SamplerSettings, WorldModel};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 
+use crate::compute::ComputeSettings;
 use crate::line::Line;
 use crate::prompt::Origin;
 use crate::{
@@ -208,24 +208,16 @@ pub(crate) struct Worker {
     /// Requests that wait for room in the channel.
     outbox: VecDeque<Request>,
     tickets: u64,
-    threads: usize,
-    device: GenieDevice,
+    compute: ComputeSettings,
     memory: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     finished: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Lowers the priority of this thread: where cores are short, the model waits and the game's frames are in time.
-fn let_the_game_go_first() {
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-        debug!("the model's threads keep the priority of the game's: {error}");
-    }
-}
-
 impl Worker {
-    /// Starts the thread, whose passes run on `device`, or on `threads` threads of the processor.
-    pub(crate) fn start(threads: usize, device: GenieDevice) -> Self {
+    /// Starts the thread.
+    pub(crate) fn start(compute: ComputeSettings) -> Self {
         let (requests, request_receiver) = bounded(CAPACITY);
         let (reply_sender, replies) = bounded(REPLIES);
         let memory = Arc::new(AtomicUsize::new(0));
@@ -236,8 +228,8 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("genie-worker".to_owned())
             .spawn(move || {
-                let_the_game_go_first();
-                let mut desk = Desk::new(reply_sender, stopped, memory_told, threads, device);
+                compute.priority.take();
+                let mut desk = Desk::new(reply_sender, stopped, memory_told, compute);
                 desk.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.
                 drop(finish);
@@ -249,8 +241,7 @@ impl Worker {
             replies,
             outbox: VecDeque::new(),
             tickets: 0,
-            threads,
-            device,
+            compute,
             memory,
             stop,
             finished,
@@ -342,7 +333,7 @@ impl Worker {
 
     fn replace(&mut self) -> bool {
         let tickets = self.tickets;
-        *self = Self::start(self.threads, self.device);
+        *self = Self::start(self.compute);
         self.tickets = tickets;
         false
     }
@@ -401,13 +392,12 @@ impl Desk {
         replies: Sender<Reply>,
         stop: Arc<AtomicBool>,
         memory: Arc<AtomicUsize>,
-        threads: usize,
-        device: GenieDevice,
+        compute: ComputeSettings,
     ) -> Self {
         let pool = ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
+            .num_threads(compute.threads.max(1))
             .thread_name(|i| format!("genie-compute-{i}"))
-            .start_handler(|_| let_the_game_go_first())
+            .start_handler(move |_| compute.priority.take())
             .build()
             .inspect_err(|error| warn!("genie-worker shares rayon's global threads: {error}"))
             .ok();
@@ -415,7 +405,7 @@ impl Desk {
             replies,
             stop,
             pool,
-            device,
+            device: compute.device,
             models: HashMap::new(),
             loads: 0,
             worlds: HashMap::new(),
@@ -748,6 +738,13 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::GeniePriority;
+
+    const ONE_THREAD: ComputeSettings = ComputeSettings {
+        threads: 1,
+        device: GenieDevice::Cpu,
+        priority: GeniePriority::Normal,
+    };
 
     #[test]
     fn a_panic_in_the_pool_becomes_an_error_and_the_pool_lives_on() {
@@ -762,7 +759,7 @@ mod tests {
 
     #[test]
     fn a_later_order_takes_the_earlier_ones_of_its_world_out_of_the_outbox() {
-        let mut worker = Worker::start(1, GenieDevice::Cpu);
+        let mut worker = Worker::start(ONE_THREAD);
         let [one, other] = [Entity::from_raw_u32(1), Entity::from_raw_u32(2)]
             .map(|entity| entity.expect("small indices are valid"));
         let step = |world| StepOrder {
@@ -786,7 +783,7 @@ mod tests {
 
     #[test]
     fn repeated_rewinds_wait_as_one_but_never_past_a_save() {
-        let mut worker = Worker::start(1, GenieDevice::Cpu);
+        let mut worker = Worker::start(ONE_THREAD);
         let world = Entity::from_raw_u32(1).expect("small indices are valid");
         assert!(worker.push_rewind(world, 1, 9));
         assert!(!worker.push_rewind(world, 1, 8));
@@ -817,7 +814,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_broke_down_is_replaced() {
-        let mut worker = Worker::start(1, GenieDevice::Cpu);
+        let mut worker = Worker::start(ONE_THREAD);
         assert!(worker.flush());
         worker.stop.store(true, Ordering::Relaxed);
         let world = Entity::from_raw_u32(1).expect("small indices are valid");

@@ -5,17 +5,26 @@
 //! world dreams without a pause, on one thread, alternate with two in which it is paused, so that what else the machine
 //! does falls on all alike. Figures are milliseconds of a frame's `App::update`, without the wait for the next frame, over
 //! all stretches of a kind. `control_p99_ratio` is of the two paused kinds, between which nothing differs: as far from 1
-//! as that one lies, `p99_ratio` may lie by chance.
+//! as that one lies, `p99_ratio` may lie by chance. In a fourth kind of stretch the world is paused too, and a thread of the
+//! lowest priority counts without a pause: `counting_p99_ratio` is what a second busy core costs on this machine, whatever
+//! it is busy with. With `-- normal` the worlds have the priority of the game.
 //!
 //! On a virtual machine whose host takes a processor away for a while, single frames last a second, whatever runs inside.
-//! Linux counts that time (`steal`) in hundredths of a second, so that less than that goes unseen. Frames that have some in
-//! them are left out of the figures, of each kind alike; `all_p99_ratio` and `all_control_p99_ratio` have them too.
+//! Linux counts that time (`steal`), so that the ratios are printed for three clocks: `wall`, with all of it; `undisturbed`,
+//! without the frames of whichever kind in which a hundredth of a second was stolen, so that less than that goes unseen; and
+//! for the game on the main thread, which never waits for another one, `own`, the time for which that thread ran or was
+//! ready to run while other threads of this machine did.
 
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bevy::app::TaskPoolThreadAssignmentPolicy;
+use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
+use thread_priority::ThreadPriority;
 
 const ROUNDS: usize = 40;
 const STRETCH: usize = 50;
@@ -44,15 +53,77 @@ fn move_in_parallel(mut movers: Query<&mut Mover>) {
 }
 
 fn main() {
-    measure("main_thread", |app| {
+    let priority = if std::env::args().any(|argument| argument == "normal") {
+        GeniePriority::Normal
+    } else {
+        GeniePriority::Background
+    };
+    let counting = count_on_demand();
+    measure("main_thread", true, priority, &counting, |app| {
         app.add_systems(Update, move_in_one_go);
     });
-    measure("parallel", |app| {
+    measure("parallel", false, priority, &counting, |app| {
         app.add_systems(Update, move_in_parallel);
     });
 }
 
-fn measure(game: &str, add_work: impl FnOnce(&mut App)) {
+/// Starts a thread that keeps a core busy whenever the switch is on, in the time that others leave over.
+fn count_on_demand() -> Arc<AtomicBool> {
+    let switch = Arc::new(AtomicBool::new(false));
+    let on = Arc::clone(&switch);
+    std::thread::spawn(move || {
+        if let Err(error) = take_what_is_left() {
+            eprintln!("the counting thread keeps the priority of the game: {error}");
+        }
+        let mut count = 0u64;
+        loop {
+            if on.load(Ordering::Relaxed) {
+                for _ in 0..10_000 {
+                    count = black_box(count + 1);
+                }
+            } else {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    });
+    switch
+}
+
+/// What [`GeniePriority::Background`] does to a thread.
+fn take_what_is_left() -> Result<(), thread_priority::Error> {
+    #[cfg(target_os = "linux")]
+    return thread_priority::set_thread_priority_and_policy(
+        thread_priority::thread_native_id(),
+        ThreadPriority::Min,
+        thread_priority::ThreadSchedulePolicy::Normal(
+            thread_priority::NormalThreadSchedulePolicy::Idle,
+        ),
+    );
+    #[cfg(not(target_os = "linux"))]
+    thread_priority::set_current_thread_priority(ThreadPriority::Min)
+}
+
+/// What goes on beside the game.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    World,
+    Nothing,
+    /// As `Nothing`, to compare it with.
+    Control,
+    Counting,
+}
+
+impl Beside {
+    const ALL: [Self; 4] = [Self::World, Self::Nothing, Self::Control, Self::Counting];
+}
+
+fn measure(
+    game: &str,
+    on_one_thread: bool,
+    priority: GeniePriority,
+    counting: &AtomicBool,
+    add_work: impl FnOnce(&mut App),
+) {
     let mut app = App::new();
     // As many threads for the game's own work as the machine has cores.
     let pool = TaskPoolPlugin {
@@ -73,12 +144,18 @@ fn measure(game: &str, add_work: impl FnOnce(&mut App)) {
         ImagePlugin::default(),
         GeniePlugin {
             threads: std::num::NonZero::new(1),
+            priority,
             ..default()
         },
     ));
     add_work(&mut app);
     app.finish();
     app.cleanup();
+    if on_one_thread {
+        for (_, schedule) in app.world_mut().resource_mut::<Schedules>().iter_mut() {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        }
+    }
     for i in 0..MOVERS {
         let place = Vec3::new(i as f32, 1.0, 2.0);
         app.world_mut().spawn(Mover(place));
@@ -95,36 +172,46 @@ fn measure(game: &str, add_work: impl FnOnce(&mut App)) {
         app.update();
         std::thread::sleep(Duration::from_millis(1));
     }
-    let (mut busy, mut paused, mut control) = <(Frames, Frames, Frames)>::default();
+    let mut frames = <[Frames; 4]>::default();
     let first = tick(&app, world);
     for round in 0..ROUNDS {
-        // Which of the paused ones comes first changes, so that neither is always the one after the busy one.
-        let (second, third) = if round % 2 == 0 {
-            (&mut paused, &mut control)
-        } else {
-            (&mut control, &mut paused)
-        };
-        stretch(&mut app, world, false, &mut busy);
-        stretch(&mut app, world, true, second);
-        stretch(&mut app, world, true, third);
+        // Which one comes after which changes, so that none has always the end of the same one in it.
+        for turn in 0..4 {
+            let beside = Beside::ALL[(turn * [1, 3][round % 2] + round / 2) % 4];
+            if let Some(mut genie) = app.world_mut().get_mut::<GenieWorld>(world) {
+                genie.paused = beside != Beside::World;
+            }
+            counting.store(beside == Beside::Counting, Ordering::Relaxed);
+            stretch(&mut app, &mut frames[beside as usize]);
+        }
     }
+    counting.store(false, Ordering::Relaxed);
     let dreamt = tick(&app, world) - first;
-    let median = |kind: &Frames| share(&kind.undisturbed(), 0.5);
-    let p99 = |kind: &Frames| share(&kind.undisturbed(), 0.99);
-    let all_p99 = |kind: &Frames| share(&kind.all(), 0.99);
+    let of = |beside: Beside| &frames[beside as usize];
+    let busy = of(Beside::World);
+    let undisturbed = |beside: Beside, at: f64| share(&of(beside).times(Clock::Undisturbed), at);
+    let ratios = |clock: Clock| {
+        let p99 = |beside: Beside| share(&of(beside).times(clock), 0.99);
+        [Beside::World, Beside::Control, Beside::Counting]
+            .map(|beside| format!("{:.3}", p99(beside) / p99(Beside::Nothing)))
+            .join(", ")
+    };
     println!(
-        r#"{{"benchmark": "frame_time", "game": "{game}", "world_frames_per_second": {:.1}, "frames": {}, "left_out": {:.3}, "paused_p50_ms": {:.3}, "busy_p50_ms": {:.3}, "paused_p99_ms": {:.3}, "busy_p99_ms": {:.3}, "p99_ratio": {:.3}, "control_p99_ratio": {:.3}, "all_p99_ratio": {:.3}, "all_control_p99_ratio": {:.3}}}"#,
+        r#"{{"benchmark": "frame_time", "game": "{game}", "priority": "{priority:?}", "world_frames_per_second": {:.1}, "frames": {}, "disturbed": {:.3}, "paused_p50_ms": {:.3}, "busy_p50_ms": {:.3}, "paused_p99_ms": {:.3}, "busy_p99_ms": {:.3}, "p99_ratios_of": ["world", "control", "counting"], "wall": [{}], "undisturbed": [{}]{}}}"#,
         dreamt as f64 / ((STRETCH + SKIPPED) * ROUNDS) as f64 / FRAME.as_secs_f64(),
         busy.0.len(),
-        1.0 - busy.undisturbed().len() as f64 / busy.0.len() as f64,
-        median(&paused),
-        median(&busy),
-        p99(&paused),
-        p99(&busy),
-        p99(&busy) / p99(&paused),
-        p99(&control) / p99(&paused),
-        all_p99(&busy) / all_p99(&paused),
-        all_p99(&control) / all_p99(&paused),
+        1.0 - busy.times(Clock::Undisturbed).len() as f64 / busy.0.len() as f64,
+        undisturbed(Beside::Nothing, 0.5),
+        undisturbed(Beside::World, 0.5),
+        undisturbed(Beside::Nothing, 0.99),
+        undisturbed(Beside::World, 0.99),
+        ratios(Clock::Wall),
+        ratios(Clock::Undisturbed),
+        if on_one_thread && own_time().is_some() {
+            format!(r#", "own": [{}]"#, ratios(Clock::Own))
+        } else {
+            String::new()
+        },
     );
 }
 
@@ -134,38 +221,67 @@ fn tick(app: &App, world: Entity) -> u64 {
         .map_or(0, |frame| frame.tick)
 }
 
-/// Frames of a kind: milliseconds, and whether the host broke into them.
+/// How a frame's time is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    Wall,
+    Undisturbed,
+    Own,
+}
+
+/// A frame of the game.
+struct GameFrame {
+    wall: Duration,
+    own: Option<Duration>,
+    /// Whether the host took a processor away.
+    disturbed: bool,
+}
+
+/// Frames of a kind.
 #[derive(Default)]
-struct Frames(Vec<(f64, bool)>);
+struct Frames(Vec<GameFrame>);
 
 impl Frames {
-    fn all(&self) -> Vec<f64> {
-        self.0.iter().map(|&(time, _)| time).collect()
-    }
-
-    fn undisturbed(&self) -> Vec<f64> {
-        let frames = self.0.iter().filter(|&&(_, disturbed)| !disturbed);
-        frames.map(|&(time, _)| time).collect()
+    /// Milliseconds of each.
+    fn times(&self, clock: Clock) -> Vec<f64> {
+        let times = self.0.iter().filter_map(|frame| match clock {
+            Clock::Wall => Some(frame.wall),
+            Clock::Undisturbed => (!frame.disturbed).then_some(frame.wall),
+            Clock::Own => frame.own,
+        });
+        times.map(|time| time.as_secs_f64() * 1e3).collect()
     }
 }
 
 /// Plays a stretch of frames and adds them to those of its kind.
-fn stretch(app: &mut App, world: Entity, paused: bool, frames: &mut Frames) {
-    if let Some(mut genie) = app.world_mut().get_mut::<GenieWorld>(world) {
-        genie.paused = paused;
-    }
+fn stretch(app: &mut App, frames: &mut Frames) {
     for frame in 0..STRETCH + SKIPPED {
-        let stolen_before = stolen();
+        let (stolen_before, own_before) = (stolen(), own_time());
         let start = Instant::now();
         app.update();
-        let time = start.elapsed();
-        std::thread::sleep(FRAME.saturating_sub(time));
-        // Asked after the sleep, because the count is kept once per tick of the clock.
-        let disturbed = stolen() != stolen_before;
+        let wall = start.elapsed();
+        let own = own_time()
+            .zip(own_before)
+            .map(|(now, before)| now.saturating_sub(before));
+        std::thread::sleep(FRAME.saturating_sub(wall));
         if frame >= SKIPPED {
-            frames.0.push((time.as_secs_f64() * 1e3, disturbed));
+            frames.0.push(GameFrame {
+                wall,
+                own,
+                // Asked after the sleep, because the count is kept once per tick of the clock.
+                disturbed: stolen() != stolen_before,
+            });
         }
     }
+}
+
+/// How long this thread has been running or ready to run, so far, where the system tells; Linux leaves out of both what the
+/// host has stolen from a running thread.
+fn own_time() -> Option<Duration> {
+    let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let mut nanoseconds = account.split_whitespace().map(str::parse::<u64>);
+    let (ran, waited) = (nanoseconds.next()?.ok()?, nanoseconds.next()?.ok()?);
+    Some(Duration::from_nanos(ran + waited))
 }
 
 /// Ticks in which the host gave a processor of this virtual machine to somebody else; `None` where nobody counts them.

@@ -125,10 +125,11 @@ fn a_damaged_state_is_named() {
 
 #[test]
 fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
+    type Change = fn(&mut TrainConfig);
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
     footage(&data);
-    let wrong: [(&str, fn(&mut TrainConfig)); 6] = [
+    let wrong: [(&str, Change); 6] = [
         ("tokenizer.batch", |c| c.tokenizer.batch = 0),
         ("dynamics.clip_frames", |c| c.dynamics.clip_frames = 1),
         ("corruption.tokens", |c| c.corruption.tokens = 8.0),
