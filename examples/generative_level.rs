@@ -111,7 +111,11 @@ fn play(options: Options) -> AppExit {
                 ..default()
             }),
     )
-    .add_plugins(GeniePlugin::default())
+    .add_plugins(GeniePlugin {
+        // The dream is all there is to see.
+        priority: GeniePriority::Normal,
+        ..default()
+    })
     .insert_resource(ClearColor(Color::srgb(0.08, 0.08, 0.10)))
     .insert_resource(Prompts {
         all: options.prompts(),

@@ -49,7 +49,11 @@ fn main() -> AppExit {
     }
     App::new()
         .add_plugins(DefaultPlugins.set(screen::window("Many worlds", 1200, 520)))
-        .add_plugins(GeniePlugin::default())
+        .add_plugins(GeniePlugin {
+            // The dream is all there is to see.
+            priority: GeniePriority::Normal,
+            ..default()
+        })
         .insert_resource(ClearColor(Color::srgb(0.08, 0.08, 0.10)))
         .insert_resource(Prompts(prompts, 0))
         .insert_resource(options)

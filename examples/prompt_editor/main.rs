@@ -34,9 +34,14 @@ struct Options {
 }
 
 fn main() -> AppExit {
+    let genie = GeniePlugin {
+        // The dreams are all there is to see.
+        priority: GeniePriority::Normal,
+        ..default()
+    };
     App::new()
         .add_plugins(DefaultPlugins.set(screen::window("Prompt editor", 1240, 960)))
-        .add_plugins((EguiPlugin::default(), GeniePlugin::default()))
+        .add_plugins((EguiPlugin::default(), genie))
         .insert_resource(Options::parse())
         .add_systems(Startup, set_up)
         .add_systems(Update, (accept_drops, dream_anew, draw_frames).chain())

@@ -173,6 +173,8 @@
 //! Passes run on a worker thread and a pool of its own, on one core less than there are unless [`GeniePlugin::threads`] says
 //! otherwise. They take what the game leaves over: where cores are short, worlds are late before frames are. A game that
 //! never pauses on all cores, uncapped on two say, starves its worlds; for that there is [`GeniePriority::Normal`].
+//! `cargo bench --profile dev --bench frame_time` measures what a busy world costs the frames of a game, beside what any
+//! busy thread of the lowest priority costs them on the same machine.
 //!
 //! All systems of the plugin together take the main thread 0.12 ms of a frame at the 99th percentile with one world and
 //! 0.35 ms with 64, each ticking ten times a second, measured with optimisation level 1 on a core kept free for it;

@@ -1,5 +1,29 @@
 //! MaskGIT sampling (Chang et al. 2022; paper section 2.3): all tokens of a frame start masked, and in a few steps the
 //! model fills in more and more of them, each step seeing what the last ones chose.
+//!
+//! # Which steps and order
+//! The shipped world, `genie evaluate --clips 24 --horizon 16 --survival 100` with `--steps` and `--order`; standard errors
+//! are 1.6 to 2.0 dB and about 0.06:
+//!
+//! | order | steps | delta-PSNR, dB | inferred PSNR, dB | faithfulness at 1 / 16 | hero visible after 20 / 100 |
+//! |---|---|---|---|---|---|
+//! | any | 1 | 10.6 | 26.7 | 1.00 / 0.93 | 0.96 / 0.88 |
+//! | confidence | 2 | 10.3 | 26.1 | 1.00 / 0.93 | 0.96 / 0.88 |
+//! | | 4 | 10.5 | 26.8 | 0.99 / 0.94 | 0.92 / 0.88 |
+//! | | 8 | 11.9 | 28.1 | 1.00 / 0.94 | 0.88 / 0.88 |
+//! | | 25 | 11.3 | 27.6 | 1.00 / 0.95 | 0.83 / 0.83 |
+//! | random | 2 | 10.5 | 26.7 | 0.98 / 0.93 | 0.92 / 0.75 |
+//! | | 4 | 10.5 | 26.9 | 0.99 / 0.94 | 0.96 / 0.67 |
+//! | | 8 | 9.9 | 25.9 | 1.00 / 0.95 | 0.92 / 0.79 |
+//! | | 25 | 10.0 | 26.3 | 0.97 / 0.94 | 0.92 / 0.83 |
+//! | sure first | 2 | 11.8 | 28.2 | 1.00 / 0.92 | 0.92 / 1.00 |
+//! | | **4** | **13.4** | **29.7** | 1.00 / 0.90 | 0.92 / 0.92 |
+//! | | 8 | 13.0 | 29.2 | 1.00 / 0.91 | 0.92 / 0.79 |
+//! | | 25 | 12.5 | 28.7 | 1.00 / 0.92 | 1.00 / 0.96 |
+//!
+//! More steps help little in any order: what a frame shows is nearly certain but for a few tokens. Keeping the certain ones
+//! at once and spending the steps on these few is worth 1 to 3 dB at every number of steps, and costs nothing, hence the
+//! default; with two steps a frame takes half the time.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
