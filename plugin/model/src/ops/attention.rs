@@ -7,6 +7,7 @@
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::composed;
 use super::norm::{EPSILON, sum_rows};
 use super::simd::{Lanes, Strided, exp, multiversion, padded, product};
@@ -436,7 +437,7 @@ impl CustomOp3 for Attention {
         if let Some(last) = shape.last_mut() {
             *last /= 3;
         }
-        let mut out = vec![0f32; qkv.len() / 3];
+        let mut out = zeros(qkv.len() / 3);
         let target = SharedPointer::new(&mut out);
         (0..plan.sequences)
             .into_par_iter()
@@ -467,7 +468,7 @@ impl CustomOp3 for Attention {
         let (dqkv, dscales) =
             with_floats([qkv, q_scale, k_scale, &grad], |[data, qs, ks, grad]| {
                 let plan = Plan::new(self, qkv.dims(), qs, ks);
-                let mut dqkv = vec![0f32; data.len()];
+                let mut dqkv = zeros(data.len());
                 let target = SharedPointer::new(&mut dqkv);
                 let width = 2 * plan.padded_width();
                 let mut dscales = vec![0f32; plan.sequences * width];

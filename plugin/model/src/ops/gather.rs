@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::composed;
 use super::slices::{floats, fused, with_floats, within};
 
@@ -64,7 +65,7 @@ impl CustomOp2 for GatherRows {
             candle_core::bail!("expected a tensor on the CPU");
         };
         let ids = within(storage.as_slice::<u32>()?, layout)?;
-        let mut dtable = vec![0f32; rows * width];
+        let mut dtable = zeros(rows * width);
         with_floats([&grad], |[grad]| {
             if rows > 0 && width > 0 {
                 scatter(ids, grad, width, &mut dtable);

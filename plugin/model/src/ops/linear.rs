@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::buffer::{copied, repeated, zeros};
 use super::composed;
 use super::matmul::{matmul_nn, matmul_nt, matmul_tn};
 use super::norm::{check_scale, normalise, normalise_backward, sum_rows};
@@ -129,12 +130,12 @@ fn gradients(
 ) -> (Option<Vec<f32>>, Option<Vec<f32>>) {
     let (rows, outer, inner) = shape;
     let dx = wanted.0.then(|| {
-        let mut dx = vec![0f32; rows * inner];
+        let mut dx = zeros(rows * inner);
         matmul_nn(shape, grad, weight, &mut dx, false);
         dx
     });
     let dw = wanted.1.then(|| {
-        let mut dw = vec![0f32; outer * inner];
+        let mut dw = zeros(outer * inner);
         matmul_tn(shape, grad, x, &mut dw, false);
         dw
     });
@@ -161,7 +162,7 @@ impl CustomOp2 for Linear {
         weight_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (shape, out_shape) = shapes(x_layout.shape(), weight_layout.shape());
-        let mut out = vec![0f32; shape.0 * shape.1];
+        let mut out = zeros(shape.0 * shape.1);
         let (x, weight) = (floats(x, x_layout)?, floats(weight, weight_layout)?);
         matmul_nt(shape, x, weight, &mut out, false);
         Ok((CpuStorage::F32(out), out_shape))
@@ -202,7 +203,7 @@ impl CustomOp3 for LinearBias {
     ) -> Result<(CpuStorage, Shape)> {
         let (shape, out_shape) = shapes(x_layout.shape(), weight_layout.shape());
         let bias = floats(bias, bias_layout)?;
-        let mut out = bias.repeat(shape.0);
+        let mut out = repeated(bias, shape.0);
         let (x, weight) = (floats(x, x_layout)?, floats(weight, weight_layout)?);
         matmul_nt(shape, x, weight, &mut out, true);
         Ok((CpuStorage::F32(out), out_shape))
@@ -251,7 +252,7 @@ impl LinearAdd {
     /// `relu(u)^2`, or nothing when the input is used as it is.
     fn activate(&self, u: &[f32]) -> Option<Vec<f32>> {
         self.squared_relu.then(|| {
-            let mut out = vec![0f32; u.len()];
+            let mut out = zeros(u.len());
             out.par_chunks_mut(CHUNK)
                 .zip(u.par_chunks(CHUNK))
                 .for_each(|(out, u)| {
@@ -332,7 +333,7 @@ impl CustomOp3 for LinearAdd {
         residual_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (shape, out_shape) = shapes(x_layout.shape(), weight_layout.shape());
-        let mut out = floats(residual, residual_layout)?.to_vec();
+        let mut out = copied(floats(residual, residual_layout)?);
         let (x, weight) = (floats(x, x_layout)?, floats(weight, weight_layout)?);
         let activated = self.activate(x);
         let x = activated.as_deref().unwrap_or(x);
@@ -398,7 +399,7 @@ impl CustomOp3 for NormLinear {
     ) -> Result<(CpuStorage, Shape)> {
         let (shape, out_shape) = shapes(x_layout.shape(), weight_layout.shape());
         let normed = normalise(floats(x, x_layout)?, floats(scale, scale_layout)?);
-        let mut out = vec![0f32; shape.0 * shape.1];
+        let mut out = zeros(shape.0 * shape.1);
         matmul_nt(
             shape,
             &normed,

@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::composed;
 use super::simd::{Lanes, PAD, exp, multiversion, padded};
 use super::slices::{floats, fused, with_floats, within};
@@ -101,7 +102,7 @@ impl CustomOp3 for MaskedCrossEntropy {
         let targets = within(storage.as_slice::<u32>()?, layout)?;
         let dlogits = with_floats([logits, weights], |[data, weights]| {
             let factor = upstream / total_weight(weights);
-            let mut dlogits = vec![0f32; data.len()];
+            let mut dlogits = zeros(data.len());
             dlogits
                 .par_chunks_mut(classes)
                 .zip(data.par_chunks(classes))

@@ -59,6 +59,7 @@ pub mod composed;
 mod amx;
 mod attention;
 mod blocked;
+mod buffer;
 mod frame_pass;
 mod gather;
 mod linear;

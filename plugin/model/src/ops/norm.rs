@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::composed;
 use super::simd::{Lanes, multiversion};
 use super::slices::{floats, fused, with_floats};
@@ -75,7 +76,7 @@ impl CustomOp2 for RmsNorm {
 /// `x [R, D]` normalised; `D` is the length of `scale`.
 pub(super) fn normalise(x: &[f32], scale: &[f32]) -> Vec<f32> {
     let width = scale.len();
-    let mut out = vec![0f32; x.len()];
+    let mut out = zeros(x.len());
     out.par_chunks_mut(ROWS * width)
         .zip(x.par_chunks(ROWS * width))
         // SAFETY: the kernel stays within slices of equal length.
@@ -91,7 +92,7 @@ pub(super) fn normalise(x: &[f32], scale: &[f32]) -> Vec<f32> {
 /// Gradients of [`normalise`] for `x` and `scale`.
 pub(super) fn normalise_backward(x: &[f32], scale: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let width = scale.len();
-    let mut dx = vec![0f32; x.len()];
+    let mut dx = zeros(x.len());
     let mut partial = vec![0f32; x.len().div_ceil(ROWS * width) * width];
     dx.par_chunks_mut(ROWS * width)
         .zip(partial.par_chunks_mut(width))

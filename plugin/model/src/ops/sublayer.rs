@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::attention;
 use super::attention::{spatial_attention, temporal_attention, two_stream_temporal_attention};
+use super::buffer::copied;
 use super::linear::{
     linear_add, linear_add_gradients, norm_linear, norm_linear_gradients, relu2_linear_add,
 };
@@ -199,7 +200,7 @@ impl CustomOp2 for Branch {
         let Some(result) = result else {
             candle_core::bail!("a branch is computed once")
         };
-        let values = with_floats([&result], |[values]| Ok(values.to_vec()))?;
+        let values = with_floats([&result], |[values]| Ok(copied(values)))?;
         Ok((CpuStorage::F32(values), x_layout.shape().clone()))
     }
 
@@ -256,5 +257,5 @@ impl CustomOp2 for Branch {
 }
 
 fn flat(tensor: &Tensor) -> Result<Vec<f32>> {
-    with_floats([tensor], |[values]| Ok(values.to_vec()))
+    with_floats([tensor], |[values]| Ok(copied(values)))
 }

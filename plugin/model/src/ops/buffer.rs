@@ -1,0 +1,90 @@
+//! Large buffers, written by all threads from the start.
+//!
+//! Memory that nobody has touched yet costs a page fault for every four kilobytes, and memory that has been used before must be
+//! zeroed: done by one thread while the others wait, that was a sixth of a training step.
+
+use std::mem::MaybeUninit;
+
+use rayon::prelude::*;
+
+/// Elements that one task writes. Smaller buffers are not worth waking the threads for.
+const CHUNK: usize = 64 * 1024;
+
+/// `n` zeros.
+pub(super) fn zeros(n: usize) -> Vec<f32> {
+    if n <= CHUNK {
+        return vec![0.0; n];
+    }
+    written(n, CHUNK, |_, part| part.fill(MaybeUninit::new(0.0)))
+}
+
+/// The same values again.
+pub(super) fn copied(values: &[f32]) -> Vec<f32> {
+    if values.len() <= CHUNK {
+        return values.to_vec();
+    }
+    written(values.len(), CHUNK, |start, part| {
+        write_all(part, &values[start..][..part.len()]);
+    })
+}
+
+/// `row`, `times` times over.
+pub(super) fn repeated(row: &[f32], times: usize) -> Vec<f32> {
+    let n = row.len() * times;
+    if n <= CHUNK {
+        return row.repeat(times);
+    }
+    let rows_per_chunk = (CHUNK / row.len()).max(1);
+    written(n, rows_per_chunk * row.len(), |_, part| {
+        for part in part.chunks_exact_mut(row.len()) {
+            write_all(part, row);
+        }
+    })
+}
+
+/// Copies `values` into a part of the same length.
+fn write_all(part: &mut [MaybeUninit<f32>], values: &[f32]) {
+    assert_eq!(part.len(), values.len());
+    for (place, value) in part.iter_mut().zip(values) {
+        place.write(*value);
+    }
+}
+
+/// A buffer of `n` elements, of which `write` writes all parts of `chunk` elements, the last of which may be shorter. It gets
+/// each part with the place where it starts.
+fn written(
+    n: usize,
+    chunk: usize,
+    write: impl Fn(usize, &mut [MaybeUninit<f32>]) + Sync,
+) -> Vec<f32> {
+    let mut values = Vec::with_capacity(n);
+    values.spare_capacity_mut()[..n]
+        .par_chunks_mut(chunk)
+        .enumerate()
+        .for_each(|(i, part)| write(i * chunk, part));
+    // SAFETY: there is room for `n`, and the callers above write every element of each part.
+    #[allow(unsafe_code)]
+    unsafe {
+        values.set_len(n);
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn buffers_are_what_one_thread_makes(width in 1usize..300, times in 0usize..3000) {
+            let row: Vec<f32> = (0..width).map(|i| i as f32 + 0.5).collect();
+            let expected = row.repeat(times);
+            prop_assert_eq!(&repeated(&row, times), &expected);
+            prop_assert_eq!(&copied(&expected), &expected);
+            prop_assert_eq!(zeros(expected.len()), vec![0.0; expected.len()]);
+        }
+    }
+}
