@@ -83,24 +83,32 @@ class Ablations:
         own = [it.format(half=steps // 2, twice=2 * steps) for it in ROWS[name]]
         return [f"tokenizer.steps={self.options.tokenizer_steps}", f"dynamics.steps={steps}", *own]
 
+    def run(self, name: str) -> Path:
+        """The folder of a row's training."""
+        return self.folder / name.replace(" ", "-").replace("%", "percent")
+
+    def train(self, name: str) -> Path:
+        """Trains a row's world, or goes on with it, and returns its checkpoint."""
+        run = self.run(name)
+        own_tokenizer = any(it.startswith(("initial_weights", "tokenizer", "model.tokenizer")) for it in ROWS[name])
+        if not (name == SHARED or own_tokenizer or run.exists()):
+            self.train(SHARED)
+            unfinished = run.with_suffix(".part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(self.run(SHARED) / "tokenizer", unfinished / "tokenizer")
+            unfinished.rename(run)
+        settings = [part for setting in self.settings(name) for part in ("--set", setting)]
+        self.genie("train", "--config", CONFIG, "--data", self.footage, "--run", run, "--resume", *settings)
+        return run / "world.genie.safetensors"
+
     def row(self, name: str) -> list[str]:
         """Trains and judges a world, unless that has been done, and tells its row of the table."""
-        run = self.folder / name.replace(" ", "-").replace("%", "percent")
-        figures = run / "evaluation.json"
+        figures = self.run(name) / "evaluation.json"
         if not figures.exists():
-            own_tokenizer = any(it.startswith(("initial_weights", "tokenizer", "model.tokenizer")) for it in ROWS[name])
-            if name != SHARED and not own_tokenizer and not run.exists():
-                self.row(SHARED)
-                unfinished = run.with_suffix(".part")
-                shutil.rmtree(unfinished, ignore_errors=True)
-                shutil.copytree(self.folder / SHARED.replace(" ", "-") / "tokenizer", unfinished / "tokenizer")
-                unfinished.rename(run)
-            settings = [part for setting in self.settings(name) for part in ("--set", setting)]
-            resume = ["--resume"] if run.exists() else []
-            self.genie("train", "--config", CONFIG, "--data", self.footage, "--run", run, *resume, *settings)
+            checkpoint = self.train(name)
             judged = ("--clips", "24", "--horizon", "16", "--survival", "100", "--json", figures)
-            self.genie("evaluate", "--checkpoint", run / "world.genie.safetensors", "--data", self.held_out, *judged)
-        return describe(name, json.loads(figures.read_text()), run / "dynamics" / "metrics.jsonl")
+            self.genie("evaluate", "--checkpoint", checkpoint, "--data", self.held_out, *judged)
+        return describe(name, json.loads(figures.read_text()), self.run(name) / "dynamics" / "metrics.jsonl")
 
 
 def describe(name: str, figures: dict, metrics: Path) -> list[str]:

@@ -67,8 +67,7 @@ impl SeenActions {
     /// stood where it stands, and no action of the kind was taken then.
     pub fn unseen(&self, frame: &[u32], likeness: &ActionLikeness) -> Vec<bool> {
         let transitions = self.taken.iter().sum::<u32>().max(1) as f32;
-        let of_kinds = (0..self.actions).map(|action| {
-            let kind: Vec<usize> = likeness.kind_of(action).collect();
+        let of_kinds = likeness.kinds.iter().map(|kind| {
             let taken = kind.iter().map(|&other| self.taken[other] as f32);
             let share = taken.sum::<f32>() / transitions;
             rows(frame, self.codes).any(|row| {
@@ -140,25 +139,21 @@ fn rows(frame: &[u32], codes: usize) -> impl Iterator<Item = usize> {
 pub struct ActionLikeness {
     /// Cosines of their codes: `[A, A]`.
     cosines: Vec<Vec<f32>>,
+    /// For each action those of a kind with it, itself among them.
+    kinds: Vec<Vec<usize>>,
 }
 
 impl ActionLikeness {
     /// Compares codes `[A, C]` of length one.
     pub fn of_codes(codes: &[Vec<f32>]) -> Self {
         let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum();
-        let cosines = codes
+        let cosines: Vec<Vec<f32>> = codes
             .iter()
             .map(|a| codes.iter().map(|b| cosine(a, b)).collect())
             .collect();
-        Self { cosines }
-    }
-
-    /// The actions of a kind with this one, itself among them.
-    fn kind_of(&self, action: usize) -> impl Iterator<Item = usize> {
-        let cosines = self.cosines[action].iter().enumerate();
-        cosines
-            .filter(|&(_, &cosine)| cosine >= OF_A_KIND)
-            .map(|(other, _)| other)
+        let kind = |row: &Vec<f32>| (0..row.len()).filter(|&b| row[b] >= OF_A_KIND).collect();
+        let kinds = cosines.iter().map(kind).collect();
+        Self { cosines, kinds }
     }
 }
 

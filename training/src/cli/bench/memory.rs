@@ -7,15 +7,13 @@ use serde::Serialize;
 
 use super::SteadyPlay;
 
-/// Memory before and after many frames of one world.
+/// Memory while one world is played for long.
 #[derive(Debug, Serialize)]
 pub(super) struct Growth {
     /// Frames dreamt.
     pub(super) frames: usize,
-    /// Memory in use after the first tenth of them, in bytes.
-    pub(super) resident_bytes_early: u64,
-    /// Memory in use after the last.
-    pub(super) resident_bytes_late: u64,
+    /// Memory in use after each tenth of them, in bytes.
+    pub(super) resident_bytes: Vec<u64>,
 }
 
 impl Growth {
@@ -30,22 +28,17 @@ impl Growth {
         }
         tracing::info!("playing one world for {frames} frames");
         let mut play = SteadyPlay::start(world, 1, sampler)?;
-        let mut early = None;
-        for frame in 0..frames {
-            play.step()?;
-            if frame == frames / 10 {
-                early = resident_memory();
+        let mut resident_bytes = Vec::with_capacity(10);
+        for tenth in 0..10 {
+            for _ in tenth * frames / 10..(tenth + 1) * frames / 10 {
+                play.step()?;
             }
+            resident_bytes.extend(resident_memory());
         }
-        let growth =
-            early
-                .zip(resident_memory())
-                .map(|(resident_bytes_early, resident_bytes_late)| Self {
-                    frames,
-                    resident_bytes_early,
-                    resident_bytes_late,
-                });
-        Ok(growth)
+        Ok(Some(Self {
+            frames,
+            resident_bytes,
+        }))
     }
 }
 
