@@ -40,10 +40,16 @@ fn start_and_stop(plugin: GeniePlugin, policy: u32) {
 
 #[test]
 fn worlds_and_threads_go_away() {
-    start_and_stop(GeniePlugin::default(), SCHED_IDLE);
-    let plugin = GeniePlugin {
-        priority: GeniePriority::Normal,
-        ..GeniePlugin::default()
-    };
-    start_and_stop(plugin, SCHED_OTHER);
+    for (priority, policy) in [
+        (GeniePriority::default(), SCHED_IDLE),
+        (GeniePriority::BetweenFrames, SCHED_IDLE),
+        (GeniePriority::Background, SCHED_IDLE),
+        (GeniePriority::Normal, SCHED_OTHER),
+    ] {
+        let plugin = GeniePlugin {
+            priority,
+            ..GeniePlugin::default()
+        };
+        start_and_stop(plugin, policy);
+    }
 }

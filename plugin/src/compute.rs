@@ -1,10 +1,14 @@
 //! Where the model's passes run, and how they share it with the game.
 
+use std::thread::available_parallelism;
+
 use bevy::prelude::*;
 use candle_core::Device;
 use thread_priority::ThreadPriority;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+
+use crate::turns::Turns;
 
 /// The device that the worker computes on.
 ///
@@ -34,44 +38,80 @@ impl GenieDevice {
 }
 
 /// How the worker's threads share the processor's cores with the game.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Reflect)]
+///
+/// The default is [`BetweenFrames`](Self::BetweenFrames) where there are no more than two cores, otherwise
+/// [`Background`](Self::Background).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Reflect)]
 #[reflect(Debug, Default, PartialEq, Hash, Clone)]
 pub enum GeniePriority {
+    /// As [`Background`](Self::Background), and the model stops while the main thread is in a frame, from `First` to `Last`,
+    /// for up to 8 ms at a time. Frames are then as long as without worlds, on two cores too, where a thread of the
+    /// game that wakes up does not always find the core on which nothing but the model runs.
+    ///
+    /// Worlds get the time between frames and, of frames that leave little between them, about a fifth: a game that
+    /// needs 6 ms for each of its sixty frames a second leaves them 60 % of a core.
+    BetweenFrames,
     /// The game goes first: where cores are short, worlds are late before its frames are. On Linux the threads only take
     /// what is left over (`SCHED_IDLE`) and make way at once, elsewhere they have the lowest priority that a thread can have.
     ///
     /// A game that keeps all cores busy without a pause, with an uncapped frame rate say, leaves its worlds next to nothing.
-    #[default]
     Background,
     /// Like any other thread: worlds keep up beside a game that never pauses, and its frames wait for them now and then.
     Normal,
 }
 
+impl Default for GeniePriority {
+    fn default() -> Self {
+        match available_parallelism() {
+            Ok(cores) if cores.get() > 2 => Self::Background,
+            _ => Self::BetweenFrames,
+        }
+    }
+}
+
 impl GeniePriority {
-    /// Gives this thread the priority.
-    pub(crate) fn take(self) {
+    /// Gives the thread that calls it the priority that the model's threads have with this setting, for other work
+    /// that a game does in the background. Without the right to it, or a word of the system for it, nothing changes.
+    ///
+    /// Waiting for the end of frames is the model's own: here, `BetweenFrames` does what `Background` does.
+    pub fn apply_to_current_thread(self) {
         let set = match self {
             Self::Normal => return,
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Self::Background => thread_priority::set_thread_priority_and_policy(
-                thread_priority::thread_native_id(),
-                ThreadPriority::Min,
-                ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
-            ),
+            Self::BetweenFrames | Self::Background => {
+                thread_priority::set_thread_priority_and_policy(
+                    thread_priority::thread_native_id(),
+                    ThreadPriority::Min,
+                    ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
+                )
+            }
             #[cfg(not(any(target_os = "linux", target_os = "android")))]
-            Self::Background => thread_priority::set_current_thread_priority(ThreadPriority::Min),
+            Self::BetweenFrames | Self::Background => {
+                thread_priority::set_current_thread_priority(ThreadPriority::Min)
+            }
         };
         if let Err(error) = set {
-            debug!("the model's threads keep the priority of the game's: {error}");
+            debug!("a thread keeps the priority of the game's: {error}");
         }
     }
 }
 
 /// What the worker computes with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ComputeSettings {
     /// Threads of the processor.
     pub(crate) threads: usize,
     pub(crate) device: GenieDevice,
     pub(crate) priority: GeniePriority,
+    pub(crate) turns: Turns,
+}
+
+impl ComputeSettings {
+    /// What each of the model's threads does first.
+    pub(crate) fn begin_thread(&self) {
+        self.priority.apply_to_current_thread();
+        if self.priority == GeniePriority::BetweenFrames {
+            genie_model::set_preemption_hook(self.turns.waiting());
+        }
+    }
 }

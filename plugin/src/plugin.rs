@@ -17,6 +17,7 @@ use crate::systems::{
     receive_frames, send_requests, start_worlds,
 };
 use crate::triggers::GenieTriggersPlugin;
+use crate::turns::{Turns, begin_frame, end_frame};
 use crate::worker::Worker;
 use crate::{
     GenieDevice, GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GeniePriority,
@@ -109,10 +110,12 @@ impl Plugin for GeniePlugin {
             || available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1)),
             NonZero::get,
         );
+        let turns = Turns::default();
         let compute = ComputeSettings {
             threads,
             device: self.device,
             priority: self.priority,
+            turns: turns.clone(),
         };
         app.init_asset::<GenieModel>()
             .register_asset_loader(GenieModelLoader)
@@ -154,6 +157,11 @@ impl Plugin for GeniePlugin {
                     .chain()
                     .in_set(GenieSystems::Dispatch),
             );
+        if self.priority == GeniePriority::BetweenFrames {
+            app.insert_resource(turns)
+                .add_systems(First, begin_frame)
+                .add_systems(Last, end_frame);
+        }
         if self.input {
             app.add_systems(PreUpdate, press_inputs.in_set(GenieSystems::Input));
         }

@@ -225,11 +225,12 @@ impl Worker {
         let (finish, finished) = bounded::<()>(1);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let computing = compute.clone();
         let thread = std::thread::Builder::new()
             .name("genie-worker".to_owned())
             .spawn(move || {
-                compute.priority.take();
-                let mut desk = Desk::new(reply_sender, stopped, memory_told, compute);
+                computing.begin_thread();
+                let mut desk = Desk::new(reply_sender, stopped, memory_told, computing);
                 desk.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.
                 drop(finish);
@@ -333,7 +334,7 @@ impl Worker {
 
     fn replace(&mut self) -> bool {
         let tickets = self.tickets;
-        *self = Self::start(self.compute);
+        *self = Self::start(self.compute.clone());
         self.tickets = tickets;
         false
     }
@@ -347,6 +348,8 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // No more frames will come, or a new worker with them.
+        self.compute.turns.end_frame();
         // The worker may be waiting on either channel.
         self.requests = None;
         self.replies = never();
@@ -394,10 +397,11 @@ impl Desk {
         memory: Arc<AtomicUsize>,
         compute: ComputeSettings,
     ) -> Self {
+        let device = compute.device;
         let pool = ThreadPoolBuilder::new()
             .num_threads(compute.threads.max(1))
             .thread_name(|i| format!("genie-compute-{i}"))
-            .start_handler(move |_| compute.priority.take())
+            .start_handler(move |_| compute.begin_thread())
             .build()
             .inspect_err(|error| warn!("genie-worker shares rayon's global threads: {error}"))
             .ok();
@@ -405,7 +409,7 @@ impl Desk {
             replies,
             stop,
             pool,
-            device: compute.device,
+            device,
             models: HashMap::new(),
             loads: 0,
             worlds: HashMap::new(),
@@ -739,12 +743,16 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 mod tests {
     use super::*;
     use crate::GeniePriority;
+    use crate::turns::Turns;
 
-    const ONE_THREAD: ComputeSettings = ComputeSettings {
-        threads: 1,
-        device: GenieDevice::Cpu,
-        priority: GeniePriority::Normal,
-    };
+    fn one_thread() -> ComputeSettings {
+        ComputeSettings {
+            threads: 1,
+            device: GenieDevice::Cpu,
+            priority: GeniePriority::Normal,
+            turns: Turns::default(),
+        }
+    }
 
     #[test]
     fn a_panic_in_the_pool_becomes_an_error_and_the_pool_lives_on() {
@@ -759,7 +767,7 @@ mod tests {
 
     #[test]
     fn a_later_order_takes_the_earlier_ones_of_its_world_out_of_the_outbox() {
-        let mut worker = Worker::start(ONE_THREAD);
+        let mut worker = Worker::start(one_thread());
         let [one, other] = [Entity::from_raw_u32(1), Entity::from_raw_u32(2)]
             .map(|entity| entity.expect("small indices are valid"));
         let step = |world| StepOrder {
@@ -783,7 +791,7 @@ mod tests {
 
     #[test]
     fn repeated_rewinds_wait_as_one_but_never_past_a_save() {
-        let mut worker = Worker::start(ONE_THREAD);
+        let mut worker = Worker::start(one_thread());
         let world = Entity::from_raw_u32(1).expect("small indices are valid");
         assert!(worker.push_rewind(world, 1, 9));
         assert!(!worker.push_rewind(world, 1, 8));
@@ -814,7 +822,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_broke_down_is_replaced() {
-        let mut worker = Worker::start(ONE_THREAD);
+        let mut worker = Worker::start(one_thread());
         assert!(worker.flush());
         worker.stop.store(true, Ordering::Relaxed);
         let world = Entity::from_raw_u32(1).expect("small indices are valid");

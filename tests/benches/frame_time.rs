@@ -7,7 +7,8 @@
 //! all stretches of a kind. `control_p99_ratio` is of the two paused kinds, between which nothing differs: as far from 1
 //! as that one lies, `p99_ratio` may lie by chance. In a fourth kind of stretch the world is paused too, and a thread of the
 //! lowest priority counts without a pause: `counting_p99_ratio` is what a second busy core costs on this machine, whatever
-//! it is busy with. With `-- normal` the worlds have the priority of the game.
+//! it is busy with. The worlds have the default priority of a machine with two cores, `BetweenFrames`; with `-- background` or
+//! `-- normal` they have those.
 //!
 //! On a virtual machine whose host takes a processor away for a while, single frames last a second, whatever runs inside.
 //! Linux counts that time (`steal`), so that the ratios are printed for three clocks: `wall`, with all of it; `undisturbed`,
@@ -24,7 +25,6 @@ use bevy::app::TaskPoolThreadAssignmentPolicy;
 use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use thread_priority::ThreadPriority;
 
 const ROUNDS: usize = 40;
 const STRETCH: usize = 50;
@@ -53,10 +53,11 @@ fn move_in_parallel(mut movers: Query<&mut Mover>) {
 }
 
 fn main() {
-    let priority = if std::env::args().any(|argument| argument == "normal") {
-        GeniePriority::Normal
-    } else {
-        GeniePriority::Background
+    let asked = |name: &str| std::env::args().any(|argument| argument == name);
+    let priority = match () {
+        () if asked("normal") => GeniePriority::Normal,
+        () if asked("background") => GeniePriority::Background,
+        () => GeniePriority::BetweenFrames,
     };
     let counting = count_on_demand();
     measure("main_thread", true, priority, &counting, |app| {
@@ -72,9 +73,7 @@ fn count_on_demand() -> Arc<AtomicBool> {
     let switch = Arc::new(AtomicBool::new(false));
     let on = Arc::clone(&switch);
     std::thread::spawn(move || {
-        if let Err(error) = take_what_is_left() {
-            eprintln!("the counting thread keeps the priority of the game: {error}");
-        }
+        GeniePriority::Background.apply_to_current_thread();
         let mut count = 0u64;
         loop {
             if on.load(Ordering::Relaxed) {
@@ -87,20 +86,6 @@ fn count_on_demand() -> Arc<AtomicBool> {
         }
     });
     switch
-}
-
-/// What [`GeniePriority::Background`] does to a thread.
-fn take_what_is_left() -> Result<(), thread_priority::Error> {
-    #[cfg(target_os = "linux")]
-    return thread_priority::set_thread_priority_and_policy(
-        thread_priority::thread_native_id(),
-        ThreadPriority::Min,
-        thread_priority::ThreadSchedulePolicy::Normal(
-            thread_priority::NormalThreadSchedulePolicy::Idle,
-        ),
-    );
-    #[cfg(not(target_os = "linux"))]
-    thread_priority::set_current_thread_priority(ThreadPriority::Min)
 }
 
 /// What goes on beside the game.

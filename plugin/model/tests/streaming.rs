@@ -3,10 +3,14 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use candle_core::{Device, IndexOp, Tensor};
 use common::{picture, prepended_config, random_world, small_config};
 use genie_model::{
     Fit, GenieConfig, MaskedTokens, Rollout, SamplerSettings, UnmaskingOrder, WorldModel,
+    set_preemption_hook,
 };
 
 const ACTIONS: [usize; 8] = [1, 3, 0, 2, 2, 1, 0, 3];
@@ -207,6 +211,30 @@ fn worlds_stepped_together_dream_what_they_dream_alone() {
     for (a, b) in alone.iter().zip(&together) {
         assert_eq!(a.tokens(), b.tokens());
     }
+}
+
+#[test]
+fn a_pass_asks_between_its_parts_whether_it_may_go_on() {
+    let world = random_world(&small_config(), 22);
+    let mut plain = world.prompt(&picture(32, 1), 1).unwrap();
+    let mut stopped = plain.clone();
+    play(&mut plain, 5);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .start_handler(move |_| {
+            let asked = Arc::clone(&counter);
+            set_preemption_hook(move || {
+                asked.fetch_add(1, Ordering::Relaxed);
+            });
+        })
+        .build()
+        .unwrap();
+    pool.install(|| play(&mut stopped, 5));
+    let parts = 5 * world.config().dynamics.transformer.layers;
+    assert!(asked.load(Ordering::Relaxed) >= parts);
+    assert_eq!(plain.tokens(), stopped.tokens());
 }
 
 #[test]

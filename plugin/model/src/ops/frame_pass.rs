@@ -16,6 +16,7 @@ use super::packed::{PackedWeight, normalise_rows, packable};
 use super::simd::{Lanes, Strided, exp, multiversion, padded, product};
 use super::slices::SharedPointer;
 use super::sublayer::{AttentionWeights, FeedForwardWeights};
+use crate::preemption::preemption_point;
 
 /// The weights of one block, as they are before packing.
 #[derive(Clone, Copy, Debug)]
@@ -195,8 +196,11 @@ impl PackedStack {
                 .collect(),
         };
         for meeting in 0..=self.layers() {
-            // SAFETY: tasks write their own tokens of the shared buffers only, and read the half that nobody writes.
-            let work = |task: &mut Task| unsafe { section(&context, task, meeting) };
+            let work = |task: &mut Task| {
+                preemption_point();
+                // SAFETY: tasks write their own tokens of the shared buffers only, and read the half that nobody writes.
+                unsafe { section(&context, task, meeting) };
+            };
             if let [task] = tasks.as_mut_slice() {
                 work(task);
             } else {
