@@ -4,7 +4,8 @@ clip, for `genie import --video`. Nothing but pixels is written: no action, no r
     python -m venv ~/venvs/coinrun && ~/venvs/coinrun/bin/pip install -r training/footage/requirements.txt
     ~/venvs/coinrun/bin/python training/footage/coinrun.py --out data/coinrun_video
 
-Every clip is a level of its own; one that ends early (a death, the coin) is begun again on another level.
+Every clip is a level of its own, from anywhere in it: the player first runs ahead for a while that is not recorded. One that
+ends early (a death, the coin) is begun again on another level.
 """
 
 import argparse
@@ -26,7 +27,8 @@ COMBINATIONS = {
     "right_jump": ("RIGHT", "UP"),
 }
 # Runs mostly to the right, where the level goes on.
-WEIGHTS = {"left": 15, "left_jump": 8, "idle": 12, "jump": 12, "right": 33, "right_jump": 20}
+PLAY = {"left": 15, "left_jump": 8, "idle": 12, "jump": 12, "right": 33, "right_jump": 20}
+RUN_AHEAD = {"right": 1, "right_jump": 2}
 
 
 class Player:
@@ -37,42 +39,58 @@ class Player:
         self.left = 0
         self.action = "idle"
 
-    def choose(self):
+    def choose(self, weights):
         if self.left == 0:
-            self.action = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            self.action = self.random.choices(list(weights), list(weights.values()))[0]
             self.left = self.random.randint(1, 6)
         self.left -= 1
         return self.action
 
+    def way_ahead(self, longest):
+        """How many frames to run ahead before the next clip."""
+        return self.random.randint(0, longest)
 
-def play(environment, player, columns, frames, hold):
+
+def play(environment, player, columns, options):
     """Plays one environment to the first clip that lasts; a list of [64, 64, 3] pictures."""
-    clip = []
-    while len(clip) < frames:
-        action = np.array([columns[COMBINATIONS[player.choose()]]])
-        for _ in range(hold):
+    clip, ahead = [], player.way_ahead(options.ahead)
+    while len(clip) < options.frames:
+        weights = RUN_AHEAD if ahead > 0 else PLAY
+        action = np.array([columns[COMBINATIONS[player.choose(weights)]]])
+        over = False
+        for _ in range(options.hold):
             environment.act(action)
             _, seen, first = environment.observe()
-            if first[0]:
-                clip = []
-        clip.append(seen["rgb"][0].copy())
+            over = over or first[0]
+        if over:
+            clip, ahead = [], player.way_ahead(options.ahead)
+        elif ahead > 0:
+            ahead -= 1
+        else:
+            clip.append(seen["rgb"][0].copy())
     return clip
 
 
-def positive(text):
-    """A whole number from 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+def whole_number(least):
+    """What reads a whole number from `least` on."""
+
+    def read(text):
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}")
+        return number
+
+    return read
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="new folder for the clips")
-    parser.add_argument("--clips", type=positive, default=1000)
-    parser.add_argument("--frames", type=positive, default=64, help="frames of a clip")
-    parser.add_argument("--hold", type=positive, default=2, help="steps of the environment for each frame, under one action")
+    parser.add_argument("--clips", type=whole_number(1), default=1000)
+    parser.add_argument("--frames", type=whole_number(1), default=64, help="frames of a clip")
+    parser.add_argument("--ahead", type=whole_number(0), default=80, help="most frames that the player runs ahead before a clip")
+    # With 1 he runs a pixel or two per frame, and the latent action model looks for motion in steps of two.
+    parser.add_argument("--hold", type=whole_number(1), default=2, help="steps of the environment for each frame, under one action")
     parser.add_argument("--seed", type=int, default=0, help="other seeds are other levels")
     parser.add_argument("--backgrounds", action="store_true", help="painted backgrounds instead of black")
     options = parser.parse_args()
@@ -89,7 +107,7 @@ def main():
             use_backgrounds=options.backgrounds,
         )
         columns = {tuple(names): column for column, names in enumerate(environment.combos)}
-        clip = play(environment, Player(seed), columns, options.frames, options.hold)
+        clip = play(environment, Player(seed), columns, options)
         environment.close()
         # Whole or not at all: an unfinished folder has a name that `genie import` leaves out.
         folder = options.out / f".{number:05}"

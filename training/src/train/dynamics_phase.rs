@@ -143,7 +143,8 @@ impl<'a> DynamicsPhase<'a> {
             let gravity = self.config.gravity;
             let start = motion_start(&seen, &summaries, latent.actions, latent.dim, gravity)?;
             if let Some(start) = start {
-                tracing::info!("latent actions start from {} ways to move", start.used);
+                let ways: Vec<_> = start.ways.iter().map(ToString::to_string).collect();
+                tracing::info!("latent actions start from: {}", ways.join("; "));
                 let encoder = "latent_actions.encoder";
                 let variables = &self.variables;
                 variables.set(&format!("{encoder}.project"), &start.projection)?;

@@ -1,10 +1,11 @@
-//! Where the latent actions start when motion is what the encoder sees: one code for every way in which the scene and
-//! what moves by itself may go.
+//! Where the latent actions start when motion is what the encoder sees: one code for every way in which the hero, or the
+//! camera that follows him, may go.
 //!
 //! Clusters of raw encoder outputs follow what varies most, which is scenery. Signs of motion are few, mean the same in
 //! every theme, and can be read off the encoder's summary by a linear map.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use candle_core::{Device, Result, Tensor};
 use genie_model::{MotionSigns, motion_signs};
@@ -12,6 +13,8 @@ use nalgebra::DMatrix;
 
 /// Signs seen in a smaller share of the transitions count as no motion.
 const RARE: f64 = 0.02;
+/// A scene that moves along an axis in this share of the transitions is seen by a camera that follows along it.
+const CAMERA_FOLLOWS: f64 = 0.1;
 /// Ridge of the regression, as a share of the mean square of the inputs.
 const RIDGE: f64 = 1e-2;
 
@@ -24,14 +27,37 @@ pub struct MotionStart {
     pub bias: Tensor,
     /// `[A, C]` on the unit sphere. Where there are fewer ways to move than codes, the rest are nobody's nearest.
     pub codes: Tensor,
-    /// Number of codes that stand for a way to move.
-    pub used: usize,
+    /// The ways to move that codes stand for, in their order.
+    pub ways: Vec<WayToMove>,
+}
+
+/// A way in which the hero goes from one frame to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WayToMove {
+    /// Signs of the displacement, `[x, y]`, to the right and downwards positive.
+    pub signs: [i8; 2],
+    /// Share of the transitions that show it.
+    pub share: f64,
+}
+
+impl fmt::Display for WayToMove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [x, y] = self.signs;
+        let sideways = ["left", "", "right"][(x.signum() + 1) as usize];
+        let upright = ["up", "", "down"][(y.signum() + 1) as usize];
+        let way = match (sideways, upright) {
+            ("", "") => "no motion".to_owned(),
+            ("", one) | (one, "") => one.to_owned(),
+            (one, other) => format!("{one} and {other}"),
+        };
+        write!(f, "{way} {:.0} %", 100.0 * self.share)
+    }
 }
 
 /// Fits the start of `actions` codes of `dim` values to transitions: their motion features `[M, N, F]` and the encoder's
 /// summaries of them `[M, S]`. `None` if the transitions show no motion to start from.
 ///
-/// With `gravity`, going down by itself counts as no motion: what falls is pulled, not steered.
+/// With `gravity`, going down counts as no motion: what falls is pulled, not steered.
 ///
 /// # Errors
 /// When shapes do not match, or summaries are not finite.
@@ -48,16 +74,16 @@ pub fn motion_start(
         .chunks_exact(patches * width)
         .map(motion_signs)
         .collect();
-    let axes = common_axes(&signs, gravity);
+    let moves = hero_moves(&signs, gravity);
     // Ways to move, the most frequent first.
-    let mut counts: HashMap<&[i8], usize> = HashMap::new();
-    for way in &axes {
-        *counts.entry(way).or_default() += 1;
+    let mut counts: HashMap<[i8; 2], usize> = HashMap::new();
+    for way in &moves {
+        *counts.entry(*way).or_default() += 1;
     }
-    let mut ways: Vec<(&[i8], usize)> = counts.into_iter().collect();
-    ways.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut ways: Vec<([i8; 2], usize)> = counts.into_iter().collect();
+    ways.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     ways.truncate(actions);
-    let targets = place(&axes, dim);
+    let targets = place(&moves, dim);
     if ways.len() < 2 || targets.first().is_none_or(Vec::is_empty) {
         return Ok(None);
     }
@@ -69,7 +95,7 @@ pub fn motion_start(
     let mut codes = Vec::with_capacity(actions * dim);
     for (way, _) in &ways {
         let mut sum = vec![0f32; dim];
-        for (_, point) in axes.iter().zip(&points).filter(|(other, _)| *other == way) {
+        for (_, point) in moves.iter().zip(&points).filter(|(other, _)| *other == way) {
             let length = point.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
             sum.iter_mut()
                 .zip(point)
@@ -84,57 +110,72 @@ pub fn motion_start(
         code[dim - 1] = if spare % 2 == 0 { 1.0 } else { -1.0 };
         codes.extend(code);
     }
-    let used = ways.len();
+    let ways = ways.into_iter().map(|(signs, count)| WayToMove {
+        signs,
+        share: count as f64 / moves.len() as f64,
+    });
     Ok(Some(MotionStart {
         projection,
         bias,
         codes: Tensor::from_vec(codes, (actions, dim), &Device::Cpu)?,
-        used,
+        ways: ways.collect(),
     }))
 }
 
-/// The signs of every transition along the axes on which anything moves often enough.
-fn common_axes(signs: &[MotionSigns], gravity: bool) -> Vec<Vec<i8>> {
-    let mut axes: Vec<[i8; 4]> = signs
+/// Where the hero goes in every transition; signs that are rare count as no motion.
+///
+/// Along an axis on which a camera follows, the hero goes against the scene, and what moves by itself is everything else:
+/// whoever comes towards him. Along one on which it does not, he is what moves by itself.
+fn hero_moves(signs: &[MotionSigns], gravity: bool) -> Vec<[i8; 2]> {
+    let share = |count: usize| count as f64 / signs.len() as f64;
+    let camera_follows = [0, 1].map(|axis| {
+        let moving = signs.iter().filter(|s| s.scene[axis] != 0);
+        share(moving.count()) >= CAMERA_FOLLOWS
+    });
+    let mut moves: Vec<[i8; 2]> = signs
         .iter()
         .map(|s| {
-            let fall = if gravity { s.own[1].min(0) } else { s.own[1] };
-            [s.scene[0], s.scene[1], s.own[0], fall]
+            let way = |axis: usize| {
+                if camera_follows[axis] {
+                    -s.scene[axis]
+                } else {
+                    s.own[axis]
+                }
+            };
+            let falls = way(1) > 0;
+            [way(0), if gravity && falls { 0 } else { way(1) }]
         })
         .collect();
-    let mut kept = Vec::new();
-    for axis in 0..4 {
+    for axis in [0, 1] {
         for sign in [-1, 1] {
-            let count = axes.iter().filter(|way| way[axis] == sign).count();
-            if (count as f64) < RARE * axes.len() as f64 {
-                axes.iter_mut()
+            let count = moves.iter().filter(|way| way[axis] == sign).count();
+            if share(count) < RARE {
+                moves
+                    .iter_mut()
                     .filter(|way| way[axis] == sign)
                     .for_each(|way| way[axis] = 0);
             }
         }
-        if axes.iter().any(|way| way[axis] != axes[0][axis]) {
-            kept.push(axis);
-        }
     }
-    axes.iter()
-        .map(|way| kept.iter().map(|&axis| way[axis]).collect())
-        .collect()
+    moves
 }
 
 /// Points for the ways to move: the corners of a triangle for each axis with three signs, two ends of a line for one with
 /// two, so that all ways are equally far from the centre. Axes that `dim` has no room for are left out.
-fn place(axes: &[Vec<i8>], dim: usize) -> Vec<Vec<f64>> {
-    let count = axes.first().map_or(0, Vec::len);
-    let mut points = vec![Vec::new(); axes.len()];
-    for axis in 0..count {
-        let mut present: Vec<i8> = axes.iter().map(|way| way[axis]).collect();
+fn place(moves: &[[i8; 2]], dim: usize) -> Vec<Vec<f64>> {
+    let mut points = vec![Vec::new(); moves.len()];
+    for axis in [0, 1] {
+        let mut present: Vec<i8> = moves.iter().map(|way| way[axis]).collect();
         present.sort_unstable();
         present.dedup();
-        let room = present.len() - 1;
+        let room = present.len().saturating_sub(1);
+        if room == 0 {
+            continue;
+        }
         if points[0].len() + room >= dim {
             break;
         }
-        for (point, way) in points.iter_mut().zip(axes) {
+        for (point, way) in points.iter_mut().zip(moves) {
             if room == 1 {
                 point.push(if way[axis] == present[0] { -1.0 } else { 1.0 });
             } else {
@@ -186,6 +227,41 @@ mod tests {
     use crate::train::Variables;
     use genie_model::{GenieConfig, LatentActionModel};
 
+    fn signs(scene: [i8; 2], own: [i8; 2]) -> MotionSigns {
+        MotionSigns { scene, own }
+    }
+
+    #[test]
+    fn a_camera_that_follows_tells_where_the_hero_goes() {
+        // To the right under a camera that follows sideways; up, by himself, while somebody comes from the right; a fall.
+        let sideways = [
+            signs([-1, 0], [0, 0]),
+            signs([0, 0], [-1, -1]),
+            signs([0, 0], [0, 1]),
+        ];
+        assert_eq!(hero_moves(&sideways, true), [[1, 0], [0, -1], [0, 0]]);
+        assert_eq!(hero_moves(&sideways, false), [[1, 0], [0, -1], [0, 1]]);
+        // The same under one that follows in every direction.
+        let everywhere = [
+            signs([-1, 0], [0, 0]),
+            signs([0, 1], [-1, 0]),
+            signs([0, -1], [0, 1]),
+        ];
+        assert_eq!(hero_moves(&everywhere, true), [[1, 0], [0, -1], [0, 0]]);
+        assert_eq!(hero_moves(&everywhere, false), [[1, 0], [0, -1], [0, 1]]);
+        // Under one that stands still.
+        let still = [signs([0, 0], [1, 0]), signs([0, 0], [0, 0])];
+        assert_eq!(hero_moves(&still, true), [[1, 0], [0, 0]]);
+    }
+
+    #[test]
+    fn ways_to_move_are_told_in_words() {
+        let words = |signs| WayToMove { signs, share: 0.25 }.to_string();
+        assert_eq!(words([0, 0]), "no motion 25 %");
+        assert_eq!(words([-1, 0]), "left 25 %");
+        assert_eq!(words([1, -1]), "right and up 25 %");
+    }
+
     #[test]
     fn codes_start_as_directions_and_rises() {
         let clips = 24;
@@ -210,7 +286,7 @@ mod tests {
         )
         .unwrap()
         .unwrap();
-        assert_eq!(start.used, 6);
+        assert_eq!(start.ways.len(), 6);
         variables
             .set("latent_actions.encoder.project", &start.projection)
             .unwrap();
