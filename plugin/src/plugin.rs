@@ -102,6 +102,8 @@ pub enum GenieSystems {
     /// due are asked for. Messages written in `Update` count for the tick of the same frame; systems of `PostUpdate`
     /// that write them should be ordered before it.
     Dispatch,
+    /// In `First` the model stops, in `Last` it goes on, with [`GeniePriority::BetweenFrames`] only.
+    Turns,
 }
 
 impl Plugin for GeniePlugin {
@@ -159,8 +161,8 @@ impl Plugin for GeniePlugin {
             );
         if self.priority == GeniePriority::BetweenFrames {
             app.insert_resource(turns)
-                .add_systems(First, begin_frame)
-                .add_systems(Last, end_frame);
+                .add_systems(First, begin_frame.in_set(GenieSystems::Turns))
+                .add_systems(Last, end_frame.in_set(GenieSystems::Turns));
         }
         if self.input {
             app.add_systems(PreUpdate, press_inputs.in_set(GenieSystems::Input));

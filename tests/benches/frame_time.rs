@@ -25,6 +25,7 @@ use bevy::app::TaskPoolThreadAssignmentPolicy;
 use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
+use genie_tests::{quantile, stolen_ticks};
 
 const ROUNDS: usize = 40;
 const STRETCH: usize = 50;
@@ -174,9 +175,9 @@ fn measure(
     let dreamt = tick(&app, world) - first;
     let of = |beside: Beside| &frames[beside as usize];
     let busy = of(Beside::World);
-    let undisturbed = |beside: Beside, at: f64| share(&of(beside).times(Clock::Undisturbed), at);
+    let undisturbed = |beside: Beside, at: f64| quantile(&of(beside).times(Clock::Undisturbed), at);
     let ratios = |clock: Clock| {
-        let p99 = |beside: Beside| share(&of(beside).times(clock), 0.99);
+        let p99 = |beside: Beside| quantile(&of(beside).times(clock), 0.99);
         [Beside::World, Beside::Control, Beside::Counting]
             .map(|beside| format!("{:.3}", p99(beside) / p99(Beside::Nothing)))
             .join(", ")
@@ -241,7 +242,7 @@ impl Frames {
 /// Plays a stretch of frames and adds them to those of its kind.
 fn stretch(app: &mut App, frames: &mut Frames) {
     for frame in 0..STRETCH + SKIPPED {
-        let (stolen_before, own_before) = (stolen(), own_time());
+        let (stolen_before, own_before) = (stolen_ticks(), own_time());
         let start = Instant::now();
         app.update();
         let wall = start.elapsed();
@@ -254,7 +255,7 @@ fn stretch(app: &mut App, frames: &mut Frames) {
                 wall,
                 own,
                 // Asked after the sleep, because the count is kept once per tick of the clock.
-                disturbed: stolen() != stolen_before,
+                disturbed: stolen_ticks() != stolen_before,
             });
         }
     }
@@ -267,20 +268,4 @@ fn own_time() -> Option<Duration> {
     let mut nanoseconds = account.split_whitespace().map(str::parse::<u64>);
     let (ran, waited) = (nanoseconds.next()?.ok()?, nanoseconds.next()?.ok()?);
     Some(Duration::from_nanos(ran + waited))
-}
-
-/// Ticks in which the host gave a processor of this virtual machine to somebody else; `None` where nobody counts them.
-fn stolen() -> Option<u64> {
-    let stat = std::fs::read_to_string("/proc/stat").ok()?;
-    stat.lines().next()?.split_whitespace().nth(8)?.parse().ok()
-}
-
-/// The value below which this share of the values lies.
-fn share(values: &[f64], share: f64) -> f64 {
-    let Some(last) = values.len().checked_sub(1) else {
-        return f64::NAN;
-    };
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[(last as f64 * share).round() as usize]
 }

@@ -1,0 +1,18 @@
+//! What benchmarks need beside a clock.
+
+/// Ticks so far in which the host of this virtual machine gave a processor to somebody else; `None` where nobody counts
+/// them. Two that differ lie on both sides of a disturbance of at least a hundredth of a second.
+pub fn stolen_ticks() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    stat.lines().next()?.split_whitespace().nth(8)?.parse().ok()
+}
+
+/// The value below which this share of the values lies, of none NaN.
+pub fn quantile(values: &[f64], share: f64) -> f64 {
+    let Some(last) = values.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[(last as f64 * share).round() as usize]
+}
