@@ -30,6 +30,7 @@ fn config() -> TrainConfig {
         dynamics: phase(24),
         corruption: CorruptionConfig {
             unseen_actions: 0.5,
+            own_mistakes: 1.0,
             ..CorruptionConfig::default()
         },
         changed_weight: 5.0,
@@ -129,12 +130,13 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
     footage(&data);
-    let wrong: [(&str, Change); 6] = [
+    let wrong: [(&str, Change); 7] = [
         ("tokenizer.batch", |c| c.tokenizer.batch = 0),
         ("dynamics.clip_frames", |c| c.dynamics.clip_frames = 1),
         ("corruption.tokens", |c| c.corruption.tokens = 8.0),
         ("corruption.actions", |c| c.corruption.actions = -0.1),
         ("unseen_actions", |c| c.corruption.unseen_actions = f32::NAN),
+        ("own_mistakes", |c| c.corruption.own_mistakes = -0.1),
         ("fully_masked", |c| c.fully_masked = 1.5),
     ];
     for (name, make_wrong) in wrong {

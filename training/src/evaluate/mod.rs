@@ -197,6 +197,7 @@ pub(crate) mod tests {
         let survival = figures.survival.as_ref().unwrap();
         assert!(survival.real.visible > 0.9);
         assert!(survival.after[0].shares.visible < 0.1);
+        assert!(survival.throughout.visible < 0.1);
         let known = figures.true_actions.as_ref().unwrap();
         assert_eq!(known.transitions, 12 * 39);
         assert!(known.steer.unwrap().true_entropy > 0.3);

@@ -71,6 +71,8 @@ pub struct Survival {
     pub real: HeroShares,
     /// Shares of the worlds after some play.
     pub after: Vec<SurvivalAfter>,
+    /// Shares of all frames up to the last of these.
+    pub throughout: HeroShares,
 }
 
 /// Shares of frames.
@@ -177,7 +179,7 @@ pub(super) fn play(
     let mut history = VecDeque::from([newest(&worlds)]);
     let count = parts.world.action_count();
     let mut tables = vec![Contingency::new(count, count); horizons.len()];
-    let mut after = Vec::new();
+    let (mut after, mut throughout) = (Vec::new(), Vec::new());
     for step in 1..=steps {
         let now: Vec<usize> = commands.iter_mut().map(|c| c.next(&in_use)).collect();
         worlds.step(&now)?;
@@ -196,12 +198,15 @@ pub(super) fn play(
                 }
             }
         }
-        if real.is_some() && counted.contains(&step) {
+        if step <= last_counted {
             let seen = worlds.map_frames(|frame| (hero_visible(frame), hero_count(frame)));
-            after.push(SurvivalAfter {
-                frames: step,
-                shares: HeroShares::of(&seen),
-            });
+            if counted.contains(&step) {
+                after.push(SurvivalAfter {
+                    frames: step,
+                    shares: HeroShares::of(&seen),
+                });
+            }
+            throughout.extend(seen);
         }
         progress(step as f64 / steps as f64);
     }
@@ -215,7 +220,11 @@ pub(super) fn play(
             chance: 1.0 / in_use.len().max(1) as f64,
             horizons,
         },
-        survival: real.map(|real| Survival { real, after }),
+        survival: real.map(|real| Survival {
+            real,
+            after,
+            throughout: HeroShares::of(&throughout),
+        }),
     })
 }
 

@@ -63,7 +63,9 @@ impl Display for Evaluation {
             let real = ("real frames".to_owned(), survival.real);
             let after = survival.after.iter();
             let after = after.map(|after| (format!("after {} frames", after.frames), after.shares));
-            for (name, shares) in std::iter::once(real).chain(after) {
+            let throughout = (!survival.after.is_empty())
+                .then(|| ("all of these frames".to_owned(), survival.throughout));
+            for (name, shares) in std::iter::once(real).chain(after).chain(throughout) {
                 writeln!(
                     f,
                     "{name:<22} {:.2}     {:.2}",

@@ -52,6 +52,12 @@ impl TrainConfig {
         toml::from_str(include_str!("../../configs/platformer.toml"))
             .expect("a test reads the same file")
     }
+
+    /// Probability that this step of the dynamics has the model's own mistakes in its context.
+    pub(super) fn own_mistakes_at(&self, step: u64) -> f32 {
+        let progress = step as f64 / self.dynamics.steps.max(1) as f64;
+        self.corruption.own_mistakes * progress as f32
+    }
 }
 
 /// Where weights start.
@@ -125,6 +131,11 @@ pub struct CorruptionConfig {
     /// [`SeenActions`](super::SeenActions).
     #[serde(default)]
     pub unseen_actions: f32,
+    /// Share of the last steps in which the past is what the model would have dreamt, so that it learns to make good its own
+    /// mistakes; rises evenly from zero over the training, because what an untrained model dreams is noise. Such a step
+    /// takes a third longer.
+    #[serde(default)]
+    pub own_mistakes: f32,
 }
 
 impl Default for CorruptionConfig {
@@ -133,6 +144,7 @@ impl Default for CorruptionConfig {
             tokens: 0.08,
             actions: 0.0,
             unseen_actions: 0.0,
+            own_mistakes: 0.0,
         }
     }
 }

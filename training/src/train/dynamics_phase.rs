@@ -16,6 +16,7 @@ use genie_model::{
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::own_mistakes::draw_tokens;
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
@@ -254,6 +255,23 @@ impl<'a> DynamicsPhase<'a> {
         }
     }
 
+    /// A context with the model's own mistakes: every frame but the first is dreamt from the true ones before it, all masked
+    /// tokens at once.
+    fn dreamt_context(
+        &self,
+        tokens: &[u32],
+        action_codes: &Tensor,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<u32>, TrainError> {
+        let masking = self.mask(tokens, rng);
+        let logits = self.logits(&masking, &action_codes.detach())?;
+        let mut context = masking.context;
+        for (&row, token) in masking.rows.iter().zip(draw_tokens(&logits, rng)?) {
+            context[row as usize] = token;
+        }
+        Ok(context)
+    }
+
     /// What each transition is told instead of its own action, one of those with `codes` `[A, C]`; `None` for its own.
     fn mistaken_actions(
         &self,
@@ -423,7 +441,7 @@ impl Phase for DynamicsPhase<'_> {
         let points = self.latent.encode(&features)?;
         let points = if frozen { points.detach() } else { points };
         let actions = self.latent.quantize(&points)?;
-        let masking = self.mask(&batch.tokens, rng);
+        let mut masking = self.mask(&batch.tokens, rng);
         let targets: Vec<u32> = masking
             .rows
             .iter()
@@ -439,6 +457,10 @@ impl Phase for DynamicsPhase<'_> {
         let book = self.codebook.tensor(&self.device)?;
         let mistaken = self.mistaken_actions(&transitions, &book, rng)?;
         let codes = self.replace_codes(codes, &book, &mistaken)?;
+        let own_mistakes = self.config.own_mistakes_at(step);
+        if own_mistakes > 0.0 && rng.random::<f32>() < own_mistakes {
+            masking.context = self.dreamt_context(&batch.tokens, &codes, rng)?;
+        }
         let logits = self.logits(&masking, &codes)?;
         let target_tensor = Tensor::new(targets.as_slice(), &self.device)?;
         let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;

@@ -10,6 +10,7 @@ mod dynamics_phase;
 mod metrics;
 mod motion_start;
 mod optimiser;
+mod own_mistakes;
 mod phase;
 mod run_folder;
 mod saved_state;

@@ -248,6 +248,7 @@ fn check_shares(path: &Path, config: &TrainConfig) -> Result<(), TrainError> {
         ("corruption.tokens", corruption.tokens),
         ("corruption.actions", corruption.actions),
         ("corruption.unseen_actions", corruption.unseen_actions),
+        ("corruption.own_mistakes", corruption.own_mistakes),
         ("fully_masked", config.fully_masked),
     ];
     match shares
