@@ -4,9 +4,9 @@
 //! The game runs at sixty frames a second with a few milliseconds of work in each. Short stretches in which the shipped
 //! world dreams without a pause, on one thread, alternate with two in which it is paused, so that what else the machine
 //! does falls on all alike. Figures are milliseconds of a frame's `App::update`, without the wait for the next frame, over
-//! all stretches of a kind. `control_p99_ratio` is of the two paused kinds, between which nothing differs: as far from 1
-//! as that one lies, `p99_ratio` may lie by chance. In a fourth kind of stretch the world is paused too, and a thread of the
-//! lowest priority counts without a pause: `counting_p99_ratio` is what a second busy core costs on this machine, whatever
+//! all stretches of a kind. The `control` ratio is of the two paused kinds, between which nothing differs: as far from 1
+//! as that one lies, that of the `world` may lie by chance. In a fourth kind of stretch the world is paused too, and a thread of the
+//! lowest priority counts without a pause: the `counting` ratio is what a second busy core costs on this machine, whatever
 //! it is busy with. The worlds have the default priority of a machine with two cores, `BetweenFrames`; with `-- background` or
 //! `-- normal` they have those.
 //!
@@ -55,10 +55,12 @@ fn move_in_parallel(mut movers: Query<&mut Mover>) {
 
 fn main() {
     let asked = |name: &str| std::env::args().any(|argument| argument == name);
-    let priority = match () {
-        () if asked("normal") => GeniePriority::Normal,
-        () if asked("background") => GeniePriority::Background,
-        () => GeniePriority::BetweenFrames,
+    let priority = if asked("normal") {
+        GeniePriority::Normal
+    } else if asked("background") {
+        GeniePriority::Background
+    } else {
+        GeniePriority::BetweenFrames
     };
     let counting = count_on_demand();
     measure("main_thread", true, priority, &counting, |app| {

@@ -175,8 +175,9 @@ impl SamplerSettings {
         true
     }
 
-    /// One token and its log-probability. `weights` is memory for one number per logit.
-    fn choose(
+    /// Draws one token by its `logits` `[V]`: the token, and its log-probability before temperature and top-p. `None` if they are
+    /// not finite. `weights` is memory for one number per logit.
+    pub fn choose(
         &self,
         logits: &[f32],
         weights: &mut [f32],

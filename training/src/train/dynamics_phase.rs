@@ -11,12 +11,12 @@ use candle_nn::VarBuilder;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
     ActionLabel, DynamicsModel, Frame, GenieConfig, LatentActionInput, LatentActionModel,
-    LatentActions, MaskedTokens, VideoTokenizer, WorldModel, frames_to_patches, ops,
+    LatentActions, MaskedTokens, SamplerSettings, VideoTokenizer, WorldModel, frames_to_patches,
+    ops,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::own_mistakes::draw_tokens;
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
@@ -256,7 +256,7 @@ impl<'a> DynamicsPhase<'a> {
     }
 
     /// A context with the model's own mistakes: every frame but the first is dreamt from the true ones before it, all masked
-    /// tokens at once.
+    /// tokens at once, drawn as in play.
     fn dreamt_context(
         &self,
         tokens: &[u32],
@@ -265,9 +265,14 @@ impl<'a> DynamicsPhase<'a> {
     ) -> Result<Vec<u32>, TrainError> {
         let masking = self.mask(tokens, rng);
         let logits = self.logits(&masking, &action_codes.detach())?;
+        let codes = logits.dim(D::Minus1)?;
+        let logits = logits.flatten_all()?.to_vec1::<f32>()?;
+        let (sampler, mut weights) = (SamplerSettings::default(), vec![0.0; codes]);
         let mut context = masking.context;
-        for (&row, token) in masking.rows.iter().zip(draw_tokens(&logits, rng)?) {
-            context[row as usize] = token;
+        for (&row, logits) in masking.rows.iter().zip(logits.chunks_exact(codes)) {
+            if let Some((token, _)) = sampler.choose(logits, &mut weights, rng) {
+                context[row as usize] = token;
+            }
         }
         Ok(context)
     }

@@ -10,7 +10,6 @@ mod dynamics_phase;
 mod metrics;
 mod motion_start;
 mod optimiser;
-mod own_mistakes;
 mod phase;
 mod run_folder;
 mod saved_state;
@@ -25,7 +24,7 @@ pub use data_driven::{
     PatchStatistics, distinguishing_projection, kmeans, patch_statistics, start_tokenizer,
 };
 pub use metrics::MetricsLog;
-pub use motion_start::{MotionStart, motion_start};
+pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{AdamW, AdamWConfig};
 pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
