@@ -7,7 +7,7 @@ use candle_core::Device;
 use genie_model::{GenieConfig, WorldModel};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    AdamWConfig, CorruptionConfig, Ended, InitialWeights, PhaseConfig, TrainConfig, TrainError,
+    CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, TrainConfig, TrainError,
     TrainingPhase, time_steps, train,
 };
 
@@ -19,7 +19,7 @@ fn config() -> TrainConfig {
         learning_rate: 1e-3,
         warmup: 2,
         decay: 0.4,
-        optimiser: AdamWConfig::default(),
+        optimiser: OptimiserConfig::default(),
         pictures_every: 50,
     };
     TrainConfig {

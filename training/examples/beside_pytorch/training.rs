@@ -10,7 +10,9 @@ use genie_model::checkpoint::Checkpoint;
 use genie_model::{
     DynamicsModel, Error, LatentActionModel, MaskedTokens, VideoTokenizer, frames_to_patches, ops,
 };
-use genie_training::train::{AdamW, PhaseConfig, TrainConfig, Variables};
+use genie_training::train::{
+    BlockMatrices, Optimiser, OptimiserConfig, PhaseConfig, TrainConfig, Variables,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -33,7 +35,7 @@ pub(crate) enum Phase {
 /// The models of a phase and a batch to train them on.
 pub(crate) struct Trainer {
     variables: Vec<(String, Var)>,
-    optimiser: AdamW,
+    optimiser: Optimiser,
     work: Work,
     batch: Batch,
 }
@@ -93,8 +95,13 @@ impl Trainer {
         // Codebooks follow their points by moving averages, not by gradients.
         let mut variables = variables.all();
         variables.retain(|(name, _)| !name.ends_with("codebook"));
+        // As on the other side.
+        let optimiser = OptimiserConfig {
+            block_matrices: BlockMatrices::AdamW,
+            ..settings.optimiser.clone()
+        };
         Ok(Self {
-            optimiser: AdamW::new(variables.clone(), settings.optimiser.clone()),
+            optimiser: Optimiser::new(variables.clone(), optimiser),
             batch: Batch::new(checkpoint, settings, config, &tokenizer, &latent)?,
             variables,
             work,

@@ -3,7 +3,7 @@
 use genie_model::GenieConfig;
 use serde::{Deserialize, Serialize};
 
-use super::AdamWConfig;
+use super::OptimiserConfig;
 
 /// A training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ pub struct PhaseConfig {
     pub decay: f64,
     /// The optimiser.
     #[serde(default)]
-    pub optimiser: AdamWConfig,
+    pub optimiser: OptimiserConfig,
     /// Steps between pictures.
     pub pictures_every: u64,
 }
@@ -168,7 +168,7 @@ mod tests {
             learning_rate: 2.0,
             warmup: 10,
             decay: 0.2,
-            optimiser: AdamWConfig::default(),
+            optimiser: OptimiserConfig::default(),
             pictures_every: 10,
         };
         assert!((phase.learning_rate_at(4) - 1.0).abs() < 1e-9);

@@ -17,10 +17,11 @@ use genie_model::{
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::masking::Masking;
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
-    ActionLikeness, AdamW, EmaCodebook, InitialWeights, SeenActions, TrainConfig, Variables,
+    ActionLikeness, EmaCodebook, InitialWeights, Optimiser, SeenActions, TrainConfig, Variables,
     distinguishing_projection, kmeans, motion_start,
 };
 use crate::dataset::{ClipSampler, Dataset};
@@ -48,7 +49,7 @@ pub(super) struct DynamicsPhase<'a> {
     codebook: EmaCodebook,
     /// Where the configuration asks for unseen actions.
     seen: Option<SeenActions>,
-    optimiser: AdamW,
+    optimiser: Optimiser,
     device: Device,
 }
 
@@ -80,7 +81,7 @@ impl<'a> DynamicsPhase<'a> {
             .into_iter()
             .filter(|(name, _)| name != "latent_actions.codebook")
             .collect();
-        let optimiser = AdamW::new(trained, config.dynamics.optimiser.clone());
+        let optimiser = Optimiser::new(trained, config.dynamics.optimiser.clone());
         let sampler = ClipSampler::new(
             dataset,
             config.dynamics.clip_frames,
@@ -197,64 +198,6 @@ impl<'a> DynamicsPhase<'a> {
         Ok(Batch { clips, tokens })
     }
 
-    /// Decides what is wrong in the context and what is masked.
-    fn mask(&self, tokens: &[u32], rng: &mut ChaCha8Rng) -> Masking {
-        let (frames, per_frame) = (
-            self.config.dynamics.clip_frames,
-            self.config.model.tokens_per_frame(),
-        );
-        let codes = self.config.model.tokenizer.quantizer.codes() as u32;
-        let mut context = tokens.to_vec();
-        let mut masked = tokens.to_vec();
-        let mut rows = Vec::new();
-        let mut weights = Vec::new();
-        let mut hard = Vec::new();
-        for start in (0..tokens.len()).step_by(frames * per_frame) {
-            let wrong = rng.random::<f32>() * self.config.corruption.tokens;
-            for frame in 0..frames {
-                let first = start + frame * per_frame;
-                for token in &mut context[first..first + per_frame] {
-                    if rng.random::<f32>() < wrong {
-                        // A token from the same batch is a plausible wrong one.
-                        *token = tokens[rng.random_range(0..tokens.len())];
-                    }
-                }
-                if frame == 0 {
-                    continue;
-                }
-                let fully = rng.random::<f32>() < self.config.fully_masked;
-                let rate = if fully {
-                    1.0
-                } else {
-                    (rng.random::<f32>() * std::f32::consts::FRAC_PI_2).cos()
-                };
-                for i in first..first + per_frame {
-                    if rng.random::<f32>() >= rate {
-                        continue;
-                    }
-                    let changed = tokens[i] != tokens[i - per_frame];
-                    masked[i] = codes;
-                    if fully && changed {
-                        hard.push(rows.len() as u32);
-                    }
-                    rows.push(i as u32);
-                    weights.push(if changed {
-                        self.config.changed_weight
-                    } else {
-                        1.0
-                    });
-                }
-            }
-        }
-        Masking {
-            context,
-            masked,
-            rows,
-            weights,
-            hard,
-        }
-    }
-
     /// A context with the model's own mistakes: every frame but the first is dreamt from the true ones before it, all masked
     /// tokens at once, drawn as in play.
     fn dreamt_context(
@@ -263,7 +206,7 @@ impl<'a> DynamicsPhase<'a> {
         action_codes: &Tensor,
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<u32>, TrainError> {
-        let masking = self.mask(tokens, rng);
+        let masking = Masking::draw(tokens, &self.config, rng);
         let logits = self.logits(&masking, &action_codes.detach())?;
         let codes = logits.dim(D::Minus1)?;
         let logits = logits.flatten_all()?.to_vec1::<f32>()?;
@@ -358,21 +301,6 @@ impl<'a> DynamicsPhase<'a> {
         Ok(self.dynamics.logits(&hidden)?)
     }
 
-    /// Share of the changed tokens of fully masked frames that the likeliest prediction gets right.
-    fn hard_accuracy(
-        masking: &Masking,
-        targets: &[u32],
-        logits: &Tensor,
-    ) -> Result<f64, TrainError> {
-        let best = logits.detach().argmax(D::Minus1)?.to_vec1::<u32>()?;
-        let right = masking
-            .hard
-            .iter()
-            .filter(|&&row| best[row as usize] == targets[row as usize])
-            .count();
-        Ok(right as f64 / masking.hard.len().max(1) as f64)
-    }
-
     /// The paper's own loss of the latent action model: squared error of the next frame's pixels.
     fn pixel_loss(&self, clips: &[u8], actions: &LatentActions) -> Result<Tensor, TrainError> {
         let patches = self.patches(clips, self.config.model.latent_actions.patch)?;
@@ -418,18 +346,6 @@ impl<'a> DynamicsPhase<'a> {
     }
 }
 
-/// A batch with wrong tokens in the context and masked ones in the frames themselves.
-struct Masking {
-    context: Vec<u32>,
-    masked: Vec<u32>,
-    /// Positions of the masked tokens in the flattened batch.
-    rows: Vec<u32>,
-    /// Loss weight of each row.
-    weights: Vec<f32>,
-    /// Rows of changed tokens in fully masked frames: those that the action decides.
-    hard: Vec<u32>,
-}
-
 impl Phase for DynamicsPhase<'_> {
     const NAME: &'static str = "dynamics";
 
@@ -446,7 +362,7 @@ impl Phase for DynamicsPhase<'_> {
         let points = self.latent.encode(&features)?;
         let points = if frozen { points.detach() } else { points };
         let actions = self.latent.quantize(&points)?;
-        let mut masking = self.mask(&batch.tokens, rng);
+        let mut masking = Masking::draw(&batch.tokens, &self.config, rng);
         let targets: Vec<u32> = masking
             .rows
             .iter()
@@ -510,7 +426,7 @@ impl Phase for DynamicsPhase<'_> {
         let mistaken = mistaken.iter().flatten().count() as f64 / assigned.len() as f64;
         figures.insert("actions_mistaken".to_owned(), mistaken);
         if step.is_multiple_of(COMPARE_EVERY) {
-            let true_accuracy = Self::hard_accuracy(&masking, &targets, &logits)?;
+            let true_accuracy = masking.hard_accuracy(&targets, &logits)?;
             let random: Vec<u32> = (0..assigned.len())
                 .map(|_| rng.random_range(0..self.config.model.latent_actions.actions as u32))
                 .collect();
@@ -521,7 +437,7 @@ impl Phase for DynamicsPhase<'_> {
             figures.insert("changed_right".to_owned(), true_accuracy);
             figures.insert(
                 "changed_right_random".to_owned(),
-                Self::hard_accuracy(&masking, &targets, &logits)?,
+                masking.hard_accuracy(&targets, &logits)?,
             );
             for action in 0..self.config.model.latent_actions.actions {
                 let count = assigned.iter().filter(|&&a| a as usize == action).count();

@@ -7,6 +7,7 @@ mod codebook;
 mod config;
 mod data_driven;
 mod dynamics_phase;
+mod masking;
 mod metrics;
 mod motion_start;
 mod optimiser;
@@ -25,7 +26,7 @@ pub use data_driven::{
 };
 pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
-pub use optimiser::{AdamW, AdamWConfig};
+pub use optimiser::{BlockMatrices, Optimiser, OptimiserConfig};
 pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
 pub use seen_actions::{ActionLikeness, SeenActions};

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::data_driven::{patch_statistics, start_tokenizer};
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
-use super::{AdamW, EmaCodebook, InitialWeights, TrainConfig, Variables};
+use super::{EmaCodebook, InitialWeights, Optimiser, TrainConfig, Variables};
 use crate::dataset::{ClipSampler, Dataset};
 
 /// Weight of the commitment loss (van den Oord et al. 2017).
@@ -34,7 +34,7 @@ pub(super) struct TokenizerPhase<'a> {
     variables: Variables,
     tokenizer: VideoTokenizer,
     codebook: Option<EmaCodebook>,
-    optimiser: AdamW,
+    optimiser: Optimiser,
     device: Device,
 }
 
@@ -72,7 +72,7 @@ impl<'a> TokenizerPhase<'a> {
             .into_iter()
             .filter(|(name, _)| !name.ends_with("quantizer.codebook"))
             .collect();
-        let mut optimiser = AdamW::new(trained, phase.optimiser.clone());
+        let mut optimiser = Optimiser::new(trained, phase.optimiser.clone());
         let mut step = 0;
         if let Start::Saved(saved) = start {
             variables.restore(&saved.tensors)?;

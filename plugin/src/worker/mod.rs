@@ -1,0 +1,289 @@
+//! The worker thread, which owns every tensor and every rollout, and the main thread's end of the channels to it.
+
+mod desk;
+mod reply;
+mod request;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bevy::prelude::*;
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never,
+};
+
+pub(crate) use self::reply::{NewsKind, Outcome, Reply};
+pub(crate) use self::request::{Moment, Request, StartOrder, StepOrder};
+
+use self::desk::Desk;
+use crate::compute::ComputeSettings;
+
+/// Requests that may wait for the worker.
+const CAPACITY: usize = 64;
+/// Replies that may wait for the main thread, and most of them that one frame of the game takes in.
+const REPLIES: usize = 256;
+/// How long the main thread waits for the worker when the app ends; a pass that takes longer is left to finish alone.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The main thread's end of the channels. Dropping it stops and joins the thread.
+#[derive(Resource)]
+pub(crate) struct Worker {
+    requests: Option<Sender<Request>>,
+    replies: Receiver<Reply>,
+    /// Requests that wait for room in the channel.
+    outbox: VecDeque<Request>,
+    tickets: u64,
+    compute: ComputeSettings,
+    memory: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    finished: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(crate) fn start(compute: ComputeSettings) -> Self {
+        let (requests, request_receiver) = bounded(CAPACITY);
+        let (reply_sender, replies) = bounded(REPLIES);
+        let memory = Arc::new(AtomicUsize::new(0));
+        let memory_told = Arc::clone(&memory);
+        let (finish, finished) = bounded::<()>(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let computing = compute.clone();
+        let thread = std::thread::Builder::new()
+            .name("genie-worker".to_owned())
+            .spawn(move || {
+                computing.begin_thread();
+                let mut desk = Desk::new(reply_sender, stopped, memory_told, computing);
+                desk.serve(&request_receiver);
+                // Its end closes the channel that the main thread waits on.
+                drop(finish);
+            })
+            .inspect_err(|error| error!("the genie-worker thread cannot be started: {error}"))
+            .ok();
+        Self {
+            requests: thread.is_some().then_some(requests),
+            replies,
+            outbox: VecDeque::new(),
+            tickets: 0,
+            compute,
+            memory,
+            stop,
+            finished,
+            thread,
+        }
+    }
+
+    /// A ticket that no world has had.
+    pub(crate) fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    /// Puts a request into the outbox; [`flush`](Self::flush) sends it. Requests of the same world that it makes
+    /// pointless are taken out, so that the outbox stays about as long as there are worlds.
+    pub(crate) fn push(&mut self, request: Request) {
+        if let Some(world) = request.world()
+            && request.supersedes()
+        {
+            self.outbox.retain_mut(|queued| {
+                if let Request::Step(orders) = queued {
+                    orders.retain(|order| order.world != world);
+                    return !orders.is_empty();
+                }
+                queued.world() != Some(world) || queued.has_effect_elsewhere()
+            });
+        }
+        self.outbox.push_back(request);
+    }
+
+    /// As [`push`](Self::push), for a rewind to frame `tick`. Rewinding again and again, as a held key does, becomes one
+    /// rewind to where the last one leads. Returns whether one more reply will come.
+    pub(crate) fn push_rewind(&mut self, world: Entity, ticket: u64, tick: u64) -> bool {
+        let to = Moment::Tick(tick);
+        let about_it = self.outbox.iter_mut().rev().find(|queued| match queued {
+            Request::Step(orders) => orders.iter().any(|order| order.world == world),
+            _ => queued.world() == Some(world),
+        });
+        if let Some(Request::Jump { to: last, .. }) = about_it
+            && matches!(last, Moment::Tick(_))
+        {
+            *last = to;
+            return false;
+        }
+        self.push(Request::Jump { world, ticket, to });
+        true
+    }
+
+    /// Requests and replies that wait, roughly.
+    pub(crate) fn queue(&self) -> usize {
+        let sent = self.requests.as_ref().map_or(0, Sender::len);
+        self.outbox.len() + sent + self.replies.len()
+    }
+
+    /// Bytes that worlds and models took when the worker last looked.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Whether all requests have left for the worker: only then is it worth asking for more frames.
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// Sends what fits into the channel without waiting. Returns `false` if the worker is gone and all that it knew with
+    /// it; if it broke down, another one is there now.
+    pub(crate) fn flush(&mut self) -> bool {
+        let broke_down =
+            self.thread.is_some() && self.finished.try_recv() == Err(TryRecvError::Disconnected);
+        if broke_down {
+            return self.replace();
+        }
+        while let Some(request) = self.outbox.pop_front() {
+            let Some(requests) = &self.requests else {
+                self.outbox.clear();
+                return false;
+            };
+            match requests.try_send(request) {
+                Ok(()) => {}
+                Err(TrySendError::Full(request)) => {
+                    self.outbox.push_front(request);
+                    break;
+                }
+                Err(TrySendError::Disconnected(_)) => return self.replace(),
+            }
+        }
+        true
+    }
+
+    fn replace(&mut self) -> bool {
+        let tickets = self.tickets;
+        *self = Self::start(self.compute.clone());
+        self.tickets = tickets;
+        false
+    }
+
+    /// The replies that have arrived, without waiting.
+    pub(crate) fn replies(&self) -> impl Iterator<Item = Reply> + '_ {
+        self.replies.try_iter().take(REPLIES)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // No more frames will come, or a new worker with them.
+        self.compute.turns.end_frame();
+        // The worker may be waiting on either channel.
+        self.requests = None;
+        self.replies = never();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        if self.finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            warn!("genie-worker is still busy and ends on its own");
+        } else if thread.join().is_err() {
+            error!("genie-worker ended in a panic");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::turns::Turns;
+    use crate::{GenieDevice, GeniePriority};
+
+    fn one_thread() -> ComputeSettings {
+        ComputeSettings {
+            threads: 1,
+            device: GenieDevice::Cpu,
+            priority: GeniePriority::Normal,
+            turns: Turns::default(),
+        }
+    }
+
+    #[test]
+    fn a_later_order_takes_the_earlier_ones_of_its_world_out_of_the_outbox() {
+        let mut worker = Worker::start(one_thread());
+        let [one, other] = [Entity::from_raw_u32(1), Entity::from_raw_u32(2)]
+            .map(|entity| entity.expect("small indices are valid"));
+        let step = |world| StepOrder {
+            world,
+            ticket: 1,
+            action: 0,
+            asked: Instant::now(),
+            pressed: None,
+            keep: 0,
+        };
+        worker.push(Request::Step(vec![step(one), step(other)]));
+        worker.push(Request::Reset {
+            world: one,
+            ticket: 2,
+        });
+        worker.push(Request::End { world: one });
+        assert_eq!(worker.outbox.len(), 2);
+        assert!(matches!(&worker.outbox[0], Request::Step(orders) if orders.len() == 1));
+        assert!(matches!(worker.outbox[1], Request::End { world } if world == one));
+    }
+
+    #[test]
+    fn repeated_rewinds_wait_as_one_but_never_past_a_save() {
+        let mut worker = Worker::start(one_thread());
+        let world = Entity::from_raw_u32(1).expect("small indices are valid");
+        assert!(worker.push_rewind(world, 1, 9));
+        assert!(!worker.push_rewind(world, 1, 8));
+        worker.push(Request::Save {
+            world,
+            ticket: 1,
+            path: PathBuf::new(),
+        });
+        assert!(worker.push_rewind(world, 1, 7));
+        let to = |request: &Request| match request {
+            Request::Jump {
+                to: Moment::Tick(tick),
+                ..
+            } => Some(*tick),
+            _ => None,
+        };
+        assert_eq!(
+            worker.outbox.iter().map(to).collect::<Vec<_>>(),
+            [Some(8), None, Some(7)]
+        );
+        worker.push(Request::Reset { world, ticket: 2 });
+        let saves = |request: &Request| matches!(request, Request::Save { .. });
+        assert_eq!(
+            worker.outbox.iter().map(saves).collect::<Vec<_>>(),
+            [true, false]
+        );
+    }
+
+    #[test]
+    fn a_worker_that_broke_down_is_replaced() {
+        let mut worker = Worker::start(one_thread());
+        assert!(worker.flush());
+        worker.stop.store(true, Ordering::Relaxed);
+        let world = Entity::from_raw_u32(1).expect("small indices are valid");
+        // It ends instead of replying.
+        worker.push(Request::Snapshot { world, ticket: 1 });
+        let patience = Instant::now();
+        while worker.flush() {
+            assert!(patience.elapsed() < Duration::from_mins(1));
+            std::thread::yield_now();
+        }
+        worker.push(Request::Snapshot { world, ticket: 2 });
+        assert!(worker.flush());
+        let reply = worker.replies.recv_timeout(Duration::from_mins(1));
+        assert!(matches!(
+            reply.map(|reply| (reply.ticket, reply.outcome)),
+            Ok((2, Outcome::Refused { .. }))
+        ));
+    }
+}
