@@ -482,6 +482,10 @@ fn sample_frames(
     let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
     for step in 0..most {
         if step > 0 {
+            // Often all is sure at once.
+            if !next.iter().flatten().any(|&token| token == codes) {
+                break;
+            }
             let ids: Vec<_> = next.iter().map(Vec::as_slice).collect();
             let ids = token_tensor(&ids, model.device())?;
             let rows: Vec<_> = rollouts

@@ -7,6 +7,7 @@
 //!   under the actions inferred from the real frames, minus the same under uniformly random actions, at t = 4;
 //! - **usage** of each latent action in the real footage; those of at least 3 % are *in use*;
 //! - **faithfulness**: the latent action model, shown a generated transition, names the action that was commanded;
+//! - **unseen neighbours**: what lies side by side in random play as no real frame shows it;
 //! - **survival** of the hero of the built-in gameplay under random play;
 //! - **agreement** with the true actions, where they are known: nothing but evaluation ever reads them.
 //!
@@ -18,6 +19,7 @@ mod controllability;
 mod error;
 mod footage;
 mod json;
+mod neighbours;
 mod play;
 mod random_play;
 mod report;
@@ -32,6 +34,7 @@ pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
 pub use footage::{Footage, Stretch, WorldParts};
 pub use json::write_json;
+pub use neighbours::UnseenNeighbours;
 pub use play::Worlds;
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
@@ -82,6 +85,8 @@ pub struct Evaluation {
     pub actions: Vec<ActionUsage>,
     /// Whether generated transitions show the action commanded.
     pub faithfulness: Faithfulness,
+    /// Whether what lies side by side under random play ever does so in reality.
+    pub unseen_neighbours: UnseenNeighbours,
     /// Whether the hero stays; for built-in footage only.
     pub survival: Option<Survival>,
     /// How latent actions go with the true ones, where these are known.
@@ -121,6 +126,7 @@ pub fn evaluate(
         controllability,
         actions,
         faithfulness: play.faithfulness,
+        unseen_neighbours: play.unseen_neighbours,
         survival: play.survival,
         true_actions,
     })
@@ -194,6 +200,8 @@ pub(crate) mod tests {
         );
         assert!(control.copy_psnr > control.one_prompt_frame.inferred_psnr);
         assert!(figures.tokenizer_psnr > 0.0 && figures.tokenizer_psnr < 20.0);
+        let neighbours = figures.unseen_neighbours;
+        assert!(neighbours.dreamt > neighbours.real, "{neighbours:?}");
         let survival = figures.survival.as_ref().unwrap();
         assert!(survival.real.visible > 0.9);
         assert!(survival.after[0].shares.visible < 0.1);

@@ -83,6 +83,11 @@ impl Worlds {
         self.rollouts.iter().map(Rollout::frame)
     }
 
+    /// The tokens of the newest frame of every world, `N` of each.
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+        self.rollouts.iter().map(Rollout::tokens)
+    }
+
     /// What `measure` says of every world's newest frame.
     pub fn map_frames<R: Send>(&self, measure: impl Fn(&[u8]) -> R + Sync) -> Vec<R> {
         let frames: Vec<&Frame> = self.frames().collect();

@@ -10,9 +10,11 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::neighbours::Neighbours;
 use super::statistics::share;
 use super::{
-    ActionUsage, Contingency, EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds,
+    ActionUsage, Contingency, EvaluateError, EvaluateOptions, Footage, UnseenNeighbours,
+    WorldParts, Worlds,
 };
 use crate::gameplay::{FRAME_SIZE, hero_count, hero_visible};
 
@@ -97,6 +99,7 @@ pub struct SurvivalAfter {
 /// What long random play showed.
 pub(super) struct RandomPlay {
     pub(super) faithfulness: Faithfulness,
+    pub(super) unseen_neighbours: UnseenNeighbours,
     pub(super) survival: Option<Survival>,
 }
 
@@ -179,10 +182,12 @@ pub(super) fn play(
     let mut history = VecDeque::from([newest(&worlds)]);
     let count = parts.world.action_count();
     let mut tables = vec![Contingency::new(count, count); horizons.len()];
+    let mut neighbours = Neighbours::of_footage(parts, footage)?;
     let (mut after, mut throughout) = (Vec::new(), Vec::new());
     for step in 1..=steps {
         let now: Vec<usize> = commands.iter_mut().map(|c| c.next(&in_use)).collect();
         worlds.step(&now)?;
+        worlds.tokens().for_each(|frame| neighbours.look_at(frame));
         history.push_back(newest(&worlds));
         if history.len() > shown {
             history.pop_front();
@@ -220,6 +225,7 @@ pub(super) fn play(
             chance: 1.0 / in_use.len().max(1) as f64,
             horizons,
         },
+        unseen_neighbours: neighbours.figures(),
         survival: real.map(|real| Survival {
             real,
             after,

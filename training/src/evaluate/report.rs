@@ -57,6 +57,13 @@ impl Display for Evaluation {
             write!(f, "  {:.2}  ", horizon.faithfulness)?;
         }
         writeln!(f, " (chance {:.2})", self.faithfulness.chance)?;
+        let neighbours = self.unseen_neighbours;
+        writeln!(
+            f,
+            "\nunseen neighbours      {:.2} % (real frames {:.2} %)",
+            100.0 * neighbours.dreamt,
+            100.0 * neighbours.real
+        )?;
 
         if let Some(survival) = &self.survival {
             writeln!(f, "\nhero                   visible  exactly one")?;

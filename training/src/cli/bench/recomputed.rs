@@ -55,6 +55,9 @@ impl<'a> Recomputed<'a> {
                 .reshape((worlds, frames, ()))?;
         let mut next = vec![vec![codes; tokens]; worlds];
         for step in 0..self.sampler.steps {
+            if !next.iter().flatten().any(|&token| token == codes) {
+                break;
+            }
             let ids: Vec<u32> = self
                 .history
                 .tokens
