@@ -35,9 +35,10 @@ ROWS: dict[str, list[str]] = {
     "actions prepended": ["model.dynamics.conditioning=prepended"],
     "no unseen actions": ["corruption.unseen_actions=0.0"],
     "8 % random actions instead": ["corruption.unseen_actions=0.0", "corruption.actions=0.08"],
-    "own mistakes in half of the last steps": ["corruption.own_mistakes=0.5"],
+    "own mistakes never shown": ["corruption.own_mistakes=0.0"],
     "no wrong tokens": ["corruption.tokens=0.0"],
     "20 % wrong tokens": ["corruption.tokens=0.2"],
+    "AdamW alone": ["dynamics.optimiser.block_matrices=adamw"],
     "window of 4": ["model.dynamics.transformer.window=4"],
     "3 layers of width 192": [f"model.dynamics.transformer.{it}" for it in ("layers=3", "width=192", "heads=6")],
 }

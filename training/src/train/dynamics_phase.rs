@@ -90,7 +90,7 @@ impl<'a> DynamicsPhase<'a> {
         let codebook = EmaCodebook::new(latent.codebook(), 0.99, true)?;
         let seen = (config.corruption.unseen_actions > 0.0).then(|| {
             SeenActions::new(
-                model.tokens_per_frame(),
+                model.frame_width / model.tokenizer.patch,
                 model.tokenizer.quantizer.codes(),
                 model.latent_actions.actions,
             )

@@ -4,42 +4,53 @@ use std::collections::{HashMap, HashSet};
 
 use candle_core::Tensor;
 
-use super::saved_state::{restore_values, saved_values};
+use super::saved_state::{saved_list, saved_values};
 
-/// Times that actions of a kind must have been expected where a token stood before their absence means something: chance
-/// alone leaves them out once in `e` to this power.
-const EXPECTED: f32 = 13.0;
+/// Times that actions of a kind must have been expected at a sight before their absence means something: chance alone leaves
+/// them out once in `e` to this power.
+const EXPECTED: f32 = 16.0;
 /// Highest share of these times at which actions that do not happen may have been found by mistake.
 const MISTAKEN: f32 = 0.1;
 /// Cosine of the codes of actions of one kind, at least.
 const OF_A_KIND: f32 = 0.2;
+/// Most sights that are remembered; beyond, the rarest are forgotten, which could not tell anything for long.
+const MOST_SIGHTS: usize = 400_000;
 
-/// Counts of the latent actions that were taken while a token stood at a place, over the clips of the training.
+/// A token at a place, alone or together with its neighbour to the right or below.
+type Sight = u64;
+
+/// Counts of the latent actions that were taken at a sight, over the clips of the training.
 ///
-/// Where an action never happens (a jump at the ceiling has no motion by which it could be known), the dynamics model has
-/// no example of it and makes something up as soon as a player tries. This says which actions these are. Actions with
-/// similar codes (three that rise) are judged together, which takes fewer clips.
+/// Where an action never happens (a jump at the ceiling, a step into a wall: there is no motion by which it could be known),
+/// the dynamics model has no example of it and makes something up as soon as a player tries. This says which actions these
+/// are. Actions with similar codes (three that rise) are judged together, which takes fewer clips.
 #[derive(Clone, Debug)]
 pub struct SeenActions {
-    /// Clips with token `v` at place `n`: `[N, V]`.
-    clips: Vec<u32>,
-    /// Those of them in which action `a` followed at once: `[N, V, A]`.
-    with_action: Vec<u32>,
+    sights: HashMap<Sight, Counts>,
     /// Transitions with action `a`, wherever: `[A]`.
     taken: Vec<u32>,
+    /// Tokens in a row of a frame.
+    columns: usize,
     codes: usize,
-    actions: usize,
+}
+
+/// What is known of a sight.
+#[derive(Clone, Debug)]
+struct Counts {
+    /// Clips that show it.
+    clips: u32,
+    /// Those of them in which action `a` followed at once: `[A]`.
+    with_action: Vec<u32>,
 }
 
 impl SeenActions {
-    /// Has seen no frame of `tokens` tokens out of `codes`, and none of `actions` actions.
-    pub fn new(tokens: usize, codes: usize, actions: usize) -> Self {
+    /// Has seen no frame of tokens out of `codes` in rows of `columns`, and none of `actions` actions.
+    pub fn new(columns: usize, codes: usize, actions: usize) -> Self {
         Self {
-            clips: vec![0; tokens * codes],
-            with_action: vec![0; tokens * codes * actions],
+            sights: HashMap::new(),
             taken: vec![0; actions],
+            columns,
             codes,
-            actions,
         }
     }
 
@@ -47,33 +58,46 @@ impl SeenActions {
     ///
     /// What is seen several times in one clip counts once: neighbouring frames say the same.
     pub fn look_at<'t>(&mut self, clip: impl Iterator<Item = (&'t [u32], u32)>) {
-        let (mut places, mut with_action) = (HashSet::new(), HashSet::new());
+        let (mut seen, mut with_action) = (HashSet::new(), HashSet::new());
         for (frame, action) in clip {
             self.taken[action as usize] += 1;
-            for row in rows(frame, self.codes) {
-                places.insert(row);
-                with_action.insert(row * self.actions + action as usize);
+            for sight in sights(frame, self.columns, self.codes) {
+                seen.insert(sight);
+                with_action.insert((sight, action));
             }
         }
-        for row in places {
-            self.clips[row] += 1;
+        let actions = self.taken.len();
+        let none = || Counts {
+            clips: 0,
+            with_action: vec![0; actions],
+        };
+        for sight in seen {
+            self.sights.entry(sight).or_insert_with(none).clips += 1;
         }
-        for entry in with_action {
-            self.with_action[entry] += 1;
+        for (sight, action) in with_action {
+            if let Some(counts) = self.sights.get_mut(&sight) {
+                counts.with_action[action as usize] += 1;
+            }
+        }
+        let mut rare = 1;
+        while self.sights.len() > MOST_SIGHTS {
+            self.sights.retain(|_, counts| counts.clips > rare);
+            rare += 1;
         }
     }
 
-    /// Whether each of the `A` actions can be said not to happen after a frame of `N` tokens: one of its tokens has often
-    /// stood where it stands, and no action of the kind was taken then.
+    /// Whether each of the `A` actions can be said not to happen after a frame of `N` tokens: something in it has often been
+    /// seen, and no action of the kind was taken then.
     pub fn unseen(&self, frame: &[u32], likeness: &ActionLikeness) -> Vec<bool> {
         let transitions = self.taken.iter().sum::<u32>().max(1) as f32;
+        let known = sights(frame, self.columns, self.codes);
+        let known: Vec<_> = known.filter_map(|sight| self.sights.get(&sight)).collect();
         let of_kinds = likeness.kinds.iter().map(|kind| {
             let taken = kind.iter().map(|&other| self.taken[other] as f32);
             let share = taken.sum::<f32>() / transitions;
-            rows(frame, self.codes).any(|row| {
-                let here = &self.with_action[row * self.actions..][..self.actions];
-                let found: u32 = kind.iter().map(|&other| here[other]).sum();
-                let expected = self.clips[row] as f32 * share;
+            known.iter().any(|counts| {
+                let found: u32 = kind.iter().map(|&other| counts.with_action[other]).sum();
+                let expected = counts.clips as f32 * share;
                 expected >= EXPECTED && (found as f32) < MISTAKEN * expected
             })
         });
@@ -101,15 +125,18 @@ impl SeenActions {
     /// # Errors
     /// Never on the CPU.
     pub fn state(&self) -> candle_core::Result<HashMap<String, Tensor>> {
-        let parts = [
-            ("clips", &self.clips),
-            ("with_action", &self.with_action),
-            ("taken", &self.taken),
-        ];
-        parts
-            .into_iter()
-            .map(|(part, counts)| saved_values(format!("seen_actions.{part}"), counts))
-            .collect()
+        let mut known: Vec<_> = self.sights.iter().collect();
+        known.sort_unstable_by_key(|&(&sight, _)| sight);
+        let sights: Vec<_> = known.iter().map(|&(&sight, _)| sight as i64).collect();
+        let clips: Vec<_> = known.iter().map(|(_, counts)| counts.clips).collect();
+        let with_action = known.iter().flat_map(|(_, counts)| &counts.with_action);
+        let with_action: Vec<_> = with_action.copied().collect();
+        Ok(HashMap::from([
+            saved_values("seen_actions.sights".to_owned(), &sights)?,
+            saved_values("seen_actions.clips".to_owned(), &clips)?,
+            saved_values("seen_actions.with_action".to_owned(), &with_action)?,
+            saved_values("seen_actions.taken".to_owned(), &self.taken)?,
+        ]))
     }
 
     /// Goes back to saved counts.
@@ -117,21 +144,49 @@ impl SeenActions {
     /// # Errors
     /// If a part is missing or of another size.
     pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> candle_core::Result<()> {
-        for (part, counts) in [
-            ("clips", &mut self.clips),
-            ("with_action", &mut self.with_action),
-            ("taken", &mut self.taken),
-        ] {
-            restore_values(state, &format!("seen_actions.{part}"), counts)?;
+        let sights = saved_list::<i64>(state, "seen_actions.sights")?;
+        let clips = saved_list::<u32>(state, "seen_actions.clips")?;
+        let with_action = saved_list::<u32>(state, "seen_actions.with_action")?;
+        let taken = saved_list::<u32>(state, "seen_actions.taken")?;
+        let actions = self.taken.len();
+        let fits = clips.len() == sights.len() && with_action.len() == sights.len() * actions;
+        if taken.len() != actions || !fits {
+            candle_core::bail!(
+                "seen_actions has {} actions, {} sights, {} and {} counts, expected {actions} actions",
+                taken.len(),
+                sights.len(),
+                clips.len(),
+                with_action.len()
+            );
         }
+        let counts = clips.iter().zip(with_action.chunks_exact(actions));
+        let counts = counts.map(|(&clips, with_action)| Counts {
+            clips,
+            with_action: with_action.to_vec(),
+        });
+        let sights = sights.into_iter().map(|sight| sight as Sight);
+        self.sights = sights.zip(counts).collect();
+        self.taken = taken;
         Ok(())
     }
 }
 
-/// Rows of `[N * V]` that a frame's tokens stand for.
-fn rows(frame: &[u32], codes: usize) -> impl Iterator<Item = usize> {
-    let tokens = frame.iter().enumerate();
-    tokens.map(move |(place, &token)| place * codes + token as usize)
+/// All that there is to see in a frame: every token, and every pair of neighbours.
+fn sights(frame: &[u32], columns: usize, codes: usize) -> impl Iterator<Item = Sight> {
+    // The neighbour of a token alone is a code that there is not.
+    let sight = move |place: usize, below: usize, neighbour: usize| {
+        let pair = (place * 2 + below) * codes + frame[place] as usize;
+        (pair * (codes + 1) + neighbour) as Sight
+    };
+    (0..frame.len()).flat_map(move |place| {
+        let right = (place % columns + 1 < columns).then(|| frame[place + 1]);
+        let right = right.map(|token| sight(place, 0, token as usize));
+        let below = frame.get(place + columns);
+        let below = below.map(|&token| sight(place, 1, token as usize));
+        [Some(sight(place, 0, codes)), right, below]
+            .into_iter()
+            .flatten()
+    })
 }
 
 /// How like each other latent actions are.
@@ -163,6 +218,7 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
+    const COLUMNS: usize = 4;
     const TOKENS: usize = 16;
     const CODES: usize = 8;
 
@@ -182,7 +238,7 @@ mod tests {
     /// Clips of six frames. Below the ceiling each of four actions happens as often, at the ceiling only the first two.
     fn seen(clips: usize) -> (SeenActions, ChaCha8Rng) {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut seen = SeenActions::new(TOKENS, CODES, 4);
+        let mut seen = SeenActions::new(COLUMNS, CODES, 4);
         for _ in 0..clips {
             let clip: Vec<_> = (0..6)
                 .map(|_| {
@@ -201,7 +257,7 @@ mod tests {
 
     #[test]
     fn actions_that_never_happen_in_a_scene_are_found_and_only_there() {
-        let (seen, mut rng) = seen(400);
+        let (seen, mut rng) = seen(1000);
         for _ in 0..200 {
             assert_eq!(
                 seen.unseen(&frame(false, &mut rng), &likeness()),
@@ -243,16 +299,44 @@ mod tests {
     }
 
     #[test]
+    fn two_tokens_may_rule_out_together_what_neither_does_alone() {
+        let likeness = ActionLikeness::of_codes(&[vec![1.0], vec![-1.0]]);
+        let mut seen = SeenActions::new(2, 3, 2);
+        // Hero (1) and wall (2): the second action, a step to the right, happens beside either of nothing.
+        let open: [&[u32]; 3] = [&[1, 0], &[0, 2], &[0, 0]];
+        for _ in 0..100 {
+            let steps = open
+                .map(|frame| [(frame, 0), (frame, 1)])
+                .into_iter()
+                .flatten();
+            seen.look_at(steps.chain([(&[1, 2][..], 0)]));
+        }
+        for frame in open {
+            assert_eq!(seen.unseen(frame, &likeness), [false, false]);
+        }
+        assert_eq!(seen.unseen(&[1, 2], &likeness), [false, true]);
+    }
+
+    #[test]
+    fn sights_are_told_apart() {
+        let all: Vec<_> = sights(&[0, 1, 2, 0, 1, 2], 3, 3).collect();
+        assert_eq!(all.len(), 6 + 4 + 3);
+        let other = sights(&[0, 1, 2, 0, 2, 1], 3, 3).filter(|sight| all.contains(sight));
+        // Of the last two tokens nothing is left: neither they, nor the three pairs to the left and above, nor their own.
+        assert_eq!(other.count(), all.len() - 2 - 2 - 2);
+    }
+
+    #[test]
     fn saved_counts_go_on_as_before() {
         let (seen, mut rng) = seen(400);
-        let mut again = SeenActions::new(TOKENS, CODES, 4);
+        let mut again = SeenActions::new(COLUMNS, CODES, 4);
         again.restore(&seen.state().unwrap()).unwrap();
         let at = frame(true, &mut rng);
         assert_eq!(
             again.unseen(&at, &likeness()),
             seen.unseen(&at, &likeness())
         );
-        let mut other = SeenActions::new(2, CODES, 4);
+        let mut other = SeenActions::new(COLUMNS, CODES, 3);
         assert!(other.restore(&seen.state().unwrap()).is_err());
     }
 }
