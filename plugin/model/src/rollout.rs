@@ -482,7 +482,7 @@ fn sample_frames(
     let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
     for step in 0..most {
         if step > 0 {
-            // Often all is sure at once.
+            // Nothing may be left to decide.
             if !next.iter().flatten().any(|&token| token == codes) {
                 break;
             }
