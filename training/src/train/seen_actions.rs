@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn actions_that_never_happen_in_a_scene_are_found_and_only_there() {
-        let (seen, mut rng) = seen(1000);
+        let (seen, mut rng) = seen(400);
         for _ in 0..200 {
             assert_eq!(
                 seen.unseen(&frame(false, &mut rng), &likeness()),
