@@ -134,7 +134,7 @@ impl Line {
     pub(crate) fn tokens(&self) -> FrameTokens {
         let config = self.model().config();
         FrameTokens {
-            columns: config.frame_width / config.tokenizer.patch,
+            columns: config.token_columns(),
             tokens: self.now.tokens().to_vec(),
         }
     }

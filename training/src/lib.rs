@@ -13,4 +13,5 @@ pub mod evaluate;
 pub mod gameplay;
 pub mod label;
 pub mod pictures;
+mod token_pairs;
 pub mod train;

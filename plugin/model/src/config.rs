@@ -303,9 +303,14 @@ impl GenieConfig {
         }
     }
 
+    /// Tokens in a row of a frame.
+    pub fn token_columns(&self) -> usize {
+        self.frame_width / self.tokenizer.patch
+    }
+
     /// Tokens `N` per frame.
     pub fn tokens_per_frame(&self) -> usize {
-        (self.frame_height / self.tokenizer.patch) * (self.frame_width / self.tokenizer.patch)
+        (self.frame_height / self.tokenizer.patch) * self.token_columns()
     }
 
     /// Checks that the sizes fit together and stay within what the code is made for, so that a configuration read

@@ -7,6 +7,7 @@ use genie_model::frames_to_patches;
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluateError, Footage, WorldParts};
+use crate::token_pairs::{TokenPair, token_pairs};
 
 /// Shares of all pairs of neighbouring tokens, above and below or side by side, that no other stretch of the real footage
 /// shows in that way.
@@ -18,25 +19,19 @@ pub struct UnseenNeighbours {
     pub dreamt: f64,
 }
 
-/// A pair of tokens, and whether the second is below the first or else to its right.
-type Pair = (u32, u32, bool);
-
-/// Where a pair was seen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    /// In one stretch alone.
-    In(usize),
-    InSeveral,
-}
-
 /// All pairs of neighbouring tokens in real footage, and what is counted by them.
 pub(super) struct Neighbours {
     columns: usize,
-    seen: HashMap<Pair, Seen>,
-    /// Share of real pairs that are in one stretch alone.
-    real: f64,
+    seen: HashMap<TokenPair, Seen>,
     dreamt: u64,
     unseen: u64,
+}
+
+/// How often the footage shows a pair.
+struct Seen {
+    times: u64,
+    /// The only stretch that does, if it is one.
+    alone: Option<usize>,
 }
 
 impl Neighbours {
@@ -45,39 +40,42 @@ impl Neighbours {
         let config = parts.config();
         let (height, width) = (config.frame_height, config.frame_width);
         let patch = config.tokenizer.patch;
-        let columns = width / patch;
-        let mut seen = HashMap::new();
-        let mut counts: HashMap<Pair, u64> = HashMap::new();
+        let mut neighbours = Self::new(config.token_columns());
         for (stretch, real) in footage.stretches.iter().enumerate() {
             let device = parts.world.device();
             let patches = frames_to_patches(&real.bytes, height, width, patch, device)?;
             let tokens = parts.world.tokenizer().tokenize(&patches.unsqueeze(0)?)?;
-            let tokens = tokens.squeeze(0)?.flatten_from(1)?.to_vec2::<u32>()?;
-            for pair in tokens.iter().flat_map(|frame| pairs(frame, columns)) {
-                *counts.entry(pair).or_default() += 1;
-                let place = seen.entry(pair).or_insert(Seen::In(stretch));
-                if *place != Seen::In(stretch) {
-                    *place = Seen::InSeveral;
-                }
+            for frame in tokens.squeeze(0)?.flatten_from(1)?.to_vec2::<u32>()? {
+                neighbours.learn(stretch, &frame);
             }
         }
-        let alone = counts
-            .iter()
-            .filter(|(pair, _)| seen[*pair] != Seen::InSeveral);
-        let alone: u64 = alone.map(|(_, count)| count).sum();
-        let all: u64 = counts.values().sum();
-        Ok(Self {
+        Ok(neighbours)
+    }
+
+    fn new(columns: usize) -> Self {
+        Self {
             columns,
-            seen,
-            real: alone as f64 / all.max(1) as f64,
+            seen: HashMap::new(),
             dreamt: 0,
             unseen: 0,
-        })
+        }
+    }
+
+    /// Takes in a real frame of a stretch.
+    fn learn(&mut self, stretch: usize, frame: &[u32]) {
+        for (_, pair) in token_pairs(frame, self.columns) {
+            let seen = self.seen.entry(pair).or_insert(Seen {
+                times: 0,
+                alone: Some(stretch),
+            });
+            seen.times += 1;
+            seen.alone = seen.alone.filter(|&alone| alone == stretch);
+        }
     }
 
     /// Counts a dreamt frame.
     pub(super) fn look_at(&mut self, frame: &[u32]) {
-        for pair in pairs(frame, self.columns) {
+        for (_, pair) in token_pairs(frame, self.columns) {
             self.dreamt += 1;
             self.unseen += u64::from(!self.seen.contains_key(&pair));
         }
@@ -85,22 +83,16 @@ impl Neighbours {
 
     /// What was counted.
     pub(super) fn figures(&self) -> UnseenNeighbours {
+        let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
+        let alone = self.seen.values().filter(|seen| seen.alone.is_some());
         UnseenNeighbours {
-            real: self.real,
-            dreamt: self.unseen as f64 / self.dreamt.max(1) as f64,
+            real: share(
+                alone.map(|seen| seen.times).sum(),
+                self.seen.values().map(|seen| seen.times).sum(),
+            ),
+            dreamt: share(self.unseen, self.dreamt),
         }
     }
-}
-
-/// All pairs of neighbours in a frame of rows of `columns` tokens.
-fn pairs(frame: &[u32], columns: usize) -> impl Iterator<Item = Pair> {
-    (0..frame.len()).flat_map(move |at| {
-        let right = (at % columns + 1 < columns).then(|| (frame[at], frame[at + 1], false));
-        let below = frame
-            .get(at + columns)
-            .map(|&below| (frame[at], below, true));
-        right.into_iter().chain(below)
-    })
 }
 
 #[cfg(test)]
@@ -108,31 +100,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_are_those_that_touch() {
-        // 1 2
-        // 3 4
-        let found: Vec<_> = pairs(&[1, 2, 3, 4], 2).collect();
-        let expected = [(1, 2, false), (1, 3, true), (2, 4, true), (3, 4, false)];
-        assert_eq!(found, expected);
-    }
-
-    #[test]
     fn only_pairs_that_no_footage_shows_count() {
         let frame = [1, 2, 3, 4];
-        let seen = pairs(&frame, 2)
-            .map(|pair| (pair, Seen::InSeveral))
-            .collect();
-        let mut neighbours = Neighbours {
-            columns: 2,
-            seen,
-            real: 0.0,
-            dreamt: 0,
-            unseen: 0,
-        };
+        let mut neighbours = Neighbours::new(2);
+        neighbours.learn(0, &frame);
+        neighbours.learn(1, &frame);
         neighbours.look_at(&frame);
-        assert!(neighbours.figures().dreamt.abs() < 1e-9);
+        let figures = neighbours.figures();
+        assert!(figures.real.abs() < 1e-9 && figures.dreamt.abs() < 1e-9);
         // The right column upside down: two pairs of the four touch in another way, and one the other way round.
         neighbours.look_at(&[1, 4, 3, 2]);
         assert!((neighbours.figures().dreamt - 3.0 / 8.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn real_pairs_are_unseen_if_no_other_stretch_shows_them() {
+        let mut neighbours = Neighbours::new(2);
+        neighbours.learn(0, &[1, 2, 3, 4]);
+        // Of the eight pairs seen, the upper and the left ones are in both stretches.
+        neighbours.learn(1, &[1, 2, 3, 5]);
+        assert!((neighbours.figures().real - 4.0 / 8.0).abs() < 1e-9);
     }
 }

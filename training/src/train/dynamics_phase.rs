@@ -90,7 +90,7 @@ impl<'a> DynamicsPhase<'a> {
         let codebook = EmaCodebook::new(latent.codebook(), 0.99, true)?;
         let seen = (config.corruption.unseen_actions > 0.0).then(|| {
             SeenActions::new(
-                model.frame_width / model.tokenizer.patch,
+                model.token_columns(),
                 model.tokenizer.quantizer.codes(),
                 model.latent_actions.actions,
             )

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use candle_core::Tensor;
 
 use super::saved_state::{saved_list, saved_values};
+use crate::token_pairs::token_pairs;
 
 /// Times that actions of a kind must have been expected at a sight before their absence means something: chance alone leaves
 /// them out once in `e` to this power.
@@ -173,20 +174,17 @@ impl SeenActions {
 
 /// All that there is to see in a frame: every token, and every pair of neighbours.
 fn sights(frame: &[u32], columns: usize, codes: usize) -> impl Iterator<Item = Sight> {
-    // The neighbour of a token alone is a code that there is not.
-    let sight = move |place: usize, below: usize, neighbour: usize| {
-        let pair = (place * 2 + below) * codes + frame[place] as usize;
-        (pair * (codes + 1) + neighbour) as Sight
+    let sight = move |place: usize, below: bool, first: u32, second: usize| {
+        let first = (place * 2 + usize::from(below)) * codes + first as usize;
+        (first * (codes + 1) + second) as Sight
     };
-    (0..frame.len()).flat_map(move |place| {
-        let right = (place % columns + 1 < columns).then(|| frame[place + 1]);
-        let right = right.map(|token| sight(place, 0, token as usize));
-        let below = frame.get(place + columns);
-        let below = below.map(|&token| sight(place, 1, token as usize));
-        [Some(sight(place, 0, codes)), right, below]
-            .into_iter()
-            .flatten()
-    })
+    // The neighbour of a token alone is a code that there is not.
+    let tokens = frame.iter().enumerate();
+    let tokens = tokens.map(move |(place, &token)| sight(place, false, token, codes));
+    let pairs = token_pairs(frame, columns);
+    let pairs =
+        pairs.map(move |(place, pair)| sight(place, pair.below, pair.first, pair.second as usize));
+    tokens.chain(pairs)
 }
 
 /// How like each other latent actions are.
@@ -324,6 +322,22 @@ mod tests {
         let other = sights(&[0, 1, 2, 0, 2, 1], 3, 3).filter(|sight| all.contains(sight));
         // Of the last two tokens nothing is left: neither they, nor the three pairs to the left and above, nor their own.
         assert_eq!(other.count(), all.len() - 2 - 2 - 2);
+    }
+
+    #[test]
+    fn what_is_remembered_stays_within_bounds_and_the_common_stays() {
+        let codes = 1 << 20;
+        let mut seen = SeenActions::new(8, codes, 1);
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for clip in 0..3000 {
+            let frame: Vec<u32> = (0..64).map(|_| rng.random_range(1..codes as u32)).collect();
+            let common = [0; 64];
+            seen.look_at([(&frame[..], 0), (&common[..], 0)].into_iter());
+            assert!(seen.sights.len() <= MOST_SIGHTS, "after {clip} clips");
+        }
+        for sight in sights(&[0; 64], 8, codes) {
+            assert_eq!(seen.sights[&sight].clips, 3000);
+        }
     }
 
     #[test]

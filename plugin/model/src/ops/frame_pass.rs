@@ -11,9 +11,9 @@ use std::sync::Mutex;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::attention::{MASKED_LOGIT, add, inner, prepare_row, rotary_angles};
+use super::attention::{MASKED_LOGIT, prepare_row, rotary_angles};
 use super::packed::{PackedWeight, normalise_rows, packable};
-use super::simd::{Lanes, Strided, exp, multiversion, padded, product};
+use super::simd::{Lanes, Strided, add_scaled, dot, exp, multiversion, padded, product};
 use super::slices::SharedPointer;
 use super::sublayer::{AttentionWeights, FeedForwardWeights};
 use crate::preemption::preemption_point;
@@ -571,7 +571,7 @@ unsafe fn mix_time<L: Lanes>(context: &Context<'_>, task: &mut Task, block: usiz
                 let logits = s.logits.as_mut_ptr();
                 let mut largest = -MASKED_LOGIT;
                 for (i, (key, _)) in frames.clone().chain(newest.clone()).enumerate() {
-                    let logit = inner::<L>(query, key, d);
+                    let logit = dot::<L>(query, key, d);
                     *logits.add(i) = logit;
                     largest = if logit > largest { logit } else { largest };
                 }
@@ -586,7 +586,7 @@ unsafe fn mix_time<L: Lanes>(context: &Context<'_>, task: &mut Task, block: usiz
                 let to = &mut s.mixed[to..to + d];
                 to.fill(0.0);
                 for (i, (_, value)) in frames.chain(newest).enumerate() {
-                    add::<L>(to.as_mut_ptr(), value, *logits.add(i) * inverse, d);
+                    add_scaled::<L>(to.as_mut_ptr(), value, *logits.add(i) * inverse, d);
                 }
                 for i in seen..s.logits.len() {
                     *logits.add(i) = -MASKED_LOGIT;

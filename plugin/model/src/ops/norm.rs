@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::buffer::zeros;
 use super::composed;
-use super::simd::{Lanes, multiversion};
+use super::simd::{Lanes, dot, multiversion};
 use super::slices::{floats, fused, with_floats};
 
 /// Added to the mean square before its root is taken.
@@ -129,24 +129,6 @@ multiversion! {
     unsafe fn backward_rows(
         x: &[f32], scale: &[f32], grad: &[f32], dx: &mut [f32], dscale: &mut [f32],
     ) = backward_body
-}
-
-/// Inner product of two rows of `n`.
-#[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::inline_always)]
-#[inline(always)]
-unsafe fn dot<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
-    let mut sums = L::splat(0.0);
-    let mut i = 0;
-    while i + L::WIDTH <= n {
-        sums = L::fma(L::load(a.add(i)), L::load(b.add(i)), sums);
-        i += L::WIDTH;
-    }
-    let mut sum = L::sum(sums);
-    while i < n {
-        sum += *a.add(i) * *b.add(i);
-        i += 1;
-    }
-    sum
 }
 
 #[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::inline_always)]

@@ -20,6 +20,39 @@ pub(super) const fn padded(n: usize) -> usize {
     n.div_ceil(PAD) * PAD
 }
 
+/// Inner product of two rows of `n`.
+#[inline(always)]
+pub(super) unsafe fn dot<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
+    let mut sums = L::splat(0.0);
+    let mut i = 0;
+    while i + L::WIDTH <= n {
+        sums = L::fma(L::load(a.add(i)), L::load(b.add(i)), sums);
+        i += L::WIDTH;
+    }
+    let mut sum = L::sum(sums);
+    while i < n {
+        sum += *a.add(i) * *b.add(i);
+        i += 1;
+    }
+    sum
+}
+
+/// `to += factor * from` over rows of `n`.
+#[inline(always)]
+pub(super) unsafe fn add_scaled<L: Lanes>(to: *mut f32, from: *const f32, factor: f32, n: usize) {
+    let factors = L::splat(factor);
+    let mut i = 0;
+    while i + L::WIDTH <= n {
+        let v = L::fma(L::load(from.add(i)), factors, L::load(to.add(i)));
+        L::store(to.add(i), v);
+        i += L::WIDTH;
+    }
+    while i < n {
+        *to.add(i) += *from.add(i) * factor;
+        i += 1;
+    }
+}
+
 /// A vector of `f32` of one instruction set.
 pub(super) trait Lanes: Copy {
     type V: Copy;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::kernel::prepare_row;
 use super::{KeyValue, MASKED_LOGIT, rotary_angles};
-use crate::ops::simd::{Lanes, exp, multiversion, padded};
+use crate::ops::simd::{Lanes, add_scaled, dot, exp, multiversion, padded};
 use crate::ops::slices::{floats, with_floats};
 
 /// Inputs of one world's position in [`cached_temporal_attention`](super::cached_temporal_attention).
@@ -149,9 +149,9 @@ unsafe fn cached_body<L: Lanes>(
             let there = (call.first + row) * width + h;
             weights.fill(-MASKED_LOGIT);
             for (weight, frame) in weights.iter_mut().zip(&call.frames.keys) {
-                *weight = inner::<L>(q, frame[there..there + d].as_ptr(), d);
+                *weight = dot::<L>(q, frame[there..there + d].as_ptr(), d);
             }
-            weights[past] = inner::<L>(q, k, d);
+            weights[past] = dot::<L>(q, k, d);
             let mut largest = weights[past];
             for weight in &weights[..past] {
                 largest = if *weight > largest { *weight } else { largest };
@@ -165,46 +165,9 @@ unsafe fn cached_body<L: Lanes>(
             let sum: f32 = weights[..=past].iter().sum();
             let out = out[here..here + d].as_mut_ptr();
             for (weight, frame) in weights.iter().zip(&call.frames.values) {
-                add::<L>(out, frame[there..there + d].as_ptr(), *weight / sum, d);
+                add_scaled::<L>(out, frame[there..there + d].as_ptr(), *weight / sum, d);
             }
-            add::<L>(out, own.as_ptr(), weights[past] / sum, d);
+            add_scaled::<L>(out, own.as_ptr(), weights[past] / sum, d);
         }
-    }
-}
-
-#[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::inline_always)]
-#[inline(always)]
-pub(in super::super) unsafe fn inner<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
-    let mut sums = L::splat(0.0);
-    let mut i = 0;
-    while i + L::WIDTH <= n {
-        sums = L::fma(L::load(a.add(i)), L::load(b.add(i)), sums);
-        i += L::WIDTH;
-    }
-    let mut sum = L::sum(sums);
-    while i < n {
-        sum += *a.add(i) * *b.add(i);
-        i += 1;
-    }
-    sum
-}
-
-#[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::inline_always)]
-#[inline(always)]
-pub(in super::super) unsafe fn add<L: Lanes>(
-    to: *mut f32,
-    from: *const f32,
-    factor: f32,
-    n: usize,
-) {
-    let mut i = 0;
-    while i + L::WIDTH <= n {
-        let v = L::fma(L::load(from.add(i)), L::splat(factor), L::load(to.add(i)));
-        L::store(to.add(i), v);
-        i += L::WIDTH;
-    }
-    while i < n {
-        *to.add(i) += *from.add(i) * factor;
-        i += 1;
     }
 }

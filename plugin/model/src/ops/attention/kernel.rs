@@ -6,31 +6,7 @@ use std::ptr::copy_nonoverlapping;
 use super::MASKED_LOGIT;
 use super::plan::{Normed, Plan, Scratch};
 use crate::ops::norm::EPSILON;
-use crate::ops::simd::{Lanes, Strided, exp, product};
-
-/// Inner product of two padded rows.
-#[inline(always)]
-unsafe fn dot<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
-    let mut sums = L::splat(0.0);
-    let mut i = 0;
-    while i < n {
-        sums = L::fma(L::load(a.add(i)), L::load(b.add(i)), sums);
-        i += L::WIDTH;
-    }
-    L::sum(sums)
-}
-
-/// `to += factor * from` over padded rows.
-#[inline(always)]
-unsafe fn add_scaled<L: Lanes>(to: *mut f32, from: *const f32, factor: f32, n: usize) {
-    let factor = L::splat(factor);
-    let mut i = 0;
-    while i < n {
-        let v = L::fma(L::load(from.add(i)), factor, L::load(to.add(i)));
-        L::store(to.add(i), v);
-        i += L::WIDTH;
-    }
-}
+use crate::ops::simd::{Lanes, Strided, add_scaled, dot, exp, product};
 
 /// Turns pairs `(i, i + half)` by the angles, or back by them.
 #[inline(always)]

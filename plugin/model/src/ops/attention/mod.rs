@@ -12,7 +12,6 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use self::cached::cached_on_cpu;
-pub(super) use self::cached::{add, inner};
 pub(super) use self::kernel::prepare_row;
 use self::kernel::{backward_body, forward_body};
 use self::plan::{Plan, Scratch};
