@@ -15,6 +15,7 @@ pub fn tiny_config() -> GenieConfig {
         head_width: 8,
         feed_forward: 2,
         window: 4,
+        rotary_space: true,
     };
     let mut config = GenieConfig::platformer();
     config.frame_height = 16;
@@ -81,5 +82,6 @@ pub fn untrained_checkpoint(config: &GenieConfig, seed: u64) -> Checkpoint {
         actions: actions.collect(),
         provenance: [("weights".to_owned(), "random".to_owned())].into(),
         tensors,
+        neighbours: None,
     }
 }

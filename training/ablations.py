@@ -39,6 +39,8 @@ ROWS: dict[str, list[str]] = {
     "no wrong tokens": ["corruption.tokens=0.0"],
     "20 % wrong tokens": ["corruption.tokens=0.2"],
     "AdamW alone": ["dynamics.optimiser.block_matrices=adamw"],
+    "places learned one by one": ["model.dynamics.transformer.rotary_space=false"],
+    "what changes weighs no more": ["model.dynamics.changed_weight=1.0"],
     "window of 4": ["model.dynamics.transformer.window=4"],
     "3 layers of width 192": [f"model.dynamics.transformer.{it}" for it in ("layers=3", "width=192", "heads=6")],
 }

@@ -290,6 +290,10 @@ fn sampler_panel(ui: &mut egui::Ui, editor: &mut Editor) {
         ui,
         egui::Slider::new(&mut sampler.order_noise, 0.0..=5.0).text("order noise"),
     );
+    slide(
+        ui,
+        egui::Slider::new(&mut sampler.neighbours, 0.0..=1.0).text("neighbours as in the footage"),
+    );
     ui.horizontal(|ui| {
         ui.label("order");
         for (order, name) in [

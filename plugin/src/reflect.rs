@@ -30,6 +30,8 @@ pub struct SamplerReflect {
     pub order: UnmaskingOrder,
     /// See [`SamplerSettings::order_noise`].
     pub order_noise: f32,
+    /// See [`SamplerSettings::neighbours`].
+    pub neighbours: f32,
 }
 
 /// [`UnmaskingOrder`] to inspectors.

@@ -7,6 +7,7 @@ patch, H heads, d width of one head, S frames of a temporal attention's queries.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,34 @@ def two_stream_mask(length: int, window: int) -> Tensor:
 
 
 class Rotary:
-    """Cosines and signed sines of some frames' times, [S, 1, 1, d] each, for half-split pairs."""
+    """Cosines and signed sines of angles [.., d / 2], [.., d] each, for half-split pairs."""
 
-    def __init__(self, times: Tensor, head_width: int) -> None:
-        half = head_width // 2
-        speeds = ROTARY_BASE ** -(torch.arange(half, dtype=torch.float64) / half)
-        angles = times.double()[:, None, None, None] * speeds
-        self.cos = angles.cos().repeat(1, 1, 1, 2).float()
+    def __init__(self, angles: Tensor) -> None:
+        self.cos = torch.cat([angles.cos(), angles.cos()], -1).float()
         self.sin = torch.cat([-angles.sin(), angles.sin()], -1).float()
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Rotates x [B, S, N, H, d] by its time."""
+        """Rotates x [B, S, N, H, d]."""
         return torch.addcmul(x * self.cos, x.roll(x.shape[-1] // 2, -1), self.sin)
+
+    @staticmethod
+    def angles(places: Tensor, pairs: int) -> Tensor:
+        """[.., pairs] for places [..]."""
+        speeds = ROTARY_BASE ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
+        return places.double()[..., None] * speeds
+
+    @classmethod
+    def of_times(cls, times: Tensor, head_width: int) -> Rotary:
+        """For frames at times [S]: [S, 1, 1, d / 2]."""
+        return cls(cls.angles(times, head_width // 2)[:, None, None])
+
+    @classmethod
+    def of_grid(cls, rows: int, columns: int, head_width: int) -> Rotary:
+        """For the tokens of a frame: [N, 1, d / 2], half of it by row and half by column."""
+        half = head_width // 2
+        by_row = cls.angles(torch.arange(rows), half // 2).repeat_interleave(columns, 0)
+        by_column = cls.angles(torch.arange(columns), half - half // 2).repeat(rows, 1)
+        return cls(torch.cat([by_row, by_column], -1)[:, None])
 
 
 class LayerCache:
@@ -85,9 +102,12 @@ class Attention(nn.Module):
         q = F.rms_norm(q, self.q_scale.shape, self.q_scale, EPSILON)
         return q, F.rms_norm(k, self.k_scale.shape, self.k_scale, EPSILON), v
 
-    def spatial(self, x: Tensor) -> Tensor:
-        """x [B, S, N, D]: every token of a frame sees every other."""
-        q, k, v = (t.flatten(0, 1).transpose(1, 2) for t in self.project(x))
+    def spatial(self, x: Tensor, places: Rotary | None) -> Tensor:
+        """x [B, S, N, D]: every token of a frame sees every other, and where it stands if there are `places`."""
+        q, k, v = self.project(x)
+        if places is not None:
+            q, k = places(q), places(k)
+        q, k, v = (t.flatten(0, 1).transpose(1, 2) for t in (q, k, v))
         # In f32 also beside bf16 matrix products: the backward pass of fused attention in bf16 is ten times slower.
         with torch.autocast("cpu", enabled=False):
             mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
@@ -176,8 +196,10 @@ class Past:
 class SpatioTemporal(nn.Module):
     """The stack of blocks that every network is built on."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, grid: tuple[int, int]) -> None:
+        """`grid`: rows and columns of a frame's tokens."""
         super().__init__()
+        self.places = Rotary.of_grid(*grid, config["head_width"]) if config.get("rotary_space") else None
         self.window: int = config["window"]
         self.heads: int = config["heads"]
         self.head_width: int = config["head_width"]
@@ -193,7 +215,7 @@ class SpatioTemporal(nn.Module):
     ) -> Tensor:
         """x [B, S, N, D] through all blocks."""
         for index, block in enumerate(self.blocks):
-            x = block.spatial.spatial(x)
+            x = block.spatial.spatial(x, self.places)
             if self.window == 1:
                 x = block.temporal.own_frame_only(x)
             else:
@@ -205,13 +227,13 @@ class SpatioTemporal(nn.Module):
     def clips(self, x: Tensor) -> Tensor:
         """Whole clips [B, T, N, D]."""
         length = x.shape[1]
-        rotary = Rotary(torch.arange(length), self.head_width)
+        rotary = Rotary.of_times(torch.arange(length), self.head_width)
         return self.run(x, rotary, causal_mask(length, self.window))
 
     def two_streams(self, x: Tensor) -> Tensor:
         """Whole clips [B, 2T, N, D]: T clean frames, then T masked ones that see the clean past and themselves."""
         length = x.shape[1] // 2
-        rotary = Rotary(torch.arange(length).repeat(2), self.head_width)
+        rotary = Rotary.of_times(torch.arange(length).repeat(2), self.head_width)
         return self.run(x, rotary, two_stream_mask(length, self.window))
 
     def new_past(self, worlds: int, tokens: int) -> Past:
@@ -221,16 +243,16 @@ class SpatioTemporal(nn.Module):
     def stream(self, x: Tensor, past: Past, time: int, kind: str) -> Tensor:
         """One frame [B, 1, N, D], or two for the kind `both`, against the past; see `Past.passes`."""
         times, slots, mask = past.passes(time, kind)
-        return self.run(x, Rotary(times, self.head_width), mask, past, slots)
+        return self.run(x, Rotary.of_times(times, self.head_width), mask, past, slots)
 
 
 class Coder(SpatioTemporal):
     """A transformer between two linear maps."""
 
-    def __init__(self, config: Config, inputs: int, outputs: int, tokens: int) -> None:
-        super().__init__(config)
+    def __init__(self, config: Config, inputs: int, outputs: int, grid: tuple[int, int]) -> None:
+        super().__init__(config, grid)
         self.embed = nn.Linear(inputs, config["width"])
-        self.position = nn.Parameter(torch.empty(tokens, config["width"]))
+        self.position = nn.Parameter(torch.empty(grid[0] * grid[1], config["width"]))
         self.project = nn.Linear(config["width"], outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -265,11 +287,11 @@ class Tokenizer(nn.Module):
             raise ValueError("only tokenizers with a learned codebook are written here")
         codes, dim = own["quantizer"]["vq"]["codes"], own["quantizer"]["vq"]["dim"]
         patch = own["patch"]
-        tokens = (config["frame_height"] // patch) * (config["frame_width"] // patch)
+        grid = config["frame_height"] // patch, config["frame_width"] // patch
         self.patch: int = patch
-        self.rows: int = config["frame_height"] // patch
-        self.encoder = Coder(own["encoder"], patch * patch * 3, dim, tokens)
-        self.decoder = Coder(own["decoder"], dim, patch * patch * 3, tokens)
+        self.rows: int = grid[0]
+        self.encoder = Coder(own["encoder"], patch * patch * 3, dim, grid)
+        self.decoder = Coder(own["decoder"], dim, patch * patch * 3, grid)
         self.quantizer = Codebook(codes, dim)
 
     def patches(self, frames: Tensor) -> Tensor:
@@ -296,11 +318,11 @@ class LatentActions(nn.Module):
     """Transitions to one of A codes on the unit sphere."""
 
     class Encoder(SpatioTemporal):
-        def __init__(self, config: Config, features: int, tokens: int) -> None:
+        def __init__(self, config: Config, features: int, grid: tuple[int, int]) -> None:
             own = config["encoder"]
-            super().__init__(own)
+            super().__init__(own, grid)
             self.embed = nn.Linear(features, own["width"])
-            self.position = nn.Parameter(torch.empty(tokens, own["width"]))
+            self.position = nn.Parameter(torch.empty(grid[0] * grid[1], own["width"]))
             self.norm = nn.Parameter(torch.empty(own["width"]))
             self.motion = config["input"] == "motion"
             if self.motion:
@@ -323,8 +345,8 @@ class LatentActions(nn.Module):
     def __init__(self, config: Config, features: int) -> None:
         super().__init__()
         own = config["latent_actions"]
-        tokens = (config["frame_height"] // own["patch"]) * (config["frame_width"] // own["patch"])
-        self.encoder = self.Encoder(own, features, tokens)
+        grid = config["frame_height"] // own["patch"], config["frame_width"] // own["patch"]
+        self.encoder = self.Encoder(own, features, grid)
         self.codebook = nn.Parameter(torch.empty(own["actions"], own["dim"]), requires_grad=False)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -345,17 +367,19 @@ class Dynamics(SpatioTemporal):
 
     def __init__(self, config: Config) -> None:
         own = config["dynamics"]
-        super().__init__(own["transformer"])
+        patch = config["tokenizer"]["patch"]
+        grid = config["frame_height"] // patch, config["frame_width"] // patch
+        super().__init__(own["transformer"], grid)
+        # Half of what training's weights did is taken back in play.
+        self.stays: float = 0.5 * math.log(own.get("changed_weight", 1.0))
         if own["conditioning"] != "added":
             raise ValueError("only added actions are written here")
         width = own["transformer"]["width"]
         vq = config["tokenizer"]["quantizer"]["vq"]
-        patch = config["tokenizer"]["patch"]
-        tokens = (config["frame_height"] // patch) * (config["frame_width"] // patch)
         self.token_table = nn.Parameter(torch.empty(vq["codes"], width))
         self.code_projection = nn.Parameter(torch.empty(width, vq["dim"]))
         self.mask = nn.Parameter(torch.empty(1, width))
-        self.position = nn.Parameter(torch.empty(tokens, width))
+        self.position = nn.Parameter(torch.empty(grid[0] * grid[1], width))
         self.action = nn.Parameter(torch.empty(width, config["latent_actions"]["dim"]))
         self.start = nn.Parameter(torch.empty(1, width))
         self.norm = nn.Parameter(torch.empty(width))
@@ -392,7 +416,9 @@ class Genie(nn.Module):
         """Reads a `*.genie.safetensors` file; every parameter must be there, and nothing else."""
         with safe_open(path, "pt") as file:
             config = json.loads(file.metadata()["config"])
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+            # Pairs of tokens are for the sampler, and no weights.
+            names = [name for name in file.keys() if not name.startswith("neighbours.")]
+            tensors = {name: file.get_tensor(name).float() for name in names}
         features = tensors["latent_actions.encoder.embed.weight"].shape[1]
         genie = cls(config, features)
         genie.load_state_dict(tensors, strict=True)

@@ -111,6 +111,8 @@ class Rollout:
                 ids = tokens.masked_fill(masked, self.mask)
                 hidden = self.pass_over(ids[:, None], action[:, None], self.time + 1, "trial")[:, 0]
             logits = self.dynamics.logits(hidden[masked])
+            before = self.tokens[masked][:, None]
+            logits = logits.scatter_add(1, before, torch.full_like(before, self.dynamics.stays, dtype=logits.dtype))
             masked = self.sampler.unmask(tokens, logits, masked, step)
         self.force(tokens, action)
         return self.tokenizer.frames(self.decode())

@@ -33,7 +33,6 @@ fn config() -> TrainConfig {
             own_mistakes: 1.0,
             ..CorruptionConfig::default()
         },
-        changed_weight: 5.0,
         fully_masked: 0.5,
         dynamics_trains_actions: true,
         initial_weights: InitialWeights::Footage,

@@ -11,12 +11,18 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use genie_model::ops::{
     self, AdamWStep, AttentionPattern, AttentionWeights, FeedForwardWeights, MatmulPrecision,
+    TokenGrid,
 };
 use genie_model::{GenieConfig, parameter_count};
 
 const CLIPS: usize = 4;
 const FRAMES: usize = 16;
 const TOKENS: usize = 64;
+const GRID: TokenGrid = TokenGrid {
+    leading: 0,
+    rows: 8,
+    columns: 8,
+};
 /// Tokens of a batch in both streams.
 const ROWS: usize = 2 * CLIPS * FRAMES * TOKENS;
 const WIDTH: usize = 128;
@@ -173,7 +179,7 @@ fn attentions(c: &mut Criterion) {
     let spatial = |i: Inputs, frames: usize| -> Op {
         let qkv = i.tensor(&[frames, TOKENS, 3 * WIDTH]);
         let (q, k) = scales(i);
-        Box::new(move || ops::spatial_attention(&qkv, &q, &k, HEADS))
+        Box::new(move || ops::spatial_attention(&qkv, &q, &k, HEADS, Some(GRID)))
     };
     let frames = ROWS / TOKENS;
     let shape = format!("training {frames} frames");
@@ -228,7 +234,10 @@ fn branches(c: &mut Criterion) {
             continue;
         }
         let shape = format!("training {precision:?}");
-        let spatial = attention(&[ROWS / TOKENS, TOKENS, WIDTH], AttentionPattern::Spatial);
+        let spatial = attention(
+            &[ROWS / TOKENS, TOKENS, WIDTH],
+            AttentionPattern::Spatial { grid: Some(GRID) },
+        );
         both(c, "attention_branch spatial", &shape, spatial);
         let temporal = AttentionPattern::Temporal { window };
         let temporal = attention(&[CLIPS, FRAMES, TOKENS, WIDTH], temporal);
@@ -240,7 +249,10 @@ fn branches(c: &mut Criterion) {
     }
     ops::set_matmul_precision(MatmulPrecision::F32);
     let i = Inputs { tracked: false };
-    let play = attention(&[1, TOKENS, WIDTH], AttentionPattern::Spatial)(i);
+    let play = attention(
+        &[1, TOKENS, WIDTH],
+        AttentionPattern::Spatial { grid: Some(GRID) },
+    )(i);
     forward(c, "attention_branch spatial", "play 1 frame", &play);
     let play = feed_forward(TOKENS)(i);
     forward(c, "feed_forward_branch", "play 1 frame", &play);

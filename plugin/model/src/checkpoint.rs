@@ -9,10 +9,16 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, GenieConfig, ParameterSpec, parameter_specs};
+use crate::{Error, GenieConfig, NeighbourPairs, ParameterSpec, TokenNeighbours, parameter_specs};
 
 const FORMAT: &str = "bevy_genie";
 const VERSION: u32 = 1;
+/// Tensors of [`TokenNeighbours`]: pairs `[P, 2]` as u32, and one f32.
+const NEIGHBOURS: [&str; 3] = [
+    "neighbours.right",
+    "neighbours.below",
+    "neighbours.surprise",
+];
 /// Larger files are refused before they are read: the paper's largest model fits four times over.
 const MAX_FILE_BYTES: u64 = 64 << 30;
 
@@ -121,6 +127,8 @@ pub struct Checkpoint {
     pub provenance: BTreeMap<String, String>,
     /// All weights as f32, by name.
     pub tensors: HashMap<String, Tensor>,
+    /// Which tokens stand next to which in the footage, if that was counted.
+    pub neighbours: Option<TokenNeighbours>,
 }
 
 impl Checkpoint {
@@ -211,7 +219,11 @@ impl Checkpoint {
                 })?;
             tensors.insert(spec.name.clone(), read_tensor(source_name, spec, &view)?);
         }
-        if let Some(name) = names.iter().find(|name| !tensors.contains_key(**name)) {
+        let neighbours = read_neighbours(source_name, &config, &file)?;
+        let known = |name: &str| {
+            tensors.contains_key(name) || (neighbours.is_some() && NEIGHBOURS.contains(&name))
+        };
+        if let Some(name) = names.iter().find(|name| !known(name)) {
             return Err(CheckpointError::Unexpected {
                 source_name: source_name.to_owned(),
                 tensor: (*name).to_owned(),
@@ -223,6 +235,7 @@ impl Checkpoint {
             actions,
             provenance,
             tensors,
+            neighbours,
         })
     }
 
@@ -271,14 +284,17 @@ impl Checkpoint {
                     safetensors::Dtype::F32,
                 )
             };
-            data.push((spec, bytes, kind));
+            data.push((spec.name.clone(), spec.shape.clone(), bytes, kind));
+        }
+        if let Some(neighbours) = &self.neighbours {
+            data.extend(neighbour_tensors(neighbours));
         }
         let views = data
             .iter()
-            .map(|(spec, bytes, kind)| {
-                let view = TensorView::new(*kind, spec.shape.clone(), bytes)
+            .map(|(name, shape, bytes, kind)| {
+                let view = TensorView::new(*kind, shape.clone(), bytes)
                     .map_err(candle_core::Error::wrap)?;
-                Ok((spec.name.clone(), view))
+                Ok((name.clone(), view))
             })
             .collect::<Result<Vec<_>, Error>>()?;
         let json = |value: serde_json::Result<String>| {
@@ -321,6 +337,81 @@ impl Checkpoint {
         std::fs::rename(&temporary, path).map_err(io)?;
         Ok(())
     }
+}
+
+/// Name, shape, bytes and type of each of the tensors in [`NEIGHBOURS`].
+fn neighbour_tensors(
+    neighbours: &TokenNeighbours,
+) -> [(String, Vec<usize>, Vec<u8>, safetensors::Dtype); 3] {
+    let pairs = |name: &str, pairs: &[[u32; 2]]| {
+        let bytes = pairs.iter().flatten().flat_map(|token| token.to_le_bytes());
+        let shape = vec![pairs.len(), 2];
+        (
+            name.to_owned(),
+            shape,
+            bytes.collect(),
+            safetensors::Dtype::U32,
+        )
+    };
+    let [right, below, surprise] = NEIGHBOURS;
+    let all = neighbours.pairs();
+    let bytes = neighbours.surprise().to_le_bytes().to_vec();
+    [
+        pairs(right, &all.right),
+        pairs(below, &all.below),
+        (surprise.to_owned(), vec![1], bytes, safetensors::Dtype::F32),
+    ]
+}
+
+/// `None` if the file has no such tensors.
+fn read_neighbours(
+    source_name: &str,
+    config: &GenieConfig,
+    file: &SafeTensors,
+) -> Result<Option<TokenNeighbours>, Error> {
+    if !file.names().iter().any(|name| NEIGHBOURS.contains(name)) {
+        return Ok(None);
+    }
+    let codes = config.tokenizer.quantizer.codes();
+    let wrong = |tensor: &str, found: String, expected: &str| CheckpointError::Shape {
+        source_name: source_name.to_owned(),
+        tensor: tensor.to_owned(),
+        found,
+        expected: expected.to_owned(),
+    };
+    let read = |tensor: &str, columns: usize, kind: safetensors::Dtype| {
+        let view = file.tensor(tensor).map_err(|_| CheckpointError::Missing {
+            source_name: source_name.to_owned(),
+            tensor: tensor.to_owned(),
+        })?;
+        let fits = view.dtype() == kind
+            && view.shape().iter().skip(1).product::<usize>() == columns
+            && view.data().len().is_multiple_of(4 * columns);
+        if !fits {
+            let found = format!("{:?} of {:?}", view.shape(), view.dtype());
+            return Err(wrong(tensor, found, &format!("[_, {columns}] of {kind:?}")));
+        }
+        let numbers = view.data().chunks_exact(4);
+        let numbers = numbers.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        Ok(numbers.collect::<Vec<u32>>())
+    };
+    let pairs = |tensor: &str| {
+        let numbers = read(tensor, 2, safetensors::Dtype::U32)?;
+        Ok::<_, CheckpointError>(numbers.chunks_exact(2).map(|p| [p[0], p[1]]).collect())
+    };
+    let [right, below, surprise] = NEIGHBOURS;
+    let pairs = NeighbourPairs {
+        right: pairs(right)?,
+        below: pairs(below)?,
+    };
+    let numbers = read(surprise, 1, safetensors::Dtype::F32)?;
+    let number = numbers.first().map_or(f32::NAN, |&it| f32::from_bits(it));
+    let all = TokenNeighbours::new(codes, config.token_columns(), pairs, number);
+    let Some(all) = all else {
+        let expected = format!("pairs of tokens below {codes} and a surprise of at least 0 nats");
+        return Err(wrong(right, format!("and {surprise} are {number}"), &expected).into());
+    };
+    Ok(Some(all))
 }
 
 /// The same file with its header's fields in the order of their names: the same checkpoint gives the same bytes.

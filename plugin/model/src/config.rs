@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::ops::TokenGrid;
 
 /// A whole Genie: frame size, tokenizer, latent actions and dynamics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,10 @@ pub struct TransformerConfig {
     pub feed_forward: usize,
     /// Number of frames that temporal attention sees, its own included.
     pub window: usize,
+    /// Whether spatial attention rotates queries and keys by row and column, as temporal attention does by time, so that what
+    /// stands next to what is learned once for all places.
+    #[serde(default)]
+    pub rotary_space: bool,
 }
 
 /// How the tokenizer's encoder output becomes one of `V` tokens.
@@ -122,6 +127,15 @@ pub struct DynamicsConfig {
     pub transformer: TransformerConfig,
     /// How the latent action enters.
     pub conditioning: ActionConditioning,
+    /// Weight in training's loss of a token that is not what it was in the frame before; any other token's is 1. What changes is
+    /// rare, and all that a player looks at. Sampling takes half of that back, see
+    /// [`undo_changed_weight`](crate::DynamicsModel::undo_changed_weight).
+    #[serde(default = "unweighted")]
+    pub changed_weight: f32,
+}
+
+fn unweighted() -> f32 {
+    1.0
 }
 
 impl QuantizerConfig {
@@ -156,6 +170,7 @@ impl TransformerConfig {
             head_width,
             feed_forward: 4,
             window,
+            rotary_space: false,
         }
     }
 }
@@ -187,8 +202,12 @@ impl GenieConfig {
                 decoder: None,
             },
             dynamics: DynamicsConfig {
-                transformer: TransformerConfig::new(6, 128, 4, 32, window),
+                transformer: TransformerConfig {
+                    rotary_space: true,
+                    ..TransformerConfig::new(6, 128, 4, 32, window)
+                },
                 conditioning: ActionConditioning::Added,
+                changed_weight: 5.0,
             },
         }
     }
@@ -235,6 +254,7 @@ impl GenieConfig {
             dynamics: DynamicsConfig {
                 transformer: TransformerConfig::new(12, 512, 8, 64, window),
                 conditioning: ActionConditioning::Added,
+                changed_weight: 1.0,
             },
         }
     }
@@ -289,6 +309,7 @@ impl GenieConfig {
                     window,
                 ),
                 conditioning: ActionConditioning::Added,
+                changed_weight: 1.0,
             },
         })
     }
@@ -303,6 +324,15 @@ impl GenieConfig {
         }
     }
 
+    /// Where the tokens of a frame stand.
+    pub fn token_grid(&self) -> TokenGrid {
+        TokenGrid {
+            leading: 0,
+            rows: self.frame_height / self.tokenizer.patch,
+            columns: self.token_columns(),
+        }
+    }
+
     /// Tokens in a row of a frame.
     pub fn token_columns(&self) -> usize {
         self.frame_width / self.tokenizer.patch
@@ -310,7 +340,7 @@ impl GenieConfig {
 
     /// Tokens `N` per frame.
     pub fn tokens_per_frame(&self) -> usize {
-        (self.frame_height / self.tokenizer.patch) * self.token_columns()
+        self.token_grid().tokens()
     }
 
     /// Checks that the sizes fit together and stay within what the code is made for, so that a configuration read
@@ -372,6 +402,12 @@ impl GenieConfig {
             (1..=4096).contains(&self.latent_actions.dim),
             "latent_actions.dim",
             "1 to 4096",
+        )?;
+        let weight = self.dynamics.changed_weight;
+        check(
+            weight.is_finite() && weight > 0.0,
+            "dynamics.changed_weight",
+            "above 0",
         )?;
         let mut transformers = vec![
             ("tokenizer.encoder", &self.tokenizer.encoder),

@@ -4,7 +4,7 @@
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-use crate::ops::{self, PackedLinear, PackedOnce};
+use crate::ops::{self, PackedLinear, PackedOnce, TokenGrid};
 use crate::transformer::{FrameState, SpatioTemporalTransformer, StreamRow};
 use crate::{ActionConditioning, Error, GenieConfig};
 
@@ -24,6 +24,7 @@ pub struct DynamicsModel {
     norm: Tensor,
     head: Tensor,
     conditioning: ActionConditioning,
+    changed_weight: f32,
     packed_head: PackedOnce<PackedLinear>,
 }
 
@@ -49,6 +50,11 @@ impl DynamicsModel {
             config.tokenizer.quantizer.dim(),
         );
         let action_dim = config.latent_actions.dim;
+        let leading = usize::from(config.dynamics.conditioning == ActionConditioning::Prepended);
+        let grid = TokenGrid {
+            leading,
+            ..config.token_grid()
+        };
         let randn = |stdev: f64| Init::Randn { mean: 0.0, stdev };
         let linear = |fan_in: usize| randn((1.0 / fan_in as f64).sqrt());
         Ok(Self {
@@ -62,10 +68,11 @@ impl DynamicsModel {
             )?,
             action: vb.get_with_hints((width, action_dim), "action", randn(0.5))?,
             start: vb.get_with_hints((1, width), "start", randn(0.5))?,
-            transformer: SpatioTemporalTransformer::new(transformer, vb.clone())?,
+            transformer: SpatioTemporalTransformer::new(transformer, grid, vb.clone())?,
             norm: vb.get_with_hints(width, "norm", Init::Const(1.0))?,
             head: vb.get_with_hints((codes, width), "head", randn(0.02))?,
             conditioning: config.dynamics.conditioning,
+            changed_weight: config.dynamics.changed_weight,
             packed_head: PackedOnce::default(),
         })
     }
@@ -223,6 +230,27 @@ impl DynamicsModel {
         };
         let (x, states) = self.transformer.stream(&x, rows)?;
         Ok((self.frame_tokens(x)?, states))
+    }
+
+    /// Takes back half, in nats, of what training's weights did to `logits` `[N, V]` of a frame's tokens, given the tokens of the
+    /// frame before: training saw each token that changes as if it were
+    /// [`changed_weight`](crate::DynamicsConfig::changed_weight) of them, and so the model believes that much more in change.
+    ///
+    /// Half, because all of it makes worlds tidier and less obedient: `genie evaluate --clips 64 --horizon 64 --survival 100
+    /// --seed 1` of a world trained with a weight of 5:
+    ///
+    /// | taken back | PSNR at t = 4, inferred actions | faithfulness at 1 / 16 / 64 | hero visible after 20 / 100, in all frames |
+    /// |---|---|---|---|
+    /// | nothing | 29.0 dB | 0.94 / 0.91 / 0.91 | 0.95 / 0.92, 0.97 |
+    /// | half | 29.6 dB | 0.92 / 0.90 / 0.88 | 0.97 / 0.97, 0.97 |
+    /// | all | 31.2 dB | 0.90 / 0.88 / 0.81 | 0.94 / 0.97, 0.97 |
+    pub fn undo_changed_weight(&self, logits: &mut [f32], before: &[u32]) {
+        let codes = logits.len() / before.len().max(1);
+        for (logits, &token) in logits.chunks_exact_mut(codes.max(1)).zip(before) {
+            if let Some(stays) = logits.get_mut(token as usize) {
+                *stays += 0.5 * self.changed_weight.ln();
+            }
+        }
     }
 
     /// Hidden states `[.., D]` to logits `[.., V]`.

@@ -4,6 +4,7 @@
 use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
 
+use crate::ops::TokenGrid;
 use crate::patch::frames_to_patches;
 use crate::transformer::SpatioTemporalTransformer;
 use crate::{
@@ -66,16 +67,16 @@ impl Decoder {
     fn new(
         config: &TransformerConfig,
         patch_len: usize,
-        tokens: usize,
+        grid: TokenGrid,
         dim: usize,
         vb: VarBuilder,
     ) -> Result<Self, Error> {
         let width = config.width;
         Ok(Self {
             embed: vb.get_with_hints((width, patch_len), "embed", linear(patch_len))?,
-            position: vb.get_with_hints((tokens, width), "position", randn(0.02))?,
+            position: vb.get_with_hints((grid.tokens(), width), "position", randn(0.02))?,
             action: vb.get_with_hints((width, dim), "action", linear(dim))?,
-            transformer: SpatioTemporalTransformer::new(config, vb.clone())?,
+            transformer: SpatioTemporalTransformer::new(config, grid, vb.clone())?,
             norm: vb.get_with_hints(width, "norm", Init::Const(1.0))?,
             project: vb.get_with_hints((patch_len, width), "project", linear(width))?,
         })
@@ -91,7 +92,11 @@ impl LatentActionModel {
         let (height, width) = (config.frame_height, config.frame_width);
         let config = &config.latent_actions;
         let patch_len = config.patch * config.patch * 3;
-        let tokens = (height / config.patch) * (width / config.patch);
+        let grid = TokenGrid {
+            leading: 0,
+            rows: height / config.patch,
+            columns: width / config.patch,
+        };
         let features = match config.input {
             LatentActionInput::Pixels => 2 * patch_len,
             LatentActionInput::Differences => patch_len,
@@ -107,7 +112,7 @@ impl LatentActionModel {
         let decoder = config
             .decoder
             .as_ref()
-            .map(|decoder| Decoder::new(decoder, patch_len, tokens, config.dim, vb.pp("decoder")))
+            .map(|decoder| Decoder::new(decoder, patch_len, grid, config.dim, vb.pp("decoder")))
             .transpose()?;
         Ok(Self {
             input: config.input,
@@ -116,8 +121,8 @@ impl LatentActionModel {
             patch: config.patch,
             embed: encoder.get_with_hints((inner, features), "embed.weight", linear(features))?,
             embed_bias: encoder.get_with_hints(inner, "embed.bias", Init::Const(0.0))?,
-            position: encoder.get_with_hints((tokens, inner), "position", randn(0.02))?,
-            encoder: SpatioTemporalTransformer::new(&config.encoder, encoder.clone())?,
+            position: encoder.get_with_hints((grid.tokens(), inner), "position", randn(0.02))?,
+            encoder: SpatioTemporalTransformer::new(&config.encoder, grid, encoder.clone())?,
             norm: encoder.get_with_hints(inner, "norm", Init::Const(1.0))?,
             own_scale,
             project: encoder.get_with_hints((config.dim, summary), "project", linear(summary))?,

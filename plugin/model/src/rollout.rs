@@ -505,16 +505,19 @@ fn sample_frames(
         }
         let logits = model.dynamics().logits(&hidden)?;
         debug_assert_eq!(logits.dim(D::Minus1)?, codes as usize);
-        let logits = logits
+        let mut logits = logits
             .to_dtype(DType::F32)?
             .flatten_from(1)?
             .to_vec2::<f32>()?;
-        for ((rollout, tokens), logits) in rollouts.iter_mut().zip(&mut next).zip(&logits) {
+        for ((rollout, tokens), logits) in rollouts.iter_mut().zip(&mut next).zip(&mut logits) {
             if step >= rollout.sampler.steps {
                 continue;
             }
+            model
+                .dynamics()
+                .undo_changed_weight(logits, &rollout.tokens);
             let Rollout { sampler, rng, .. } = rollout;
-            if !sampler.unmask(tokens, logits, step, rng) {
+            if !sampler.unmask(tokens, logits, step, model.neighbours(), rng) {
                 return Err(Error::NonFinite {
                     part: "dynamics model",
                 });

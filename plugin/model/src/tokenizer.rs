@@ -4,7 +4,7 @@
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-use crate::ops::{self, PackedLinear, PackedOnce};
+use crate::ops::{self, PackedLinear, PackedOnce, TokenGrid};
 use crate::transformer::{FrameState, SpatioTemporalTransformer, StreamRow};
 use crate::{Error, GenieConfig, Quantizer};
 
@@ -50,7 +50,7 @@ impl Coder {
         config: &crate::TransformerConfig,
         inputs: usize,
         outputs: usize,
-        tokens: usize,
+        grid: TokenGrid,
         vb: VarBuilder,
     ) -> Result<Self, Error> {
         let width = config.width;
@@ -62,8 +62,8 @@ impl Coder {
         Ok(Self {
             embed: vb.get_with_hints((width, inputs), "embed.weight", linear(inputs))?,
             embed_bias: vb.get_with_hints(width, "embed.bias", zero)?,
-            position: vb.get_with_hints((tokens, width), "position", zero)?,
-            transformer: SpatioTemporalTransformer::new(config, vb.clone())?,
+            position: vb.get_with_hints((grid.tokens(), width), "position", zero)?,
+            transformer: SpatioTemporalTransformer::new(config, grid, vb.clone())?,
             project: vb.get_with_hints((outputs, width), "project.weight", linear(width))?,
             project_bias: vb.get_with_hints(outputs, "project.bias", zero)?,
             packed_embed: PackedOnce::default(),
@@ -108,13 +108,13 @@ impl VideoTokenizer {
     /// # Errors
     /// [`Error::Tensor`] if a weight is missing or has another shape.
     pub fn new(config: &GenieConfig, vb: VarBuilder) -> Result<Self, Error> {
-        let tokens = config.tokens_per_frame();
+        let grid = config.token_grid();
         let tokenizer = &config.tokenizer;
         let patch_len = tokenizer.patch * tokenizer.patch * 3;
         let dim = tokenizer.quantizer.dim();
         Ok(Self {
-            encoder: Coder::new(&tokenizer.encoder, patch_len, dim, tokens, vb.pp("encoder"))?,
-            decoder: Coder::new(&tokenizer.decoder, dim, patch_len, tokens, vb.pp("decoder"))?,
+            encoder: Coder::new(&tokenizer.encoder, patch_len, dim, grid, vb.pp("encoder"))?,
+            decoder: Coder::new(&tokenizer.decoder, dim, patch_len, grid, vb.pp("decoder"))?,
             quantizer: Quantizer::new(&tokenizer.quantizer, vb.pp("quantizer"))?,
         })
     }

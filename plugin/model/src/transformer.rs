@@ -2,7 +2,8 @@
 //!
 //! A block attends inside each frame, then over time at each position, then applies one feed-forward. All three are
 //! pre-norm residual branches whose last projection starts at zero, so that a fresh transformer is the identity. The
-//! attentions normalise queries and keys; temporal attention is causal, windowed and knows only relative time.
+//! attentions normalise queries and keys; temporal attention is causal, windowed and knows only relative time, and spatial attention may know
+//! relative places ([`TransformerConfig::rotary_space`]).
 //!
 //! There are three ways through it, with the same weights and the same result:
 //!
@@ -19,7 +20,7 @@ use candle_nn::{Init, VarBuilder};
 
 use crate::ops::{
     self, AttentionPattern, AttentionWeights, FeedForwardWeights, KeyValue, PackedBlockWeights,
-    PackedOnce, PackedStack, PassRow,
+    PackedOnce, PackedStack, PassRow, TokenGrid,
 };
 use crate::{Error, TransformerConfig};
 
@@ -29,6 +30,8 @@ pub struct SpatioTemporalTransformer {
     blocks: Vec<Block>,
     window: usize,
     heads: usize,
+    /// Where the tokens of a frame stand, if spatial attention is to know.
+    grid: Option<TokenGrid>,
     packed: PackedOnce<PackedStack>,
 }
 
@@ -149,9 +152,10 @@ impl Block {
         &self,
         x: &Tensor,
         heads: usize,
+        spatial: AttentionPattern,
         temporal: AttentionPattern,
     ) -> candle_core::Result<Tensor> {
-        let x = ops::attention_branch(x, &self.spatial, heads, AttentionPattern::Spatial)?;
+        let x = ops::attention_branch(x, &self.spatial, heads, spatial)?;
         let x = ops::attention_branch(&x, &self.temporal, heads, temporal)?;
         ops::feed_forward_branch(&x, &self.feed_forward)
     }
@@ -214,11 +218,11 @@ impl Block {
 }
 
 impl SpatioTemporalTransformer {
-    /// Builds the stack from the weights under `vb` (`blocks.0.spatial.qkv` and so on).
+    /// Builds the stack, for frames of the tokens of `grid`, from the weights under `vb` (`blocks.0.spatial.qkv` and so on).
     ///
     /// # Errors
     /// [`Error::Tensor`] if a weight is missing or has another shape.
-    pub fn new(config: &TransformerConfig, vb: VarBuilder) -> Result<Self, Error> {
+    pub fn new(config: &TransformerConfig, grid: TokenGrid, vb: VarBuilder) -> Result<Self, Error> {
         let vb = vb.pp("blocks");
         let blocks = (0..config.layers)
             .map(|i| Block::new(config, vb.pp(i)))
@@ -227,6 +231,7 @@ impl SpatioTemporalTransformer {
             blocks,
             window: config.window,
             heads: config.heads,
+            grid: config.rotary_space.then_some(grid),
             packed: PackedOnce::default(),
         })
     }
@@ -245,10 +250,14 @@ impl SpatioTemporalTransformer {
         self.blocks(x, AttentionPattern::Temporal { window })
     }
 
+    fn spatial(&self) -> AttentionPattern {
+        AttentionPattern::Spatial { grid: self.grid }
+    }
+
     fn blocks(&self, x: &Tensor, temporal: AttentionPattern) -> Result<Tensor, Error> {
         let mut x = x.clone();
         for block in &self.blocks {
-            x = block.forward(&x, self.heads, temporal)?;
+            x = block.forward(&x, self.heads, self.spatial(), temporal)?;
         }
         Ok(x)
     }
@@ -281,7 +290,7 @@ impl SpatioTemporalTransformer {
                 temporal: &block.temporal,
                 feed_forward: &block.feed_forward,
             });
-            PackedStack::new(blocks, self.heads)
+            PackedStack::new(blocks, self.heads, self.grid)
         })?;
         match packed {
             Some(packed) if !x.track_op() => Ok(self.stream_packed(packed, x, rows)?),
@@ -382,7 +391,7 @@ impl SpatioTemporalTransformer {
             rows.len()
         ];
         for (index, block) in self.blocks.iter().enumerate() {
-            x = ops::attention_branch(&x, &block.spatial, self.heads, AttentionPattern::Spatial)?;
+            x = ops::attention_branch(&x, &block.spatial, self.heads, self.spatial())?;
             let (mixed, new) = block.temporal_stream(&x, rows, index, self.window, self.heads)?;
             for (state, new) in states.iter_mut().zip(new) {
                 state.blocks.push(new);

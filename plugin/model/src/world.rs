@@ -9,8 +9,8 @@ use candle_nn::VarBuilder;
 use crate::checkpoint::{ActionLabel, Checkpoint};
 use crate::patch::{frames_to_patches, patches_to_frames};
 use crate::{
-    DynamicsModel, Error, Fit, Frame, GenieConfig, LatentActionModel, Rollout, SamplerSettings,
-    VideoTokenizer,
+    DynamicsModel, Error, Fit, Frame, GenieConfig, LatentActionModel, NeighbourPairs, Rollout,
+    SamplerSettings, TokenNeighbours, VideoTokenizer,
 };
 
 /// What play needs of a Genie: tokenizer, dynamics, the codes of the latent actions and their labels.
@@ -29,6 +29,7 @@ struct Parts {
     tokenizer: VideoTokenizer,
     dynamics: DynamicsModel,
     latent_actions: Option<LatentActionModel>,
+    neighbours: Option<TokenNeighbours>,
     /// `[V + 1, D]`, worked out once.
     token_embeddings: Tensor,
     /// `[A + 1, D]`: one row per latent action, then the one of a first frame.
@@ -58,6 +59,7 @@ impl WorldModel {
             actions: labels,
             provenance,
             tensors,
+            neighbours,
         } = checkpoint;
         config.validate()?;
         // The decoder serves training alone and is never part of a checkpoint.
@@ -89,6 +91,7 @@ impl WorldModel {
                 tokenizer,
                 dynamics,
                 latent_actions,
+                neighbours,
                 token_embeddings,
                 action_embeddings,
                 fingerprint,
@@ -140,6 +143,11 @@ impl WorldModel {
     /// The latent action model, if the checkpoint has its encoder.
     pub fn latent_action_model(&self) -> Option<&LatentActionModel> {
         self.parts.latent_actions.as_ref()
+    }
+
+    /// Which tokens stand next to which in the footage, if that was counted.
+    pub fn neighbours(&self) -> Option<&TokenNeighbours> {
+        self.parts.neighbours.as_ref()
     }
 
     /// The device that the weights are on.
@@ -223,6 +231,13 @@ fn fingerprint(checkpoint: &Checkpoint) -> Result<u64, Error> {
         let values = checkpoint.tensors[name].flatten_all()?.to_vec1::<f32>()?;
         for value in values {
             hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    if let Some(neighbours) = &checkpoint.neighbours {
+        let NeighbourPairs { right, below } = neighbours.pairs();
+        let tokens = right.iter().chain(below).flatten();
+        for bits in tokens.copied().chain([neighbours.surprise().to_bits()]) {
+            hash = (hash ^ u64::from(bits)).wrapping_mul(0x0100_0000_01b3);
         }
     }
     Ok(hash)

@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Tensor, Var};
 use genie_model::ops::{
-    self, AttentionPattern, AttentionWeights, FeedForwardWeights, attention_branch,
+    self, AttentionPattern, AttentionWeights, FeedForwardWeights, TokenGrid, attention_branch,
     feed_forward_branch,
 };
 use rand::{Rng, SeedableRng};
@@ -89,8 +89,8 @@ fn attention_case(shape: &[usize], pattern: AttentionPattern) {
     let branch = attention_branch(&x, &weights, HEADS, pattern).unwrap();
     let packed = ops::norm_linear(&x, &norm, &qkv).unwrap();
     let mixed = match pattern {
-        AttentionPattern::Spatial => {
-            ops::spatial_attention(&packed, &q_scale, &k_scale, HEADS).unwrap()
+        AttentionPattern::Spatial { grid } => {
+            ops::spatial_attention(&packed, &q_scale, &k_scale, HEADS, grid).unwrap()
         }
         AttentionPattern::Temporal { window } => {
             ops::temporal_attention(&packed, &q_scale, &k_scale, HEADS, window).unwrap()
@@ -109,7 +109,14 @@ fn attention_case(shape: &[usize], pattern: AttentionPattern) {
 
 #[test]
 fn spatial_attention() {
-    attention_case(&[3, 5, WIDTH], AttentionPattern::Spatial);
+    let grid = TokenGrid {
+        leading: 1,
+        rows: 2,
+        columns: 2,
+    };
+    for grid in [None, Some(grid)] {
+        attention_case(&[3, 5, WIDTH], AttentionPattern::Spatial { grid });
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use common::{picture, random_checkpoint, small_config};
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{CheckpointError, Error, WorldModel};
+use genie_model::{CheckpointError, Error, NeighbourPairs, TokenNeighbours, WorldModel};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -66,6 +66,97 @@ fn a_written_world_is_read_back() {
         1,
         "nothing else is left"
     );
+}
+
+fn with_neighbours() -> Checkpoint {
+    let mut checkpoint = random_checkpoint(&small_config(), 1);
+    let pairs = NeighbourPairs {
+        right: vec![[0, 1], [1, 1]],
+        below: vec![[1, 0]],
+    };
+    let codes = small_config().tokenizer.quantizer.codes();
+    let columns = small_config().token_columns();
+    checkpoint.neighbours = TokenNeighbours::new(codes, columns, pairs, 3.5);
+    checkpoint
+}
+
+#[test]
+fn neighbours_are_read_back() {
+    let checkpoint = with_neighbours();
+    assert!(checkpoint.neighbours.is_some());
+    let read = read(&checkpoint.to_bytes(DType::F16).unwrap()).unwrap();
+    assert_eq!(read.neighbours, checkpoint.neighbours);
+    // They decide what is dreamt: a world with others is another world.
+    let without = random_checkpoint(&small_config(), 1);
+    let [with, without] = [checkpoint, without].map(|it| {
+        let world = WorldModel::new(it, &Device::Cpu).unwrap();
+        world.fingerprint()
+    });
+    assert_ne!(with, without);
+}
+
+#[test]
+fn neighbours_that_cannot_be_are_refused() {
+    let pairs = |tokens: [u32; 2]| tokens.into_iter().flat_map(u32::to_le_bytes).collect();
+    let good = with_neighbours().to_bytes(DType::F32).unwrap();
+    let file = SafeTensors::deserialize(&good).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&good).unwrap();
+    for (tensor, shape, kind, bytes) in [
+        (
+            "neighbours.right",
+            vec![1, 2],
+            safetensors::Dtype::U32,
+            pairs([0, 1 << 20]),
+        ),
+        (
+            "neighbours.below",
+            vec![2, 1],
+            safetensors::Dtype::U32,
+            pairs([0, 1]),
+        ),
+        (
+            "neighbours.below",
+            vec![2],
+            safetensors::Dtype::U32,
+            pairs([0, 1]),
+        ),
+        (
+            "neighbours.below",
+            vec![1, 2],
+            safetensors::Dtype::I32,
+            pairs([0, 1]),
+        ),
+        (
+            "neighbours.surprise",
+            vec![1],
+            safetensors::Dtype::F32,
+            f32::NAN.to_le_bytes().to_vec(),
+        ),
+        (
+            "neighbours.surprise",
+            vec![0],
+            safetensors::Dtype::F32,
+            Vec::new(),
+        ),
+    ] {
+        let view = TensorView::new(kind, shape, &bytes).unwrap();
+        let views = file.tensors().into_iter();
+        let views = views.map(|(name, old)| {
+            let new = if name == tensor { view.clone() } else { old };
+            (name, new)
+        });
+        let bytes = safetensors::serialize(views, header.metadata().clone()).unwrap();
+        let error = read(&bytes).unwrap_err();
+        assert!(
+            matches!(&error, CheckpointError::Shape { tensor, .. } if tensor.starts_with("neighbours.")),
+            "{error}"
+        );
+    }
+    let views = file.tensors().into_iter();
+    let views = views.filter(|(name, _)| name != "neighbours.surprise");
+    let bytes = safetensors::serialize(views, header.metadata().clone()).unwrap();
+    let error = read(&bytes).unwrap_err();
+    assert!(matches!(&error, CheckpointError::Missing { .. }), "{error}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Every fused operation against its definition in plain candle operations, values and gradients, over odd shapes.
 #![allow(clippy::unwrap_used, clippy::type_complexity)]
 
-use candle_core::{Device, Result, Tensor, Var};
-use genie_model::ops::{self, KeyValue, composed};
+use candle_core::{DType, Device, Result, Tensor, Var};
+use genie_model::ops::{self, KeyValue, TokenGrid, composed};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -121,7 +121,15 @@ proptest! {
 
     #[test]
     fn spatial_attention_matches(s in 1usize..6, l in 1usize..70, heads in 1usize..4, d in 1usize..40, seed in 0u64..1000) {
-        check_spatial(s, l, heads, d, seed);
+        check_spatial(s, l, heads, d, None, seed);
+    }
+
+    #[test]
+    fn spatial_attention_on_a_grid_matches(
+        s in 1usize..4, leading in 0usize..3, rows in 1usize..8, columns in 1usize..9, heads in 1usize..4, half in 1usize..20, seed in 0u64..1000,
+    ) {
+        let grid = TokenGrid { leading, rows, columns };
+        check_spatial(s, grid.tokens(), heads, 2 * half, Some(grid), seed);
     }
 
     #[test]
@@ -154,7 +162,7 @@ proptest! {
     }
 }
 
-fn check_spatial(s: usize, l: usize, heads: usize, d: usize, seed: u64) {
+fn check_spatial(s: usize, l: usize, heads: usize, d: usize, grid: Option<TokenGrid>, seed: u64) {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
     let inputs = [
         random(rng, &[s, l, 3 * heads * d]),
@@ -164,8 +172,8 @@ fn check_spatial(s: usize, l: usize, heads: usize, d: usize, seed: u64) {
     same(
         rng,
         &inputs,
-        |v| ops::spatial_attention(&v[0], &v[1], &v[2], heads),
-        |v| composed::spatial_attention(&v[0], &v[1], &v[2], heads),
+        |v| ops::spatial_attention(&v[0], &v[1], &v[2], heads, grid),
+        |v| composed::spatial_attention(&v[0], &v[1], &v[2], heads, grid),
     );
 }
 
@@ -191,9 +199,9 @@ fn check_temporal(b: usize, t: usize, n: usize, heads: usize, d: usize, window: 
 
 #[test]
 fn attention_matches_at_the_shapes_that_models_use() {
-    check_spatial(5, 64, 4, 32, 1);
-    check_spatial(3, 65, 4, 32, 2);
-    check_spatial(3, 1, 2, 2, 3);
+    check_spatial(5, 64, 4, 32, None, 1);
+    check_spatial(3, 65, 4, 32, None, 2);
+    check_spatial(3, 1, 2, 2, None, 3);
     check_temporal(2, 16, 9, 4, 32, 16, 4);
     check_temporal(1, 1, 3, 2, 2, 1, 5);
     check_temporal(1, 12, 3, 2, 64, 1, 6);
@@ -226,12 +234,53 @@ fn masked_stream_sees_the_clean_past_and_only_itself_now() {
 }
 
 #[test]
+fn attention_on_a_grid_knows_relative_places_alone() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(12);
+    let grid = TokenGrid {
+        leading: 0,
+        rows: 3,
+        columns: 4,
+    };
+    let (tokens, d) = (grid.tokens(), 12);
+    // All tokens ask and answer the same, and each gives a value of its own: the output is the attention weights.
+    let asked = random(rng, &[1, 1, 2 * d]);
+    let asked = asked.broadcast_as((1, tokens, 2 * d)).unwrap();
+    let values = Tensor::eye(tokens, DType::F32, &Device::Cpu).unwrap();
+    let qkv = Tensor::cat(&[asked, values.unsqueeze(0).unwrap()], 2).unwrap();
+    let scale = random(rng, &[d]);
+    let out = ops::spatial_attention(&qkv, &scale, &scale, 1, Some(grid)).unwrap();
+    let weights = out.squeeze(0).unwrap().to_vec2::<f32>().unwrap();
+    let by_offset = |from: usize, to: usize| weights[from][to] / weights[from][from];
+    let mut differ = false;
+    for (a, b) in [(0, 1), (0, 4), (0, 6), (6, 1), (5, 2)] {
+        for shift in [1, 4, 5] {
+            let (here, there) = (by_offset(a, b), by_offset(a + shift, b + shift));
+            assert!(
+                (here - there).abs() < 1e-4 * here,
+                "{a} to {b}, shifted by {shift}"
+            );
+        }
+        differ |= (by_offset(a, b) - by_offset(0, 1)).abs() > 1e-2;
+    }
+    assert!(differ, "all places are alike");
+}
+
+#[test]
 fn gradients_match_finite_differences() {
     let rng = &mut ChaCha8Rng::seed_from_u64(11);
     let scales = [random(rng, &[4]), random(rng, &[4])];
     let qkv = random(rng, &[2, 3, 24]);
     finite_differences(rng, &[qkv, scales[0].clone(), scales[1].clone()], |v| {
-        ops::spatial_attention(&v[0], &v[1], &v[2], 2)
+        ops::spatial_attention(&v[0], &v[1], &v[2], 2, None)
+    });
+    let grid = TokenGrid {
+        leading: 0,
+        rows: 1,
+        columns: 3,
+    };
+    let qkv = random(rng, &[2, 3, 24]);
+    finite_differences(rng, &[qkv, scales[0].clone(), scales[1].clone()], |v| {
+        ops::spatial_attention(&v[0], &v[1], &v[2], 2, Some(grid))
     });
     let qkv = random(rng, &[2, 1, 4, 2, 24]);
     finite_differences(rng, &[qkv, scales[0].clone(), scales[1].clone()], |v| {
@@ -327,7 +376,17 @@ fn bad_shapes_and_ids_are_errors() {
     let qkv = random(rng, &[1, 2, 1, 6]);
     assert!(ops::temporal_attention(&qkv, &even, &even, 1, 0).is_err());
     assert!(ops::temporal_attention(&qkv, &even, &odd, 1, 1).is_err());
-    assert!(ops::spatial_attention(&random(rng, &[1, 2, 7]), &odd, &odd, 1).is_err());
+    assert!(ops::spatial_attention(&random(rng, &[1, 2, 7]), &odd, &odd, 1, None).is_err());
+    let grid = TokenGrid {
+        leading: 1,
+        rows: 1,
+        columns: 1,
+    };
+    let qkv = random(rng, &[1, 2, 9]);
+    assert!(ops::spatial_attention(&qkv, &odd, &odd, 1, None).is_ok());
+    assert!(ops::spatial_attention(&qkv, &odd, &odd, 1, Some(grid)).is_err());
+    let qkv = random(rng, &[1, 3, 6]);
+    assert!(ops::spatial_attention(&qkv, &even, &even, 1, Some(grid)).is_err());
     assert!(ops::linear(&table, &table.t().unwrap()).is_err());
     assert!(ops::rms_norm(&table, &even).is_err());
 }

@@ -209,7 +209,11 @@ impl Batch {
                     masked[i] = codes;
                     rows.push(i as u32);
                     let changed = tokens[i] != tokens[i - per_frame];
-                    weights.push(if changed { config.changed_weight } else { 1.0 });
+                    weights.push(if changed {
+                        config.model.dynamics.changed_weight
+                    } else {
+                        1.0
+                    });
                 }
             }
         }

@@ -21,6 +21,9 @@ pub(crate) struct SamplerArgs {
     /// Gumbel noise on the confidence order, in nats.
     #[arg(long)]
     order_noise: Option<f32>,
+    /// How strongly tokens are kept from standing where the footage never shows them, 0 to 1.
+    #[arg(long)]
+    neighbours: Option<f32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -48,6 +51,7 @@ impl SamplerArgs {
                 None => default.order,
             },
             order_noise: self.order_noise.unwrap_or(default.order_noise),
+            neighbours: self.neighbours.unwrap_or(default.neighbours),
         };
         settings.validate()?;
         Ok(settings)

@@ -114,8 +114,8 @@ mod tests {
             "dynamics.steps=7",
             "model.dynamics.conditioning=prepended",
             "model.latent_actions.input=\"differences\"",
-            "model.dynamics.transformer = { layers = 2, width = 64, heads = 2, head_width = 32, feed_forward = 4, window = 8 }",
-            "changed_weight=2.5",
+            "model.dynamics.transformer = { layers = 2, width = 64, heads = 2, head_width = 32, feed_forward = 4, window = 8, rotary_space = true }",
+            "fully_masked=0.25",
         ]
         .map(str::to_owned);
         let config = read_config(&shipped(), &settings).unwrap();
@@ -126,7 +126,7 @@ mod tests {
         let transformer = &mut expected.model.dynamics.transformer;
         (transformer.layers, transformer.width) = (2, 64);
         (transformer.heads, transformer.window) = (2, 8);
-        expected.changed_weight = 2.5;
+        expected.fully_masked = 0.25;
         assert_eq!(config, expected);
     }
 

@@ -1,13 +1,11 @@
 //! Whether what lies side by side in a dream ever does so in reality: a frame can be sharp and obedient and still show a tree
 //! without its crown, half a hero, or a hole in a cloud.
 
-use std::collections::HashMap;
-
 use genie_model::frames_to_patches;
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluateError, Footage, WorldParts};
-use crate::token_pairs::{TokenPair, token_pairs};
+use crate::token_pairs::{SeenPairs, token_pairs};
 
 /// Shares of all pairs of neighbouring tokens, above and below or side by side, that no other stretch of the real footage
 /// shows in that way.
@@ -22,16 +20,9 @@ pub struct UnseenNeighbours {
 /// All pairs of neighbouring tokens in real footage, and what is counted by them.
 pub(super) struct Neighbours {
     columns: usize,
-    seen: HashMap<TokenPair, Seen>,
+    seen: SeenPairs,
     dreamt: u64,
     unseen: u64,
-}
-
-/// How often the footage shows a pair.
-struct Seen {
-    times: u64,
-    /// The only stretch that does, if it is one.
-    alone: Option<usize>,
 }
 
 impl Neighbours {
@@ -55,7 +46,7 @@ impl Neighbours {
     fn new(columns: usize) -> Self {
         Self {
             columns,
-            seen: HashMap::new(),
+            seen: SeenPairs::default(),
             dreamt: 0,
             unseen: 0,
         }
@@ -63,34 +54,22 @@ impl Neighbours {
 
     /// Takes in a real frame of a stretch.
     fn learn(&mut self, stretch: usize, frame: &[u32]) {
-        for (_, pair) in token_pairs(frame, self.columns) {
-            let seen = self.seen.entry(pair).or_insert(Seen {
-                times: 0,
-                alone: Some(stretch),
-            });
-            seen.times += 1;
-            seen.alone = seen.alone.filter(|&alone| alone == stretch);
-        }
+        self.seen.learn(stretch, frame, self.columns);
     }
 
     /// Counts a dreamt frame.
     pub(super) fn look_at(&mut self, frame: &[u32]) {
         for (_, pair) in token_pairs(frame, self.columns) {
             self.dreamt += 1;
-            self.unseen += u64::from(!self.seen.contains_key(&pair));
+            self.unseen += u64::from(!self.seen.contains(&pair));
         }
     }
 
     /// What was counted.
     pub(super) fn figures(&self) -> UnseenNeighbours {
-        let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
-        let alone = self.seen.values().filter(|seen| seen.alone.is_some());
         UnseenNeighbours {
-            real: share(
-                alone.map(|seen| seen.times).sum(),
-                self.seen.values().map(|seen| seen.times).sum(),
-            ),
-            dreamt: share(self.unseen, self.dreamt),
+            real: self.seen.alone(),
+            dreamt: self.unseen as f64 / self.dreamt.max(1) as f64,
         }
     }
 }
@@ -111,14 +90,5 @@ mod tests {
         // The right column upside down: two pairs of the four touch in another way, and one the other way round.
         neighbours.look_at(&[1, 4, 3, 2]);
         assert!((neighbours.figures().dreamt - 3.0 / 8.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn real_pairs_are_unseen_if_no_other_stretch_shows_them() {
-        let mut neighbours = Neighbours::new(2);
-        neighbours.learn(0, &[1, 2, 3, 4]);
-        // Of the eight pairs seen, the upper and the left ones are in both stretches.
-        neighbours.learn(1, &[1, 2, 3, 5]);
-        assert!((neighbours.figures().real - 4.0 / 8.0).abs() < 1e-9);
     }
 }

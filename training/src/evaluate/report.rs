@@ -9,13 +9,14 @@ impl Display for Evaluation {
         let sampler = &self.options.sampler;
         writeln!(
             f,
-            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), seed {}",
+            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), neighbours {}, seed {}",
             self.options.clips,
             sampler.steps,
             sampler.temperature,
             sampler.top_p,
             sampler.order,
             sampler.order_noise,
+            sampler.neighbours,
             self.options.seed
         )?;
         writeln!(f, "\ntokenizer PSNR         {:6.2} dB", self.tokenizer_psnr)?;

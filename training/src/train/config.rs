@@ -21,9 +21,6 @@ pub struct TrainConfig {
     /// Wrong tokens in what the dynamics model sees of the past.
     #[serde(default)]
     pub corruption: CorruptionConfig,
-    /// Weight of tokens that changed since the last frame in the dynamics loss; all others weigh 1.
-    #[serde(default = "default_changed_weight")]
-    pub changed_weight: f32,
     /// Share of frames that are masked altogether; the others are masked at a random rate.
     #[serde(default = "default_fully_masked")]
     pub fully_masked: f32,
@@ -69,10 +66,6 @@ pub enum InitialWeights {
     Footage,
     /// All at random, as in the paper, which small models hardly recover from.
     Random,
-}
-
-fn default_changed_weight() -> f32 {
-    5.0
 }
 
 fn default_fully_masked() -> f32 {

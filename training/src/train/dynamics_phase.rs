@@ -11,8 +11,8 @@ use candle_nn::VarBuilder;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
     ActionLabel, DynamicsModel, Frame, GenieConfig, LatentActionInput, LatentActionModel,
-    LatentActions, MaskedTokens, SamplerSettings, VideoTokenizer, WorldModel, frames_to_patches,
-    ops,
+    LatentActions, MaskedTokens, SamplerSettings, TokenNeighbours, VideoTokenizer, WorldModel,
+    frames_to_patches, ops,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -25,6 +25,7 @@ use super::{
     distinguishing_projection, kmeans, motion_start,
 };
 use crate::dataset::{ClipSampler, Dataset};
+use crate::token_pairs::SeenPairs;
 
 /// Weight of the pull of the encoder to its codes.
 const COMMITMENT: f64 = 0.25;
@@ -32,6 +33,8 @@ const COMMITMENT: f64 = 0.25;
 const PIXELS: f64 = 10.0;
 /// Batches whose encoder outputs the action codebook starts from.
 const START_BATCHES: u64 = 24;
+/// Frames whose tokens are counted in one go.
+const FRAMES_AT_ONCE: usize = 64;
 /// Steps between revivals of actions that nobody uses.
 const REVIVE_EVERY: u64 = 20;
 /// Steps between comparisons of the true action with a random one.
@@ -49,6 +52,8 @@ pub(super) struct DynamicsPhase<'a> {
     codebook: EmaCodebook,
     /// Where the configuration asks for unseen actions.
     seen: Option<SeenActions>,
+    /// For the checkpoint.
+    neighbours: Option<TokenNeighbours>,
     optimiser: Optimiser,
     device: Device,
 }
@@ -106,6 +111,7 @@ impl<'a> DynamicsPhase<'a> {
             dynamics,
             codebook,
             seen,
+            neighbours: None,
             optimiser,
             device: device.clone(),
         };
@@ -123,6 +129,7 @@ impl<'a> DynamicsPhase<'a> {
             Start::New(InitialWeights::Footage) => phase.start_codebook()?,
             Start::New(InitialWeights::Random) => {}
         }
+        phase.neighbours = phase.count_neighbours()?;
         Ok((phase, step))
     }
 
@@ -170,6 +177,35 @@ impl<'a> DynamicsPhase<'a> {
         Ok(self.variables.set("latent_actions.codebook", &codes)?)
     }
 
+    /// Which tokens stand next to which in all of the footage.
+    fn count_neighbours(&self) -> Result<Option<TokenNeighbours>, TrainError> {
+        tracing::info!("looking at which patches stand next to which");
+        let c = &self.config.model;
+        let (mut seen, mut bytes) = (SeenPairs::default(), Vec::new());
+        for clip in 0..self.dataset.clip_count() {
+            let frames = self.dataset.clip_len(clip);
+            for start in (0..frames).step_by(FRAMES_AT_ONCE) {
+                let count = FRAMES_AT_ONCE.min(frames - start);
+                self.dataset.read_frames(clip, start, count, &mut bytes)?;
+                let (height, width, patch) = (c.frame_height, c.frame_width, c.tokenizer.patch);
+                let patches = frames_to_patches(&bytes, height, width, patch, &self.device)?;
+                let tokens = self.tokenizer.tokenize(&patches.unsqueeze(0)?)?;
+                for frame in tokens.squeeze(0)?.to_vec2::<u32>()? {
+                    seen.learn(clip, &frame, c.token_columns());
+                }
+            }
+        }
+        let neighbours = seen.neighbours(c.tokenizer.quantizer.codes(), c.token_columns());
+        if let Some(it) = &neighbours {
+            let pairs = it.pairs().right.len() + it.pairs().below.len();
+            tracing::info!(
+                "{pairs} pairs; {:.3} % of those in new footage would be others",
+                100.0 * seen.alone()
+            );
+        }
+        Ok(neighbours)
+    }
+
     fn clips(&self, step: u64) -> Result<Vec<u8>, TrainError> {
         let phase = &self.config.dynamics;
         let mut clips = Vec::new();
@@ -209,12 +245,19 @@ impl<'a> DynamicsPhase<'a> {
         let masking = Masking::draw(tokens, &self.config, rng);
         let logits = self.logits(&masking, &action_codes.detach())?;
         let codes = logits.dim(D::Minus1)?;
-        let logits = logits.flatten_all()?.to_vec1::<f32>()?;
+        let mut logits = logits.flatten_all()?.to_vec1::<f32>()?;
+        let per_frame = self.config.model.tokens_per_frame();
+        let before = masking
+            .rows
+            .iter()
+            .map(|&row| tokens[row as usize - per_frame]);
+        let before: Vec<u32> = before.collect();
+        self.dynamics.undo_changed_weight(&mut logits, &before);
         let (sampler, mut weights) = (SamplerSettings::default(), vec![0.0; codes]);
         let mut context = masking.context;
         for (&row, logits) in masking.rows.iter().zip(logits.chunks_exact(codes)) {
-            if let Some((token, _)) = sampler.choose(logits, &mut weights, rng) {
-                context[row as usize] = token;
+            if let Some(drawn) = sampler.choose(logits, &mut weights, rng) {
+                context[row as usize] = drawn.token;
             }
         }
         Ok(context)
@@ -342,6 +385,7 @@ impl<'a> DynamicsPhase<'a> {
             actions,
             provenance,
             tensors,
+            neighbours: self.neighbours.clone(),
         })
     }
 }

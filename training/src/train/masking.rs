@@ -62,7 +62,11 @@ impl Masking {
                         masking.hard.push(masking.rows.len() as u32);
                     }
                     masking.rows.push(i as u32);
-                    let weight = if changed { config.changed_weight } else { 1.0 };
+                    let weight = if changed {
+                        config.model.dynamics.changed_weight
+                    } else {
+                        1.0
+                    };
                     masking.weights.push(weight);
                 }
             }

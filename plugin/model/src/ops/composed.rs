@@ -5,7 +5,7 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
-use super::attention::{KeyValue, rotary_angles};
+use super::attention::{KeyValue, TokenGrid, rotary_angles};
 use super::norm::EPSILON;
 
 /// Larger than any logit, yet finite, so that its gradient is zero and not NaN.
@@ -88,12 +88,17 @@ pub fn spatial_attention(
     q_scale: &Tensor,
     k_scale: &Tensor,
     heads: usize,
+    grid: Option<TokenGrid>,
 ) -> Result<Tensor> {
     let (sequences, length, packed) = qkv.dims3()?;
     let [q, k, v] = split_heads(qkv, heads)?;
     let by_head = |t: Tensor| t.transpose(1, 2)?.contiguous();
-    let q = by_head(rms_norm(&q, q_scale)?)?;
-    let k = by_head(rms_norm(&k, k_scale)?)?;
+    let mut q = by_head(rms_norm(&q, q_scale)?)?;
+    let mut k = by_head(rms_norm(&k, k_scale)?)?;
+    if let Some(grid) = grid {
+        let angles = grid.angles(packed / 3 / heads);
+        (q, k) = (rotate(&q, &angles)?, rotate(&k, &angles)?);
+    }
     let v = by_head(v)?;
     let scale = 1.0 / ((packed / 3 / heads) as f64).sqrt();
     let logits = (q.matmul(&k.t()?)? * scale)?;
@@ -103,12 +108,14 @@ pub fn spatial_attention(
         .reshape((sequences, length, packed / 3))
 }
 
-/// Rotates the half-split pairs of `x [.., T, d]` by the angles of `times`.
-fn rotate(x: &Tensor, times: &[u64]) -> Result<Tensor> {
+/// Rotates the half-split pairs of `x [.., T, d]` by angles given as cosines and sines `[T, d / 2]`.
+fn rotate(x: &Tensor, (cos, sin): &(Vec<f32>, Vec<f32>)) -> Result<Tensor> {
     let half = x.dim(D::Minus1)? / 2;
-    let (cos, sin) = rotary_angles(times, 2 * half);
-    let cos = Tensor::from_vec(cos, (times.len(), half), x.device())?.to_dtype(x.dtype())?;
-    let sin = Tensor::from_vec(sin, (times.len(), half), x.device())?.to_dtype(x.dtype())?;
+    let table = |values: &[f32]| {
+        let shape = (x.dim(D::Minus2)?, half);
+        Tensor::from_slice(values, shape, x.device())?.to_dtype(x.dtype())
+    };
+    let (cos, sin) = (table(cos)?, table(sin)?);
     let a = x.narrow(D::Minus1, 0, half)?;
     let b = x.narrow(D::Minus1, half, half)?;
     Tensor::cat(
@@ -129,11 +136,12 @@ fn temporal_heads(
     heads: usize,
 ) -> Result<[Tensor; 3]> {
     let times: Vec<u64> = (0..qkv.dim(1)? as u64).collect();
+    let angles = rotary_angles(&times, q_scale.elem_count());
     let [q, k, v] = split_heads(qkv, heads)?;
     let by_head = |t: Tensor| t.permute((0, 2, 3, 1, 4))?.contiguous()?.flatten(0, 1);
     Ok([
-        rotate(&by_head(rms_norm(&q, q_scale)?)?, &times)?,
-        rotate(&by_head(rms_norm(&k, k_scale)?)?, &times)?,
+        rotate(&by_head(rms_norm(&q, q_scale)?)?, &angles)?,
+        rotate(&by_head(rms_norm(&k, k_scale)?)?, &angles)?,
         by_head(v)?,
     ])
 }
@@ -227,8 +235,9 @@ pub fn cached_temporal_attention(
     for (world, (time, past)) in times.iter().zip(past).enumerate() {
         // [N, H, 1, d]: a time axis of one frame.
         let [q, k, v] = split_heads(&qkv.get(world)?, heads)?;
-        let q = rotate(&rms_norm(&q, q_scale)?.unsqueeze(2)?, &[*time])?;
-        let k = rotate(&rms_norm(&k, k_scale)?.unsqueeze(2)?, &[*time])?;
+        let angles = rotary_angles(&[*time], d);
+        let q = rotate(&rms_norm(&q, q_scale)?.unsqueeze(2)?, &angles)?;
+        let k = rotate(&rms_norm(&k, k_scale)?.unsqueeze(2)?, &angles)?;
         let own = KeyValue {
             keys: k.reshape((positions, width))?.detach(),
             values: v.reshape((positions, width))?.detach(),

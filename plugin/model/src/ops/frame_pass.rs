@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::attention::{MASKED_LOGIT, prepare_row, rotary_angles};
+use super::attention::{MASKED_LOGIT, TokenGrid, prepare_row, rotary_angles};
 use super::packed::{PackedWeight, normalise_rows, packable};
 use super::simd::{Lanes, Strided, add_scaled, dot, exp, multiversion, padded, product};
 use super::slices::SharedPointer;
@@ -34,6 +34,8 @@ pub(crate) struct PackedStack {
     head_width: usize,
     width: usize,
     hidden: usize,
+    /// Cosines and sines `[N, d / 2]` of the tokens' places, where spatial attention knows them.
+    places: Option<(Vec<f32>, Vec<f32>)>,
     /// Memory of tasks that are done, for those to come.
     spare: Mutex<Vec<Scratch>>,
 }
@@ -101,6 +103,7 @@ impl PackedStack {
     pub(crate) fn new<'a>(
         blocks: impl Iterator<Item = PackedBlockWeights<'a>>,
         heads: usize,
+        grid: Option<TokenGrid>,
     ) -> Result<Option<Self>> {
         let mut packed = Vec::new();
         let (mut head_width, mut width, mut hidden) = (0, 0, 0);
@@ -129,6 +132,7 @@ impl PackedStack {
             head_width,
             width,
             hidden,
+            places: grid.map(|grid| grid.angles(head_width)),
             spare: Mutex::default(),
         }))
     }
@@ -151,6 +155,13 @@ impl PackedStack {
     ) -> (Vec<f32>, Vec<Vec<OwnKeyValue>>) {
         let (width, inner_width) = (self.width, self.heads * self.head_width);
         assert_eq!(x.len(), rows.len() * tokens * width, "rows of frames");
+        if let Some((cos, _)) = &self.places {
+            assert_eq!(
+                2 * cos.len(),
+                tokens * self.head_width,
+                "tokens of the grid"
+            );
+        }
         for row in rows {
             assert_eq!(row.past.len(), self.layers(), "a past for every block");
             let mut frames = row.past.iter().flatten();
@@ -410,16 +421,20 @@ unsafe fn offer_frame<L: Lanes>(context: &Context<'_>, task: &mut Task, block: u
                 .qkv
                 .as_ptr()
                 .add((local * task.padded + t) * 3 * inner_width);
+            let angles = stack.places.as_ref().map(|(cos, sin)| {
+                let at = token * (d / 2);
+                (cos[at..].as_ptr(), sin[at..].as_ptr())
+            });
             for h in 0..heads {
                 let from = from.add(h * d);
                 let query = ((local * heads + h) * task.padded + t) * head;
                 let query = s.queries.as_mut_ptr().add(query);
-                prepare_row::<L>(from, d, &weights.q_scale, None, unit, query);
+                prepare_row::<L>(from, d, &weights.q_scale, angles, unit, query);
                 prepare_row::<L>(
                     from.add(inner_width),
                     d,
                     &weights.k_scale,
-                    None,
+                    angles,
                     unit,
                     ready,
                 );

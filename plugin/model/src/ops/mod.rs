@@ -74,8 +74,8 @@ mod softmax;
 mod sublayer;
 
 pub use attention::{
-    KeyValue, ROTARY_BASE, cached_temporal_attention, spatial_attention, temporal_attention,
-    two_stream_temporal_attention,
+    KeyValue, ROTARY_BASE, TokenGrid, cached_temporal_attention, spatial_attention,
+    temporal_attention, two_stream_temporal_attention,
 };
 pub(crate) use frame_pass::{PackedBlockWeights, PackedStack, PassRow};
 pub use gather::gather_rows;

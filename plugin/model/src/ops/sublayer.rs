@@ -9,7 +9,9 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::attention;
-use super::attention::{spatial_attention, temporal_attention, two_stream_temporal_attention};
+use super::attention::{
+    TokenGrid, spatial_attention, temporal_attention, two_stream_temporal_attention,
+};
 use super::buffer::copied;
 use super::linear::{
     linear_add, linear_add_gradients, norm_linear, norm_linear_gradients, relu2_linear_add,
@@ -20,7 +22,10 @@ use super::slices::{fused, with_floats};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttentionPattern {
     /// All tokens of a frame each other: input `[.., N, D]`. See [`spatial_attention`].
-    Spatial,
+    Spatial {
+        /// Where they stand, if that counts.
+        grid: Option<TokenGrid>,
+    },
     /// Each token its own past: input `[B, T, N, D]`. See [`temporal_attention`].
     Temporal {
         /// Frames seen, the own included.
@@ -136,11 +141,11 @@ fn attend(
 ) -> Result<Tensor> {
     let (q_scale, k_scale) = (&weights.q_scale, &weights.k_scale);
     match pattern {
-        AttentionPattern::Spatial => {
+        AttentionPattern::Spatial { grid } => {
             let mut dims = qkv.dims().to_vec();
             let (n, inner3) = (dims[dims.len() - 2], dims[dims.len() - 1]);
             let frames = qkv.reshape(((), n, inner3))?;
-            let mixed = spatial_attention(&frames, q_scale, k_scale, heads)?;
+            let mixed = spatial_attention(&frames, q_scale, k_scale, heads, grid)?;
             if let Some(last) = dims.last_mut() {
                 *last = inner3 / 3;
             }

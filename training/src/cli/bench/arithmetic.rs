@@ -179,6 +179,7 @@ mod tests {
             head_width: 2,
             feed_forward: 2,
             window,
+            rotary_space: false,
         };
         let model = &mut config.model;
         (model.frame_height, model.frame_width) = (16, 16);

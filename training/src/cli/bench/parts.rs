@@ -164,9 +164,10 @@ pub(super) fn measure(
     })?;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let hidden = hidden.expect("the part above ran");
+    let before = vec![vec![0; tokens]; worlds];
     let sampling_ms = time(|| {
         let mut next = vec![vec![mask; tokens]; worlds];
-        sample(world, sampler, &hidden, &mut next, 0, &mut rng)
+        sample(world, sampler, &hidden, &before, &mut next, 0, &mut rng)
     })?;
     let decode_ms = time(|| {
         let (patches, _) =

@@ -53,6 +53,8 @@ impl<'a> Recomputed<'a> {
                 .action_embeddings()
                 .index_select(&rows, 0)?
                 .reshape((worlds, frames, ()))?;
+        let newest = self.history.tokens.iter().filter_map(|past| past.last());
+        let before: Vec<_> = newest.cloned().collect();
         let mut next = vec![vec![codes; tokens]; worlds];
         for step in 0..self.sampler.steps {
             if !next.iter().flatten().any(|&token| token == codes) {
@@ -75,6 +77,7 @@ impl<'a> Recomputed<'a> {
                 world,
                 &self.sampler,
                 &newest,
+                &before,
                 &mut next,
                 step,
                 &mut self.rng,
@@ -120,17 +123,19 @@ pub(super) fn sample(
     world: &WorldModel,
     sampler: &SamplerSettings,
     hidden: &Tensor,
+    before: &[Vec<u32>],
     next: &mut [Vec<u32>],
     step: usize,
     rng: &mut ChaCha8Rng,
 ) -> Result<(), Error> {
-    let logits = world
+    let mut logits = world
         .dynamics()
         .logits(hidden)?
         .flatten_from(1)?
         .to_vec2::<f32>()?;
-    for (tokens, logits) in next.iter_mut().zip(&logits) {
-        if !sampler.unmask(tokens, logits, step, rng) {
+    for ((tokens, before), logits) in next.iter_mut().zip(before).zip(&mut logits) {
+        world.dynamics().undo_changed_weight(logits, before);
+        if !sampler.unmask(tokens, logits, step, world.neighbours(), rng) {
             return Err(Error::NonFinite {
                 part: "dynamics model",
             });

@@ -26,6 +26,39 @@ use super::sublayer::AttentionPattern;
 /// window holds tens of frames, so the slowest pair should turn noticeably within that, hence a small base.
 pub const ROTARY_BASE: f64 = 100.0;
 
+/// Where the tokens of a frame stand, for attention that knows rows and columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenGrid {
+    /// Tokens that come first and stand nowhere (an action).
+    pub leading: usize,
+    /// Rows of tokens.
+    pub rows: usize,
+    /// Tokens in a row.
+    pub columns: usize,
+}
+
+impl TokenGrid {
+    /// Number of tokens, the leading ones included.
+    pub fn tokens(&self) -> usize {
+        self.leading + self.rows * self.columns
+    }
+
+    /// Cosines and sines `[tokens, d / 2]`: the first half of the pairs turns by the row, the rest by the column.
+    pub(super) fn angles(&self, head_width: usize) -> (Vec<f32>, Vec<f32>) {
+        let half = head_width / 2;
+        let turned = |place: usize, pairs: usize| {
+            (0..pairs).map(move |pair| rotary_angle(place as u64, pair, pairs))
+        };
+        let leading = (0..self.leading).map(|_| (0, 0));
+        let places = (0..self.rows * self.columns).map(|i| (i / self.columns, i % self.columns));
+        leading
+            .chain(places)
+            .flat_map(|(row, column)| turned(row, half / 2).chain(turned(column, half - half / 2)))
+            .map(|angle| (angle.cos() as f32, angle.sin() as f32))
+            .unzip()
+    }
+}
+
 /// Stands for minus infinity among logits.
 pub(super) const MASKED_LOGIT: f32 = 1e30;
 
@@ -48,32 +81,44 @@ pub(super) fn rotary_angles(times: &[u64], head_width: usize) -> (Vec<f32>, Vec<
         .iter()
         .flat_map(|time| {
             (0..half).map(move |i| {
-                let angle = *time as f64 * ROTARY_BASE.powf(-(i as f64) / half as f64);
+                let angle = rotary_angle(*time, i, half);
                 (angle.cos() as f32, angle.sin() as f32)
             })
         })
         .unzip()
 }
 
+/// By how much pair `pair` of `pairs` is turned at a place, in radians.
+fn rotary_angle(place: u64, pair: usize, pairs: usize) -> f64 {
+    place as f64 * ROTARY_BASE.powf(-(pair as f64) / pairs as f64)
+}
+
 /// Full attention inside each of `S` sequences: `qkv [S, L, 3D]` to `[S, L, D]`.
 ///
 /// The last axis of `qkv` holds q, k and v one after the other, each with head `h` at columns `h d .. (h + 1) d`. Queries
-/// and keys of each head are RMS-normalised and multiplied by `q_scale [d]` and `k_scale [d]`.
+/// and keys of each head are RMS-normalised and multiplied by `q_scale [d]` and `k_scale [d]`, then rotated by row and column
+/// if there is a `grid`, of `L` tokens.
 ///
 /// # Errors
-/// When shapes do not match.
+/// When shapes do not match, or a head has an odd width and there is a grid.
 pub fn spatial_attention(
     qkv: &Tensor,
     q_scale: &Tensor,
     k_scale: &Tensor,
     heads: usize,
+    grid: Option<TokenGrid>,
 ) -> Result<Tensor> {
-    qkv.dims3()?;
-    check(qkv, q_scale, k_scale, heads, false)?;
-    if !fused(&[qkv, q_scale, k_scale]) {
-        return composed::spatial_attention(qkv, q_scale, k_scale, heads);
+    let (_, length, _) = qkv.dims3()?;
+    check(qkv, q_scale, k_scale, heads, grid.is_some())?;
+    if let Some(grid) = grid
+        && grid.tokens() != length
+    {
+        candle_core::bail!("spatial_attention: expected {grid:?}, got {length} tokens");
     }
-    apply(qkv, q_scale, k_scale, heads, Pattern::Full)
+    if !fused(&[qkv, q_scale, k_scale]) {
+        return composed::spatial_attention(qkv, q_scale, k_scale, heads, grid);
+    }
+    apply(qkv, q_scale, k_scale, heads, Pattern::Full(grid))
 }
 
 /// Attention along time for every position: `qkv [B, T, N, 3D]` to `[B, T, N, D]`.
@@ -228,11 +273,11 @@ pub(super) fn gradients(
     grad: &Tensor,
 ) -> Result<[Tensor; 3]> {
     let (qkv, grad, pattern) = match pattern {
-        AttentionPattern::Spatial => {
+        AttentionPattern::Spatial { grid } => {
             let n = qkv.dim(D::Minus2)?;
             let frames = qkv.reshape(((), n, qkv.dim(D::Minus1)?))?;
             let grad = grad.reshape(((), n, grad.dim(D::Minus1)?))?;
-            (frames, grad, Pattern::Full)
+            (frames, grad, Pattern::Full(grid))
         }
         AttentionPattern::Temporal { window } => {
             (qkv.clone(), grad.clone(), Pattern::Window(window))
@@ -251,7 +296,7 @@ pub(super) fn gradients(
 /// Who sees whom.
 #[derive(Clone, Copy)]
 enum Pattern {
-    Full,
+    Full(Option<TokenGrid>),
     Window(usize),
     TwoStreams(usize),
 }

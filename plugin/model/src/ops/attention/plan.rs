@@ -31,20 +31,22 @@ impl Plan {
         let head_width = q_scale.len();
         let root = (head_width as f32).sqrt();
         let (length, sequences, inner, second_stream) = match (op.pattern, dims) {
-            (Pattern::Full, [s, l, ..]) => (*l, *s, 1, None),
+            (Pattern::Full(_), [s, l, ..]) => (*l, *s, 1, None),
             (Pattern::Window(_), [b, t, n, ..]) => (*t, b * n, *n, None),
             (Pattern::TwoStreams(_), [_, b, t, n, ..]) => (*t, b * n, *n, Some(b * t * n)),
             _ => unreachable!("ranks were checked before the operation was applied"),
         };
         let window = match op.pattern {
-            Pattern::Full => None,
+            Pattern::Full(_) => None,
             Pattern::Window(w) | Pattern::TwoStreams(w) => Some(w),
         };
-        let (cos, sin) = if window.is_some() {
-            let times: Vec<u64> = (0..length as u64).collect();
-            rotary_angles(&times, head_width)
-        } else {
-            (Vec::new(), Vec::new())
+        let (cos, sin) = match op.pattern {
+            Pattern::Full(None) => (Vec::new(), Vec::new()),
+            Pattern::Full(Some(grid)) => grid.angles(head_width),
+            Pattern::Window(_) | Pattern::TwoStreams(_) => {
+                let times: Vec<u64> = (0..length as u64).collect();
+                rotary_angles(&times, head_width)
+            }
         };
         let columns = padded(length);
         let mut seen = vec![0f32; columns * columns];
