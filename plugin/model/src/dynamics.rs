@@ -28,6 +28,9 @@ pub struct DynamicsModel {
     packed_head: PackedOnce<PackedLinear>,
 }
 
+/// Share, in nats, of what training's weight of changed tokens did that play takes back.
+const TAKEN_BACK: f32 = 0.5;
+
 /// Tokens of a batch of clips for training, `[B, T, N]` (u32) each.
 #[derive(Clone, Debug)]
 pub struct MaskedTokens {
@@ -246,9 +249,10 @@ impl DynamicsModel {
     /// | all | 31.2 dB | 0.90 / 0.88 / 0.81 | 0.94 / 0.97, 0.97 |
     pub fn undo_changed_weight(&self, logits: &mut [f32], before: &[u32]) {
         let codes = logits.len() / before.len().max(1);
+        let taken_back = TAKEN_BACK * self.changed_weight.ln();
         for (logits, &token) in logits.chunks_exact_mut(codes.max(1)).zip(before) {
             if let Some(stays) = logits.get_mut(token as usize) {
-                *stays += 0.5 * self.changed_weight.ln();
+                *stays += taken_back;
             }
         }
     }

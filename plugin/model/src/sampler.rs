@@ -30,7 +30,8 @@
 //! What a step decides at once is drawn apart, and what earlier steps decided counts for less than it should: of 40 trees of
 //! held-out levels that come into the picture, the shipped world's model believes in the crown with 0.58 when it has seen
 //! nothing of the frame, and with 0.75 when it has seen the trunk below. Hence [`TokenNeighbours`]; `genie evaluate --clips 32
-//! --horizon 16 --survival 100` with `--neighbours`:
+//! --horizon 16 --survival 100` with `--neighbours`, at a time when all of the weight of changed tokens was taken back (see
+//! [`undo_changed_weight`](crate::DynamicsModel::undo_changed_weight)):
 //!
 //! | neighbours | delta-PSNR, dB | faithfulness at 1 / 16 | hero visible after 20 / 100, in all frames |
 //! |---|---|---|---|

@@ -27,22 +27,29 @@ fn read(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
     }
 }
 
+/// Name, type, shape and bytes.
+type StoredTensor = (String, safetensors::Dtype, Vec<usize>, Vec<u8>);
+
 /// The file with its header's fields and its tensors changed by `edit`.
 fn edited(
-    edit: impl FnOnce(&mut HashMap<String, String>, &mut Vec<(String, Vec<usize>, Vec<u8>)>),
+    bytes: &[u8],
+    edit: impl FnOnce(&mut HashMap<String, String>, &mut Vec<StoredTensor>),
 ) -> Vec<u8> {
-    let bytes = bytes();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let file = SafeTensors::deserialize(bytes).unwrap();
+    let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
     let mut metadata = header.metadata().clone().unwrap();
-    let mut tensors: Vec<_> = file
-        .tensors()
-        .into_iter()
-        .map(|(name, view)| (name, view.shape().to_vec(), view.data().to_vec()))
-        .collect();
+    let stored = |(name, view): (String, TensorView)| {
+        (
+            name,
+            view.dtype(),
+            view.shape().to_vec(),
+            view.data().to_vec(),
+        )
+    };
+    let mut tensors: Vec<_> = file.tensors().into_iter().map(stored).collect();
     edit(&mut metadata, &mut tensors);
-    let views = tensors.iter().map(|(name, shape, data)| {
-        let view = TensorView::new(safetensors::Dtype::F32, shape.clone(), data).unwrap();
+    let views = tensors.iter().map(|(name, kind, shape, data)| {
+        let view = TensorView::new(*kind, shape.clone(), data).unwrap();
         (name.clone(), view)
     });
     safetensors::serialize(views, Some(metadata)).unwrap()
@@ -97,64 +104,29 @@ fn neighbours_are_read_back() {
 
 #[test]
 fn neighbours_that_cannot_be_are_refused() {
-    let pairs = |tokens: [u32; 2]| tokens.into_iter().flat_map(u32::to_le_bytes).collect();
+    use safetensors::Dtype::{F32, I32, U32};
     let good = with_neighbours().to_bytes(DType::F32).unwrap();
-    let file = SafeTensors::deserialize(&good).unwrap();
-    let (_, header) = SafeTensors::read_metadata(&good).unwrap();
-    for (tensor, shape, kind, bytes) in [
-        (
-            "neighbours.right",
-            vec![1, 2],
-            safetensors::Dtype::U32,
-            pairs([0, 1 << 20]),
-        ),
-        (
-            "neighbours.below",
-            vec![2, 1],
-            safetensors::Dtype::U32,
-            pairs([0, 1]),
-        ),
-        (
-            "neighbours.below",
-            vec![2],
-            safetensors::Dtype::U32,
-            pairs([0, 1]),
-        ),
-        (
-            "neighbours.below",
-            vec![1, 2],
-            safetensors::Dtype::I32,
-            pairs([0, 1]),
-        ),
-        (
-            "neighbours.surprise",
-            vec![1],
-            safetensors::Dtype::F32,
-            f32::NAN.to_le_bytes().to_vec(),
-        ),
-        (
-            "neighbours.surprise",
-            vec![0],
-            safetensors::Dtype::F32,
-            Vec::new(),
-        ),
+    let pair = |other: u32| [0, other].into_iter().flat_map(u32::to_le_bytes).collect();
+    let nan = f32::NAN.to_le_bytes().to_vec();
+    for (name, kind, shape, data) in [
+        ("neighbours.right", U32, vec![1, 2], pair(1 << 20)),
+        ("neighbours.below", U32, vec![2, 1], pair(1)),
+        ("neighbours.below", U32, vec![2], pair(1)),
+        ("neighbours.below", I32, vec![1, 2], pair(1)),
+        ("neighbours.surprise", F32, vec![1], nan),
+        ("neighbours.surprise", F32, vec![0], Vec::new()),
     ] {
-        let view = TensorView::new(kind, shape, &bytes).unwrap();
-        let views = file.tensors().into_iter();
-        let views = views.map(|(name, old)| {
-            let new = if name == tensor { view.clone() } else { old };
-            (name, new)
+        let bytes = edited(&good, |_, tensors| {
+            tensors.retain(|tensor| tensor.0 != name);
+            tensors.push((name.to_owned(), kind, shape, data));
         });
-        let bytes = safetensors::serialize(views, header.metadata().clone()).unwrap();
         let error = read(&bytes).unwrap_err();
-        assert!(
-            matches!(&error, CheckpointError::Shape { tensor, .. } if tensor.starts_with("neighbours.")),
-            "{error}"
-        );
+        let named = matches!(&error, CheckpointError::Shape { tensor, .. } if tensor.starts_with("neighbours."));
+        assert!(named, "{error}");
     }
-    let views = file.tensors().into_iter();
-    let views = views.filter(|(name, _)| name != "neighbours.surprise");
-    let bytes = safetensors::serialize(views, header.metadata().clone()).unwrap();
+    let bytes = edited(&good, |_, tensors| {
+        tensors.retain(|tensor| tensor.0 != "neighbours.surprise");
+    });
     let error = read(&bytes).unwrap_err();
     assert!(matches!(&error, CheckpointError::Missing { .. }), "{error}");
 }
@@ -183,26 +155,35 @@ fn the_same_checkpoint_gives_the_same_bytes() {
 
 #[test]
 fn errors_name_the_tensor() {
-    let missing = edited(|_, tensors| tensors.retain(|t| t.0 != "dynamics.head"));
+    let missing = edited(&bytes(), |_, tensors| {
+        tensors.retain(|t| t.0 != "dynamics.head")
+    });
     let error = read(&missing).unwrap_err();
     assert!(matches!(&error, CheckpointError::Missing { tensor, .. } if tensor == "dynamics.head"));
 
-    let extra = edited(|_, t| t.push(("dynamics.tail".to_owned(), vec![1], vec![0; 4])));
+    let extra = edited(&bytes(), |_, t| {
+        t.push((
+            "dynamics.tail".to_owned(),
+            safetensors::Dtype::F32,
+            vec![1],
+            vec![0; 4],
+        ))
+    });
     let error = read(&extra).unwrap_err();
     assert!(
         matches!(&error, CheckpointError::Unexpected { tensor, .. } if tensor == "dynamics.tail")
     );
 
-    let reshaped = edited(|_, tensors| {
+    let reshaped = edited(&bytes(), |_, tensors| {
         let head = tensors.iter_mut().find(|t| t.0 == "dynamics.head").unwrap();
-        head.1.reverse();
+        head.2.reverse();
     });
     let error = read(&reshaped).unwrap_err();
     assert!(matches!(&error, CheckpointError::Shape { tensor, .. } if tensor == "dynamics.head"));
 
-    let infinite = edited(|_, tensors| {
+    let infinite = edited(&bytes(), |_, tensors| {
         let head = tensors.iter_mut().find(|t| t.0 == "dynamics.head").unwrap();
-        head.2[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+        head.3[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
     });
     let error = read(&infinite).unwrap_err();
     assert!(
@@ -220,14 +201,14 @@ fn headers_are_not_believed() {
         ("actions", "[]"),
         ("provenance", "7"),
     ] {
-        let lying = edited(|header, _| {
+        let lying = edited(&bytes(), |header, _| {
             header.insert(field.to_owned(), value.to_owned());
         });
         assert!(
             matches!(read(&lying).unwrap_err(), CheckpointError::Header { field: f, .. } if f == field)
         );
         if field != "provenance" {
-            let silent = edited(|header, _| {
+            let silent = edited(&bytes(), |header, _| {
                 header.remove(field);
             });
             assert!(matches!(
@@ -236,7 +217,7 @@ fn headers_are_not_believed() {
             ));
         }
     }
-    let newer = edited(|header, _| {
+    let newer = edited(&bytes(), |header, _| {
         header.insert("version".to_owned(), "2".to_owned());
     });
     assert!(matches!(
@@ -249,7 +230,7 @@ fn headers_are_not_believed() {
         ("\"layers\":3", "\"layers\":200"),
         ("\"actions\":4", "\"actions\":1000"),
     ] {
-        let lying = edited(|header, _| {
+        let lying = edited(&bytes(), |header, _| {
             let config = header.get_mut("config").unwrap();
             assert!(config.contains(old), "{config}");
             *config = config.replace(old, new);

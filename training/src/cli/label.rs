@@ -71,17 +71,18 @@ fn weight_type(path: &Path) -> Result<DType, CheckpointError> {
             source_name,
             reason: error.to_string(),
         })?;
-    let exact = header
+    // Not all that is f32 is a weight.
+    let half = header
         .tensors()
         .values()
-        .any(|info| info.dtype == Dtype::F32);
-    Ok(if exact { DType::F32 } else { DType::F16 })
+        .any(|info| info.dtype == Dtype::F16);
+    Ok(if half { DType::F16 } else { DType::F32 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use genie_model::GenieConfig;
+    use genie_model::{GenieConfig, NeighbourPairs, TokenNeighbours};
     use genie_training::evaluate::untrained_checkpoint;
     use genie_training::gameplay::{GameplayOptions, generate_dataset};
 
@@ -93,10 +94,10 @@ mod tests {
         let path = folder.path().join("world.genie.safetensors");
         let config = GenieConfig::tiny();
         for dtype in [DType::F16, DType::F32] {
-            untrained_checkpoint(&config, 1)
-                .unwrap()
-                .write(&path, dtype)
-                .unwrap();
+            let mut checkpoint = untrained_checkpoint(&config, 1).unwrap();
+            let pairs = NeighbourPairs::default();
+            checkpoint.neighbours = TokenNeighbours::new(64, 8, pairs, 2.0);
+            checkpoint.write(&path, dtype).unwrap();
             let before = WorldModel::load(&path).unwrap().fingerprint();
             let bytes = std::fs::metadata(&path).unwrap().len();
             let out = folder.path().join("labelled.genie.safetensors");
@@ -112,6 +113,7 @@ mod tests {
             .unwrap();
             let labelled = WorldModel::load(&out).unwrap();
             assert_eq!(labelled.fingerprint(), before);
+            assert!(labelled.neighbours().is_some());
             assert!(std::fs::metadata(&out).unwrap().len().abs_diff(bytes) < 2000);
             assert_eq!(weight_type(&out).unwrap(), dtype);
             let names: std::collections::BTreeSet<_> =

@@ -4,6 +4,7 @@
 //! give the action up long before they can move pixels, so that here the dynamics model's loss on tokens may reach the
 //! latent action encoder (a switch), beside the paper's own loss where the model has a pixel decoder.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{D, DType, Device, Tensor};
@@ -52,8 +53,8 @@ pub(super) struct DynamicsPhase<'a> {
     codebook: EmaCodebook,
     /// Where the configuration asks for unseen actions.
     seen: Option<SeenActions>,
-    /// For the checkpoint.
-    neighbours: Option<TokenNeighbours>,
+    /// For the checkpoint; counted when the first one is made.
+    neighbours: OnceCell<Option<TokenNeighbours>>,
     optimiser: Optimiser,
     device: Device,
 }
@@ -111,7 +112,7 @@ impl<'a> DynamicsPhase<'a> {
             dynamics,
             codebook,
             seen,
-            neighbours: None,
+            neighbours: OnceCell::new(),
             optimiser,
             device: device.clone(),
         };
@@ -129,7 +130,6 @@ impl<'a> DynamicsPhase<'a> {
             Start::New(InitialWeights::Footage) => phase.start_codebook()?,
             Start::New(InitialWeights::Random) => {}
         }
-        phase.neighbours = phase.count_neighbours()?;
         Ok((phase, step))
     }
 
@@ -175,6 +175,14 @@ impl<'a> DynamicsPhase<'a> {
     fn publish_codebook(&self) -> Result<(), TrainError> {
         let codes = self.codebook.tensor(&self.device)?;
         Ok(self.variables.set("latent_actions.codebook", &codes)?)
+    }
+
+    fn neighbours(&self) -> Result<Option<TokenNeighbours>, TrainError> {
+        if let Some(known) = self.neighbours.get() {
+            return Ok(known.clone());
+        }
+        let counted = self.count_neighbours()?;
+        Ok(self.neighbours.get_or_init(|| counted).clone())
     }
 
     /// Which tokens stand next to which in all of the footage.
@@ -385,7 +393,7 @@ impl<'a> DynamicsPhase<'a> {
             actions,
             provenance,
             tensors,
-            neighbours: self.neighbours.clone(),
+            neighbours: self.neighbours()?,
         })
     }
 }
