@@ -156,7 +156,7 @@ fn the_same_checkpoint_gives_the_same_bytes() {
 #[test]
 fn errors_name_the_tensor() {
     let missing = edited(&bytes(), |_, tensors| {
-        tensors.retain(|t| t.0 != "dynamics.head")
+        tensors.retain(|t| t.0 != "dynamics.head");
     });
     let error = read(&missing).unwrap_err();
     assert!(matches!(&error, CheckpointError::Missing { tensor, .. } if tensor == "dynamics.head"));
@@ -167,7 +167,7 @@ fn errors_name_the_tensor() {
             safetensors::Dtype::F32,
             vec![1],
             vec![0; 4],
-        ))
+        ));
     });
     let error = read(&extra).unwrap_err();
     assert!(
