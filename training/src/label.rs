@@ -17,12 +17,12 @@ use std::fmt::{Display, Formatter};
 use genie_model::{ActionLabel, SamplerSettings, WorldModel};
 use rayon::prelude::*;
 
-pub use motion::{Motion, hero_motion, screen_motion};
+pub use motion::{Camera, Motion, hero_motion};
 pub use naming::{ActionEffect, Effects, name_actions};
 
 use crate::dataset::Dataset;
 use crate::evaluate::{EvaluateError, Footage, WorldParts, Worlds};
-use crate::gameplay::{FRAME_SIZE, hero_visible};
+use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, hero_visible};
 
 /// What [`label`] is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,11 +91,12 @@ pub fn label(
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
     let config = parts.config();
-    let eye = Eye {
-        height: config.frame_height,
-        width: config.frame_width,
-        frame_bytes: parts.frame_bytes(),
-        knows_hero: knows_hero(&parts, &footage),
+    let eye = if knows_hero(&parts, &footage) {
+        Eye::KnowsHero
+    } else {
+        let size = (config.frame_height, config.frame_width);
+        let stretches = footage.stretches.iter();
+        Eye::watching(stretches.map(|stretch| &stretch.bytes[..]), size)
     };
     let seen: Vec<(Vec<Motion>, Vec<usize>)> = footage
         .stretches
@@ -141,26 +142,41 @@ fn count_real(effects: &mut [Effects], motions: &[Motion], actions: &[usize], sp
     }
 }
 
-/// How motion is measured on frames of one size.
-struct Eye {
-    height: usize,
-    width: usize,
-    frame_bytes: usize,
-    knows_hero: bool,
+/// How motion is measured.
+enum Eye {
+    /// On the built-in gameplay.
+    KnowsHero,
+    /// On frames of so many bytes.
+    KnowsCamera(Camera, usize),
 }
 
 impl Eye {
+    /// Gets to know the camera of stretches of frames of `(height, width)` pixels.
+    fn watching<'f>(
+        stretches: impl Iterator<Item = &'f [u8]>,
+        (height, width): (usize, usize),
+    ) -> Self {
+        let frame_bytes = height * width * 3;
+        let frames: Vec<Vec<&[u8]>> = stretches
+            .map(|stretch| stretch.chunks_exact(frame_bytes).collect())
+            .collect();
+        let pairs = frames.par_iter().flat_map(|frames| frames.par_windows(2));
+        let camera = Camera::watched(pairs.map(|pair| [pair[0], pair[1]]), height, width);
+        Self::KnowsCamera(camera, frame_bytes)
+    }
+
     /// The motion of every transition of a stretch of frames.
     fn motions(&self, stretch: &[u8]) -> Vec<Motion> {
-        let frames: Vec<&[u8]> = stretch.chunks_exact(self.frame_bytes).collect();
+        let frame_bytes = match self {
+            Self::KnowsHero => FRAME_BYTES,
+            Self::KnowsCamera(_, frame_bytes) => *frame_bytes,
+        };
+        let frames: Vec<&[u8]> = stretch.chunks_exact(frame_bytes).collect();
         frames
             .par_windows(2)
-            .map(|pair| {
-                if self.knows_hero {
-                    hero_motion(pair[0], pair[1])
-                } else {
-                    screen_motion(pair[0], pair[1], self.height, self.width)
-                }
+            .map(|pair| match self {
+                Self::KnowsHero => hero_motion(pair[0], pair[1]),
+                Self::KnowsCamera(camera, _) => camera.motion(pair[0], pair[1]),
             })
             .collect()
     }
@@ -333,7 +349,7 @@ impl Display for Labels {
 mod tests {
     use super::*;
     use crate::evaluate::tests::{tiny_dataset, tiny_world};
-    use crate::gameplay::{FRAME_BYTES, TrueAction, generate_clip};
+    use crate::gameplay::{TrueAction, generate_clip};
 
     #[test]
     fn an_untrained_world_gets_names_that_differ() {
@@ -360,17 +376,16 @@ mod tests {
     #[test]
     fn true_actions_get_their_true_names() {
         for knows_hero in [true, false] {
-            let eye = Eye {
-                height: FRAME_SIZE,
-                width: FRAME_SIZE,
-                frame_bytes: FRAME_BYTES,
-                knows_hero,
+            let clips: Vec<_> = (0..10).map(|clip| generate_clip(9, clip, 100)).collect();
+            let eye = if knows_hero {
+                Eye::KnowsHero
+            } else {
+                let stretches = clips.iter().map(|(frames, _)| &frames[..]);
+                Eye::watching(stretches, (FRAME_SIZE, FRAME_SIZE))
             };
-            let clips: Vec<(Vec<Motion>, Vec<u8>)> = (0..10)
-                .map(|clip| {
-                    let (frames, actions) = generate_clip(9, clip, 100);
-                    (eye.motions(&frames), actions)
-                })
+            let clips: Vec<(Vec<Motion>, Vec<u8>)> = clips
+                .into_iter()
+                .map(|(frames, actions)| (eye.motions(&frames), actions))
                 .collect();
             let speed = running_speed(clips.iter().flat_map(|(motions, _)| motions));
             let mut effects = vec![Effects::default(); TrueAction::COUNT];

@@ -114,7 +114,7 @@ impl Player {
         } else if world.gap_ahead(direction) {
             50
         } else if world.wall_ahead(direction) {
-            70
+            20
         } else if world.prize_above(direction) {
             25
         } else {

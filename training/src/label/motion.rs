@@ -3,9 +3,12 @@
 //! The scene is what most of the screen does: the one shift under which most pixels are explained by the earlier frame.
 //! The player's figure is what goes against the scene: its motion is searched for the blocks that the scene's shift does
 //! not explain. Where the camera follows the figure the scene moves and the figure does not; where it stands still it is
-//! the other way round; their difference is the motion of the figure through its world in both cases.
+//! the other way round; their difference is the motion of the figure through its world in both cases. Along a direction in
+//! which the camera follows wherever the figure goes, what goes against the scene is everybody else, and is left out.
 
 use std::ops::Range;
+
+use rayon::prelude::*;
 
 use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, HERO_SCREEN_X, HERO_WIDTH, hero_position};
 
@@ -26,6 +29,8 @@ const UNEXPLAINED: u32 = 36;
 const LEAST_FIGURE: usize = 12;
 /// A shift explains a block clearly worse than another at so many grey levels per pixel.
 const CLEARLY_WORSE: f32 = 4.0;
+/// A scene that moves in a larger share of the transitions is seen by a camera that follows.
+const CAMERA_FOLLOWS: f32 = 0.1;
 /// Largest jump of the hero in one frame, in pixels; more means that he fell out and came in again.
 const MOST_HERO_MOTION: f32 = 16.0;
 
@@ -73,35 +78,92 @@ fn shifts(sideways: i32, vertical: i32) -> Vec<Shift> {
     all
 }
 
-/// Motion of the figure between two frames of `height * width * 3` bytes, for footage of any kind.
-pub fn screen_motion(before: &[u8], after: &[u8], height: usize, width: usize) -> Motion {
-    let size = height * width * 3;
-    if size == 0 || before.len() != size || after.len() != size {
-        return Motion::default();
-    }
-    let reach = reach(height, width);
-    let picture = |bytes| Picture {
-        bytes,
-        height,
-        width,
-    };
-    let (before, after) = (picture(before), picture(after));
-    let Some(scene) = scene_shift(&before, &after, &shifts(reach, reach), 0..0) else {
-        return Motion::default();
-    };
-    let relative = |figure: Shift| Motion {
-        right: Some((figure.right - scene.right) as f32),
-        down: Some((figure.down - scene.down) as f32),
-    };
-    // Where no figure is seen to move, the camera is taken to follow it.
-    let still = relative(Shift { right: 0, down: 0 });
-    match figure_shift(&before, &after, scene, &shifts(reach + 4, reach + 4)) {
-        Figure::Moves(figure) => relative(figure),
-        Figure::Unseen => still,
-        Figure::Unclear => Motion {
-            down: None,
+/// The size of frames and the directions in which the camera follows the figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Camera {
+    height: usize,
+    width: usize,
+    sideways: bool,
+    vertically: bool,
+}
+
+impl Camera {
+    /// The camera of footage in which these pairs of successive frames of `height * width * 3` bytes are seen: it follows in a
+    /// direction where the scene moves in many of them.
+    pub fn watched<'f>(
+        pairs: impl ParallelIterator<Item = [&'f [u8]; 2]>,
+        height: usize,
+        width: usize,
+    ) -> Self {
+        let still = Self {
+            height,
+            width,
+            sideways: false,
+            vertically: false,
+        };
+        let moves = |[before, after]: [&[u8]; 2]| {
+            let (before, after) = (still.picture(before)?, still.picture(after)?);
+            let scene = still.scene(&before, &after)?;
+            Some([scene.right != 0, scene.down != 0].map(usize::from))
+        };
+        let sum = |[a, b, all]: [usize; 3], [x, y, more]: [usize; 3]| [a + x, b + y, all + more];
+        let [sideways, vertically, all] = pairs
+            .filter_map(moves)
+            .map(|[x, y]| [x, y, 1])
+            .reduce(|| [0; 3], sum);
+        let follows = |moving: usize| moving as f32 > CAMERA_FOLLOWS * all as f32;
+        Self {
+            sideways: follows(sideways),
+            vertically: follows(vertically),
             ..still
-        },
+        }
+    }
+
+    /// The picture of these bytes, if they are a frame.
+    fn picture<'f>(&self, bytes: &'f [u8]) -> Option<Picture<'f>> {
+        let size = self.height * self.width * 3;
+        (size > 0 && bytes.len() == size).then_some(Picture {
+            bytes,
+            height: self.height,
+            width: self.width,
+        })
+    }
+
+    fn scene(&self, before: &Picture, after: &Picture) -> Option<Shift> {
+        let reach = reach(self.height, self.width);
+        scene_shift(before, after, &shifts(reach, reach), 0..0)
+    }
+
+    /// Motion of the figure between two frames, for footage of any kind; nothing if they are no frames of this size.
+    pub fn motion(&self, before: &[u8], after: &[u8]) -> Motion {
+        let pictures = self.picture(before).zip(self.picture(after));
+        pictures.map_or(Motion::default(), |(before, after)| {
+            self.motion_of(&before, &after)
+        })
+    }
+
+    fn motion_of(&self, before: &Picture, after: &Picture) -> Motion {
+        let Some(scene) = self.scene(before, after) else {
+            return Motion::default();
+        };
+        // Where the camera follows, or no figure is seen to move, it stays where it is on the screen.
+        let relative = |figure: Shift| Motion {
+            right: Some((if self.sideways { 0 } else { figure.right } - scene.right) as f32),
+            down: Some((if self.vertically { 0 } else { figure.down } - scene.down) as f32),
+        };
+        let still = relative(Shift { right: 0, down: 0 });
+        if self.sideways && self.vertically {
+            return still;
+        }
+        let reach = reach(self.height, self.width) + 4;
+        match figure_shift(before, after, scene, &shifts(reach, reach)) {
+            Figure::Moves(figure) => relative(figure),
+            Figure::Unseen => still,
+            Figure::Unclear => Motion {
+                down: still.down.filter(|_| self.vertically),
+                ..still
+            },
+        }
     }
 }
 
@@ -287,9 +349,42 @@ mod tests {
         frame
     }
 
+    fn camera(sideways: bool, vertically: bool) -> Camera {
+        Camera {
+            height: SIDE,
+            width: SIDE,
+            sideways,
+            vertically,
+        }
+    }
+
     fn motion(before: &[u8], after: &[u8]) -> (f32, f32) {
-        let motion = screen_motion(before, after, SIDE, SIDE);
+        let motion = camera(false, false).motion(before, after);
         (motion.right.unwrap(), motion.down.unwrap())
+    }
+
+    #[test]
+    fn who_goes_another_way_than_a_following_camera_is_not_the_hero() {
+        // A stranger comes towards the hero, whom the camera keeps in place.
+        let start = scene(100, (24, 30));
+        for run in [-4, 3] {
+            let after = scene(100 + run, (24 - 2 * run, 30));
+            let motion = camera(true, true).motion(&start, &after);
+            assert_eq!(motion.right, Some(run as f32));
+            assert_eq!(motion.down, Some(0.0));
+        }
+    }
+
+    #[test]
+    fn where_the_scene_moves_the_camera_follows() {
+        let run: Vec<_> = (0..6).map(|step| scene(100 + 2 * step, (24, 30))).collect();
+        let jump: Vec<_> = (0..6).map(|step| scene(100, (24, 30 - 3 * step))).collect();
+        let watched = |frames: &[Vec<u8>]| {
+            let pairs = frames.par_windows(2).map(|pair| [&pair[0][..], &pair[1]]);
+            Camera::watched(pairs, SIDE, SIDE)
+        };
+        assert_eq!(watched(&run), camera(true, false));
+        assert_eq!(watched(&jump), camera(false, false));
     }
 
     #[test]
@@ -309,11 +404,15 @@ mod tests {
 
     #[test]
     fn nothing_is_claimed_of_noise_or_of_odd_sizes() {
-        assert_eq!(screen_motion(&[0; 12], &[0; 9], 2, 2), Motion::default());
-        assert_eq!(screen_motion(&[], &[], 0, 0), Motion::default());
+        let watched = |height, width, frame: &[u8]| {
+            Camera::watched([[frame, frame]].into_par_iter(), height, width)
+        };
+        let small = watched(2, 2, &[0; 12]);
+        assert_eq!(small.motion(&[0; 12], &[0; 9]), Motion::default());
+        assert_eq!(watched(0, 0, &[]).motion(&[], &[]), Motion::default());
         for (height, width) in [(1, 1), (2, 3), (8, 8), (5, 90)] {
             let frame = vec![9; height * width * 3];
-            let motion = screen_motion(&frame, &frame, height, width);
+            let motion = watched(height, width, &frame).motion(&frame, &frame);
             assert!(motion.right.is_none_or(|right| right.abs() < 0.5));
         }
     }
@@ -338,7 +437,7 @@ mod tests {
                 if moved.1.abs() > 8 {
                     continue;
                 }
-                let generic = screen_motion(&before, &after, SIDE, SIDE);
+                let generic = camera(true, false).motion(&before, &after);
                 let known = hero_motion(&before, &after);
                 told += u32::from(known.right.is_some());
                 let agrees = |right: Option<f32>| {

@@ -119,9 +119,9 @@ pub struct CorruptionConfig {
     /// nothing, and with it disobedience.
     #[serde(default)]
     pub actions: f32,
-    /// Share of transitions that are told an action which never happens in such a scene (a jump at the ceiling), the one
-    /// most like their own, where there is one: the only examples of what happens when a player tries it. See
-    /// [`SeenActions`](super::SeenActions).
+    /// Share of transitions that are told an action which never happens in such a scene (a jump at the ceiling, a step into a
+    /// wall), where their own is what comes nearest to it: the only examples of what happens when a player tries it. See
+    /// [`ActionPrior`](super::ActionPrior) and [`ActionEffects`](super::ActionEffects).
     #[serde(default)]
     pub unseen_actions: f32,
     /// Share of the last steps in which the past is what the model would have dreamt, so that it learns to make good its own

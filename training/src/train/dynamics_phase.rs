@@ -12,8 +12,8 @@ use candle_nn::VarBuilder;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
     ActionLabel, DynamicsModel, Frame, GenieConfig, LatentActionInput, LatentActionModel,
-    LatentActions, MaskedTokens, SamplerSettings, TokenNeighbours, VideoTokenizer, WorldModel,
-    frames_to_patches, ops,
+    LatentActions, MOTION_FEATURES, MaskedTokens, MotionSigns, SamplerSettings, TokenNeighbours,
+    VideoTokenizer, WorldModel, frames_to_patches, motion_features, motion_signs, ops,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -22,7 +22,7 @@ use super::masking::Masking;
 use super::phase::{Phase, Start, TrainError};
 use super::run_folder::RunFolder;
 use super::{
-    ActionLikeness, EmaCodebook, InitialWeights, Optimiser, SeenActions, TrainConfig, Variables,
+    ActionEffects, ActionPrior, EmaCodebook, InitialWeights, Optimiser, TrainConfig, Variables,
     distinguishing_projection, kmeans, motion_start,
 };
 use crate::dataset::{ClipSampler, Dataset};
@@ -52,11 +52,17 @@ pub(super) struct DynamicsPhase<'a> {
     dynamics: DynamicsModel,
     codebook: EmaCodebook,
     /// Where the configuration asks for unseen actions.
-    seen: Option<SeenActions>,
+    unseen: Option<UnseenActions>,
     /// For the checkpoint; counted when the first one is made.
     neighbours: OnceCell<Option<TokenNeighbours>>,
     optimiser: Optimiser,
     device: Device,
+}
+
+/// What tells which actions happen where.
+struct UnseenActions {
+    prior: ActionPrior,
+    effects: ActionEffects,
 }
 
 /// What a step works on.
@@ -94,13 +100,14 @@ impl<'a> DynamicsPhase<'a> {
             config.seed.wrapping_add(1),
         )?;
         let codebook = EmaCodebook::new(latent.codebook(), 0.99, true)?;
-        let seen = (config.corruption.unseen_actions > 0.0).then(|| {
-            SeenActions::new(
-                model.token_columns(),
-                model.tokenizer.quantizer.codes(),
-                model.latent_actions.actions,
-            )
-        });
+        let unseen = if config.corruption.unseen_actions > 0.0 {
+            Some(UnseenActions {
+                prior: ActionPrior::new(model, config.seed, device)?,
+                effects: ActionEffects::new(model.latent_actions.actions),
+            })
+        } else {
+            None
+        };
         let mut phase = Self {
             config: config.clone(),
             dataset,
@@ -111,7 +118,7 @@ impl<'a> DynamicsPhase<'a> {
             latent,
             dynamics,
             codebook,
-            seen,
+            unseen,
             neighbours: OnceCell::new(),
             optimiser,
             device: device.clone(),
@@ -122,8 +129,9 @@ impl<'a> DynamicsPhase<'a> {
                 phase.variables.restore(&saved.tensors)?;
                 phase.optimiser.restore(&saved.tensors, saved.step)?;
                 phase.codebook.restore("actions", &saved.tensors)?;
-                if let Some(seen) = &mut phase.seen {
-                    seen.restore(&saved.tensors)?;
+                if let Some(unseen) = &mut phase.unseen {
+                    unseen.prior.restore(&saved.tensors, saved.step)?;
+                    unseen.effects.restore(&saved.tensors)?;
                 }
                 step = saved.step;
             }
@@ -271,42 +279,61 @@ impl<'a> DynamicsPhase<'a> {
         Ok(context)
     }
 
-    /// What each transition is told instead of its own action, one of those with `codes` `[A, C]`; `None` for its own.
+    /// For each transition of a batch the actions that never happen where it begins and would have ended like it, which its
+    /// model of them learns on the way; nothing where the configuration does not ask for them.
+    fn unseen_actions(
+        &mut self,
+        batch: &Batch,
+        features: &Tensor,
+        assigned: &[u32],
+        step: u64,
+        figures: &mut BTreeMap<String, f64>,
+    ) -> Result<Option<Vec<Vec<u32>>>, TrainError> {
+        let Some(unseen) = &mut self.unseen else {
+            return Ok(None);
+        };
+        let motions = motions(&self.config, &batch.clips, features)?;
+        let phase = &self.config.dynamics;
+        let shape = (phase.batch, phase.clip_frames, ());
+        let tokens = Tensor::from_slice(&batch.tokens, shape, &self.device)?;
+        let before = tokens.narrow(1, 0, phase.clip_frames - 1)?;
+        let before = before.reshape((assigned.len(), ()))?;
+        let before = self.tokenizer.quantizer().codes(&before)?;
+        let followed = Tensor::new(assigned, &self.device)?;
+        let rate = phase.learning_rate_at(step);
+        let (probabilities, loss) = unseen.prior.learn(&before, &followed, rate)?;
+        figures.insert("action_prior".to_owned(), f64::from(loss));
+        let own = assigned.iter().copied();
+        unseen.effects.look_at(own.clone().zip(motions));
+        let told = own.zip(&probabilities);
+        let told = told.map(|(own, probabilities)| unseen.effects.ending_like(own, probabilities));
+        Ok(Some(told.collect()))
+    }
+
+    /// What each transition is told instead of its own action; `None` for its own. `unseen` are the actions that never happen
+    /// where it begins.
     fn mistaken_actions(
         &self,
-        transitions: &[(&[u32], u32)],
-        codes: &Tensor,
+        transitions: usize,
+        unseen: Option<&[Vec<u32>]>,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Vec<Option<u32>>, TrainError> {
+    ) -> Vec<Option<u32>> {
         let corruption = &self.config.corruption;
         let actions = self.config.model.latent_actions.actions as u32;
-        let likeness = ActionLikeness::of_codes(&codes.to_vec2()?);
-        let mistaken = transitions.iter().map(|&(frame, own)| {
-            // Drawn in any case: what is random in a step does not depend on what has been seen.
-            let (any, unseen) = (rng.random::<f32>(), rng.random::<f32>());
+        let mistaken = (0..transitions).map(|transition| {
+            // Drawn in any case: what is random in a step does not depend on what has been learned.
+            let [any, is_unseen, which] = rng.random::<[f32; 3]>();
             let other = rng.random_range(0..actions);
             if any < corruption.actions {
                 Some(other)
-            } else if unseen < corruption.unseen_actions {
-                self.seen.as_ref()?.unseen_like(frame, own, &likeness)
+            } else if is_unseen < corruption.unseen_actions {
+                let unseen = &unseen?[transition];
+                unseen.get((which * unseen.len() as f32) as usize).copied()
             } else {
                 None
             }
         });
-        Ok(mistaken.collect())
-    }
-
-    /// The transitions of a batch, clip by clip: tokens of the frame before, and the action that was assigned.
-    fn transitions<'t>(&self, tokens: &'t [u32], assigned: &[u32]) -> Vec<(&'t [u32], u32)> {
-        let (frames, per_frame) = (
-            self.config.dynamics.clip_frames,
-            self.config.model.tokens_per_frame(),
-        );
-        tokens
-            .chunks_exact(frames * per_frame)
-            .flat_map(|clip| clip.chunks_exact(per_frame).take(frames - 1))
-            .zip(assigned.iter().copied())
-            .collect()
+        mistaken.collect()
     }
 
     /// What the transitions are told: `own` `[B, T - 1, C]`, with rows of `codes` `[A, C]` in their places where others are
@@ -398,6 +425,27 @@ impl<'a> DynamicsPhase<'a> {
     }
 }
 
+/// How the picture moves in every transition of some clips, of which the latent action model sees `features`.
+fn motions(
+    config: &TrainConfig,
+    clips: &[u8],
+    features: &Tensor,
+) -> Result<Vec<MotionSigns>, TrainError> {
+    let c = &config.model;
+    let (height, width, patch) = (c.frame_height, c.frame_width, c.latent_actions.patch);
+    let features = if c.latent_actions.input == LatentActionInput::Motion {
+        features.flatten_all()?.to_vec1()?
+    } else {
+        let clip = config.dynamics.clip_frames * height * width * 3;
+        let clips = clips.chunks_exact(clip);
+        let features = clips.flat_map(|clip| motion_features(clip, height, width, patch));
+        features.collect()
+    };
+    let patches = (height / patch) * (width / patch);
+    let transitions = features.chunks_exact(patches * MOTION_FEATURES);
+    Ok(transitions.map(motion_signs).collect())
+}
+
 impl Phase for DynamicsPhase<'_> {
     const NAME: &'static str = "dynamics";
 
@@ -426,9 +474,10 @@ impl Phase for DynamicsPhase<'_> {
             actions.codes.detach()
         };
         let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
-        let transitions = self.transitions(&batch.tokens, &assigned);
+        let mut figures = BTreeMap::new();
+        let unseen = self.unseen_actions(&batch, &features, &assigned, step, &mut figures)?;
+        let mistaken = self.mistaken_actions(assigned.len(), unseen.as_deref(), rng);
         let book = self.codebook.tensor(&self.device)?;
-        let mistaken = self.mistaken_actions(&transitions, &book, rng)?;
         let codes = self.replace_codes(codes, &book, &mistaken)?;
         let own_mistakes = self.config.own_mistakes_at(step);
         if own_mistakes > 0.0 && rng.random::<f32>() < own_mistakes {
@@ -439,7 +488,6 @@ impl Phase for DynamicsPhase<'_> {
         let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;
         let cross_entropy = ops::masked_cross_entropy(&logits, &target_tensor, &weights)?;
         let mut loss = (&cross_entropy + (&actions.commitment * COMMITMENT)?)?;
-        let mut figures = BTreeMap::new();
         if self.latent.has_decoder() {
             let pixels = self.pixel_loss(&batch.clips, &actions)?;
             figures.insert(
@@ -464,11 +512,6 @@ impl Phase for DynamicsPhase<'_> {
             figures.insert("revived".to_owned(), revived as f64);
         }
         self.publish_codebook()?;
-        if let Some(seen) = &mut self.seen {
-            for clip in transitions.chunks(self.config.dynamics.clip_frames - 1) {
-                seen.look_at(clip.iter().copied());
-            }
-        }
 
         figures.insert("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?));
         let ce = f64::from(cross_entropy.to_scalar::<f32>()?);
@@ -504,8 +547,9 @@ impl Phase for DynamicsPhase<'_> {
         let mut tensors = self.variables.snapshot()?;
         tensors.extend(self.optimiser.state()?);
         tensors.extend(self.codebook.state("actions")?);
-        if let Some(seen) = &self.seen {
-            tensors.extend(seen.state()?);
+        if let Some(unseen) = &self.unseen {
+            tensors.extend(unseen.prior.state()?);
+            tensors.extend(unseen.effects.state()?);
         }
         folder.save_state(Self::NAME, step, &tensors)?;
         Ok(self.checkpoint(step)?.write(folder.world(), DType::F16)?)

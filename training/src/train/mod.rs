@@ -19,6 +19,8 @@
 //! What play makes of it is measured where it happens: [`undo_changed_weight`](genie_model::DynamicsModel::undo_changed_weight)
 //! and, in the docs of the sampler's module, steps, orders and neighbours.
 
+mod action_effects;
+mod action_prior;
 mod codebook;
 mod config;
 mod data_driven;
@@ -30,11 +32,12 @@ mod optimiser;
 mod phase;
 mod run_folder;
 mod saved_state;
-mod seen_actions;
 mod timing;
 mod tokenizer_phase;
 mod variables;
 
+pub use action_effects::ActionEffects;
+pub use action_prior::ActionPrior;
 pub use codebook::EmaCodebook;
 pub use config::{CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig};
 pub use data_driven::{
@@ -45,6 +48,5 @@ pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{BlockMatrices, Optimiser, OptimiserConfig};
 pub use phase::{Ended, TrainError, train};
 pub use run_folder::RunFolder;
-pub use seen_actions::{ActionLikeness, SeenActions};
 pub use timing::{TrainingPhase, time_steps};
 pub use variables::Variables;

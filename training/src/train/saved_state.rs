@@ -31,24 +31,13 @@ pub(super) fn restore_values<T: WithDType>(
     name: &str,
     values: &mut Vec<T>,
 ) -> candle_core::Result<()> {
-    let saved = saved_list(state, name)?;
+    let Some(saved) = state.get(name) else {
+        candle_core::bail!("the saved state has no {name}")
+    };
+    let saved = saved.to_vec1()?;
     if saved.len() != values.len() {
         candle_core::bail!("{name} has {} values, not {}", saved.len(), values.len());
     }
     *values = saved;
     Ok(())
-}
-
-/// Saved values of any number.
-///
-/// # Errors
-/// If there is no such tensor, or one of another type.
-pub(super) fn saved_list<T: WithDType>(
-    state: &HashMap<String, Tensor>,
-    name: &str,
-) -> candle_core::Result<Vec<T>> {
-    match state.get(name) {
-        Some(saved) => saved.to_vec1(),
-        None => candle_core::bail!("the saved state has no {name}"),
-    }
 }

@@ -1,0 +1,203 @@
+//! What the latent actions do, and which of them cannot be done where.
+
+use std::collections::HashMap;
+
+use candle_core::Tensor;
+use genie_model::MotionSigns;
+
+use super::saved_state::{restore_values, saved_values};
+
+/// An action that is this many times rarer after a frame than elsewhere, or more, cannot be done there. Where this was
+/// measured, a hundredth told three quarters of the walls, and one in a thousand of the actions that were taken.
+const RARER: f32 = 0.01;
+/// What a batch counts less with every batch that follows.
+const DECAY: f32 = 0.99;
+/// Scene and what moves by itself, each to the right and downwards.
+const DIRECTIONS: usize = 4;
+
+/// How often each of `A` latent actions is taken, and which way the picture moves then.
+#[derive(Clone, Debug)]
+pub struct ActionEffects {
+    /// `[A]`.
+    taken: Vec<f32>,
+    /// Sums of signs of motion, `[A, DIRECTIONS]`.
+    motion: Vec<f32>,
+}
+
+impl ActionEffects {
+    /// Has seen none of `actions` actions.
+    pub fn new(actions: usize) -> Self {
+        Self {
+            taken: vec![0.0; actions],
+            motion: vec![0.0; actions * DIRECTIONS],
+        }
+    }
+
+    /// Looks at transitions: the action of each, and how the picture moved.
+    pub fn look_at(&mut self, transitions: impl Iterator<Item = (u32, MotionSigns)>) {
+        let all = self.taken.iter_mut().chain(&mut self.motion);
+        all.for_each(|sum| *sum *= DECAY);
+        for (action, signs) in transitions {
+            let action = action as usize;
+            self.taken[action] += 1.0;
+            let sums = &mut self.motion[action * DIRECTIONS..][..DIRECTIONS];
+            let signs = signs.scene.into_iter().chain(signs.own);
+            for (sum, sign) in sums.iter_mut().zip(signs) {
+                *sum += f32::from(sign);
+            }
+        }
+    }
+
+    /// Of the actions that cannot be done after a frame, those that end like `own`, which was done: of all that can be, it
+    /// moves the picture most nearly as they would. Who runs into a wall stands, and who jumps at it rises.
+    ///
+    /// `probabilities [A]` are those of the actions after the frame.
+    pub fn ending_like(&self, own: u32, probabilities: &[f32]) -> Vec<u32> {
+        let all = self.taken.iter().sum::<f32>();
+        // An action that is never taken anywhere tells nothing.
+        let taken = (0..self.taken.len()).filter(|&action| self.taken[action] > 0.0);
+        let (possible, impossible): (Vec<_>, Vec<_>) =
+            taken.partition(|&it| probabilities[it] * all >= RARER * self.taken[it]);
+        let own = own as usize;
+        let ends_like_own = |action: usize| {
+            let others = possible.iter().filter(|&&other| other != own);
+            let nearest = others.map(|&other| self.distance(action, other));
+            self.distance(action, own) < nearest.fold(f32::INFINITY, f32::min)
+        };
+        let impossible = impossible.into_iter().filter(|&action| action != own);
+        impossible
+            .filter(|&action| ends_like_own(action))
+            .map(|action| action as u32)
+            .collect()
+    }
+
+    /// Square of how differently two actions move the picture on average.
+    fn distance(&self, a: usize, b: usize) -> f32 {
+        let mean = |action: usize| {
+            let taken = self.taken[action].max(1e-6);
+            let sums = &self.motion[action * DIRECTIONS..][..DIRECTIONS];
+            sums.iter().map(move |sum| sum / taken)
+        };
+        mean(a).zip(mean(b)).map(|(a, b)| (a - b).powi(2)).sum()
+    }
+
+    /// What is remembered, as named tensors.
+    ///
+    /// # Errors
+    /// Never on the CPU.
+    pub fn state(&self) -> candle_core::Result<HashMap<String, Tensor>> {
+        Ok(HashMap::from([
+            saved_values("action_effects.taken".to_owned(), &self.taken)?,
+            saved_values("action_effects.motion".to_owned(), &self.motion)?,
+        ]))
+    }
+
+    /// Goes back to a saved state.
+    ///
+    /// # Errors
+    /// If a part is missing or of another size.
+    pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> candle_core::Result<()> {
+        restore_values(state, "action_effects.taken", &mut self.taken)?;
+        restore_values(state, "action_effects.motion", &mut self.motion)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEFT: u32 = 0;
+    const IDLE: u32 = 1;
+    const RIGHT: u32 = 2;
+    const JUMP: u32 = 3;
+    const RIGHT_JUMP: u32 = 4;
+    const NEVER: u32 = 5;
+
+    /// Actions of a platformer whose camera follows sideways, and one that nobody takes.
+    fn platformer() -> ActionEffects {
+        let moves = |x: i8, y: i8| MotionSigns {
+            scene: [-x, 0],
+            own: [0, y],
+        };
+        let mut effects = ActionEffects::new(6);
+        for time in 0..40 {
+            // Every fourth frame is one of a fall.
+            let falls = i8::from(time % 4 == 0);
+            let transitions = [
+                (LEFT, moves(-1, falls)),
+                (IDLE, moves(0, falls)),
+                (RIGHT, moves(1, falls)),
+                (JUMP, moves(0, -1)),
+                (RIGHT_JUMP, moves(1, -1)),
+            ];
+            effects.look_at(transitions.into_iter());
+        }
+        effects
+    }
+
+    #[test]
+    fn where_all_happens_nothing_is_impossible() {
+        let effects = platformer();
+        for own in [LEFT, IDLE, RIGHT, JUMP, RIGHT_JUMP] {
+            let probabilities = [0.1, 0.6, 0.003, 0.2, 0.1, 0.0];
+            assert!(effects.ending_like(own, &probabilities).is_empty());
+        }
+    }
+
+    #[test]
+    fn steps_into_a_wall_end_standing_and_jumps_at_it_rising() {
+        let effects = platformer();
+        let at_wall = [0.3, 0.5, 1e-4, 0.2, 1e-4, 0.0];
+        assert_eq!(effects.ending_like(IDLE, &at_wall), [RIGHT]);
+        assert_eq!(effects.ending_like(JUMP, &at_wall), [RIGHT_JUMP]);
+        assert!(effects.ending_like(LEFT, &at_wall).is_empty());
+        // Who did get past the wall is no example of not getting past it.
+        assert!(effects.ending_like(RIGHT, &at_wall).is_empty());
+    }
+
+    #[test]
+    fn jumps_at_the_ceiling_end_without_rising() {
+        let effects = platformer();
+        let at_ceiling = [0.3, 0.4, 0.3, 0.0, 0.0, 0.0];
+        assert_eq!(effects.ending_like(IDLE, &at_ceiling), [JUMP]);
+        assert_eq!(effects.ending_like(RIGHT, &at_ceiling), [RIGHT_JUMP]);
+    }
+
+    #[test]
+    fn an_action_that_nobody_takes_is_not_missed() {
+        let effects = platformer();
+        for own in 0..6 {
+            let told = effects.ending_like(own, &[0.0; 6]);
+            assert!(!told.contains(&NEVER), "{own} {told:?}");
+        }
+        let nothing = ActionEffects::new(3);
+        assert!(nothing.ending_like(0, &[0.5, 0.5, 0.0]).is_empty());
+    }
+
+    #[test]
+    fn what_was_seen_first_is_forgotten() {
+        let mut effects = platformer();
+        // The actions change their meaning while they are learned: this one now moves like the other.
+        let left = MotionSigns {
+            scene: [1, 0],
+            own: [0, 0],
+        };
+        for _ in 0..400 {
+            effects
+                .look_at([(RIGHT, left), (LEFT, left), (IDLE, MotionSigns::default())].into_iter());
+        }
+        let probabilities = [0.5, 0.5, 0.0, 0.0, 0.0, 0.0];
+        assert!(effects.ending_like(LEFT, &probabilities).contains(&RIGHT));
+    }
+
+    #[test]
+    fn saved_effects_go_on_as_before() {
+        let effects = platformer();
+        let mut restored = ActionEffects::new(6);
+        restored.restore(&effects.state().unwrap()).unwrap();
+        let at_wall = [0.3, 0.5, 0.0, 0.2, 0.0, 0.0];
+        assert_eq!(restored.ending_like(IDLE, &at_wall), [RIGHT]);
+        let mut other = ActionEffects::new(4);
+        assert!(other.restore(&effects.state().unwrap()).is_err());
+    }
+}

@@ -1,0 +1,275 @@
+//! Which latent actions follow a frame.
+
+use std::collections::HashMap;
+
+use candle_core::{D, DType, Device, Result, Tensor};
+use candle_nn::Init;
+use candle_nn::ops::softmax;
+use genie_model::{GenieConfig, ops};
+
+use super::{Optimiser, OptimiserConfig, Variables};
+
+/// Values per token between the layers.
+const WIDTH: usize = 32;
+/// Layers that look at a token and its eight neighbours.
+const LAYERS: usize = 2;
+const NEIGHBOURHOOD: usize = 9;
+/// Learning rate: of the phase's own, which is chosen for a deeper network.
+const PACE: f64 = 2.0;
+
+/// A small convolutional network that learns from the footage which latent actions are taken after a frame.
+///
+/// Where an action never happens (a jump at the ceiling, a step into a wall: there is no motion by which it could be known),
+/// the dynamics model has no example of it and makes something up as soon as a player tries. Which actions these are can
+/// be learned: what players do is frequent, and what they cannot do is missing wherever they cannot. Only the frame itself is
+/// looked at; the ones before it would also tell what the player is up to.
+#[derive(Debug)]
+pub struct ActionPrior {
+    variables: Variables,
+    optimiser: Optimiser,
+    embed: (Tensor, Tensor),
+    position: Tensor,
+    layers: Vec<(Tensor, Tensor)>,
+    out: (Tensor, Tensor),
+    /// For each token of a frame those around it, the nearest one where there is none: `N * NEIGHBOURHOOD`.
+    around: Vec<u32>,
+    device: Device,
+}
+
+impl ActionPrior {
+    /// Knows nothing yet: all actions are as likely.
+    ///
+    /// # Errors
+    /// Never on the CPU.
+    pub fn new(config: &GenieConfig, seed: u64, device: &Device) -> Result<Self> {
+        let variables = Variables::new(seed, device);
+        let vb = variables.builder().pp("action_prior");
+        let (tokens, columns) = (config.tokens_per_frame(), config.token_columns());
+        let actions = config.latent_actions.actions;
+        let linear = |name: &str, inputs: usize, outputs: usize, gain: f64| {
+            let vb = vb.pp(name);
+            let stdev = (gain / inputs as f64).sqrt();
+            let weight = Init::Randn { mean: 0.0, stdev };
+            let weight = vb.get_with_hints((outputs, inputs), "weight", weight)?;
+            let bias = vb.get_with_hints(outputs, "bias", Init::Const(0.0))?;
+            Result::Ok((weight, bias))
+        };
+        let embed = linear("embed", config.tokenizer.quantizer.dim(), WIDTH, 1.0)?;
+        let position = vb.get_with_hints((tokens, WIDTH), "position", Init::Const(0.0))?;
+        let layers = (0..LAYERS).map(|layer| {
+            linear(
+                &format!("layers.{layer}"),
+                NEIGHBOURHOOD * WIDTH,
+                WIDTH,
+                2.0,
+            )
+        });
+        let layers = layers.collect::<Result<_>>()?;
+        let out = linear("out", tokens * WIDTH, actions, 0.0)?;
+        let optimiser = Optimiser::new(variables.all(), OptimiserConfig::default());
+        Ok(Self {
+            variables,
+            optimiser,
+            embed,
+            position,
+            layers,
+            out,
+            around: neighbourhoods(tokens / columns, columns),
+            device: device.clone(),
+        })
+    }
+
+    /// Probabilities of the actions after each of some frames, before it learns from what did follow.
+    ///
+    /// `frames [M, N, C]` are the codes of their tokens, `followed [M]` the actions (`u32`). Returns `M` lists of `A` and the mean
+    /// cross-entropy in nats.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn learn(
+        &mut self,
+        frames: &Tensor,
+        followed: &Tensor,
+        learning_rate: f64,
+    ) -> Result<(Vec<Vec<f32>>, f32)> {
+        let logits = self.logits(&frames.detach())?;
+        let weights = Tensor::ones(logits.dim(0)?, DType::F32, &self.device)?;
+        let loss = ops::masked_cross_entropy(&logits, followed, &weights)?;
+        let probabilities = softmax(&logits.detach(), D::Minus1)?.to_vec2()?;
+        self.optimiser
+            .step(&loss.backward()?, PACE * learning_rate)?;
+        Ok((probabilities, loss.to_scalar()?))
+    }
+
+    /// Codes `[M, N, C]` to logits `[M, A]`.
+    fn logits(&self, frames: &Tensor) -> Result<Tensor> {
+        let (count, tokens, dim) = frames.dims3()?;
+        let size = frames.sqr()?.mean_all()?.affine(1.0, 1e-6)?.sqrt()?;
+        let codes = frames
+            .broadcast_div(&size)?
+            .reshape((count * tokens, dim))?;
+        let x = ops::linear_bias(&codes, &self.embed.0, &self.embed.1)?;
+        let x = x.reshape((count, tokens, WIDTH))?;
+        let mut x = x
+            .broadcast_add(&self.position)?
+            .reshape((count * tokens, WIDTH))?;
+        let around: Vec<u32> = (0..count as u32)
+            .flat_map(|frame| self.around.iter().map(move |at| frame * tokens as u32 + at))
+            .collect();
+        let around = Tensor::from_vec(around, (count * tokens, NEIGHBOURHOOD), &self.device)?;
+        for (weight, bias) in &self.layers {
+            let seen = ops::gather_rows(&x, &around)?.flatten_from(1)?;
+            x = ops::linear_bias(&seen, weight, bias)?.relu()?;
+        }
+        let x = x.reshape((count, tokens * WIDTH))?;
+        ops::linear_bias(&x, &self.out.0, &self.out.1)
+    }
+
+    /// What is remembered, as named tensors.
+    ///
+    /// # Errors
+    /// Never on the CPU.
+    pub fn state(&self) -> Result<HashMap<String, Tensor>> {
+        let mut state = self.variables.snapshot()?;
+        state.extend(self.optimiser.state()?);
+        Ok(state)
+    }
+
+    /// Goes back to the state after `step` calls of [`learn`](Self::learn).
+    ///
+    /// # Errors
+    /// If a part is missing or of another size.
+    pub fn restore(&mut self, state: &HashMap<String, Tensor>, step: u64) -> Result<()> {
+        self.variables.restore(state)?;
+        self.optimiser.restore(state, step)
+    }
+}
+
+/// For each place in a grid the places of its neighbourhood, row by row; beyond the edge the nearest place within.
+fn neighbourhoods(rows: usize, columns: usize) -> Vec<u32> {
+    let near =
+        |at: usize, count: usize| [at.saturating_sub(1), at, (at + 1).min(count - 1)].into_iter();
+    let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+    places
+        .flat_map(|(row, column)| {
+            near(row, rows).flat_map(move |r| near(column, columns).map(move |c| r * columns + c))
+        })
+        .map(|place| place as u32)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    const FRAMES: usize = 32;
+    const RATE: f64 = 2e-3;
+
+    fn prior(config: &GenieConfig) -> ActionPrior {
+        ActionPrior::new(config, 1, &Device::Cpu).unwrap()
+    }
+
+    /// Frames of noise with a hero (first value) somewhere, and in every second one a wall (second value) to his right.
+    /// Each of four actions follows as often, but the last one never where the wall is.
+    fn footage(config: &GenieConfig, rng: &mut ChaCha8Rng) -> (Tensor, Tensor, Vec<bool>) {
+        let (tokens, columns) = (config.tokens_per_frame(), config.token_columns());
+        let dim = config.tokenizer.quantizer.dim();
+        let mut frames = vec![0f32; FRAMES * tokens * dim];
+        frames
+            .iter_mut()
+            .for_each(|v| *v = rng.random_range(-0.1..0.1));
+        let (mut followed, mut walls) = (Vec::new(), Vec::new());
+        for (index, frame) in frames.chunks_exact_mut(tokens * dim).enumerate() {
+            let wall = index % 2 == 0;
+            let hero = rng.random_range(0..tokens / columns) * columns;
+            let hero = hero + rng.random_range(0..columns - 1);
+            frame[hero * dim] += 2.0;
+            // A wall elsewhere stops nobody.
+            let elsewhere = (hero + tokens / 2) % tokens;
+            frame[if wall { hero + 1 } else { elsewhere } * dim + 1] += 2.0;
+            followed.push(rng.random_range(0..if wall { 3_u32 } else { 4 }));
+            walls.push(wall);
+        }
+        let frames = Tensor::from_vec(frames, (FRAMES, tokens, dim), &Device::Cpu).unwrap();
+        let followed = Tensor::from_vec(followed, FRAMES, &Device::Cpu).unwrap();
+        (frames, followed, walls)
+    }
+
+    fn config() -> GenieConfig {
+        let mut config = GenieConfig::platformer();
+        config.latent_actions.actions = 4;
+        config
+    }
+
+    #[test]
+    fn what_cannot_be_done_at_a_wall_is_learned() {
+        let config = config();
+        let mut prior = prior(&config);
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for _ in 0..400 {
+            let (frames, followed, _) = footage(&config, &mut rng);
+            prior.learn(&frames, &followed, RATE).unwrap();
+        }
+        let (frames, followed, walls) = footage(&config, &mut rng);
+        let (probabilities, _) = prior.learn(&frames, &followed, RATE).unwrap();
+        let mean = |wall: bool| {
+            let of = probabilities
+                .iter()
+                .zip(&walls)
+                .filter(|&(_, w)| *w == wall);
+            of.map(|(p, _)| p[3]).sum::<f32>() / (FRAMES / 2) as f32
+        };
+        let (at_wall, free) = (mean(true), mean(false));
+        assert!(at_wall < 0.03 && free > 0.15, "{at_wall} and {free}");
+    }
+
+    #[test]
+    fn it_starts_undecided_and_every_part_learns() {
+        let config = config();
+        let mut prior = prior(&config);
+        let before = prior.variables.snapshot().unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let (frames, followed, _) = footage(&config, &mut rng);
+        let (probabilities, loss) = prior.learn(&frames, &followed, RATE).unwrap();
+        assert!(
+            probabilities
+                .iter()
+                .flatten()
+                .all(|p| (p - 0.25).abs() < 1e-6)
+        );
+        assert!((loss - 4f32.ln()).abs() < 1e-5);
+        // The first step reaches the last layer alone, which starts at zero.
+        prior.learn(&frames, &followed, RATE).unwrap();
+        for (name, value) in prior.variables.snapshot().unwrap() {
+            let moved = (value - &before[&name]).unwrap().abs().unwrap();
+            let moved = moved.max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(moved > 1e-5, "{name} stays");
+        }
+    }
+
+    #[test]
+    fn a_saved_prior_goes_on_as_before() {
+        let config = config();
+        let (mut first, mut second) = (prior(&config), prior(&config));
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let clips: Vec<_> = (0..4).map(|_| footage(&config, &mut rng)).collect();
+        for (frames, followed, _) in &clips[..2] {
+            first.learn(frames, followed, RATE).unwrap();
+        }
+        second.restore(&first.state().unwrap(), 2).unwrap();
+        for (frames, followed, _) in &clips[2..] {
+            let expected = first.learn(frames, followed, RATE).unwrap();
+            assert_eq!(second.learn(frames, followed, RATE).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn neighbourhoods_end_at_the_edges() {
+        let around = neighbourhoods(2, 3);
+        let (first, centre) = (&around[..9], &around[9..18]);
+        assert_eq!(first, [0, 0, 1, 0, 0, 1, 3, 3, 4]);
+        assert_eq!(centre, [0, 1, 2, 0, 1, 2, 3, 4, 5]);
+    }
+}
