@@ -81,11 +81,15 @@ class Ablations:
             self.genie("gameplay", "--out", folder, *arguments)
         return folder
 
+    def own_settings(self, name: str) -> list[str]:
+        """The settings of a row that the first row has not."""
+        steps = self.options.steps
+        return [it.format(half=steps // 2, twice=2 * steps) for it in ROWS[name]]
+
     def settings(self, name: str) -> list[str]:
         """All settings of a row."""
-        steps = self.options.steps
-        own = [it.format(half=steps // 2, twice=2 * steps) for it in ROWS[name]]
-        return [f"tokenizer.steps={self.options.tokenizer_steps}", f"dynamics.steps={steps}", *own]
+        small = [f"tokenizer.steps={self.options.tokenizer_steps}", f"dynamics.steps={self.options.steps}"]
+        return small + self.own_settings(name)
 
     def run(self, name: str) -> Path:
         """The folder of a row's training."""
@@ -112,11 +116,12 @@ class Ablations:
             checkpoint = self.train(name)
             judged = ("--clips", "24", "--horizon", "16", "--survival", "100", "--json", figures)
             self.genie("evaluate", "--checkpoint", checkpoint, "--data", self.held_out, *judged)
-        return describe(name, json.loads(figures.read_text()), self.run(name) / "dynamics" / "metrics.jsonl")
+        metrics = self.run(name) / "dynamics" / "metrics.jsonl"
+        return [name, *describe(self.own_settings(name), json.loads(figures.read_text()), metrics)]
 
 
-def describe(name: str, figures: dict, metrics: Path) -> list[str]:
-    """A row of the table."""
+def describe(settings: list[str], figures: dict, metrics: Path) -> list[str]:
+    """A row of the table, but for its name."""
     control = figures["controllability"]
     one = control["one_prompt_frame"]
     faithful = [it["faithfulness"] for it in figures["faithfulness"]["horizons"]]
@@ -124,8 +129,7 @@ def describe(name: str, figures: dict, metrics: Path) -> list[str]:
     known = figures["true_actions"]
     seconds = [json.loads(line)["seconds"] for line in metrics.read_text().splitlines()]
     return [
-        name,
-        ", ".join(f"`{it}`" for it in ROWS[name]),
+        ", ".join(f"`{it}`" for it in settings),
         f"{figures['tokenizer_psnr']:.1f}",
         f"{one['delta_psnr']:.1f} ± {one['delta_standard_error']:.1f}",
         f"{one['inferred_psnr'] - control['copy_psnr']:+.1f}",

@@ -62,9 +62,9 @@ impl Information {
 
 /// The inferred actions of one stretch of footage.
 pub(super) struct Inferred {
-    clip: usize,
-    start: usize,
-    actions: Vec<usize>,
+    pub(super) clip: usize,
+    pub(super) start: usize,
+    pub(super) actions: Vec<usize>,
 }
 
 /// The latent action of every transition of the footage.

@@ -9,12 +9,15 @@
 //! - **faithfulness**: the latent action model, shown a generated transition, names the action that was commanded;
 //! - **unseen neighbours**: what lies side by side in random play as no real frame shows it;
 //! - **survival** of the hero of the built-in gameplay under random play;
-//! - **agreement** with the true actions, where they are known: nothing but evaluation ever reads them.
+//! - **agreement** with the true actions, where they are known: nothing but evaluation ever reads them;
+//! - **blocked actions**: where a true action did not have its usual effect (a step into a wall), the world does what the
+//!   footage did.
 //!
 //! A PSNR is taken per frame from the mean squared error over all its pixel values (0 to 255), capped at 60 dB and
 //! averaged in dB. The same seed gives the same figures.
 
 mod agreement;
+mod blocked;
 mod controllability;
 mod error;
 mod footage;
@@ -30,6 +33,7 @@ use genie_model::{SamplerSettings, WorldModel};
 use serde::{Deserialize, Serialize};
 
 pub use agreement::{ActionUsage, Information, TrueActionAgreement};
+pub use blocked::{BlockedAction, BlockedActions};
 pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
 pub use footage::{Footage, Stretch, WorldParts};
@@ -91,6 +95,8 @@ pub struct Evaluation {
     pub survival: Option<Survival>,
     /// How latent actions go with the true ones, where these are known.
     pub true_actions: Option<TrueActionAgreement>,
+    /// What becomes of actions that something was in the way of, where true actions are known.
+    pub blocked_actions: Option<BlockedActions>,
 }
 
 /// Measures a world on a dataset, with its true actions if they are known. `progress` is called with the share done.
@@ -115,7 +121,11 @@ pub fn evaluate(
     progress(0.1);
     let inferred = agreement::infer(&parts, &footage)?;
     let actions = agreement::usage(&parts, &inferred);
-    let true_actions = true_actions.and_then(|known| agreement::agree(&parts, &inferred, known));
+    let agreement = true_actions.and_then(|known| agreement::agree(&parts, &inferred, known));
+    let blocked_actions = match true_actions {
+        Some(known) => blocked::measure(&parts, &footage, &inferred, known, options)?,
+        None => None,
+    };
     progress(0.15);
     let play = random_play::play(&parts, &footage, &actions, options, &|share| {
         progress(0.15 + 0.85 * share);
@@ -128,7 +138,8 @@ pub fn evaluate(
         faithfulness: play.faithfulness,
         unseen_neighbours: play.unseen_neighbours,
         survival: play.survival,
-        true_actions,
+        true_actions: agreement,
+        blocked_actions,
     })
 }
 
@@ -209,6 +220,10 @@ pub(crate) mod tests {
         let known = figures.true_actions.as_ref().unwrap();
         assert_eq!(known.transitions, 12 * 39);
         assert!(known.steer.unwrap().true_entropy > 0.3);
+        if let Some(blocked) = &figures.blocked_actions {
+            assert!(blocked.transitions() < 12 * 39);
+            assert!(blocked.as_in_footage() + blocked.as_told() <= 1.0);
+        }
 
         // Every figure is a finite number: JSON writes the others as null.
         let json = serde_json::to_string(&figures).unwrap();

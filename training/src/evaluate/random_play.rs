@@ -247,7 +247,7 @@ fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
 }
 
 /// The latent action of every world's last transition, given the last frames of all worlds, oldest first.
-fn name_last(
+pub(super) fn name_last(
     parts: &WorldParts,
     history: &VecDeque<Vec<Vec<u8>>>,
 ) -> Result<Vec<usize>, EvaluateError> {

@@ -102,6 +102,15 @@ impl Display for Evaluation {
                 }
             }
         }
+        if let Some(blocked) = &self.blocked_actions {
+            writeln!(
+                f,
+                "\nblocked actions        {:.2} as in the footage, {:.2} as if nothing were in the way ({} transitions)",
+                blocked.as_in_footage(),
+                blocked.as_told(),
+                blocked.transitions()
+            )?;
+        }
         Ok(())
     }
 }

@@ -161,6 +161,7 @@ mod tests {
     #[test]
     fn random_play_shows_its_actions() {
         let (mut jumps, mut rises, mut steered, mut moved) = (0_u32, 0_u32, 0_u32, 0_u32);
+        let (mut pressed, mut shown) = ([0_u32; TrueAction::COUNT], [0_u32; TrueAction::COUNT]);
         for seed in 0..100 {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
             let mut world = GameplayWorld::new(seed);
@@ -169,6 +170,10 @@ mod tests {
                 for _ in 0..random.random_range(1..=8) {
                     let (x, y) = (world.hero_x(), world.hero_y());
                     world.step(action);
+                    let looks_like = (world.hero_x() != x, world.hero_y() < y);
+                    pressed[action.index()] += 1;
+                    shown[action.index()] +=
+                        u32::from(looks_like == (action.steer != Steer::Idle, action.jump));
                     if action.jump {
                         jumps += 1;
                         rises += u32::from(world.hero_y() < y);
@@ -185,6 +190,14 @@ mod tests {
             }
         }
         println!("{rises} of {jumps} jumps rise, {moved} of {steered} steps move");
+        let shares = shown
+            .iter()
+            .zip(pressed)
+            .map(|(&s, p)| f64::from(s) / f64::from(p));
+        let shares: Vec<f64> = shares.collect();
+        let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+        println!("faithfulness of the game itself {mean:.3}, by action {shares:.2?}");
+        assert!(mean >= 0.85);
         assert!(rises * 100 >= 85 * jumps);
         assert!(moved * 100 >= 88 * steered);
     }

@@ -14,6 +14,7 @@
 //! | Muon for the matrices of blocks | `AdamW` | the cross-entropy of 220 / 380 / 800 steps after 139 / 220 / 480 |
 //! | own mistakes in the past, in up to 60 % of the steps | never | hero visible after 20 / 100 frames 0.98 / 0.98 instead of 0.94 / 0.92 (48 prompts) |
 //! | actions that never happen somewhere told nevertheless (`unseen_actions`) | not | he stays below the upper edge instead of climbing out in 12 frames |
+//! | which they are is learned by a network, and told where they would end the same | counted by pairs of tokens (after 900 steps) | actions that are blocked in the footage are so in the world: 0.96 of 649 instead of 0.19 |
 //! | | 8 % random actions | faithfulness 0.94 to 1.00 instead of 0.86 |
 //!
 //! What play makes of it is measured where it happens: [`undo_changed_weight`](genie_model::DynamicsModel::undo_changed_weight)

@@ -1,0 +1,195 @@
+//! What is in the way: true actions that did not have their usual effect.
+//!
+//! A step into a wall looks like standing, and so the latent action model names it. Whoever plays presses the step all the
+//! same: the world should then do what the footage did.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::agreement::Inferred;
+use super::random_play::name_last;
+use super::statistics::share;
+use super::{Contingency, EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
+use crate::dataset::TrueActions;
+
+/// Share of the transitions with a true action that its usual latent action has at least; with less there is none.
+const USUAL: f64 = 0.5;
+/// Worlds at once, each of which keeps its past in memory.
+const BATCH: usize = 64;
+
+/// Whether an action that had another effect than usual in the footage has that effect in the world, too.
+///
+/// The usual effect of a true action is the latent action that its transitions are named most often. From the two real
+/// frames before every other transition the world is told that usual latent action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BlockedActions {
+    /// One entry for each true action that was ever blocked.
+    pub actions: Vec<BlockedAction>,
+}
+
+/// What became of one true action where it was blocked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BlockedAction {
+    /// Its number in the footage.
+    pub true_action: usize,
+    /// Real transitions in which it was blocked.
+    pub transitions: u64,
+    /// Those of them in which the world did what the footage did.
+    pub as_in_footage: u64,
+    /// Those in which it did what was told, as if nothing were in the way.
+    pub as_told: u64,
+}
+
+impl BlockedActions {
+    /// Real transitions in which an action was blocked.
+    pub fn transitions(&self) -> u64 {
+        self.actions.iter().map(|action| action.transitions).sum()
+    }
+
+    /// Share of these in which the world did what the footage did.
+    pub fn as_in_footage(&self) -> f64 {
+        let same = self.actions.iter().map(|action| action.as_in_footage).sum();
+        share(same, self.transitions())
+    }
+
+    /// Share of these in which it did what was told, as if nothing were in the way.
+    pub fn as_told(&self) -> f64 {
+        let told = self.actions.iter().map(|action| action.as_told).sum();
+        share(told, self.transitions())
+    }
+}
+
+/// A transition whose true action did not have its usual effect.
+struct Blocked<'f> {
+    true_action: usize,
+    /// The two real frames before.
+    before: [&'f [u8]; 2],
+    /// The latent action between them.
+    between: usize,
+    /// What the true action usually is.
+    told: usize,
+    /// What it was.
+    real: usize,
+}
+
+/// Tries blocked actions; `None` where the footage shows none.
+pub(super) fn measure(
+    parts: &WorldParts,
+    footage: &Footage,
+    inferred: &[Inferred],
+    known: &TrueActions,
+    options: &EvaluateOptions,
+) -> Result<Option<BlockedActions>, EvaluateError> {
+    let blocked = find(parts, footage, inferred, known);
+    let mut actions: BTreeMap<usize, BlockedAction> = BTreeMap::new();
+    for (seed, blocked) in (options.seed..).zip(blocked.chunks(BATCH)) {
+        let frames = |at: usize| -> Vec<&[u8]> { blocked.iter().map(|it| it.before[at]).collect() };
+        let of_each =
+            |action: fn(&Blocked) -> usize| -> Vec<usize> { blocked.iter().map(action).collect() };
+        let mut worlds = Worlds::start(parts, &frames(0), seed, &options.sampler)?;
+        worlds.observe(parts, &frames(1), &of_each(|it| it.between))?;
+        worlds.step(&of_each(|it| it.told))?;
+        let owned = |at| frames(at).into_iter().map(<[u8]>::to_vec).collect();
+        let history = [owned(0), owned(1), worlds.map_frames(<[u8]>::to_vec)];
+        let named = name_last(parts, &VecDeque::from(history))?;
+        for (it, named) in blocked.iter().zip(named) {
+            let action = actions.entry(it.true_action).or_insert(BlockedAction {
+                true_action: it.true_action,
+                transitions: 0,
+                as_in_footage: 0,
+                as_told: 0,
+            });
+            action.transitions += 1;
+            action.as_in_footage += u64::from(named == it.real);
+            action.as_told += u64::from(named == it.told);
+        }
+    }
+    let actions: Vec<_> = actions.into_values().collect();
+    Ok((!actions.is_empty()).then_some(BlockedActions { actions }))
+}
+
+fn find<'f>(
+    parts: &WorldParts,
+    footage: &'f Footage,
+    inferred: &[Inferred],
+    known: &TrueActions,
+) -> Vec<Blocked<'f>> {
+    let truths: Vec<Vec<usize>> = inferred
+        .iter()
+        .map(|stretch| {
+            let truth = known
+                .clip(stretch.clip)
+                .and_then(|it| it.get(stretch.start..));
+            truth
+                .unwrap_or_default()
+                .iter()
+                .map(|&it| usize::from(it))
+                .collect()
+        })
+        .collect();
+    let kinds = truths.iter().flatten().max().map_or(0, |most| most + 1);
+    let mut table = Contingency::new(kinds, parts.world.action_count());
+    for (truth, stretch) in truths.iter().zip(inferred) {
+        for (&truth, &latent) in truth.iter().zip(&stretch.actions) {
+            table.add(truth, latent);
+        }
+    }
+    let usual: Vec<Option<usize>> = table.rows().iter().map(|row| usual(row)).collect();
+    let size = parts.frame_bytes();
+    let mut blocked = Vec::new();
+    for ((truth, inferred), stretch) in truths.iter().zip(inferred).zip(&footage.stretches) {
+        let actions = truth.iter().zip(&inferred.actions).enumerate();
+        // The first transition has one frame before it.
+        for (at, (&true_action, &real)) in actions.skip(1) {
+            let frame = |at: usize| &stretch.bytes[at * size..][..size];
+            blocked.extend(
+                usual[true_action]
+                    .filter(|&told| told != real)
+                    .map(|told| Blocked {
+                        true_action,
+                        before: [frame(at - 1), frame(at)],
+                        between: inferred.actions[at - 1],
+                        told,
+                        real,
+                    }),
+            );
+        }
+    }
+    blocked
+}
+
+/// Where most of the counts are, if they are that many.
+fn usual(counts: &[u64]) -> Option<usize> {
+    let (latent, &most) = counts.iter().enumerate().max_by_key(|&(_, count)| count)?;
+    (most > 0 && share(most, counts.iter().sum()) >= USUAL).then_some(latent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_of_all_transitions() {
+        let action = |true_action, transitions, as_in_footage, as_told| BlockedAction {
+            true_action,
+            transitions,
+            as_in_footage,
+            as_told,
+        };
+        let blocked = BlockedActions {
+            actions: vec![action(0, 30, 27, 3), action(2, 10, 1, 5)],
+        };
+        assert_eq!(blocked.transitions(), 40);
+        assert!((blocked.as_in_footage() - 0.7).abs() < 1e-12);
+        assert!((blocked.as_told() - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_usual_is_what_most_transitions_are() {
+        assert_eq!(usual(&[1, 7, 2]), Some(1));
+        assert_eq!(usual(&[4, 3, 3]), None);
+        assert_eq!(usual(&[0, 0]), None);
+        assert_eq!(usual(&[]), None);
+    }
+}
