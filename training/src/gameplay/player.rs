@@ -114,6 +114,7 @@ impl Player {
         } else if world.gap_ahead(direction) {
             50
         } else if world.wall_ahead(direction) {
+            // Seldom enough that he often stands before it: that walls stop him can be learned from nothing else.
             20
         } else if world.prize_above(direction) {
             25
