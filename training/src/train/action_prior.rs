@@ -14,7 +14,7 @@ const WIDTH: usize = 32;
 /// Layers that look at a token and its eight neighbours.
 const LAYERS: usize = 2;
 const NEIGHBOURHOOD: usize = 9;
-/// Learning rate: of the phase's own, which is chosen for a deeper network.
+/// Times the phase's learning rate, which is chosen for a deeper network.
 const PACE: f64 = 2.0;
 
 /// A small convolutional network that learns from the footage which latent actions are taken after a frame.
