@@ -177,9 +177,9 @@ mod tests {
         let (tokens, columns) = (config.tokens_per_frame(), config.token_columns());
         let dim = config.tokenizer.quantizer.dim();
         let mut frames = vec![0f32; FRAMES * tokens * dim];
-        frames
-            .iter_mut()
-            .for_each(|v| *v = rng.random_range(-0.1..0.1));
+        for value in &mut frames {
+            *value = rng.random_range(-0.1..0.1);
+        }
         let (mut followed, mut walls) = (Vec::new(), Vec::new());
         for (index, frame) in frames.chunks_exact_mut(tokens * dim).enumerate() {
             let wall = index % 2 == 0;
