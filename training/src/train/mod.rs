@@ -55,7 +55,7 @@
 //!   rows above). Wrong tokens make no difference that could be told, and one in five is too many. Which actions are unseen is
 //!   known only after some thousand steps.
 //! - **Width against depth** at equal time: three wide layers learn faster at first. No long training has been made with them.
-//! - **A window of 4** frames is as good at this length; what it forgets shows in long play.
+//! - **A window of 4** frames is as good at this length; with a long training it has not been compared.
 //! - **Muon**: `AdamW` alone is not much further than Muon after half the steps.
 //!
 //! What play makes of it is measured where it happens: [`undo_changed_weight`](genie_model::DynamicsModel::undo_changed_weight)
