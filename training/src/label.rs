@@ -60,6 +60,8 @@ pub struct Labels {
     pub effects: Vec<Effects>,
 }
 
+/// Of so many transitions one is watched to know the camera.
+const WATCHED: usize = 4;
 /// Most prompts and most frames held: far more than naming needs.
 const MOST_PROMPTS: usize = 1024;
 /// A figure is at rest when it moved no further than this vertically, in pixels a frame.
@@ -160,7 +162,10 @@ impl Eye {
         let frames: Vec<Vec<&[u8]>> = stretches
             .map(|stretch| stretch.chunks_exact(frame_bytes).collect())
             .collect();
-        let pairs = frames.par_iter().flat_map(|frames| frames.par_windows(2));
+        // What a camera does shows in a part of the transitions, too.
+        let pairs = frames
+            .par_iter()
+            .flat_map(|frames| frames.par_windows(2).step_by(WATCHED));
         let camera = Camera::watched(pairs.map(|pair| [pair[0], pair[1]]), height, width);
         Self::KnowsCamera(camera, frame_bytes)
     }

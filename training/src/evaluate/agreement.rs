@@ -62,9 +62,20 @@ impl Information {
 
 /// The inferred actions of one stretch of footage.
 pub(super) struct Inferred {
-    pub(super) clip: usize,
-    pub(super) start: usize,
+    clip: usize,
+    start: usize,
     pub(super) actions: Vec<usize>,
+}
+
+impl Inferred {
+    /// The true action of every transition, as far as they are known.
+    pub(super) fn true_actions<'k>(
+        &self,
+        known: &'k TrueActions,
+    ) -> impl Iterator<Item = usize> + use<'k> {
+        let truth = known.clip(self.clip).and_then(|it| it.get(self.start..));
+        truth.unwrap_or_default().iter().map(|&it| usize::from(it))
+    }
 }
 
 /// The latent action of every transition of the footage.
@@ -119,10 +130,9 @@ pub(super) fn agree(
 ) -> Option<TrueActionAgreement> {
     let pairs: Vec<(usize, usize)> = inferred
         .iter()
-        .filter_map(|inferred| Some((inferred, known.clip(inferred.clip)?.get(inferred.start..)?)))
-        .flat_map(|(inferred, truth)| {
-            let truth = truth.iter().map(|&action| usize::from(action));
-            inferred.actions.iter().copied().zip(truth)
+        .flat_map(|inferred| {
+            let actions = inferred.actions.iter().copied();
+            actions.zip(inferred.true_actions(known))
         })
         .collect();
     let kinds = pairs.iter().map(|&(_, truth)| truth + 1).max()?;

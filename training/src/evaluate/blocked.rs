@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::agreement::Inferred;
 use super::random_play::name_last;
 use super::statistics::share;
-use super::{Contingency, EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
+use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
 use crate::dataset::TrueActions;
 
 /// Share of the transitions with a true action that its usual latent action has at least; with less there is none.
@@ -73,15 +73,16 @@ struct Blocked<'f> {
     real: usize,
 }
 
-/// Tries blocked actions; `None` where the footage shows none.
+/// Tries blocked actions; `None` where the footage shows none. `table` says how often each latent action (row) came with each
+/// true one (column).
 pub(super) fn measure(
     parts: &WorldParts,
     footage: &Footage,
     inferred: &[Inferred],
-    known: &TrueActions,
+    (known, table): (&TrueActions, &[Vec<u64>]),
     options: &EvaluateOptions,
 ) -> Result<Option<BlockedActions>, EvaluateError> {
-    let blocked = find(parts, footage, inferred, known);
+    let blocked = find(parts, footage, inferred, (known, table));
     let mut actions: BTreeMap<usize, BlockedAction> = BTreeMap::new();
     for (seed, blocked) in (options.seed..).zip(blocked.chunks(BATCH)) {
         let frames = |at: usize| -> Vec<&[u8]> { blocked.iter().map(|it| it.before[at]).collect() };
@@ -113,35 +114,18 @@ fn find<'f>(
     parts: &WorldParts,
     footage: &'f Footage,
     inferred: &[Inferred],
-    known: &TrueActions,
+    (known, table): (&TrueActions, &[Vec<u64>]),
 ) -> Vec<Blocked<'f>> {
-    let truths: Vec<Vec<usize>> = inferred
-        .iter()
-        .map(|stretch| {
-            let truth = known
-                .clip(stretch.clip)
-                .and_then(|it| it.get(stretch.start..));
-            truth
-                .unwrap_or_default()
-                .iter()
-                .map(|&it| usize::from(it))
-                .collect()
-        })
+    let kinds = table.first().map_or(0, Vec::len);
+    let usual: Vec<Option<usize>> = (0..kinds)
+        .map(|it| usual(&table.iter().map(|row| row[it]).collect::<Vec<_>>()))
         .collect();
-    let kinds = truths.iter().flatten().max().map_or(0, |most| most + 1);
-    let mut table = Contingency::new(kinds, parts.world.action_count());
-    for (truth, stretch) in truths.iter().zip(inferred) {
-        for (&truth, &latent) in truth.iter().zip(&stretch.actions) {
-            table.add(truth, latent);
-        }
-    }
-    let usual: Vec<Option<usize>> = table.rows().iter().map(|row| usual(row)).collect();
     let size = parts.frame_bytes();
     let mut blocked = Vec::new();
-    for ((truth, inferred), stretch) in truths.iter().zip(inferred).zip(&footage.stretches) {
-        let actions = truth.iter().zip(&inferred.actions).enumerate();
+    for (inferred, stretch) in inferred.iter().zip(&footage.stretches) {
+        let actions = inferred.true_actions(known).zip(&inferred.actions);
         // The first transition has one frame before it.
-        for (at, (&true_action, &real)) in actions.skip(1) {
+        for (at, (true_action, &real)) in actions.enumerate().skip(1) {
             let frame = |at: usize| &stretch.bytes[at * size..][..size];
             blocked.extend(
                 usual[true_action]

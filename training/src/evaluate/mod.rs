@@ -122,9 +122,12 @@ pub fn evaluate(
     let inferred = agreement::infer(&parts, &footage)?;
     let actions = agreement::usage(&parts, &inferred);
     let agreement = true_actions.and_then(|known| agreement::agree(&parts, &inferred, known));
-    let blocked_actions = match true_actions {
-        Some(known) => blocked::measure(&parts, &footage, &inferred, known, options)?,
-        None => None,
+    let blocked_actions = match (true_actions, &agreement) {
+        (Some(known), Some(agreement)) => {
+            let known = (known, agreement.table.as_slice());
+            blocked::measure(&parts, &footage, &inferred, known, options)?
+        }
+        _ => None,
     };
     progress(0.15);
     let play = random_play::play(&parts, &footage, &actions, options, &|share| {

@@ -7,8 +7,8 @@ use genie_model::MotionSigns;
 
 use super::saved_state::{restore_values, saved_values};
 
-/// An action that is this many times rarer after a frame than elsewhere, or more, cannot be done there. Where this was
-/// measured, a hundredth told three quarters of the walls, and one in a thousand of the actions that were taken.
+/// An action whose probability after a frame is no more than this share of its probability anywhere cannot be done there: far
+/// below what players do seldom, and what a small network is still sure of.
 const RARER: f32 = 0.01;
 /// What a batch counts less with every batch that follows.
 const DECAY: f32 = 0.99;
