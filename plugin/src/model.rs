@@ -60,10 +60,9 @@ pub const EMBEDDED_MODEL: &str = "embedded://bevy_genie/platformer.genie.safeten
 pub(crate) fn embed(app: &mut App) {
     use bevy::asset::io::embedded::EmbeddedAssetRegistry;
 
-    static BYTES: &[u8] = include_bytes!("../../assets/models/platformer.genie.safetensors");
     let path = std::path::Path::new("bevy_genie/platformer.genie.safetensors");
     let registry = app.world_mut().resource_mut::<EmbeddedAssetRegistry>();
-    registry.insert_asset(path.to_owned(), path, BYTES);
+    registry.insert_asset(path.to_owned(), path, bevy_genie_platformer::PLATFORMER);
 }
 
 /// Loads [`GenieModel`] from `*.genie.safetensors`.
