@@ -9,6 +9,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_file;
 use crate::{Error, GenieConfig, NeighbourPairs, ParameterSpec, TokenNeighbours, parameter_specs};
 
 const FORMAT: &str = "bevy_genie";
@@ -332,10 +333,7 @@ impl Checkpoint {
             source_name: path.display().to_string(),
             error,
         };
-        let temporary = path.with_extension("safetensors.part");
-        std::fs::write(&temporary, bytes).map_err(io)?;
-        std::fs::rename(&temporary, path).map_err(io)?;
-        Ok(())
+        Ok(atomic_file::write(path, &bytes).map_err(io)?)
     }
 }
 

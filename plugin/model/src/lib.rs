@@ -24,17 +24,21 @@
 //! Shapes are named by their dimensions throughout: `B` batch, `T` frames, `N` tokens per frame, `D` width, `V` codebook
 //! size, `A` latent actions, `P` values per patch.
 
+pub mod atomic_file;
+pub mod block_matching;
 pub mod checkpoint;
 mod config;
 mod dynamics;
 mod error;
 mod frame;
+mod hash;
 mod latent_action;
 mod motion;
 mod neighbours;
 pub mod ops;
 mod parameters;
 mod patch;
+mod percentile;
 mod preemption;
 mod psnr;
 mod quantizer;
@@ -52,11 +56,13 @@ pub use config::{
 pub use dynamics::{DynamicsModel, MaskedTokens};
 pub use error::Error;
 pub use frame::{Fit, Frame};
+pub use hash::Fnv1a;
 pub use latent_action::{LatentActionModel, LatentActions};
 pub use motion::{MOTION_FEATURES, MotionSigns, motion_features, motion_signs};
 pub use neighbours::{NeighbourPairs, TokenNeighbours};
 pub use parameters::{ParameterSpec, parameter_count, parameter_specs};
 pub use patch::{frames_to_patches, patches_to_frames};
+pub use percentile::percentile;
 pub use preemption::set_preemption_hook;
 pub use psnr::{MOST_PSNR, psnr};
 pub use quantizer::{Quantized, Quantizer};

@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::block_matching::Picture;
+
 /// Shifts per axis: from one patch side to the left or up to one to the right or down, in quarters of a patch.
 const SHIFTS: usize = 9;
 
@@ -44,7 +46,12 @@ fn transition_features(
     features: &mut [f32],
 ) {
     let padded = pad(before, height, width, patch);
-    let padded_row = (width + 2 * patch) * 3;
+    let (Some(padded), Some(after)) = (
+        Picture::rgb(&padded, height + 2 * patch, width + 2 * patch),
+        Picture::rgb(after, height, width),
+    ) else {
+        return;
+    };
     let columns = width / patch;
     let mut errors = [0.0f32; SHIFTS * SHIFTS];
     for (token, out) in features.chunks_exact_mut(MOTION_FEATURES).enumerate() {
@@ -53,16 +60,8 @@ fn transition_features(
             // Shift -1, .., 1 patch in eighths of two patches; the padding makes the origin -patch.
             let dy = index / SHIFTS * patch / 4;
             let dx = index % SHIFTS * patch / 4;
-            let mut sum = 0u32;
-            for y in 0..patch {
-                let a = &after[((top + y) * width + left) * 3..][..patch * 3];
-                let b = &padded[(top + y + dy) * padded_row + (left + dx) * 3..][..patch * 3];
-                sum += a
-                    .iter()
-                    .zip(b)
-                    .map(|(&a, &b)| u32::from(a.abs_diff(b)))
-                    .sum::<u32>();
-            }
+            let from = [left + dx, top + dy];
+            let sum = after.block_difference([left, top], &padded, from, (patch, patch));
             *error = sum as f32 / (patch * patch * 3) as f32 / 255.0;
         }
         let count = errors.len() as f32;

@@ -9,8 +9,8 @@ use candle_nn::VarBuilder;
 use crate::checkpoint::{ActionLabel, Checkpoint};
 use crate::patch::{frames_to_patches, patches_to_frames};
 use crate::{
-    DynamicsModel, Error, Fit, Frame, GenieConfig, LatentActionModel, NeighbourPairs, Rollout,
-    SamplerSettings, TokenNeighbours, VideoTokenizer,
+    DynamicsModel, Error, Fit, Fnv1a, Frame, GenieConfig, LatentActionModel, NeighbourPairs,
+    Rollout, SamplerSettings, TokenNeighbours, VideoTokenizer,
 };
 
 /// What play needs of a Genie: tokenizer, dynamics, the codes of the latent actions and their labels.
@@ -222,23 +222,20 @@ impl WorldModel {
     }
 }
 
-/// FNV-1a over the values of all tensors in the order of their names.
+/// A hash of the values of all tensors in the order of their names.
 fn fingerprint(checkpoint: &Checkpoint) -> Result<u64, Error> {
     let mut names: Vec<_> = checkpoint.tensors.keys().collect();
     names.sort();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut hash = Fnv1a::new();
     for name in names {
         let values = checkpoint.tensors[name].flatten_all()?.to_vec1::<f32>()?;
-        for value in values {
-            hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
-        }
+        values.iter().for_each(|value| hash.write(value.to_bits()));
     }
     if let Some(neighbours) = &checkpoint.neighbours {
         let NeighbourPairs { right, below } = neighbours.pairs();
         let tokens = right.iter().chain(below).flatten();
-        for bits in tokens.copied().chain([neighbours.surprise().to_bits()]) {
-            hash = (hash ^ u64::from(bits)).wrapping_mul(0x0100_0000_01b3);
-        }
+        tokens.for_each(|&token| hash.write(token));
+        hash.write(neighbours.surprise().to_bits());
     }
-    Ok(hash)
+    Ok(hash.finish())
 }

@@ -5,11 +5,9 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
-use super::attention::{KeyValue, TokenGrid, rotary_angles};
-use super::norm::EPSILON;
-
-/// Larger than any logit, yet finite, so that its gradient is zero and not NaN.
-const MASKED_LOGIT: f64 = -1e30;
+use super::constants::{EPSILON, LEAST_TOTAL_WEIGHT, MASKED_LOGIT};
+use super::key_value::KeyValue;
+use super::rotary::{TokenGrid, rotary_angles};
 
 /// `x [.., D]` divided by its root mean square over `D`, times `scale [D]`.
 ///
@@ -146,13 +144,13 @@ fn temporal_heads(
     ])
 }
 
-/// `[T, T]`, zero where `query` may see `key` and [`MASKED_LOGIT`] elsewhere.
+/// `[T, T]`, zero where `query` may see `key` and minus [`MASKED_LOGIT`] elsewhere.
 fn window_mask(like: &Tensor, length: usize, window: usize, own: bool) -> Result<Tensor> {
     let mask: Vec<f32> = (0..length * length)
         .map(|i| {
             let (query, key) = (i / length, i % length);
             let seen = key + window > query && (key < query || (own && key == query));
-            if seen { 0.0 } else { MASKED_LOGIT as f32 }
+            if seen { 0.0 } else { -MASKED_LOGIT }
         })
         .collect();
     Tensor::from_vec(mask, (length, length), like.device())?.to_dtype(like.dtype())
@@ -271,7 +269,7 @@ pub fn masked_cross_entropy(logits: &Tensor, targets: &Tensor, weights: &Tensor)
         .squeeze(1)?
         .neg()?;
     let total = weights.sum_all()?.to_dtype(DType::F32)?;
-    let floor = Tensor::new(super::loss::LEAST_TOTAL_WEIGHT, weights.device())?;
+    let floor = Tensor::new(LEAST_TOTAL_WEIGHT, weights.device())?;
     (losses * weights)?.sum_all()?.div(&total.maximum(&floor)?)
 }
 

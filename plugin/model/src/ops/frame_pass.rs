@@ -11,8 +11,10 @@ use std::sync::Mutex;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::attention::{MASKED_LOGIT, TokenGrid, prepare_row, rotary_angles};
+use super::attention::prepare_row;
+use super::constants::MASKED_LOGIT;
 use super::packed::{PackedWeight, normalise_rows, packable};
+use super::rotary::{TokenGrid, rotary_angles};
 use super::simd::{Lanes, Strided, add_scaled, dot, exp, multiversion, padded, product};
 use super::slices::SharedPointer;
 use super::sublayer::{AttentionWeights, FeedForwardWeights};

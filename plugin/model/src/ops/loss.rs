@@ -5,11 +5,9 @@ use rayon::prelude::*;
 
 use super::buffer::zeros;
 use super::composed;
+use super::constants::LEAST_TOTAL_WEIGHT;
 use super::simd::{Lanes, PAD, exp, multiversion, padded};
 use super::slices::{floats, fused, with_floats, within};
-
-/// The sum of weights is taken to be at least this, so that a batch without weight costs nothing.
-pub(super) const LEAST_TOTAL_WEIGHT: f32 = 1e-6;
 
 /// Weighted mean over rows of the cross-entropy of `logits [R, V]` against `targets [R]` (`u32`) with `weights [R]`:
 /// a scalar. Rows of weight zero are skipped, whatever their target. Only `logits` gets a gradient.

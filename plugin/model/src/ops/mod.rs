@@ -60,25 +60,29 @@ mod amx;
 mod attention;
 mod blocked;
 mod buffer;
+mod constants;
 mod frame_pass;
 mod gather;
+mod key_value;
 mod linear;
 mod loss;
 mod matmul;
 mod norm;
 mod optimiser;
 mod packed;
+mod rotary;
 mod simd;
 mod slices;
 mod softmax;
 mod sublayer;
 
 pub use attention::{
-    KeyValue, ROTARY_BASE, TokenGrid, cached_temporal_attention, spatial_attention,
-    temporal_attention, two_stream_temporal_attention,
+    AttentionPattern, cached_temporal_attention, spatial_attention, temporal_attention,
+    two_stream_temporal_attention,
 };
 pub(crate) use frame_pass::{PackedBlockWeights, PackedStack, PassRow};
 pub use gather::gather_rows;
+pub use key_value::KeyValue;
 pub use linear::{linear, linear_add, linear_bias, norm_linear, relu2_linear_add};
 pub use loss::masked_cross_entropy;
 pub use matmul::{
@@ -88,8 +92,7 @@ pub use matmul::{
 pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};
 pub(crate) use packed::{PackedLinear, PackedOnce};
+pub use rotary::{ROTARY_BASE, TokenGrid};
 pub(crate) use slices::{fused, hold, with_floats};
 pub(crate) use softmax::softmax_weights;
-pub use sublayer::{
-    AttentionPattern, AttentionWeights, FeedForwardWeights, attention_branch, feed_forward_branch,
-};
+pub use sublayer::{AttentionWeights, FeedForwardWeights, attention_branch, feed_forward_branch};

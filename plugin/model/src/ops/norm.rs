@@ -5,11 +5,9 @@ use rayon::prelude::*;
 
 use super::buffer::zeros;
 use super::composed;
+use super::constants::EPSILON;
 use super::simd::{Lanes, dot, multiversion};
 use super::slices::{floats, fused, with_floats};
-
-/// Added to the mean square before its root is taken.
-pub(super) const EPSILON: f32 = 1e-6;
 
 /// Rows that one task normalises: fixed, so that sums over rows come out the same with any number of threads.
 const ROWS: usize = 64;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::amx::Factor;
 use super::blocked::{multiply_body, packed};
-use super::norm::EPSILON;
+use super::constants::EPSILON;
 use super::simd::{Lanes, multiversion};
 use super::slices::{fused, with_floats};
 

@@ -8,35 +8,15 @@ use std::sync::Mutex;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::attention;
 use super::attention::{
-    TokenGrid, spatial_attention, temporal_attention, two_stream_temporal_attention,
+    AttentionPattern, attention_gradients, spatial_attention, temporal_attention,
+    two_stream_temporal_attention,
 };
 use super::buffer::copied;
 use super::linear::{
     linear_add, linear_add_gradients, norm_linear, norm_linear_gradients, relu2_linear_add,
 };
 use super::slices::{fused, with_floats};
-
-/// Who sees whom in an attention branch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttentionPattern {
-    /// All tokens of a frame each other: input `[.., N, D]`. See [`spatial_attention`].
-    Spatial {
-        /// Where they stand, if that counts.
-        grid: Option<TokenGrid>,
-    },
-    /// Each token its own past: input `[B, T, N, D]`. See [`temporal_attention`].
-    Temporal {
-        /// Frames seen, the own included.
-        window: usize,
-    },
-    /// The same for clean and masked copies: input `[2, B, T, N, D]`. See [`two_stream_temporal_attention`].
-    TwoStreams {
-        /// Frames seen, the own included.
-        window: usize,
-    },
-}
 
 /// Weights of an attention branch.
 #[derive(Clone, Debug)]
@@ -227,7 +207,7 @@ impl CustomOp2 for Branch {
                 let (dmixed, dout) = linear_add_gradients(mixed, &w.out, &grad, false)?;
                 let dmixed = Tensor::from_vec(dmixed, mixed.shape(), mixed.device())?;
                 let [dqkv, dq, dk] =
-                    attention::gradients(qkv, &w.q_scale, &w.k_scale, *heads, *pattern, &dmixed)?;
+                    attention_gradients(qkv, &w.q_scale, &w.k_scale, *heads, *pattern, &dmixed)?;
                 let (dx, dnorm, dweight) = norm_linear_gradients(&x, &w.norm, &w.qkv, &dqkv)?;
                 (dx, vec![dnorm, dweight, flat(&dq)?, flat(&dk)?, dout])
             }

@@ -4,11 +4,13 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::kernel::prepare_row;
-use super::{KeyValue, MASKED_LOGIT, rotary_angles};
+use crate::ops::constants::MASKED_LOGIT;
+use crate::ops::key_value::KeyValue;
+use crate::ops::rotary::rotary_angles;
 use crate::ops::simd::{Lanes, add_scaled, dot, exp, multiversion, padded};
 use crate::ops::slices::{floats, with_floats};
 
-/// Inputs of one world's position in [`cached_temporal_attention`](super::cached_temporal_attention).
+/// Inputs of one world's position in [`cached_temporal_attention`](crate::ops::cached_temporal_attention).
 struct CachedWorld<'a> {
     keys: Vec<&'a [f32]>,
     values: Vec<&'a [f32]>,

@@ -3,9 +3,8 @@
 
 use std::ptr::copy_nonoverlapping;
 
-use super::MASKED_LOGIT;
 use super::plan::{Normed, Plan, Scratch};
-use crate::ops::norm::EPSILON;
+use crate::ops::constants::{EPSILON, MASKED_LOGIT};
 use crate::ops::simd::{Lanes, Strided, add_scaled, dot, exp, product};
 
 /// Turns pairs `(i, i + half)` by the angles, or back by them.

@@ -6,6 +6,7 @@
 
 mod cached;
 mod kernel;
+mod pattern;
 mod plan;
 
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
@@ -14,84 +15,18 @@ use rayon::prelude::*;
 use self::cached::cached_on_cpu;
 pub(super) use self::kernel::prepare_row;
 use self::kernel::{backward_body, forward_body};
+pub use self::pattern::AttentionPattern;
 use self::plan::{Plan, Scratch};
 use super::buffer::zeros;
 use super::composed;
+use super::key_value::KeyValue;
 use super::norm::sum_rows;
+use super::rotary::TokenGrid;
 use super::simd::multiversion;
 use super::slices::{SharedPointer, floats, fused, with_floats};
-use super::sublayer::AttentionPattern;
-
-/// Rotary positions turn pair `i` of the `d / 2` pairs of a head by `time * ROTARY_BASE^(-i / (d / 2))` radians. A
-/// window holds tens of frames, so the slowest pair should turn noticeably within that, hence a small base.
-pub const ROTARY_BASE: f64 = 100.0;
-
-/// Where the tokens of a frame stand, for attention that knows rows and columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenGrid {
-    /// Tokens that come first and stand nowhere (an action).
-    pub leading: usize,
-    /// Rows of tokens.
-    pub rows: usize,
-    /// Tokens in a row.
-    pub columns: usize,
-}
-
-impl TokenGrid {
-    /// Number of tokens, the leading ones included.
-    pub fn tokens(&self) -> usize {
-        self.leading + self.rows * self.columns
-    }
-
-    /// Cosines and sines `[tokens, d / 2]`: the first half of the pairs turns by the row, the rest by the column.
-    pub(super) fn angles(&self, head_width: usize) -> (Vec<f32>, Vec<f32>) {
-        let half = head_width / 2;
-        let turned = |place: usize, pairs: usize| {
-            (0..pairs).map(move |pair| rotary_angle(place as u64, pair, pairs))
-        };
-        let leading = (0..self.leading).map(|_| (0, 0));
-        let places = (0..self.rows * self.columns).map(|i| (i / self.columns, i % self.columns));
-        leading
-            .chain(places)
-            .flat_map(|(row, column)| turned(row, half / 2).chain(turned(column, half - half / 2)))
-            .map(|angle| (angle.cos() as f32, angle.sin() as f32))
-            .unzip()
-    }
-}
-
-/// Stands for minus infinity among logits.
-pub(super) const MASKED_LOGIT: f32 = 1e30;
 
 /// Sequences that one task works through.
 const SEQUENCES_PER_TASK: usize = 4;
-
-/// Keys and values of one finished frame of one world, ready to be attended to.
-#[derive(Clone, Debug)]
-pub struct KeyValue {
-    /// `[N, D]`: normalised and rotated by the frame's time.
-    pub keys: Tensor,
-    /// `[N, D]`.
-    pub values: Tensor,
-}
-
-/// Cosines and sines `[times, d / 2]`, computed in `f64` so that they stay exact after millions of frames.
-pub(super) fn rotary_angles(times: &[u64], head_width: usize) -> (Vec<f32>, Vec<f32>) {
-    let half = head_width / 2;
-    times
-        .iter()
-        .flat_map(|time| {
-            (0..half).map(move |i| {
-                let angle = rotary_angle(*time, i, half);
-                (angle.cos() as f32, angle.sin() as f32)
-            })
-        })
-        .unzip()
-}
-
-/// By how much pair `pair` of `pairs` is turned at a place, in radians.
-fn rotary_angle(place: u64, pair: usize, pairs: usize) -> f64 {
-    place as f64 * ROTARY_BASE.powf(-(pair as f64) / pairs as f64)
-}
 
 /// Full attention inside each of `S` sequences: `qkv [S, L, 3D]` to `[S, L, D]`.
 ///
@@ -118,7 +53,8 @@ pub fn spatial_attention(
     if !fused(&[qkv, q_scale, k_scale]) {
         return composed::spatial_attention(qkv, q_scale, k_scale, heads, grid);
     }
-    apply(qkv, q_scale, k_scale, heads, Pattern::Full(grid))
+    let pattern = AttentionPattern::Spatial { grid };
+    apply(qkv, q_scale, k_scale, heads, pattern)
 }
 
 /// Attention along time for every position: `qkv [B, T, N, 3D]` to `[B, T, N, D]`.
@@ -141,7 +77,8 @@ pub fn temporal_attention(
     if !fused(&[qkv, q_scale, k_scale]) {
         return composed::temporal_attention(qkv, q_scale, k_scale, heads, window);
     }
-    apply(qkv, q_scale, k_scale, heads, Pattern::Window(window))
+    let pattern = AttentionPattern::Temporal { window };
+    apply(qkv, q_scale, k_scale, heads, pattern)
 }
 
 /// [`temporal_attention`] for two versions of the same frames: `qkv [2, B, T, N, 3D]` to `[2, B, T, N, D]`.
@@ -168,7 +105,8 @@ pub fn two_stream_temporal_attention(
     if !fused(&[qkv, q_scale, k_scale]) {
         return composed::two_stream_temporal_attention(qkv, q_scale, k_scale, heads, window);
     }
-    apply(qkv, q_scale, k_scale, heads, Pattern::TwoStreams(window))
+    let pattern = AttentionPattern::TwoStreams { window };
+    apply(qkv, q_scale, k_scale, heads, pattern)
 }
 
 /// [`temporal_attention`] of one new frame of each of `B` worlds against finished frames: `qkv [B, N, 3D]` to
@@ -254,7 +192,7 @@ fn apply(
     q_scale: &Tensor,
     k_scale: &Tensor,
     heads: usize,
-    pattern: Pattern,
+    pattern: AttentionPattern,
 ) -> Result<Tensor> {
     qkv.contiguous()?.apply_op3(
         &q_scale.contiguous()?,
@@ -264,7 +202,7 @@ fn apply(
 }
 
 /// Gradients of `qkv`, `q_scale` and `k_scale` of an attention whose output has the gradient `grad`.
-pub(super) fn gradients(
+pub(super) fn attention_gradients(
     qkv: &Tensor,
     q_scale: &Tensor,
     k_scale: &Tensor,
@@ -272,19 +210,12 @@ pub(super) fn gradients(
     pattern: AttentionPattern,
     grad: &Tensor,
 ) -> Result<[Tensor; 3]> {
-    let (qkv, grad, pattern) = match pattern {
-        AttentionPattern::Spatial { grid } => {
-            let n = qkv.dim(D::Minus2)?;
-            let frames = qkv.reshape(((), n, qkv.dim(D::Minus1)?))?;
-            let grad = grad.reshape(((), n, grad.dim(D::Minus1)?))?;
-            (frames, grad, Pattern::Full(grid))
-        }
-        AttentionPattern::Temporal { window } => {
-            (qkv.clone(), grad.clone(), Pattern::Window(window))
-        }
-        AttentionPattern::TwoStreams { window } => {
-            (qkv.clone(), grad.clone(), Pattern::TwoStreams(window))
-        }
+    let (qkv, grad) = if matches!(pattern, AttentionPattern::Spatial { .. }) {
+        let n = qkv.dim(D::Minus2)?;
+        let frames = qkv.reshape(((), n, qkv.dim(D::Minus1)?))?;
+        (frames, grad.reshape(((), n, grad.dim(D::Minus1)?))?)
+    } else {
+        (qkv.clone(), grad.clone())
     };
     let op = Attention { heads, pattern };
     match op.bwd(&qkv, q_scale, k_scale, &qkv, &grad)? {
@@ -293,17 +224,9 @@ pub(super) fn gradients(
     }
 }
 
-/// Who sees whom.
-#[derive(Clone, Copy)]
-enum Pattern {
-    Full(Option<TokenGrid>),
-    Window(usize),
-    TwoStreams(usize),
-}
-
 struct Attention {
     heads: usize,
-    pattern: Pattern,
+    pattern: AttentionPattern,
 }
 
 impl CustomOp3 for Attention {
@@ -322,7 +245,12 @@ impl CustomOp3 for Attention {
     ) -> Result<(CpuStorage, Shape)> {
         let qkv = floats(qkv, qkv_layout)?;
         let (q_scale, k_scale) = (floats(q_scale, q_layout)?, floats(k_scale, k_layout)?);
-        let plan = Plan::new(self, qkv_layout.dims(), q_scale, k_scale);
+        let plan = Plan::new(
+            self.pattern,
+            self.heads,
+            qkv_layout.dims(),
+            [q_scale, k_scale],
+        );
         let mut shape = qkv_layout.dims().to_vec();
         if let Some(last) = shape.last_mut() {
             *last /= 3;
@@ -357,7 +285,7 @@ impl CustomOp3 for Attention {
         let d = q_scale.elem_count();
         let (dqkv, dscales) =
             with_floats([qkv, q_scale, k_scale, &grad], |[data, qs, ks, grad]| {
-                let plan = Plan::new(self, qkv.dims(), qs, ks);
+                let plan = Plan::new(self.pattern, self.heads, qkv.dims(), [qs, ks]);
                 let mut dqkv = zeros(data.len());
                 let target = SharedPointer::new(&mut dqkv);
                 let width = 2 * plan.padded_width();

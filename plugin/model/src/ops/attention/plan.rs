@@ -1,6 +1,7 @@
 //! What a call of attention needs to know and remember.
 
-use super::{Attention, Pattern, rotary_angles};
+use super::pattern::AttentionPattern;
+use crate::ops::rotary::rotary_angles;
 use crate::ops::simd::padded;
 
 /// Everything a kernel needs to know about one call.
@@ -27,23 +28,33 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(op: &Attention, dims: &[usize], q_scale: &[f32], k_scale: &[f32]) -> Self {
+    /// For packed queries, keys and values of `dims`, whose rank suits the pattern.
+    pub(super) fn new(
+        pattern: AttentionPattern,
+        heads: usize,
+        dims: &[usize],
+        [q_scale, k_scale]: [&[f32]; 2],
+    ) -> Self {
         let head_width = q_scale.len();
         let root = (head_width as f32).sqrt();
-        let (length, sequences, inner, second_stream) = match (op.pattern, dims) {
-            (Pattern::Full(_), [s, l, ..]) => (*l, *s, 1, None),
-            (Pattern::Window(_), [b, t, n, ..]) => (*t, b * n, *n, None),
-            (Pattern::TwoStreams(_), [_, b, t, n, ..]) => (*t, b * n, *n, Some(b * t * n)),
+        let (length, sequences, inner, second_stream) = match (pattern, dims) {
+            (AttentionPattern::Spatial { .. }, [s, l, ..]) => (*l, *s, 1, None),
+            (AttentionPattern::Temporal { .. }, [b, t, n, ..]) => (*t, b * n, *n, None),
+            (AttentionPattern::TwoStreams { .. }, [_, b, t, n, ..]) => {
+                (*t, b * n, *n, Some(b * t * n))
+            }
             _ => unreachable!("ranks were checked before the operation was applied"),
         };
-        let window = match op.pattern {
-            Pattern::Full(_) => None,
-            Pattern::Window(w) | Pattern::TwoStreams(w) => Some(w),
+        let window = match pattern {
+            AttentionPattern::Spatial { .. } => None,
+            AttentionPattern::Temporal { window } | AttentionPattern::TwoStreams { window } => {
+                Some(window)
+            }
         };
-        let (cos, sin) = match op.pattern {
-            Pattern::Full(None) => (Vec::new(), Vec::new()),
-            Pattern::Full(Some(grid)) => grid.angles(head_width),
-            Pattern::Window(_) | Pattern::TwoStreams(_) => {
+        let (cos, sin) = match pattern {
+            AttentionPattern::Spatial { grid: None } => (Vec::new(), Vec::new()),
+            AttentionPattern::Spatial { grid: Some(grid) } => grid.angles(head_width),
+            AttentionPattern::Temporal { .. } | AttentionPattern::TwoStreams { .. } => {
                 let times: Vec<u64> = (0..length as u64).collect();
                 rotary_angles(&times, head_width)
             }
@@ -64,7 +75,7 @@ impl Plan {
             padded_k[i] = k_scale[i];
         }
         Self {
-            heads: op.heads,
+            heads,
             head_width,
             length,
             sequences,
