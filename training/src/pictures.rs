@@ -5,12 +5,11 @@
 use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
+use genie_model::atomic_file;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::imageops::{self, FilterType};
 use image::{Delay, DynamicImage, Frame, ImageFormat, ImageReader, Rgb, RgbImage};
 use thiserror::Error;
-
-use crate::dataset::write_whole_file;
 
 /// Why a picture could not be read or written.
 #[derive(Debug, Error)]
@@ -150,7 +149,7 @@ fn save_png(path: &Path, picture: &RgbImage) -> Result<(), PictureError> {
     picture
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(codec_error("encode", path))?;
-    write_whole_file(path, bytes.get_ref()).map_err(io_error("write", path))
+    atomic_file::write_in_new_folders(path, bytes.get_ref()).map_err(io_error("write", path))
 }
 
 /// Writes a frame as PNG, every pixel enlarged to `scale` by `scale`.
@@ -242,7 +241,7 @@ pub fn write_gif(
                 .map_err(codec_error("encode", path))?;
         }
     }
-    write_whole_file(path, &bytes).map_err(io_error("write", path))
+    atomic_file::write_in_new_folders(path, &bytes).map_err(io_error("write", path))
 }
 
 /// Reads a PNG, JPEG, GIF (its first frame), BMP or WebP file; transparency is dropped.

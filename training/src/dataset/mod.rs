@@ -11,7 +11,6 @@ mod index;
 mod reader;
 mod sampler;
 mod true_actions;
-mod whole_file;
 mod writer;
 
 pub use error::DatasetError;
@@ -21,8 +20,6 @@ pub use reader::Dataset;
 pub use sampler::{ClipSampler, ClipWindow};
 pub use true_actions::TrueActions;
 pub use writer::DatasetWriter;
-
-pub(crate) use whole_file::write_whole_file;
 
 /// Channels of a frame: red, green and blue.
 pub const CHANNELS: usize = 3;

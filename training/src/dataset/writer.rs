@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use genie_model::atomic_file::{self, temporary_path};
+
 use super::index::{HEADER_BYTES, INDEX_NAME, Index, IndexShard, ShardHeader, VERSION};
 use super::true_actions::{FILE_NAME as ACTIONS_NAME, encode};
-use super::whole_file::{partial_name, write_whole_file};
 use super::{CHANNELS, Dataset, DatasetError, FrameFormat};
 
 /// Size from which a new shard is begun.
@@ -145,14 +146,15 @@ impl DatasetWriter {
         self.close_shard()?;
         for shard in &self.finished {
             let path = self.folder.join(&shard.file);
-            fs::rename(partial_name(&path), &path)
+            fs::rename(temporary_path(&path), &path)
                 .map_err(DatasetError::io("give its final name to", &path))?;
         }
         // All clips or none: a file with holes would be read as "stood still".
         let actions: Option<Vec<&[u8]>> = self.actions.iter().map(Option::as_deref).collect();
         if let Some(actions) = actions {
             let path = self.folder.join(ACTIONS_NAME);
-            write_whole_file(&path, &encode(&actions)).map_err(DatasetError::io("write", &path))?;
+            atomic_file::write(&path, &encode(&actions))
+                .map_err(DatasetError::io("write", &path))?;
         }
         let index = Index {
             format_version: VERSION,
@@ -165,7 +167,7 @@ impl DatasetWriter {
         let path = self.folder.join(INDEX_NAME);
         let text = serde_json::to_vec_pretty(&index)
             .map_err(|error| DatasetError::damaged(&path, error.to_string()))?;
-        write_whole_file(&path, &text).map_err(DatasetError::io("write", &path))?;
+        atomic_file::write(&path, &text).map_err(DatasetError::io("write", &path))?;
         self.complete = true;
         Dataset::open(&self.folder)
     }
@@ -185,7 +187,7 @@ impl DatasetWriter {
 
     fn begin_shard(&self) -> Result<OpenShard, DatasetError> {
         let name = format!("shard-{:05}.frames", self.finished.len());
-        let path = partial_name(&self.folder.join(&name));
+        let path = temporary_path(&self.folder.join(&name));
         let begin = || {
             let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
             // The true header follows when its counts are known.
@@ -212,7 +214,7 @@ impl DatasetWriter {
             clips: shard.index.clip_frames.len() as u64,
             frames: shard.frames,
         };
-        let path = partial_name(&self.folder.join(&shard.index.file));
+        let path = temporary_path(&self.folder.join(&shard.index.file));
         // Listed before it is whole, so that dropping the writer removes it too.
         self.finished.push(shard.index);
         let close = || {
@@ -236,7 +238,7 @@ impl Drop for DatasetWriter {
         let open = self.open.take().map(|shard| shard.index.file);
         for name in self.finished.iter().map(|shard| &shard.file).chain(&open) {
             // Best effort: what stays behind is never taken for a dataset.
-            let _ = fs::remove_file(partial_name(&self.folder.join(name)));
+            let _ = fs::remove_file(temporary_path(&self.folder.join(name)));
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use genie_model::atomic_file;
 use serde::Serialize;
 
 use super::EvaluateError;
-use crate::dataset::write_whole_file;
 
 /// Writes a value as indented JSON, under a temporary name first, so that a file of this name is always whole.
 ///
@@ -15,5 +15,5 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), EvaluateErr
     let mut bytes = serde_json::to_vec_pretty(value)
         .map_err(|error| EvaluateError::io("write", path)(error.into()))?;
     bytes.push(b'\n');
-    write_whole_file(path, &bytes).map_err(EvaluateError::io("write", path))
+    atomic_file::write_in_new_folders(path, &bytes).map_err(EvaluateError::io("write", path))
 }

@@ -6,11 +6,12 @@
 //! the other way round; their difference is the motion of the figure through its world in both cases. Along a direction in
 //! which the camera follows wherever the figure goes, what goes against the scene is everybody else, and is left out.
 
-use std::ops::Range;
-
+use genie_model::block_matching::{
+    FigureShift, Picture, Shift, figure_shift, scene_shift, shifts_within,
+};
 use rayon::prelude::*;
 
-use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, HERO_SCREEN_X, HERO_WIDTH, hero_position};
+use crate::gameplay::{FRAME_SIZE, HERO_SCREEN_X, HERO_WIDTH, hero_position};
 
 /// Motion of the player's figure between two frames, in pixels; `None` where it cannot be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,62 +22,10 @@ pub struct Motion {
     pub down: Option<f32>,
 }
 
-/// Differences of a pixel count up to this many grey levels, so that a few very different ones do not outvote the rest.
-const MOST_DIFFERENCE: u32 = 48;
-/// From this difference on a pixel is not explained.
-const UNEXPLAINED: u32 = 36;
-/// Fewer unexplained pixels than this are no figure.
-const LEAST_FIGURE: usize = 12;
-/// A shift explains a block clearly worse than another at so many grey levels per pixel.
-const CLEARLY_WORSE: f32 = 4.0;
 /// A scene that moves in a larger share of the transitions is seen by a camera that follows.
 const CAMERA_FOLLOWS: f32 = 0.1;
 /// Largest jump of the hero in one frame, in pixels; more means that he fell out and came in again.
 const MOST_HERO_MOTION: f32 = 16.0;
-
-/// One frame and its size.
-#[derive(Clone, Copy)]
-struct Picture<'a> {
-    bytes: &'a [u8],
-    height: usize,
-    width: usize,
-}
-
-impl Picture<'_> {
-    /// Whether what a shift brings to a place came from inside this picture.
-    fn contains(&self, (x, y): (i32, i32), shift: Shift) -> bool {
-        (0..self.width as i32).contains(&(x - shift.right))
-            && (0..self.height as i32).contains(&(y - shift.down))
-    }
-
-    fn pixel(&self, x: i32, y: i32) -> &[u8] {
-        &self.bytes[(y as usize * self.width + x as usize) * 3..][..3]
-    }
-
-    /// Grey levels by which the pixel at a place differs from where a shift says that it came from.
-    fn difference(&self, (x, y): (i32, i32), before: &Self, shift: Shift) -> u32 {
-        let was = before.pixel(x - shift.right, y - shift.down);
-        let pairs = self.pixel(x, y).iter().zip(was);
-        let sum: u32 = pairs.map(|(&a, &b)| u32::from(a.abs_diff(b))).sum();
-        sum.min(MOST_DIFFERENCE)
-    }
-}
-
-/// A shift in pixels: `after(x, y)` looks like `before(x - right, y - down)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shift {
-    right: i32,
-    down: i32,
-}
-
-/// Shifts up to so far in each direction, the smallest first, so that ties go to the smaller motion.
-fn shifts(sideways: i32, vertical: i32) -> Vec<Shift> {
-    let mut all: Vec<Shift> = (-vertical..=vertical)
-        .flat_map(|down| (-sideways..=sideways).map(move |right| Shift { right, down }))
-        .collect();
-    all.sort_by_key(|shift| shift.right.pow(2) + shift.down.pow(2));
-    all
-}
 
 /// The size of frames and the directions in which the camera follows the figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,17 +70,18 @@ impl Camera {
 
     /// The picture of these bytes, if they are a frame.
     fn picture<'f>(&self, bytes: &'f [u8]) -> Option<Picture<'f>> {
-        let size = self.height * self.width * 3;
-        (size > 0 && bytes.len() == size).then_some(Picture {
-            bytes,
-            height: self.height,
-            width: self.width,
-        })
+        Picture::rgb(bytes, self.height, self.width)
     }
 
     fn scene(&self, before: &Picture, after: &Picture) -> Option<Shift> {
         let reach = reach(self.height, self.width);
-        scene_shift(before, after, &shifts(reach, reach), 0..0)
+        scene_shift(
+            before,
+            after,
+            &shifts_within(reach, reach),
+            block_side(reach),
+            0..0,
+        )
     }
 
     /// Motion of the figure between two frames, for footage of any kind; nothing if they are no frames of this size.
@@ -151,15 +101,15 @@ impl Camera {
             right: Some((if self.sideways { 0 } else { figure.right } - scene.right) as f32),
             down: Some((if self.vertically { 0 } else { figure.down } - scene.down) as f32),
         };
-        let still = relative(Shift { right: 0, down: 0 });
+        let still = relative(Shift::ZERO);
         if self.sideways && self.vertically {
             return still;
         }
         let reach = reach(self.height, self.width) + 4;
-        match figure_shift(before, after, scene, &shifts(reach, reach)) {
-            Figure::Moves(figure) => relative(figure),
-            Figure::Unseen => still,
-            Figure::Unclear => Motion {
+        match figure_shift(before, after, scene, &shifts_within(reach, reach)) {
+            FigureShift::Moves(figure) => relative(figure),
+            FigureShift::Absent => still,
+            FigureShift::Unclear => Motion {
                 down: still.down.filter(|_| self.vertically),
                 ..still
             },
@@ -170,21 +120,13 @@ impl Camera {
 /// The same for frames of the built-in gameplay, whose hero can be found: he stays in his column, so that the scene alone
 /// says how far he went, and his height on the screen says whether he rises.
 pub fn hero_motion(before: &[u8], after: &[u8]) -> Motion {
-    if before.len() != FRAME_BYTES || after.len() != FRAME_BYTES {
+    let picture = |bytes| Picture::rgb(bytes, FRAME_SIZE, FRAME_SIZE);
+    let Some((was, is)) = picture(before).zip(picture(after)) else {
         return Motion::default();
-    }
-    let picture = |bytes| Picture {
-        bytes,
-        height: FRAME_SIZE,
-        width: FRAME_SIZE,
     };
     let hero = HERO_SCREEN_X as i32..(HERO_SCREEN_X + HERO_WIDTH) as i32;
-    let scene = scene_shift(
-        &picture(before),
-        &picture(after),
-        &shifts(reach(FRAME_SIZE, FRAME_SIZE), 0),
-        hero,
-    );
+    let reach = reach(FRAME_SIZE, FRAME_SIZE);
+    let scene = scene_shift(&was, &is, &shifts_within(reach, 0), block_side(reach), hero);
     let down = hero_position(before)
         .zip(hero_position(after))
         .map(|(before, after)| after - before)
@@ -197,133 +139,19 @@ pub fn hero_motion(before: &[u8], after: &[u8]) -> Motion {
 
 /// The longest shift that is searched: a scene that moves by more than an eighth of the screen in one frame cannot be
 /// followed.
-fn reach(height: usize, width: usize) -> i32 {
-    (height.min(width) / 8).clamp(1, 16) as i32
+fn reach(height: usize, width: usize) -> u32 {
+    (height.min(width) / 8).clamp(1, 16) as u32
 }
 
-/// The shift of most of the screen, in a vote of its blocks; `None` where the opposite one explains it as well, as on
-/// regular patterns.
-///
-/// A block speaks against a shift that explains it worse than another does, and how much worse hardly counts: a figure of
-/// strong colours that goes against the scene does not outvote a pale scene.
-fn scene_shift(
-    before: &Picture,
-    after: &Picture,
-    shifts: &[Shift],
-    unseen: Range<i32>,
-) -> Option<Shift> {
-    let side = reach(after.height, after.width).max(4);
-    let (height, width) = (after.height as i32, after.width as i32);
-    let blocks: Vec<(i32, i32)> = (0..=height - side)
-        .step_by(side as usize)
-        .flat_map(|top| {
-            (0..=width - side)
-                .step_by(side as usize)
-                .map(move |left| (left, top))
-        })
-        .filter(|(left, _)| left + side <= unseen.start || *left >= unseen.end)
-        .collect();
-    // Large blocks are looked at in a grid of pixels.
-    let stride = (side as usize / 8).max(1);
-    // costs[shift][block]: mean difference, or None where the block came from outside the screen.
-    let costs: Vec<Vec<Option<f32>>> = shifts
-        .iter()
-        .map(|&shift| {
-            let cost = |&(left, top): &(i32, i32)| {
-                let (from_left, from_top) = (left - shift.right, top - shift.down);
-                let inside = (0..=width - side).contains(&from_left)
-                    && (0..=height - side).contains(&from_top);
-                inside.then(|| {
-                    let (mut sum, mut count) = (0, 0_u32);
-                    for y in (0..side).step_by(stride) {
-                        for x in (0..side).step_by(stride) {
-                            sum += after.difference((left + x, top + y), before, shift);
-                            count += 1;
-                        }
-                    }
-                    sum as f32 / count as f32
-                })
-            };
-            blocks.iter().map(cost).collect()
-        })
-        .collect();
-    let best_of_block: Vec<f32> = (0..blocks.len())
-        .map(|block| {
-            let costs = costs.iter().filter_map(|costs| costs[block]);
-            costs.fold(f32::INFINITY, f32::min)
-        })
-        .collect();
-    let votes_against: Vec<f32> = costs
-        .iter()
-        .map(|costs| {
-            let votes: Vec<f32> = costs
-                .iter()
-                .zip(&best_of_block)
-                .filter_map(|(cost, best)| Some((((*cost)? - best) / CLEARLY_WORSE).min(1.0)))
-                .collect();
-            votes.iter().sum::<f32>() / votes.len().max(1) as f32
-        })
-        .collect();
-    let mut best = 0;
-    for index in 1..shifts.len() {
-        // A larger motion must explain more than a smaller one: part of a block at least.
-        if votes_against[index] < votes_against[best] - 0.25 / blocks.len().max(1) as f32 {
-            best = index;
-        }
-    }
-    let shift = *shifts.get(best)?;
-    let mirrored = shifts
-        .iter()
-        .position(|other| (other.right, other.down) == (-shift.right, shift.down))?;
-    let ambiguous = shift.right != 0
-        && votes_against[mirrored] < votes_against[best] + 0.5 / blocks.len() as f32;
-    (!ambiguous).then_some(shift)
-}
-
-enum Figure {
-    Moves(Shift),
-    Unseen,
-    Unclear,
-}
-
-/// The motion on the screen of what the scene's shift does not explain.
-fn figure_shift(before: &Picture, after: &Picture, scene: Shift, shifts: &[Shift]) -> Figure {
-    let places =
-        (0..after.height as i32).flat_map(|y| (0..after.width as i32).map(move |x| (x, y)));
-    // What came in from outside the screen is nobody's motion.
-    let unexplained: Vec<((i32, i32), u32)> = places
-        .filter(|&place| before.contains(place, scene))
-        .map(|place| (place, after.difference(place, before, scene)))
-        .filter(|&(_, difference)| difference >= UNEXPLAINED)
-        .collect();
-    if unexplained.len() < LEAST_FIGURE {
-        return Figure::Unseen;
-    }
-    let mut best: Option<(f32, Shift)> = None;
-    for &shift in shifts.iter().filter(|&&shift| shift != scene) {
-        let gain: f32 = unexplained
-            .iter()
-            .filter(|(place, _)| before.contains(*place, shift))
-            .map(|&(place, under_scene)| {
-                under_scene as f32 - after.difference(place, before, shift) as f32
-            })
-            .sum();
-        if best.is_none_or(|(most, _)| gain > 1.03 * most + 0.01) {
-            best = Some((gain, shift));
-        }
-    }
-    let all: u32 = unexplained.iter().map(|(_, difference)| difference).sum();
-    match best {
-        // If less than a quarter of the difference goes away, something changed but nothing moved.
-        Some((gain, shift)) if gain >= 0.25 * all as f32 => Figure::Moves(shift),
-        _ => Figure::Unclear,
-    }
+/// Side of the blocks that vote for the shift of the scene, for such a reach.
+fn block_side(reach: u32) -> usize {
+    reach.max(4) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gameplay::{GameplayWorld, Steer, TrueAction};
+    use crate::gameplay::{FRAME_BYTES, GameplayWorld, Steer, TrueAction};
 
     const SIDE: usize = 64;
 

@@ -7,7 +7,8 @@ use candle_nn::Init;
 use candle_nn::ops::softmax;
 use genie_model::{GenieConfig, ops};
 
-use super::{Optimiser, OptimiserConfig, Variables};
+use super::optimiser::{Optimiser, OptimiserConfig};
+use super::variables::Variables;
 
 /// Values per token between the layers.
 const WIDTH: usize = 32;

@@ -1,9 +1,13 @@
 //! What `genie train` is told: the model, the two phases and the seed, in one TOML file.
 
+use std::path::Path;
+
 use genie_model::GenieConfig;
+use genie_model::ops::MatmulPrecision;
 use serde::{Deserialize, Serialize};
 
-use super::OptimiserConfig;
+use super::error::TrainError;
+use super::optimiser::OptimiserConfig;
 
 /// A training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,45 @@ impl TrainConfig {
     pub fn platformer() -> Self {
         toml::from_str(include_str!("../../configs/platformer.toml"))
             .expect("a test reads the same file")
+    }
+
+    /// Checks the values of a configuration that is to be found at `path`.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] or [`TrainError::Model`] says which value cannot be used.
+    pub fn validate(&self, path: &Path) -> Result<(), TrainError> {
+        self.model.validate()?;
+        let phases = [("tokenizer", &self.tokenizer), ("dynamics", &self.dynamics)];
+        let problems = phases
+            .into_iter()
+            .filter_map(|(name, phase)| Some(format!("{name}.{}", phase.problem()?)));
+        let shares = [
+            ("corruption.tokens", self.corruption.tokens),
+            ("corruption.actions", self.corruption.actions),
+            ("corruption.unseen_actions", self.corruption.unseen_actions),
+            ("corruption.own_mistakes", self.corruption.own_mistakes),
+            ("fully_masked", self.fully_masked),
+        ];
+        let shares = shares
+            .into_iter()
+            .filter(|(_, share)| !(0.0..=1.0).contains(share))
+            .map(|(name, _)| format!("{name} must be 0 to 1"));
+        match problems.chain(shares).next() {
+            None => Ok(()),
+            Some(reason) => Err(TrainError::Config {
+                path: path.to_owned(),
+                reason,
+            }),
+        }
+    }
+
+    /// How matrix products are to be computed.
+    pub fn matmul_precision(&self) -> MatmulPrecision {
+        if self.bf16 {
+            MatmulPrecision::Bf16
+        } else {
+            MatmulPrecision::F32
+        }
     }
 
     /// Probability that this step of the dynamics has the model's own mistakes in its context.
@@ -106,6 +149,21 @@ impl PhaseConfig {
         let left = self.steps.saturating_sub(step) as f64;
         let fall = left / (self.steps as f64 * self.decay).max(1.0);
         self.learning_rate * rise.min(1.0).min(fall)
+    }
+
+    /// What makes the phase impossible, as `field must be ..`.
+    fn problem(&self) -> Option<&'static str> {
+        if self.batch == 0 {
+            Some("batch must be at least 1")
+        } else if self.clip_frames < 2 {
+            Some("clip_frames must be at least 2")
+        } else if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            Some("learning_rate must be above 0")
+        } else if !(0.0..=1.0).contains(&self.decay) {
+            Some("decay must be 0 to 1")
+        } else {
+            None
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use rand::seq::index::sample_weighted;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Variables;
+use super::variables::Variables;
 use crate::dataset::{Dataset, DatasetError};
 
 /// The distinct patches of a sample of the data.

@@ -5,7 +5,7 @@ use candle_core::{D, Tensor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::TrainConfig;
+use super::config::TrainConfig;
 
 /// A batch with wrong tokens in the context and masked ones in the frames themselves.
 pub(super) struct Masking {

@@ -2,8 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use genie_model::atomic_file;
 use serde_json::Value;
 
 /// An append-only log of JSON lines.
@@ -30,13 +31,11 @@ impl MetricsLog {
                         .is_some_and(|s| s < step)
                 })
                 .collect();
-            let temporary: PathBuf = path.with_extension("jsonl.part");
             let mut text = kept.join("\n");
             if !text.is_empty() {
                 text.push('\n');
             }
-            std::fs::write(&temporary, text)?;
-            std::fs::rename(&temporary, path)?;
+            atomic_file::write(path, text.as_bytes())?;
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self { file })

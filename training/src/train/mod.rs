@@ -63,15 +63,18 @@
 
 mod action_effects;
 mod action_prior;
+mod batches;
 mod codebook;
 mod config;
 mod data_driven;
 mod dynamics_phase;
+mod error;
 mod masking;
 mod metrics;
 mod motion_start;
 mod optimiser;
 mod phase;
+mod run;
 mod run_folder;
 mod saved_state;
 mod timing;
@@ -85,10 +88,11 @@ pub use config::{CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig};
 pub use data_driven::{
     PatchStatistics, distinguishing_projection, kmeans, patch_statistics, start_tokenizer,
 };
+pub use error::TrainError;
 pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{BlockMatrices, Optimiser, OptimiserConfig};
-pub use phase::{Ended, TrainError, train};
+pub use run::{Ended, train};
 pub use run_folder::RunFolder;
 pub use timing::{TrainingPhase, time_steps};
 pub use variables::Variables;

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
+use genie_model::atomic_file;
 
+use super::config::TrainConfig;
+use super::error::TrainError;
 use super::saved_state::SavedState;
-use super::{TrainConfig, TrainError};
 use crate::pictures::{RgbFrame, write_sheet};
 
 /// How much pictures are enlarged.
@@ -61,7 +63,7 @@ impl RunFolder {
             let pictures = root.join(phase).join("pictures");
             std::fs::create_dir_all(&pictures).map_err(|e| TrainError::io(&pictures, e))?;
         }
-        write_whole(&path, text.as_bytes())?;
+        atomic_file::write(&path, text.as_bytes()).map_err(|e| TrainError::io(&path, e))?;
         Ok(folder)
     }
 
@@ -113,7 +115,7 @@ impl RunFolder {
         let metadata = HashMap::from([("step".to_owned(), step.to_string())]);
         let bytes =
             safetensors::serialize(tensors, Some(metadata)).map_err(candle_core::Error::wrap)?;
-        write_whole(&path, &bytes)
+        atomic_file::write(&path, &bytes).map_err(|e| TrainError::io(&path, e))
     }
 
     /// The state that a phase goes on from; `None` before it has saved one.
@@ -139,12 +141,4 @@ impl RunFolder {
             .map_err(|e| damaged(e.to_string()))?;
         Ok(Some(SavedState { step, tensors }))
     }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".part");
-    let temporary = PathBuf::from(temporary);
-    std::fs::write(&temporary, bytes).map_err(|e| TrainError::io(&temporary, e))?;
-    std::fs::rename(&temporary, path).map_err(|e| TrainError::io(path, e))
 }

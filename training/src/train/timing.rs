@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use genie_model::ops::with_matmul_precision;
 
+use super::batches::open_footage;
+use super::config::{InitialWeights, TrainConfig};
 use super::dynamics_phase::DynamicsPhase;
-use super::phase::{Phase, Start, TrainError, open_footage, precision, step_rng};
+use super::error::TrainError;
+use super::phase::{Phase, Start, step_rng};
 use super::tokenizer_phase::TokenizerPhase;
-use super::{InitialWeights, TrainConfig};
 
 /// One of the two phases of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ pub fn time_steps(
         ..config.clone()
     };
     let dataset = open_footage(&config, Path::new("the configuration"), data)?;
-    with_matmul_precision(precision(&config), || {
+    with_matmul_precision(config.matmul_precision(), || {
         // Nothing is learned well from here in a few steps, but a step takes as long.
         let random = || Start::New(InitialWeights::Random);
         let (mut tokenizer, _) = TokenizerPhase::open(&config, &dataset, random(), device)?;

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use candle_core::{D, Device, Tensor};
-use genie_model::{
-    GenieConfig, QuantizerConfig, VideoTokenizer, frames_to_patches, patches_to_frames,
-};
+use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, patches_to_frames};
 use rand_chacha::ChaCha8Rng;
 
+use super::batches::Batches;
+use super::codebook::EmaCodebook;
+use super::config::{InitialWeights, PhaseConfig, TrainConfig};
 use super::data_driven::{patch_statistics, start_tokenizer};
-use super::phase::{Phase, Start, TrainError};
+use super::error::TrainError;
+use super::optimiser::Optimiser;
+use super::phase::{Phase, Start};
 use super::run_folder::RunFolder;
-use super::{EmaCodebook, InitialWeights, Optimiser, TrainConfig, Variables};
-use crate::dataset::{ClipSampler, Dataset};
+use super::variables::Variables;
+use crate::dataset::Dataset;
 
 /// Weight of the commitment loss (van den Oord et al. 2017).
 const COMMITMENT: f64 = 0.25;
@@ -26,11 +29,8 @@ const REVIVE_ERROR: f32 = 1e-3;
 
 pub(super) struct TokenizerPhase<'a> {
     config: GenieConfig,
-    batch: usize,
-    clip_frames: usize,
-    phase: super::PhaseConfig,
-    dataset: &'a Dataset,
-    sampler: ClipSampler,
+    phase: PhaseConfig,
+    batches: Batches<'a>,
     variables: Variables,
     tokenizer: VideoTokenizer,
     codebook: Option<EmaCodebook>,
@@ -82,14 +82,11 @@ impl<'a> TokenizerPhase<'a> {
             }
             step = saved.step;
         }
-        let sampler = ClipSampler::new(dataset, phase.clip_frames, config.seed)?;
+        let batches = Batches::new(dataset, &model, &phase, config.seed, device)?;
         let opened = Self {
             config: model,
-            batch: phase.batch,
-            clip_frames: phase.clip_frames,
             phase,
-            dataset,
-            sampler,
+            batches,
             variables,
             tokenizer,
             codebook,
@@ -106,23 +103,8 @@ impl<'a> TokenizerPhase<'a> {
 
     /// Patches `[B, T, N, P]` of the batch of a step.
     fn batch(&self, step: u64) -> Result<Tensor, TrainError> {
-        let mut clips = Vec::new();
-        let mut buffer = Vec::new();
-        for window in self.sampler.batch(step, self.batch) {
-            self.dataset
-                .read_frames(window.clip, window.start, self.clip_frames, &mut buffer)?;
-            clips.extend_from_slice(&buffer);
-        }
-        let c = &self.config;
-        let patches = frames_to_patches(
-            &clips,
-            c.frame_height,
-            c.frame_width,
-            c.tokenizer.patch,
-            &self.device,
-        )?;
-        let shape = (self.batch, self.clip_frames, c.tokens_per_frame(), ());
-        Ok(patches.reshape(shape)?)
+        let clips = self.batches.clips(step)?;
+        self.batches.patches(&clips, self.config.tokenizer.patch)
     }
 }
 
@@ -188,7 +170,7 @@ impl Phase for TokenizerPhase<'_> {
             .reconstruct(&self.tokenizer.tokenize(&patches)?)?;
         let c = &self.config;
         let mut rows = Vec::new();
-        for clip in 0..self.batch.min(4) {
+        for clip in 0..self.phase.batch.min(4) {
             for source in [&patches, &decoded] {
                 let frames = patches_to_frames(
                     &source.get(clip)?,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
+use genie_model::Fnv1a;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -139,11 +140,9 @@ fn initial_value(shape: &Shape, name: &str, init: Init, seed: u64) -> candle_cor
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
-/// FNV-1a of the name: a random stream of its own for each variable.
+/// A random stream of its own for each variable.
 fn stream_of(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    Fnv1a::of(name.bytes())
 }
 
 #[cfg(test)]

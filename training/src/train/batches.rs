@@ -1,0 +1,79 @@
+//! What a step of a phase works on: clips of the footage.
+
+use candle_core::{Device, Tensor};
+use genie_model::{GenieConfig, frames_to_patches};
+
+use super::config::{PhaseConfig, TrainConfig};
+use super::error::TrainError;
+use crate::dataset::{ClipSampler, Dataset};
+
+/// The batches of a phase: which clips a step sees is a function of the seed and the step.
+pub(super) struct Batches<'a> {
+    dataset: &'a Dataset,
+    sampler: ClipSampler,
+    /// Clips in a batch.
+    pub(super) batch: usize,
+    /// Frames in a clip.
+    pub(super) clip_frames: usize,
+    height: usize,
+    width: usize,
+    device: Device,
+}
+
+impl<'a> Batches<'a> {
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        model: &GenieConfig,
+        phase: &PhaseConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        Ok(Self {
+            dataset,
+            sampler: ClipSampler::new(dataset, phase.clip_frames, seed)?,
+            batch: phase.batch,
+            clip_frames: phase.clip_frames,
+            height: model.frame_height,
+            width: model.frame_width,
+            device: device.clone(),
+        })
+    }
+
+    /// Bytes of the frames of the clips of a step, one clip after the other.
+    pub(super) fn clips(&self, step: u64) -> Result<Vec<u8>, TrainError> {
+        let mut clips = Vec::new();
+        let mut buffer = Vec::new();
+        for window in self.sampler.batch(step, self.batch) {
+            self.dataset
+                .read_frames(window.clip, window.start, self.clip_frames, &mut buffer)?;
+            clips.extend_from_slice(&buffer);
+        }
+        Ok(clips)
+    }
+
+    /// Patches `[B, T, N, P]` of such clips.
+    pub(super) fn patches(&self, clips: &[u8], patch: usize) -> Result<Tensor, TrainError> {
+        let patches = frames_to_patches(clips, self.height, self.width, patch, &self.device)?;
+        let tokens = patches.dim(1)?;
+        Ok(patches.reshape((self.batch, self.clip_frames, tokens, ()))?)
+    }
+}
+
+/// Opens the footage that a configuration, to be found at `path`, is to be trained on.
+pub(super) fn open_footage(
+    config: &TrainConfig,
+    path: &std::path::Path,
+    data: &std::path::Path,
+) -> Result<Dataset, TrainError> {
+    config.validate(path)?;
+    let dataset = Dataset::open(data)?;
+    let wanted = (config.model.frame_height, config.model.frame_width);
+    let found = (dataset.format().height, dataset.format().width);
+    if found != wanted {
+        return Err(TrainError::Footage {
+            found: format!("{}x{}", found.1, found.0),
+            wanted: format!("{}x{}", wanted.1, wanted.0),
+        });
+    }
+    Ok(dataset)
+}

@@ -1,0 +1,57 @@
+//! Where the latent actions start: at what the footage shows.
+
+use candle_core::Tensor;
+use genie_model::{LatentActionInput, LatentActionModel};
+
+use crate::train::batches::Batches;
+use crate::train::codebook::EmaCodebook;
+use crate::train::config::TrainConfig;
+use crate::train::data_driven::{distinguishing_projection, kmeans};
+use crate::train::error::TrainError;
+use crate::train::motion_start::motion_start;
+use crate::train::variables::Variables;
+
+/// Batches whose encoder outputs the action codebook starts from.
+const START_BATCHES: u64 = 24;
+/// Share of an old mean that the codebook's moving averages keep at every step.
+pub(super) const CODEBOOK_DECAY: f32 = 0.99;
+
+/// Sets the encoder's projection, and returns the codebook: from the signs of motion where the encoder sees motion, else from
+/// what tells transitions apart, by k-means, so that every code starts with transitions of its own.
+pub(super) fn start_actions(
+    config: &TrainConfig,
+    batches: &Batches,
+    model: &LatentActionModel,
+    variables: &Variables,
+) -> Result<EmaCodebook, TrainError> {
+    let mut summaries = Vec::new();
+    let mut seen = Vec::new();
+    for step in 0..START_BATCHES {
+        let clips = batches.clips(step)?;
+        let features = model.features(&clips, batches.batch)?;
+        let summary = model.summarise(&features)?.detach();
+        summaries.push(summary.flatten_to(1)?);
+        seen.push(features.flatten_to(1)?);
+    }
+    let summaries = Tensor::cat(&summaries, 0)?;
+    let latent = &config.model.latent_actions;
+    let project = "latent_actions.encoder.project";
+    if latent.input == LatentActionInput::Motion {
+        let seen = Tensor::cat(&seen, 0)?;
+        let gravity = config.gravity;
+        let start = motion_start(&seen, &summaries, latent.actions, latent.dim, gravity)?;
+        if let Some(start) = start {
+            let ways: Vec<_> = start.ways.iter().map(ToString::to_string).collect();
+            tracing::info!("latent actions start from: {}", ways.join("; "));
+            variables.set(project, &start.projection)?;
+            variables.set(&format!("{project}_bias"), &start.bias)?;
+            return Ok(EmaCodebook::new(&start.codes, CODEBOOK_DECAY, true)?);
+        }
+    }
+    let projection = distinguishing_projection(&summaries, latent.dim)?;
+    variables.set(project, &projection)?;
+    let points = model.project(&summaries)?.detach();
+    let weights = vec![1.0; points.dim(0)?];
+    let codes = kmeans(&points, &weights, latent.actions, 20, config.seed)?;
+    Ok(EmaCodebook::new(&codes, CODEBOOK_DECAY, true)?)
+}

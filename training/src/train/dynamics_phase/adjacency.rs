@@ -1,0 +1,44 @@
+//! Which tokens stand next to each other in the footage.
+
+use candle_core::Device;
+use genie_model::{GenieConfig, TokenNeighbours, VideoTokenizer, frames_to_patches};
+
+use crate::dataset::Dataset;
+use crate::token_pairs::SeenPairs;
+use crate::train::error::TrainError;
+
+/// Frames whose tokens are counted in one go.
+const FRAMES_AT_ONCE: usize = 64;
+
+/// The token adjacency of all of the footage.
+pub(super) fn count_adjacency(
+    dataset: &Dataset,
+    model: &GenieConfig,
+    tokenizer: &VideoTokenizer,
+    device: &Device,
+) -> Result<Option<TokenNeighbours>, TrainError> {
+    tracing::info!("counting which tokens stand next to each other");
+    let (mut seen, mut bytes) = (SeenPairs::default(), Vec::new());
+    let (height, width, patch) = (model.frame_height, model.frame_width, model.tokenizer.patch);
+    for clip in 0..dataset.clip_count() {
+        let frames = dataset.clip_len(clip);
+        for start in (0..frames).step_by(FRAMES_AT_ONCE) {
+            let count = FRAMES_AT_ONCE.min(frames - start);
+            dataset.read_frames(clip, start, count, &mut bytes)?;
+            let patches = frames_to_patches(&bytes, height, width, patch, device)?;
+            let tokens = tokenizer.tokenize(&patches.unsqueeze(0)?)?;
+            for frame in tokens.squeeze(0)?.to_vec2::<u32>()? {
+                seen.learn(clip, &frame, model.token_columns());
+            }
+        }
+    }
+    let neighbours = seen.neighbours(model.tokenizer.quantizer.codes(), model.token_columns());
+    if let Some(it) = &neighbours {
+        let pairs = it.pairs().right.len() + it.pairs().below.len();
+        tracing::info!(
+            "{pairs} pairs; {:.3} % of those in new footage would be others",
+            100.0 * seen.alone()
+        );
+    }
+    Ok(neighbours)
+}

@@ -1,0 +1,351 @@
+//! Phase two: latent actions together with the dynamics.
+//!
+//! The paper trains the latent action model on pixels and stops its gradient on the way into the dynamics. Small models
+//! give the action up long before they can move pixels, so that here the dynamics model's loss on tokens may reach the
+//! latent action encoder (a switch), beside the paper's own loss where the model has a pixel decoder.
+
+mod action_start;
+mod adjacency;
+mod export;
+mod networks;
+mod pictures;
+mod relabelling;
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use genie_model::checkpoint::Checkpoint;
+use genie_model::{
+    DynamicsModel, LatentActionModel, TokenNeighbours, VideoTokenizer, WorldModel, ops,
+};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use self::action_start::{CODEBOOK_DECAY, start_actions};
+use self::adjacency::count_adjacency;
+use self::export::checkpoint;
+use self::networks::Networks;
+use self::pictures::{Clips, action_strips, rollout_strips};
+use self::relabelling::{ImpossibleActions, draw_labels, motions, relabel};
+use super::batches::Batches;
+use super::codebook::EmaCodebook;
+use super::config::{InitialWeights, TrainConfig};
+use super::error::TrainError;
+use super::masking::Masking;
+use super::optimiser::Optimiser;
+use super::phase::{Phase, Start};
+use super::run_folder::RunFolder;
+use super::variables::Variables;
+use crate::dataset::Dataset;
+
+/// Weight of the pull of the encoder to its codes.
+const COMMITMENT: f64 = 0.25;
+/// Weight of the pixel decoder's loss, where there is one.
+const PIXELS: f64 = 10.0;
+/// Steps between revivals of actions that nobody uses.
+const REVIVE_EVERY: u64 = 20;
+/// Steps between comparisons of the true action with a random one.
+const COMPARE_EVERY: u64 = 20;
+
+pub(super) struct DynamicsPhase<'a> {
+    config: TrainConfig,
+    dataset: &'a Dataset,
+    batches: Batches<'a>,
+    /// The tokenizer's weights.
+    frozen: HashMap<String, Tensor>,
+    variables: Variables,
+    networks: Networks,
+    codebook: EmaCodebook,
+    /// Where the configuration asks for relabelling with impossible actions.
+    impossible: Option<ImpossibleActions>,
+    /// For the checkpoint; counted when the first one is made.
+    adjacency: OnceCell<Option<TokenNeighbours>>,
+    optimiser: Optimiser,
+    device: Device,
+}
+
+/// What a step works on.
+struct Batch {
+    clips: Vec<u8>,
+    /// Tokens of all frames, `[B, T, N]` in order.
+    tokens: Vec<u32>,
+}
+
+impl<'a> DynamicsPhase<'a> {
+    pub(super) fn open(
+        config: &TrainConfig,
+        dataset: &'a Dataset,
+        start: Start,
+        tokenizer: Variables,
+        device: &Device,
+    ) -> Result<(Self, u64), TrainError> {
+        let model = &config.model;
+        let frozen = tokenizer.snapshot()?;
+        let vb = VarBuilder::from_tensors(frozen.clone(), DType::F32, device);
+        let tokenizer = VideoTokenizer::new(model, vb.pp("tokenizer"))?;
+        let variables = Variables::new(config.seed, device);
+        let latent = LatentActionModel::new(model, variables.builder().pp("latent_actions"))?;
+        let dynamics = DynamicsModel::new(model, variables.builder().pp("dynamics"))?;
+        // The action codebook follows its points by moving averages, not by gradients.
+        let trained: Vec<_> = variables
+            .all()
+            .into_iter()
+            .filter(|(name, _)| name != "latent_actions.codebook")
+            .collect();
+        let optimiser = Optimiser::new(trained, config.dynamics.optimiser.clone());
+        let seed = config.seed.wrapping_add(1);
+        let batches = Batches::new(dataset, model, &config.dynamics, seed, device)?;
+        let codebook = EmaCodebook::new(latent.codebook(), CODEBOOK_DECAY, true)?;
+        let impossible = if config.corruption.unseen_actions > 0.0 {
+            Some(ImpossibleActions::new(config, device)?)
+        } else {
+            None
+        };
+        let mut phase = Self {
+            config: config.clone(),
+            dataset,
+            batches,
+            frozen,
+            variables,
+            networks: Networks {
+                tokenizer,
+                latent,
+                dynamics,
+                device: device.clone(),
+            },
+            codebook,
+            impossible,
+            adjacency: OnceCell::new(),
+            optimiser,
+            device: device.clone(),
+        };
+        let mut step = 0;
+        match start {
+            Start::Saved(saved) => {
+                phase.variables.restore(&saved.tensors)?;
+                phase.optimiser.restore(&saved.tensors, saved.step)?;
+                phase.codebook.restore("actions", &saved.tensors)?;
+                if let Some(impossible) = &mut phase.impossible {
+                    impossible.restore(&saved.tensors, saved.step)?;
+                }
+                step = saved.step;
+            }
+            Start::New(InitialWeights::Footage) => {
+                let (latent, variables) = (&phase.networks.latent, &phase.variables);
+                phase.codebook = start_actions(config, &phase.batches, latent, variables)?;
+                phase.publish_codebook()?;
+            }
+            Start::New(InitialWeights::Random) => {}
+        }
+        Ok((phase, step))
+    }
+
+    fn publish_codebook(&self) -> Result<(), TrainError> {
+        let codes = self.codebook.tensor(&self.device)?;
+        Ok(self.variables.set("latent_actions.codebook", &codes)?)
+    }
+
+    /// Clips, frames per clip and tokens per frame of a batch.
+    fn shape(&self) -> (usize, usize, usize) {
+        let tokens = self.config.model.tokens_per_frame();
+        (self.batches.batch, self.batches.clip_frames, tokens)
+    }
+
+    fn batch(&self, step: u64) -> Result<Batch, TrainError> {
+        let clips = self.batches.clips(step)?;
+        let patch = self.config.model.tokenizer.patch;
+        let patches = self.batches.patches(&clips, patch)?;
+        let tokens = self.networks.tokenizer.tokenize(&patches)?;
+        let tokens = tokens.flatten_all()?.to_vec1()?;
+        Ok(Batch { clips, tokens })
+    }
+
+    /// The impossible actions with which the transitions of a batch may be relabelled; nothing where the configuration does
+    /// not ask for them.
+    fn impossible_actions(
+        &mut self,
+        batch: &Batch,
+        features: &Tensor,
+        assigned: &[u32],
+        step: u64,
+        figures: &mut BTreeMap<String, f64>,
+    ) -> Result<Option<Vec<Vec<u32>>>, TrainError> {
+        let shape = self.shape();
+        let Some(impossible) = &mut self.impossible else {
+            return Ok(None);
+        };
+        let motions = motions(&self.config, &batch.clips, features)?;
+        let tokens = Tensor::from_slice(&batch.tokens, shape, &self.device)?;
+        let before = tokens.narrow(1, 0, shape.1 - 1)?;
+        let before = before.reshape((assigned.len(), ()))?;
+        let before = self.networks.tokenizer.quantizer().codes(&before)?;
+        let rate = self.config.dynamics.learning_rate_at(step);
+        let (alike, loss) = impossible.learn(&before, assigned, motions, rate)?;
+        figures.insert("action_prior".to_owned(), f64::from(loss));
+        Ok(Some(alike))
+    }
+
+    /// How well changed tokens are predicted under their own actions and under random ones, and how often each action is
+    /// used.
+    fn compare_actions(
+        &self,
+        masking: &Masking,
+        targets: &[u32],
+        logits: &Tensor,
+        assigned: &[u32],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<(String, f64)>, TrainError> {
+        let (batch, frames, _) = self.shape();
+        let own = masking.hard_accuracy(targets, logits)?;
+        let actions = self.config.model.latent_actions.actions;
+        let random: Vec<u32> = (0..assigned.len())
+            .map(|_| rng.random_range(0..actions as u32))
+            .collect();
+        let random = Tensor::from_vec(random, (batch, frames - 1), &self.device)?;
+        let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &random)?;
+        let logits = self.networks.logits(masking, self.shape(), &codes)?;
+        let random = masking.hard_accuracy(targets, &logits)?;
+        let mut figures = vec![
+            ("changed_right".to_owned(), own),
+            ("changed_right_random".to_owned(), random),
+        ];
+        for action in 0..actions {
+            let count = assigned.iter().filter(|&&a| a as usize == action).count();
+            let share = count as f64 / assigned.len() as f64;
+            figures.push((format!("usage_{action}"), share));
+        }
+        Ok(figures)
+    }
+
+    /// The world as it is now, with unnamed actions.
+    fn checkpoint(&self, step: u64) -> Result<Checkpoint, TrainError> {
+        let mut tensors = self.frozen.clone();
+        tensors.extend(self.variables.snapshot()?);
+        let frames = self.dataset.total_frames();
+        let adjacency = self.adjacency()?;
+        Ok(checkpoint(&self.config, tensors, adjacency, frames, step)?)
+    }
+
+    fn adjacency(&self) -> Result<Option<TokenNeighbours>, TrainError> {
+        if let Some(known) = self.adjacency.get() {
+            return Ok(known.clone());
+        }
+        let tokenizer = &self.networks.tokenizer;
+        let counted = count_adjacency(self.dataset, &self.config.model, tokenizer, &self.device)?;
+        Ok(self.adjacency.get_or_init(|| counted).clone())
+    }
+}
+
+impl Phase for DynamicsPhase<'_> {
+    const NAME: &'static str = "dynamics";
+
+    fn step(
+        &mut self,
+        step: u64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<BTreeMap<String, f64>, TrainError> {
+        let (batch, shape) = (self.batch(step)?, self.shape());
+        let latent = &self.networks.latent;
+        let features = latent.features(&batch.clips, shape.0)?;
+        let frozen = step < self.config.actions_frozen;
+        let points = latent.encode(&features)?;
+        let points = if frozen { points.detach() } else { points };
+        let actions = latent.quantize(&points)?;
+        let mut masking = Masking::draw(&batch.tokens, &self.config, rng);
+        let targets: Vec<u32> = masking
+            .rows
+            .iter()
+            .map(|&row| batch.tokens[row as usize])
+            .collect();
+        let codes = if self.config.dynamics_trains_actions {
+            actions.codes.clone()
+        } else {
+            actions.codes.detach()
+        };
+        let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
+        let mut figures = BTreeMap::new();
+        let impossible =
+            self.impossible_actions(&batch, &features, &assigned, step, &mut figures)?;
+        let labels = draw_labels(&self.config, assigned.len(), impossible.as_deref(), rng);
+        let codes = relabel(codes, &self.codebook.tensor(&self.device)?, &labels)?;
+        let sampled = self.config.own_mistakes_at(step);
+        if sampled > 0.0 && rng.random::<f32>() < sampled {
+            let other = Masking::draw(&batch.tokens, &self.config, rng);
+            let networks = &self.networks;
+            masking.context = networks.sampled_context(other, &batch.tokens, shape, &codes, rng)?;
+        }
+        let logits = self.networks.logits(&masking, shape, &codes)?;
+        let target_tensor = Tensor::new(targets.as_slice(), &self.device)?;
+        let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;
+        let cross_entropy = ops::masked_cross_entropy(&logits, &target_tensor, &weights)?;
+        let mut loss = (&cross_entropy + (&actions.commitment * COMMITMENT)?)?;
+        if self.networks.latent.has_decoder() {
+            let patch = self.config.model.latent_actions.patch;
+            let patches = self.batches.patches(&batch.clips, patch)?;
+            let pixels = self.networks.pixel_loss(&patches, &actions)?;
+            let mse = f64::from(pixels.to_scalar::<f32>()?);
+            figures.insert("pixel_mse".to_owned(), mse);
+            loss = (loss + (pixels * PIXELS)?)?;
+        }
+        let grads = loss.backward()?;
+        let rate = self.config.dynamics.learning_rate_at(step);
+        let norm = self.optimiser.step(&grads, rate)?;
+        drop(grads);
+
+        let dim = self.config.model.latent_actions.dim;
+        let points = points.detach().reshape(((), dim))?;
+        let points = points.flatten_all()?.to_vec1::<f32>()?;
+        if !frozen {
+            self.codebook.update(&points, &assigned);
+        }
+        if !frozen && step % REVIVE_EVERY == REVIVE_EVERY - 1 {
+            let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
+            figures.insert("revived".to_owned(), revived as f64);
+        }
+        self.publish_codebook()?;
+
+        figures.insert("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?));
+        let ce = f64::from(cross_entropy.to_scalar::<f32>()?);
+        figures.insert("cross_entropy".to_owned(), ce);
+        figures.insert("gradient_norm".to_owned(), norm);
+        figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
+        let relabelled = labels.iter().flatten().count() as f64 / assigned.len() as f64;
+        figures.insert("actions_mistaken".to_owned(), relabelled);
+        if step.is_multiple_of(COMPARE_EVERY) {
+            figures.extend(self.compare_actions(&masking, &targets, &logits, &assigned, rng)?);
+        }
+        Ok(figures)
+    }
+
+    fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+        let mut tensors = self.variables.snapshot()?;
+        tensors.extend(self.optimiser.state()?);
+        tensors.extend(self.codebook.state("actions")?);
+        if let Some(impossible) = &self.impossible {
+            tensors.extend(impossible.state()?);
+        }
+        folder.save_state(Self::NAME, step, &tensors)?;
+        Ok(self.checkpoint(step)?.write(folder.world(), DType::F16)?)
+    }
+
+    /// One strip per latent action from the same prompts, and a rollout under inferred actions below the real clip.
+    fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+        let world = WorldModel::new(self.checkpoint(step)?, &Device::Cpu)?;
+        let bytes = self.batches.clips(0)?;
+        let (count, frames, _) = self.shape();
+        let clips = Clips {
+            bytes: &bytes,
+            count,
+            frames,
+        };
+        let model = &self.config.model;
+        let size = (model.frame_height, model.frame_width);
+        let strips = action_strips(&world, &clips)?;
+        folder.save_strips(Self::NAME, "actions", step, &strips, size)?;
+        let inferred = self.networks.latent.infer(&bytes, count)?;
+        let strips = rollout_strips(&world, &clips, &inferred)?;
+        folder.save_strips(Self::NAME, "rollout", step, &strips, size)
+    }
+}

@@ -1,0 +1,132 @@
+//! Relabelling: some transitions are trained under an action that is not the one inferred from them.
+//!
+//! Footage has no example of an action that is impossible where it is tried (a jump below a ceiling, a step into a wall). A
+//! transition under a possible action with the same effect (standing still) serves as one, once it is relabelled.
+
+use std::collections::HashMap;
+
+use candle_core::{Device, Result, Tensor};
+use genie_model::{
+    LatentActionInput, MOTION_FEATURES, MotionSigns, motion_features, motion_signs, ops,
+};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::train::action_effects::ActionEffects;
+use crate::train::action_prior::ActionPrior;
+use crate::train::config::TrainConfig;
+
+/// What tells which actions are impossible after a frame, learned on the way.
+pub(super) struct ImpossibleActions {
+    prior: ActionPrior,
+    effects: ActionEffects,
+}
+
+impl ImpossibleActions {
+    pub(super) fn new(config: &TrainConfig, device: &Device) -> Result<Self> {
+        Ok(Self {
+            prior: ActionPrior::new(&config.model, config.seed, device)?,
+            effects: ActionEffects::new(config.model.latent_actions.actions),
+        })
+    }
+
+    pub(super) fn state(&self) -> Result<HashMap<String, Tensor>> {
+        let mut state = self.prior.state()?;
+        state.extend(self.effects.state()?);
+        Ok(state)
+    }
+
+    pub(super) fn restore(&mut self, state: &HashMap<String, Tensor>, step: u64) -> Result<()> {
+        self.prior.restore(state, step)?;
+        self.effects.restore(state)
+    }
+
+    /// For each transition the actions that are impossible where it begins and would have had the effect of the action that
+    /// it shows; and the loss of the action prior, in nats.
+    ///
+    /// `before [M, N, C]` are the tokens' codes of the frames that transitions begin with, `assigned [M]` the actions that
+    /// they show, `motions [M]` how the picture moves in them.
+    pub(super) fn learn(
+        &mut self,
+        before: &Tensor,
+        assigned: &[u32],
+        motions: Vec<MotionSigns>,
+        learning_rate: f64,
+    ) -> Result<(Vec<Vec<u32>>, f32)> {
+        let followed = Tensor::new(assigned, before.device())?;
+        let (probabilities, loss) = self.prior.learn(before, &followed, learning_rate)?;
+        let own = assigned.iter().copied();
+        self.effects.look_at(own.clone().zip(motions));
+        let alike = own.zip(&probabilities);
+        let alike = alike.map(|(own, probabilities)| self.effects.ending_like(own, probabilities));
+        Ok((alike.collect(), loss))
+    }
+}
+
+/// How the picture moves in every transition of some clips, of which the latent action model sees `features`.
+pub(super) fn motions(
+    config: &TrainConfig,
+    clips: &[u8],
+    features: &Tensor,
+) -> Result<Vec<MotionSigns>> {
+    let c = &config.model;
+    let (height, width, patch) = (c.frame_height, c.frame_width, c.latent_actions.patch);
+    let features = if c.latent_actions.input == LatentActionInput::Motion {
+        features.flatten_all()?.to_vec1()?
+    } else {
+        let clip = config.dynamics.clip_frames * height * width * 3;
+        let clips = clips.chunks_exact(clip);
+        let features = clips.flat_map(|clip| motion_features(clip, height, width, patch));
+        features.collect()
+    };
+    let patches = (height / patch) * (width / patch);
+    let transitions = features.chunks_exact(patches * MOTION_FEATURES);
+    Ok(transitions.map(motion_signs).collect())
+}
+
+/// The new label of each transition; `None` where it keeps its own. `impossible` lists, where it is known, the impossible
+/// actions that a transition may be relabelled with.
+pub(super) fn draw_labels(
+    config: &TrainConfig,
+    transitions: usize,
+    impossible: Option<&[Vec<u32>]>,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Option<u32>> {
+    let corruption = &config.corruption;
+    let actions = config.model.latent_actions.actions as u32;
+    let labels = (0..transitions).map(|transition| {
+        // Drawn in any case: what is random in a step does not depend on what has been learned.
+        let [any, is_impossible, which] = rng.random::<[f32; 3]>();
+        let other = rng.random_range(0..actions);
+        if any < corruption.actions {
+            Some(other)
+        } else if is_impossible < corruption.unseen_actions {
+            let impossible = &impossible?[transition];
+            let at = (which * impossible.len() as f32) as usize;
+            impossible.get(at).copied()
+        } else {
+            None
+        }
+    });
+    labels.collect()
+}
+
+/// The codes `own [B, T - 1, C]` of transitions, with the row of `codes [A, C]` of the new label where there is one.
+pub(super) fn relabel(own: Tensor, codes: &Tensor, labels: &[Option<u32>]) -> Result<Tensor> {
+    if labels.iter().all(Option::is_none) {
+        return Ok(own);
+    }
+    let (batch, transitions, dim) = own.dims3()?;
+    let device = own.device();
+    let kept: Vec<f32> = labels
+        .iter()
+        .map(|label| f32::from(u8::from(label.is_none())))
+        .collect();
+    let kept = Tensor::from_vec(kept, (batch, transitions, 1), device)?;
+    let labels: Vec<u32> = labels.iter().map(|label| label.unwrap_or(0)).collect();
+    let labels = Tensor::from_vec(labels, (batch, transitions), device)?;
+    let others = ops::gather_rows(codes, &labels)?;
+    let others = others.reshape((batch, transitions, dim))?;
+    let replaced = others.broadcast_mul(&kept.affine(-1.0, 1.0)?)?;
+    own.broadcast_mul(&kept)? + replaced
+}

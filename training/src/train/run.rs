@@ -1,0 +1,171 @@
+//! A run as a whole: both phases, one after the other.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use candle_core::Device;
+use genie_model::ops::with_matmul_precision;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::batches::open_footage;
+use super::config::{PhaseConfig, TrainConfig};
+use super::dynamics_phase::DynamicsPhase;
+use super::error::TrainError;
+use super::metrics::MetricsLog;
+use super::phase::{Phase, Start, step_rng};
+use super::run_folder::RunFolder;
+use super::tokenizer_phase::TokenizerPhase;
+use crate::dataset::Dataset;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Both phases are complete.
+    Complete,
+    /// It was asked to stop, and saved its state to go on from.
+    Stopped,
+}
+
+/// Trains a world on a dataset, or goes on where the run in `run` stopped.
+///
+/// `stop` is asked after every step, with the phase's name and the number of steps it has taken; when it says so, the run
+/// saves its state and ends.
+///
+/// # Errors
+/// [`TrainError`] says which file or setting is to blame.
+pub fn train(
+    config: &TrainConfig,
+    data: &Path,
+    run: &Path,
+    resume: bool,
+    device: &Device,
+    stop: &dyn Fn(&str, u64) -> bool,
+) -> Result<Ended, TrainError> {
+    let dataset = open_footage(config, &run.join("config.toml"), data)?;
+    let folder = RunFolder::open(run, config, resume)?;
+    with_matmul_precision(config.matmul_precision(), || {
+        train_phases(config, &dataset, &folder, device, stop)
+    })
+}
+
+fn train_phases(
+    config: &TrainConfig,
+    dataset: &Dataset,
+    folder: &RunFolder,
+    device: &Device,
+    stop: &dyn Fn(&str, u64) -> bool,
+) -> Result<Ended, TrainError> {
+    let start = phase_start(config, folder, TokenizerPhase::NAME)?;
+    let (mut tokenizer, at) = TokenizerPhase::open(config, dataset, start, device)?;
+    let steps = Steps {
+        phase: &config.tokenizer,
+        start: at,
+        stop,
+    };
+    if run_phase(&mut tokenizer, steps, config.seed, folder)? == Ended::Stopped {
+        return Ok(Ended::Stopped);
+    }
+    let (mut dynamics, at) = DynamicsPhase::open(
+        config,
+        dataset,
+        phase_start(config, folder, DynamicsPhase::NAME)?,
+        tokenizer.into_variables(),
+        device,
+    )?;
+    let steps = Steps {
+        phase: &config.dynamics,
+        start: at,
+        stop,
+    };
+    run_phase(&mut dynamics, steps, config.seed, folder)
+}
+
+/// What a phase of a run begins with.
+fn phase_start(config: &TrainConfig, folder: &RunFolder, phase: &str) -> Result<Start, TrainError> {
+    let saved = folder.saved_state(phase)?;
+    Ok(saved.map_or(Start::New(config.initial_weights), Start::Saved))
+}
+
+/// Which steps of a phase to take.
+struct Steps<'a> {
+    phase: &'a PhaseConfig,
+    start: u64,
+    stop: &'a dyn Fn(&str, u64) -> bool,
+}
+
+fn run_phase<P: Phase>(
+    phase: &mut P,
+    steps: Steps,
+    seed: u64,
+    folder: &RunFolder,
+) -> Result<Ended, TrainError> {
+    let (config, start) = (steps.phase, steps.start);
+    if start >= config.steps {
+        return Ok(Ended::Complete);
+    }
+    let metrics_path = folder.metrics(P::NAME);
+    let io = |error| TrainError::io(&metrics_path, error);
+    let mut metrics = MetricsLog::open(&metrics_path, start).map_err(io)?;
+    let bar = ProgressBar::new(config.steps).with_style(
+        ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {per_sec} eta {eta} {msg}")
+            .expect("the template is well formed"),
+    );
+    bar.set_prefix(P::NAME);
+    bar.set_position(start);
+    bar.reset_eta();
+    let mut saved = Instant::now();
+    let mut logged = Instant::now();
+    let mut sums: BTreeMap<String, (f64, u32)> = BTreeMap::new();
+    for step in start..config.steps {
+        if step % config.pictures_every.max(1) == 0 {
+            phase.pictures(folder, step)?;
+        }
+        let mut rng = step_rng::<P>(seed, step);
+        let began = Instant::now();
+        let figures = phase.step(step, &mut rng)?;
+        let seconds = began.elapsed().as_secs_f64();
+        if !figures.get("loss").is_some_and(|loss| loss.is_finite()) {
+            return Err(TrainError::Diverged {
+                phase: P::NAME,
+                step,
+            });
+        }
+        for (name, value) in figures.into_iter().chain([("seconds".to_owned(), seconds)]) {
+            let sum = sums.entry(name).or_default();
+            *sum = (sum.0 + value, sum.1 + 1);
+        }
+        bar.inc(1);
+        if step % 20 == 19 || step + 1 == config.steps {
+            let mut line = serde_json::Map::new();
+            line.insert("step".to_owned(), step.into());
+            let mut message = String::new();
+            for (name, (sum, count)) in std::mem::take(&mut sums) {
+                let mean = sum / f64::from(count.max(1));
+                // Writing to a string cannot fail.
+                let _ = write!(message, "{name} {mean:.4} ");
+                line.insert(name, mean.into());
+            }
+            bar.set_message(message.clone());
+            metrics.write(&line.into()).map_err(io)?;
+            if bar.is_hidden() && logged.elapsed() > Duration::from_secs(20) {
+                tracing::info!("{} step {step}: {message}", P::NAME);
+                logged = Instant::now();
+            }
+        }
+        if step + 1 < config.steps && (steps.stop)(P::NAME, step + 1) {
+            phase.save(folder, step + 1)?;
+            bar.abandon();
+            return Ok(Ended::Stopped);
+        }
+        if saved.elapsed() > Duration::from_mins(2) {
+            phase.save(folder, step + 1)?;
+            saved = Instant::now();
+        }
+    }
+    phase.pictures(folder, config.steps)?;
+    phase.save(folder, config.steps)?;
+    bar.finish();
+    Ok(Ended::Complete)
+}
