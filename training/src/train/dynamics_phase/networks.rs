@@ -1,9 +1,9 @@
 //! The networks of the second phase, and what its losses ask of them.
 
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, Device, Tensor};
 use genie_model::{
-    DynamicsModel, LatentActionModel, LatentActions, MaskedTokens, SamplerSettings, VideoTokenizer,
-    ops,
+    DynamicsModel, Error, LatentActionModel, LatentActions, MaskedTokens, SamplerSettings,
+    VideoTokenizer, ops,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -24,7 +24,7 @@ impl Networks {
         masking: &Masking,
         shape: (usize, usize, usize),
         action_codes: &Tensor,
-    ) -> Result<Tensor> {
+    ) -> Result<Tensor, Error> {
         let tokens = MaskedTokens {
             context: Tensor::from_slice(&masking.context, shape, &self.device)?,
             masked: Tensor::from_slice(&masking.masked, shape, &self.device)?,
@@ -45,7 +45,7 @@ impl Networks {
         shape: (usize, usize, usize),
         action_codes: &Tensor,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<u32>, Error> {
         let logits = self.logits(&masking, shape, &action_codes.detach())?;
         let codes = logits.dim(D::Minus1)?;
         let mut logits = logits.flatten_all()?.to_vec1::<f32>()?;
@@ -65,11 +65,15 @@ impl Networks {
 
     /// The paper's own loss of the latent action model: squared error of the next frame's pixels. `patches [B, T, N, P]` are
     /// those of the latent action model.
-    pub(super) fn pixel_loss(&self, patches: &Tensor, actions: &LatentActions) -> Result<Tensor> {
+    pub(super) fn pixel_loss(
+        &self,
+        patches: &Tensor,
+        actions: &LatentActions,
+    ) -> Result<Tensor, Error> {
         let frames = patches.dim(1)?;
         let before = patches.narrow(1, 0, frames - 1)?.contiguous()?;
         let after = patches.narrow(1, 1, frames - 1)?.contiguous()?;
         let predicted = self.latent.predict(&before, &actions.codes)?;
-        (predicted - after)?.sqr()?.mean_all()
+        Ok((predicted - after)?.sqr()?.mean_all()?)
     }
 }
