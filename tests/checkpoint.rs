@@ -82,6 +82,6 @@ pub fn untrained_checkpoint(config: &GenieConfig, seed: u64) -> Checkpoint {
         actions: actions.collect(),
         provenance: [("weights".to_owned(), "random".to_owned())].into(),
         tensors,
-        neighbours: None,
+        adjacency: None,
     }
 }

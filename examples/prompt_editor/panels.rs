@@ -292,12 +292,13 @@ fn sampler_panel(ui: &mut egui::Ui, editor: &mut Editor) {
     );
     slide(
         ui,
-        egui::Slider::new(&mut sampler.neighbours, 0.0..=1.0).text("neighbours as in the footage"),
+        egui::Slider::new(&mut sampler.adjacency, 0.0..=1.0)
+            .text("token adjacency as in the footage"),
     );
     ui.horizontal(|ui| {
         ui.label("order");
         for (order, name) in [
-            (UnmaskingOrder::SureFirst, "all that is sure"),
+            (UnmaskingOrder::ConfidenceThreshold, "confidence threshold"),
             (UnmaskingOrder::Confidence, "surest first"),
             (UnmaskingOrder::Random, "any"),
         ] {

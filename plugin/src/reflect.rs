@@ -30,8 +30,8 @@ pub struct SamplerReflect {
     pub order: UnmaskingOrder,
     /// See [`SamplerSettings::order_noise`].
     pub order_noise: f32,
-    /// See [`SamplerSettings::neighbours`].
-    pub neighbours: f32,
+    /// See [`SamplerSettings::adjacency`].
+    pub adjacency: f32,
 }
 
 /// [`UnmaskingOrder`] to inspectors.
@@ -43,8 +43,8 @@ pub enum OrderReflect {
     Confidence,
     /// See [`UnmaskingOrder::Random`].
     Random,
-    /// See [`UnmaskingOrder::SureFirst`].
-    SureFirst,
+    /// See [`UnmaskingOrder::ConfidenceThreshold`].
+    ConfidenceThreshold,
 }
 
 /// [`Fit`] to inspectors.

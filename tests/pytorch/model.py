@@ -417,7 +417,7 @@ class Genie(nn.Module):
         with safe_open(path, "pt") as file:
             config = json.loads(file.metadata()["config"])
             # Pairs of tokens are for the sampler, and no weights.
-            names = [name for name in file.keys() if not name.startswith("neighbours.")]
+            names = [name for name in file.keys() if not name.startswith("adjacency.")]
             tensors = {name: file.get_tensor(name).float() for name in names}
         features = tensors["latent_actions.encoder.embed.weight"].shape[1]
         genie = cls(config, features)

@@ -27,7 +27,7 @@ use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, hero_visible};
 /// What [`label`] is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelOptions {
-    /// Stretches of real footage that are looked at.
+    /// Segments of real footage that are looked at.
     pub clips: usize,
     /// Prompts from which every action is held.
     pub prompts: usize,
@@ -61,7 +61,7 @@ pub struct Labels {
 }
 
 /// Of so many transitions one is watched to know the camera.
-const WATCHED: usize = 4;
+const CAMERA_EVERY: usize = 4;
 /// Most prompts and most frames held: far more than naming needs.
 const MOST_PROMPTS: usize = 1024;
 /// A figure is at rest when it moved no further than this vertically, in pixels a frame.
@@ -93,17 +93,22 @@ pub fn label(
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
     let config = parts.config();
-    let eye = if knows_hero(&parts, &footage) {
-        Eye::KnowsHero
+    let estimator = if shows_hero(&parts, &footage) {
+        MotionEstimator::HeroDetector
     } else {
         let size = (config.frame_height, config.frame_width);
-        let stretches = footage.stretches.iter();
-        Eye::watching(stretches.map(|stretch| &stretch.bytes[..]), size)
+        let segments = footage.segments.iter();
+        MotionEstimator::for_camera_of(segments.map(|segment| &segment.bytes[..]), size)
     };
     let seen: Vec<(Vec<Motion>, Vec<usize>)> = footage
-        .stretches
+        .segments
         .iter()
-        .map(|stretch| Ok((eye.motions(&stretch.bytes), parts.infer(&stretch.bytes)?)))
+        .map(|segment| {
+            Ok((
+                estimator.motions(&segment.bytes),
+                parts.infer(&segment.bytes)?,
+            ))
+        })
         .collect::<Result<_, EvaluateError>>()?;
     let speed = running_speed(seen.iter().flat_map(|(motions, _)| motions));
     let mut effects = vec![Effects::default(); world.action_count()];
@@ -126,7 +131,7 @@ pub fn label(
             }
         }
         for clip in &clips {
-            effects.generated.add_held(&eye.motions(clip), speed);
+            effects.generated.add_held(&estimator.motions(clip), speed);
         }
     }
     Ok(Labels {
@@ -135,7 +140,7 @@ pub fn label(
     })
 }
 
-/// Counts the transitions of a stretch of real frames under the actions seen in them.
+/// Counts the transitions of a segment of real frames under the actions seen in them.
 fn count_real(effects: &mut [Effects], motions: &[Motion], actions: &[usize], speed: f32) {
     for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
         let at_rest = at > 0 && rests(&motions[at - 1]);
@@ -145,58 +150,58 @@ fn count_real(effects: &mut [Effects], motions: &[Motion], actions: &[usize], sp
 }
 
 /// How motion is measured.
-enum Eye {
+enum MotionEstimator {
     /// On the built-in gameplay.
-    KnowsHero,
+    HeroDetector,
     /// On frames of so many bytes.
-    KnowsCamera(Camera, usize),
+    Camera(Camera, usize),
 }
 
-impl Eye {
-    /// Gets to know the camera of stretches of frames of `(height, width)` pixels.
-    fn watching<'f>(
-        stretches: impl Iterator<Item = &'f [u8]>,
+impl MotionEstimator {
+    /// Gets to know the camera of segments of frames of `(height, width)` pixels.
+    fn for_camera_of<'f>(
+        segments: impl Iterator<Item = &'f [u8]>,
         (height, width): (usize, usize),
     ) -> Self {
         let frame_bytes = height * width * 3;
-        let frames: Vec<Vec<&[u8]>> = stretches
-            .map(|stretch| stretch.chunks_exact(frame_bytes).collect())
+        let frames: Vec<Vec<&[u8]>> = segments
+            .map(|segment| segment.chunks_exact(frame_bytes).collect())
             .collect();
         // What a camera does shows in a part of the transitions, too.
         let pairs = frames
             .par_iter()
-            .flat_map(|frames| frames.par_windows(2).step_by(WATCHED));
-        let camera = Camera::watched(pairs.map(|pair| [pair[0], pair[1]]), height, width);
-        Self::KnowsCamera(camera, frame_bytes)
+            .flat_map(|frames| frames.par_windows(2).step_by(CAMERA_EVERY));
+        let camera = Camera::estimate(pairs.map(|pair| [pair[0], pair[1]]), height, width);
+        Self::Camera(camera, frame_bytes)
     }
 
-    /// The motion of every transition of a stretch of frames.
-    fn motions(&self, stretch: &[u8]) -> Vec<Motion> {
+    /// The motion of every transition of a segment of frames.
+    fn motions(&self, segment: &[u8]) -> Vec<Motion> {
         let frame_bytes = match self {
-            Self::KnowsHero => FRAME_BYTES,
-            Self::KnowsCamera(_, frame_bytes) => *frame_bytes,
+            Self::HeroDetector => FRAME_BYTES,
+            Self::Camera(_, frame_bytes) => *frame_bytes,
         };
-        let frames: Vec<&[u8]> = stretch.chunks_exact(frame_bytes).collect();
+        let frames: Vec<&[u8]> = segment.chunks_exact(frame_bytes).collect();
         frames
             .par_windows(2)
             .map(|pair| match self {
-                Self::KnowsHero => hero_motion(pair[0], pair[1]),
-                Self::KnowsCamera(camera, _) => camera.motion(pair[0], pair[1]),
+                Self::HeroDetector => hero_motion(pair[0], pair[1]),
+                Self::Camera(camera, _) => camera.motion(pair[0], pair[1]),
             })
             .collect()
     }
 }
 
 /// Whether the built-in gameplay's hero is in most of the frames.
-fn knows_hero(parts: &WorldParts, footage: &Footage) -> bool {
+fn shows_hero(parts: &WorldParts, footage: &Footage) -> bool {
     let config = parts.config();
     if (config.frame_height, config.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
         return false;
     }
     let frames = footage
-        .stretches
+        .segments
         .iter()
-        .filter_map(|stretch| stretch.bytes.get(..parts.frame_bytes()));
+        .filter_map(|segment| segment.bytes.get(..parts.frame_bytes()));
     let (mut seen, mut all) = (0, 0);
     for frame in frames {
         all += 1;
@@ -229,7 +234,7 @@ fn prompts_at_rest<'a>(
 ) -> Vec<&'a [u8]> {
     let size = parts.frame_bytes();
     let mut prompts = Vec::new();
-    // One from each stretch first, then the next ones, so that themes and places differ.
+    // One from each segment first, then the next ones, so that themes and places differ.
     let longest = seen
         .iter()
         .map(|(motions, _)| motions.len())
@@ -238,12 +243,12 @@ fn prompts_at_rest<'a>(
     // Resting frames come in runs: steps of a few frames find different situations.
     for first in 0..4 {
         for at in (1 + first..longest).step_by(4) {
-            for (stretch, (motions, _)) in footage.stretches.iter().zip(seen) {
+            for (segment, (motions, _)) in footage.segments.iter().zip(seen) {
                 let stands = motions.get(at).is_some_and(|_| {
                     rests(&motions[at - 1]) && rests(&motions[at.saturating_sub(2)])
                 });
                 if stands {
-                    prompts.push(&stretch.bytes[at * size..][..size]);
+                    prompts.push(&segment.bytes[at * size..][..size]);
                 }
                 if prompts.len() == count {
                     return prompts;
@@ -253,9 +258,9 @@ fn prompts_at_rest<'a>(
     }
     if prompts.is_empty() {
         let first = footage
-            .stretches
+            .segments
             .iter()
-            .map(|stretch| &stretch.bytes[..size]);
+            .map(|segment| &segment.bytes[..size]);
         prompts.extend(first.cycle().take(count));
     }
     prompts
@@ -380,17 +385,17 @@ mod tests {
     /// and for the one that does not.
     #[test]
     fn true_actions_get_their_true_names() {
-        for knows_hero in [true, false] {
+        for shows_hero in [true, false] {
             let clips: Vec<_> = (0..10).map(|clip| generate_clip(9, clip, 100)).collect();
-            let eye = if knows_hero {
-                Eye::KnowsHero
+            let estimator = if shows_hero {
+                MotionEstimator::HeroDetector
             } else {
-                let stretches = clips.iter().map(|(frames, _)| &frames[..]);
-                Eye::watching(stretches, (FRAME_SIZE, FRAME_SIZE))
+                let segments = clips.iter().map(|(frames, _)| &frames[..]);
+                MotionEstimator::for_camera_of(segments, (FRAME_SIZE, FRAME_SIZE))
             };
             let clips: Vec<(Vec<Motion>, Vec<u8>)> = clips
                 .into_iter()
-                .map(|(frames, actions)| (eye.motions(&frames), actions))
+                .map(|(frames, actions)| (estimator.motions(&frames), actions))
                 .collect();
             let speed = running_speed(clips.iter().flat_map(|(motions, _)| motions));
             let mut effects = vec![Effects::default(); TrueAction::COUNT];
@@ -403,7 +408,7 @@ mod tests {
             println!("{labels}");
             let names: Vec<&str> = labels.labels.iter().map(|l| l.name.as_str()).collect();
             let expected = ["left", "idle", "right", "left_jump", "jump", "right_jump"];
-            assert_eq!(names, expected, "knows the hero: {knows_hero}");
+            assert_eq!(names, expected, "hero detector: {shows_hero}");
         }
     }
 }

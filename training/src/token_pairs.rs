@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use genie_model::{NeighbourPairs, TokenNeighbours};
+use genie_model::{AdjacentPairs, TokenAdjacency};
 
 /// How much less likely than the model thinks an unseen pair can be at most, in nats: more would forbid it.
-const MOST_SURPRISE: f64 = 12.0;
+const MOST_PENALTY: f64 = 12.0;
 
 /// Two tokens that touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ pub(crate) fn token_pairs(
     })
 }
 
-/// All pairs that some stretches of footage show.
+/// All pairs that some segments of footage show.
 #[derive(Default)]
 pub(crate) struct SeenPairs {
     pairs: HashMap<TokenPair, Seen>,
@@ -49,20 +49,20 @@ pub(crate) struct SeenPairs {
 /// How often the footage shows a pair.
 struct Seen {
     times: u64,
-    /// The only stretch that does, if it is one.
+    /// The only segment that does, if it is one.
     alone: Option<usize>,
 }
 
 impl SeenPairs {
-    /// Takes in a frame of a stretch.
-    pub(crate) fn learn(&mut self, stretch: usize, frame: &[u32], columns: usize) {
+    /// Takes in a frame of a segment.
+    pub(crate) fn learn(&mut self, segment: usize, frame: &[u32], columns: usize) {
         for (_, pair) in token_pairs(frame, columns) {
             let seen = self.pairs.entry(pair).or_insert(Seen {
                 times: 0,
-                alone: Some(stretch),
+                alone: Some(segment),
             });
             seen.times += 1;
-            seen.alone = seen.alone.filter(|&alone| alone == stretch);
+            seen.alone = seen.alone.filter(|&alone| alone == segment);
         }
     }
 
@@ -70,16 +70,16 @@ impl SeenPairs {
         self.pairs.contains_key(pair)
     }
 
-    /// Share of all pairs that no other stretch shows: how often a new stretch would show a pair that none has shown yet.
+    /// Share of all pairs that no other segment shows: how often a new segment would show a pair that none has shown yet.
     pub(crate) fn alone(&self) -> f64 {
         let all: u64 = self.pairs.values().map(|seen| seen.times).sum();
         let alone = self.pairs.values().filter(|seen| seen.alone.is_some());
         alone.map(|seen| seen.times).sum::<u64>() as f64 / all.max(1) as f64
     }
 
-    /// What play needs of this: a pair that is not there is as surprising as in a new stretch of footage.
-    pub(crate) fn neighbours(&self, codes: usize, columns: usize) -> Option<TokenNeighbours> {
-        let mut pairs = NeighbourPairs::default();
+    /// What play needs of this: a pair that is not there is as surprising as in a new segment of footage.
+    pub(crate) fn adjacency(&self, codes: usize, columns: usize) -> Option<TokenAdjacency> {
+        let mut pairs = AdjacentPairs::default();
         for pair in self.pairs.keys() {
             let list = if pair.below {
                 &mut pairs.below
@@ -90,8 +90,8 @@ impl SeenPairs {
         }
         pairs.below.sort_unstable();
         pairs.right.sort_unstable();
-        let surprise = -self.alone().max((-MOST_SURPRISE).exp()).ln();
-        TokenNeighbours::new(codes, columns, pairs, surprise.abs() as f32)
+        let penalty = -self.alone().max((-MOST_PENALTY).exp()).ln();
+        TokenAdjacency::new(codes, columns, pairs, penalty.abs() as f32)
     }
 }
 
@@ -120,24 +120,24 @@ mod tests {
     fn unseen_pairs_are_as_surprising_as_in_new_footage() {
         let mut seen = SeenPairs::default();
         seen.learn(0, &[1, 2, 3, 4], 2);
-        // Of the eight pairs, the upper and the left ones are in both stretches.
+        // Of the eight pairs, the upper and the left ones are in both segments.
         seen.learn(1, &[1, 2, 3, 5], 2);
         assert!((seen.alone() - 4.0 / 8.0).abs() < 1e-9);
-        let neighbours = seen.neighbours(6, 2).unwrap();
-        assert!((neighbours.surprise() - 2f32.ln()).abs() < 1e-6);
-        assert_eq!(neighbours.pairs().right, [[1, 2], [3, 4], [3, 5]]);
-        assert_eq!(neighbours.pairs().below, [[1, 3], [2, 4], [2, 5]]);
+        let adjacency = seen.adjacency(6, 2).unwrap();
+        assert!((adjacency.penalty() - 2f32.ln()).abs() < 1e-6);
+        assert_eq!(adjacency.pairs().right, [[1, 2], [3, 4], [3, 5]]);
+        assert_eq!(adjacency.pairs().below, [[1, 3], [2, 4], [2, 5]]);
     }
 
     #[test]
     fn surprise_has_an_end() {
         let mut seen = SeenPairs::default();
-        for stretch in 0..2 {
-            seen.learn(stretch, &[0; 4], 2);
+        for segment in 0..2 {
+            seen.learn(segment, &[0; 4], 2);
         }
-        let neighbours = seen.neighbours(1, 2).unwrap();
-        assert!((f64::from(neighbours.surprise()) - MOST_SURPRISE).abs() < 1e-4);
-        let nothing = SeenPairs::default().neighbours(1, 2).unwrap();
-        assert!(nothing.surprise().is_finite());
+        let adjacency = seen.adjacency(1, 2).unwrap();
+        assert!((f64::from(adjacency.penalty()) - MOST_PENALTY).abs() < 1e-4);
+        let nothing = SeenPairs::default().adjacency(1, 2).unwrap();
+        assert!(nothing.penalty().is_finite());
     }
 }

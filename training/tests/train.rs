@@ -29,8 +29,8 @@ fn config() -> TrainConfig {
         // Past the first revival and the first comparison.
         dynamics: phase(24),
         corruption: CorruptionConfig {
-            unseen_actions: 0.5,
-            own_mistakes: 1.0,
+            impossible_actions: 0.5,
+            scheduled_sampling: 1.0,
             ..CorruptionConfig::default()
         },
         fully_masked: 0.5,
@@ -134,8 +134,12 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
         ("dynamics.clip_frames", |c| c.dynamics.clip_frames = 1),
         ("corruption.tokens", |c| c.corruption.tokens = 8.0),
         ("corruption.actions", |c| c.corruption.actions = -0.1),
-        ("unseen_actions", |c| c.corruption.unseen_actions = f32::NAN),
-        ("own_mistakes", |c| c.corruption.own_mistakes = -0.1),
+        ("impossible_actions", |c| {
+            c.corruption.impossible_actions = f32::NAN
+        }),
+        ("scheduled_sampling", |c| {
+            c.corruption.scheduled_sampling = -0.1
+        }),
         ("fully_masked", |c| c.fully_masked = 1.5),
     ];
     for (name, make_wrong) in wrong {

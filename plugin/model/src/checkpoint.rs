@@ -10,12 +10,14 @@ use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
-use crate::{Error, GenieConfig, NeighbourPairs, ParameterSpec, TokenNeighbours, parameter_specs};
+use crate::{AdjacentPairs, Error, GenieConfig, ParameterSpec, TokenAdjacency, parameter_specs};
 
 const FORMAT: &str = "bevy_genie";
 const VERSION: u32 = 1;
-/// Tensors of [`TokenNeighbours`]: pairs `[P, 2]` as u32, and one f32.
-const NEIGHBOURS: [&str; 3] = [
+/// Tensors of [`TokenAdjacency`]: pairs `[P, 2]` as u32, and one f32.
+const ADJACENCY: [&str; 3] = ["adjacency.right", "adjacency.below", "adjacency.penalty"];
+/// Their names before version 0.2, which are read still.
+const ADJACENCY_BEFORE: [&str; 3] = [
     "neighbours.right",
     "neighbours.below",
     "neighbours.surprise",
@@ -129,7 +131,7 @@ pub struct Checkpoint {
     /// All weights as f32, by name.
     pub tensors: HashMap<String, Tensor>,
     /// Which tokens stand next to which in the footage, if that was counted.
-    pub neighbours: Option<TokenNeighbours>,
+    pub adjacency: Option<TokenAdjacency>,
 }
 
 impl Checkpoint {
@@ -220,9 +222,14 @@ impl Checkpoint {
                 })?;
             tensors.insert(spec.name.clone(), read_tensor(source_name, spec, &view)?);
         }
-        let neighbours = read_neighbours(source_name, &config, &file)?;
+        let adjacency_names = [ADJACENCY, ADJACENCY_BEFORE]
+            .into_iter()
+            .find(|all| names.iter().any(|name| all.contains(name)));
+        let adjacency = adjacency_names
+            .map(|names| read_adjacency(source_name, &config, &file, names))
+            .transpose()?;
         let known = |name: &str| {
-            tensors.contains_key(name) || (neighbours.is_some() && NEIGHBOURS.contains(&name))
+            tensors.contains_key(name) || adjacency_names.is_some_and(|all| all.contains(&name))
         };
         if let Some(name) = names.iter().find(|name| !known(name)) {
             return Err(CheckpointError::Unexpected {
@@ -236,7 +243,7 @@ impl Checkpoint {
             actions,
             provenance,
             tensors,
-            neighbours,
+            adjacency,
         })
     }
 
@@ -287,8 +294,8 @@ impl Checkpoint {
             };
             data.push((spec.name.clone(), spec.shape.clone(), bytes, kind));
         }
-        if let Some(neighbours) = &self.neighbours {
-            data.extend(neighbour_tensors(neighbours));
+        if let Some(adjacency) = &self.adjacency {
+            data.extend(adjacency_tensors(adjacency));
         }
         let views = data
             .iter()
@@ -337,9 +344,9 @@ impl Checkpoint {
     }
 }
 
-/// Name, shape, bytes and type of each of the tensors in [`NEIGHBOURS`].
-fn neighbour_tensors(
-    neighbours: &TokenNeighbours,
+/// Name, shape, bytes and type of each of the tensors in [`ADJACENCY`].
+fn adjacency_tensors(
+    adjacency: &TokenAdjacency,
 ) -> [(String, Vec<usize>, Vec<u8>, safetensors::Dtype); 3] {
     let pairs = |name: &str, pairs: &[[u32; 2]]| {
         let bytes = pairs.iter().flatten().flat_map(|token| token.to_le_bytes());
@@ -351,25 +358,23 @@ fn neighbour_tensors(
             safetensors::Dtype::U32,
         )
     };
-    let [right, below, surprise] = NEIGHBOURS;
-    let all = neighbours.pairs();
-    let bytes = neighbours.surprise().to_le_bytes().to_vec();
+    let [right, below, penalty] = ADJACENCY;
+    let all = adjacency.pairs();
+    let bytes = adjacency.penalty().to_le_bytes().to_vec();
     [
         pairs(right, &all.right),
         pairs(below, &all.below),
-        (surprise.to_owned(), vec![1], bytes, safetensors::Dtype::F32),
+        (penalty.to_owned(), vec![1], bytes, safetensors::Dtype::F32),
     ]
 }
 
-/// `None` if the file has no such tensors.
-fn read_neighbours(
+/// The adjacency in the tensors of these names: pairs to the right, pairs below, and the penalty.
+fn read_adjacency(
     source_name: &str,
     config: &GenieConfig,
     file: &SafeTensors,
-) -> Result<Option<TokenNeighbours>, Error> {
-    if !file.names().iter().any(|name| NEIGHBOURS.contains(name)) {
-        return Ok(None);
-    }
+    [right, below, penalty]: [&str; 3],
+) -> Result<TokenAdjacency, Error> {
     let codes = config.tokenizer.quantizer.codes();
     let wrong = |tensor: &str, found: String, expected: &str| CheckpointError::Shape {
         source_name: source_name.to_owned(),
@@ -397,19 +402,18 @@ fn read_neighbours(
         let numbers = read(tensor, 2, safetensors::Dtype::U32)?;
         Ok::<_, CheckpointError>(numbers.chunks_exact(2).map(|p| [p[0], p[1]]).collect())
     };
-    let [right, below, surprise] = NEIGHBOURS;
-    let pairs = NeighbourPairs {
+    let pairs = AdjacentPairs {
         right: pairs(right)?,
         below: pairs(below)?,
     };
-    let numbers = read(surprise, 1, safetensors::Dtype::F32)?;
+    let numbers = read(penalty, 1, safetensors::Dtype::F32)?;
     let number = numbers.first().map_or(f32::NAN, |&it| f32::from_bits(it));
-    let all = TokenNeighbours::new(codes, config.token_columns(), pairs, number);
+    let all = TokenAdjacency::new(codes, config.token_columns(), pairs, number);
     let Some(all) = all else {
-        let expected = format!("pairs of tokens below {codes} and a surprise of at least 0 nats");
-        return Err(wrong(right, format!("and {surprise} are {number}"), &expected).into());
+        let expected = format!("pairs of tokens below {codes} and a penalty of at least 0 nats");
+        return Err(wrong(right, format!("and {penalty} are {number}"), &expected).into());
     };
-    Ok(Some(all))
+    Ok(all)
 }
 
 /// The same file with its header's fields in the order of their names: the same checkpoint gives the same bytes.

@@ -24,6 +24,7 @@
 //! Shapes are named by their dimensions throughout: `B` batch, `T` frames, `N` tokens per frame, `D` width, `V` codebook
 //! size, `A` latent actions, `P` values per patch.
 
+mod adjacency;
 pub mod atomic_file;
 pub mod block_matching;
 pub mod checkpoint;
@@ -34,7 +35,6 @@ mod frame;
 mod hash;
 mod latent_action;
 mod motion;
-mod neighbours;
 pub mod ops;
 mod parameters;
 mod patch;
@@ -48,6 +48,7 @@ mod tokenizer;
 mod transformer;
 mod world;
 
+pub use adjacency::{AdjacentPairs, TokenAdjacency};
 pub use checkpoint::{ActionLabel, CheckpointError};
 pub use config::{
     ActionConditioning, DynamicsConfig, GenieConfig, LatentActionConfig, LatentActionInput,
@@ -59,7 +60,6 @@ pub use frame::{Fit, Frame};
 pub use hash::Fnv1a;
 pub use latent_action::{LatentActionModel, LatentActions};
 pub use motion::{MOTION_FEATURES, MotionSigns, motion_features, motion_signs};
-pub use neighbours::{NeighbourPairs, TokenNeighbours};
 pub use parameters::{ParameterSpec, parameter_count, parameter_specs};
 pub use patch::{frames_to_patches, patches_to_frames};
 pub use percentile::percentile;

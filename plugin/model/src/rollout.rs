@@ -517,7 +517,7 @@ fn sample_frames(
                 .dynamics()
                 .undo_changed_weight(logits, &rollout.tokens);
             let Rollout { sampler, rng, .. } = rollout;
-            if !sampler.unmask(tokens, logits, step, model.neighbours(), rng) {
+            if !sampler.unmask(tokens, logits, step, model.adjacency(), rng) {
                 return Err(Error::NonFinite {
                     part: "dynamics model",
                 });

@@ -29,7 +29,7 @@
 //! # Neighbours
 //! What a step decides at once is drawn apart, and what earlier steps decided counts for less than it should: of 40 trees of
 //! held-out levels that come into the picture, the shipped world's model believes in the crown with 0.58 when it has seen
-//! nothing of the frame, and with 0.75 when it has seen the trunk below. Hence [`TokenNeighbours`]; `genie evaluate --clips 32
+//! nothing of the frame, and with 0.75 when it has seen the trunk below. Hence [`TokenAdjacency`]; `genie evaluate --clips 32
 //! --horizon 16 --survival 100` with `--neighbours`, at a time when all of the weight of changed tokens was taken back (see
 //! [`undo_changed_weight`](crate::DynamicsModel::undo_changed_weight)):
 //!
@@ -46,7 +46,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::ops::softmax_weights;
-use crate::{Error, TokenNeighbours};
+use crate::{Error, TokenAdjacency};
 
 /// Which of a step's predictions are kept first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,13 +60,14 @@ pub enum UnmaskingOrder {
     /// on the rest: in most frames little is uncertain, and what is (a hero of several tokens) should not be decided in
     /// one go.
     #[default]
-    SureFirst,
+    #[serde(alias = "sure_first")]
+    ConfidenceThreshold,
 }
 
-/// Probability from which a prediction is kept at once under [`UnmaskingOrder::SureFirst`].
-const SURE: f32 = 0.9;
-/// Puts what is sure before anything else: more than log-probabilities and noise differ by.
-const SURELY: f32 = 1e3;
+/// Probability from which a prediction is kept at once under [`UnmaskingOrder::ConfidenceThreshold`].
+const THRESHOLD: f32 = 0.9;
+/// Added to the priority of predictions above the threshold: more than log-probabilities and noise differ by.
+const ABOVE_THRESHOLD: f32 = 1e3;
 
 /// A token that was drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,9 +95,10 @@ pub struct SamplerSettings {
     pub order: UnmaskingOrder,
     /// Gumbel noise on the confidence order, in nats; fades out over the steps.
     pub order_noise: f32,
-    /// How strongly tokens are kept from standing where the footage never shows them: the share, 0 to 1, of the surprise in
-    /// [`TokenNeighbours`] that each such neighbour counts.
-    pub neighbours: f32,
+    /// How strongly tokens are kept from standing where the footage never shows them: the share, 0 to 1, of the penalty in
+    /// [`TokenAdjacency`] that each such neighbour counts.
+    #[serde(alias = "neighbours")]
+    pub adjacency: f32,
 }
 
 /// Memory for a number per code each.
@@ -111,9 +113,9 @@ impl Default for SamplerSettings {
             steps: 4,
             temperature: 1.0,
             top_p: 0.9,
-            order: UnmaskingOrder::SureFirst,
+            order: UnmaskingOrder::ConfidenceThreshold,
             order_noise: 1.0,
-            neighbours: 0.3,
+            adjacency: 0.3,
         }
     }
 }
@@ -146,10 +148,10 @@ impl SamplerSettings {
                 self.top_p
             )));
         }
-        if !(0.0..=1.0).contains(&self.neighbours) {
+        if !(0.0..=1.0).contains(&self.adjacency) {
             return Err(Error::Sampler(format!(
-                "neighbours must be 0 to 1, not {}",
-                self.neighbours
+                "adjacency must be 0 to 1, not {}",
+                self.adjacency
             )));
         }
         Ok(())
@@ -167,8 +169,8 @@ impl SamplerSettings {
     }
 
     /// Fills in masked entries of `tokens` (those equal to `V`) from `logits` `[N, V]`, and leaves the least sure masked until
-    /// as many are left as the schedule says for `step`. Where `neighbours` are known, what is decided has a say in what comes
-    /// next to it.
+    /// as many are left as the schedule says for `step`. Where the `adjacency` of tokens is known, it
+    /// lowers the logits of tokens that the footage never shows beside those that are decided.
     ///
     /// Returns `false`, with the tokens in no useful state, if a logit is not finite.
     pub fn unmask(
@@ -176,14 +178,14 @@ impl SamplerSettings {
         tokens: &mut [u32],
         logits: &[f32],
         step: usize,
-        neighbours: Option<&TokenNeighbours>,
+        adjacency: Option<&TokenAdjacency>,
         rng: &mut impl Rng,
     ) -> bool {
         let codes = logits.len() / tokens.len().max(1);
         let mask = codes as u32;
-        let neighbours = neighbours.filter(|it| self.neighbours > 0.0 && it.codes() == codes);
+        let adjacency = adjacency.filter(|it| self.adjacency > 0.0 && it.codes() == codes);
         let mut keep_masked = self.masked_after(step, tokens.len());
-        let mut unsure = 0;
+        let mut below_threshold = 0;
         let fade = 1.0 - (step + 1) as f32 / self.steps as f32;
         let mut candidates = Vec::new();
         let mut scratch = Scratch {
@@ -194,7 +196,7 @@ impl SamplerSettings {
             if *token != mask {
                 continue;
             }
-            let drawn = self.choose_beside(tokens, logits, place, neighbours, &mut scratch, rng);
+            let drawn = self.choose_beside(tokens, logits, place, adjacency, &mut scratch, rng);
             let Some(drawn) = drawn else {
                 return false;
             };
@@ -204,28 +206,30 @@ impl SamplerSettings {
                 UnmaskingOrder::Confidence => drawn.confidence + noise,
                 UnmaskingOrder::Random => gumbel,
                 // Not by what was drawn, or the unlikely would hardly ever come to pass.
-                UnmaskingOrder::SureFirst if drawn.best >= SURE.ln() => SURELY + drawn.best,
-                UnmaskingOrder::SureFirst => {
-                    unsure += 1;
+                UnmaskingOrder::ConfidenceThreshold if drawn.best >= THRESHOLD.ln() => {
+                    ABOVE_THRESHOLD + drawn.best
+                }
+                UnmaskingOrder::ConfidenceThreshold => {
+                    below_threshold += 1;
                     drawn.best + noise
                 }
             };
             candidates.push((priority, place, drawn.token));
         }
-        if self.order == UnmaskingOrder::SureFirst {
-            // An even share of the unsure ones for this step and for each of those to come, at least one.
+        if self.order == UnmaskingOrder::ConfidenceThreshold {
+            // An even share of those below the threshold for this step and for each of those to come, at least one.
             let left = self.steps.saturating_sub(step).max(1);
-            keep_masked = unsure - usize::min(unsure, usize::div_ceil(unsure, left).max(1));
+            let decided = usize::div_ceil(below_threshold, left).max(1);
+            keep_masked = below_threshold.saturating_sub(decided);
         }
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
         candidates.truncate(candidates.len().saturating_sub(keep_masked));
         for (_, place, token) in candidates {
             // Drawn before its neighbours of this step were decided: once more if it does not go with them.
-            tokens[place] = if neighbours.is_none_or(|it| it.fits(tokens, place, token)) {
+            tokens[place] = if adjacency.is_none_or(|it| it.fits(tokens, place, token)) {
                 token
             } else {
-                let drawn =
-                    self.choose_beside(tokens, logits, place, neighbours, &mut scratch, rng);
+                let drawn = self.choose_beside(tokens, logits, place, adjacency, &mut scratch, rng);
                 let Some(drawn) = drawn else {
                     return false;
                 };
@@ -241,17 +245,17 @@ impl SamplerSettings {
         tokens: &[u32],
         logits: &[f32],
         place: usize,
-        neighbours: Option<&TokenNeighbours>,
+        adjacency: Option<&TokenAdjacency>,
         scratch: &mut Scratch,
         rng: &mut impl Rng,
     ) -> Option<Drawn> {
         let codes = scratch.logits.len();
         let own = &logits[place * codes..][..codes];
-        let Some(neighbours) = neighbours else {
+        let Some(adjacency) = adjacency else {
             return self.choose(own, &mut scratch.weights, rng);
         };
         scratch.logits.copy_from_slice(own);
-        neighbours.discourage(tokens, place, self.neighbours, &mut scratch.logits);
+        adjacency.penalise(tokens, place, self.adjacency, &mut scratch.logits);
         self.choose(&scratch.logits, &mut scratch.weights, rng)
     }
 
@@ -310,7 +314,7 @@ impl SamplerSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NeighbourPairs;
+    use crate::AdjacentPairs;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -376,7 +380,7 @@ mod tests {
     fn sure_tokens_are_kept_at_once_and_unsure_ones_evenly() {
         let settings = SamplerSettings {
             steps: 3,
-            order: UnmaskingOrder::SureFirst,
+            order: UnmaskingOrder::ConfidenceThreshold,
             ..Default::default()
         };
         // Ten tokens of two codes, of which six are open questions.
@@ -412,23 +416,23 @@ mod tests {
     }
 
     /// Two by two: crown 1 above trunk 2, sky 0 everywhere else; half of the chances are a tree in the right column.
-    fn tree_or_sky() -> (TokenNeighbours, Vec<f32>) {
-        let pairs = NeighbourPairs {
+    fn tree_or_sky() -> (TokenAdjacency, Vec<f32>) {
+        let pairs = AdjacentPairs {
             right: vec![[0, 0], [0, 1], [0, 2]],
             below: vec![[0, 0], [1, 2]],
         };
         let sky = [9.0, -9.0, -9.0];
         let logits = [sky, [0.0, 0.0, -9.0], sky, [0.0, -9.0, 0.0]];
         (
-            TokenNeighbours::new(3, 2, pairs, 9.0).unwrap(),
+            TokenAdjacency::new(3, 2, pairs, 9.0).unwrap(),
             logits.concat(),
         )
     }
 
-    fn draw_trees(steps: usize, neighbours: Option<&TokenNeighbours>) -> [usize; 4] {
+    fn draw_trees(steps: usize, adjacency: Option<&TokenAdjacency>) -> [usize; 4] {
         let settings = SamplerSettings {
             steps,
-            neighbours: 1.0,
+            adjacency: 1.0,
             ..Default::default()
         };
         let (_, logits) = tree_or_sky();
@@ -437,7 +441,7 @@ mod tests {
         for _ in 0..2000 {
             let mut tokens = [3; 4];
             for step in 0..steps {
-                assert!(settings.unmask(&mut tokens, &logits, step, neighbours, &mut rng));
+                assert!(settings.unmask(&mut tokens, &logits, step, adjacency, &mut rng));
             }
             let place = match tokens {
                 [0, 0, 0, 0] => 0,
@@ -453,9 +457,9 @@ mod tests {
 
     #[test]
     fn what_is_decided_at_once_goes_together() {
-        let (neighbours, _) = tree_or_sky();
+        let (adjacency, _) = tree_or_sky();
         for steps in [1, 2, 4] {
-            let [sky, tree, crown, trunk] = draw_trees(steps, Some(&neighbours));
+            let [sky, tree, crown, trunk] = draw_trees(steps, Some(&adjacency));
             assert_eq!((crown, trunk), (0, 0), "{steps} steps");
             assert!(sky.abs_diff(tree) < 200, "{sky} skies, {tree} trees");
             let apart = draw_trees(steps, None);

@@ -9,8 +9,8 @@ use candle_nn::VarBuilder;
 use crate::checkpoint::{ActionLabel, Checkpoint};
 use crate::patch::{frames_to_patches, patches_to_frames};
 use crate::{
-    DynamicsModel, Error, Fit, Fnv1a, Frame, GenieConfig, LatentActionModel, NeighbourPairs,
-    Rollout, SamplerSettings, TokenNeighbours, VideoTokenizer,
+    AdjacentPairs, DynamicsModel, Error, Fit, Fnv1a, Frame, GenieConfig, LatentActionModel,
+    Rollout, SamplerSettings, TokenAdjacency, VideoTokenizer,
 };
 
 /// What play needs of a Genie: tokenizer, dynamics, the codes of the latent actions and their labels.
@@ -29,7 +29,7 @@ struct Parts {
     tokenizer: VideoTokenizer,
     dynamics: DynamicsModel,
     latent_actions: Option<LatentActionModel>,
-    neighbours: Option<TokenNeighbours>,
+    adjacency: Option<TokenAdjacency>,
     /// `[V + 1, D]`, worked out once.
     token_embeddings: Tensor,
     /// `[A + 1, D]`: one row per latent action, then the one of a first frame.
@@ -59,7 +59,7 @@ impl WorldModel {
             actions: labels,
             provenance,
             tensors,
-            neighbours,
+            adjacency,
         } = checkpoint;
         config.validate()?;
         // The decoder serves training alone and is never part of a checkpoint.
@@ -91,7 +91,7 @@ impl WorldModel {
                 tokenizer,
                 dynamics,
                 latent_actions,
-                neighbours,
+                adjacency,
                 token_embeddings,
                 action_embeddings,
                 fingerprint,
@@ -146,8 +146,8 @@ impl WorldModel {
     }
 
     /// Which tokens stand next to which in the footage, if that was counted.
-    pub fn neighbours(&self) -> Option<&TokenNeighbours> {
-        self.parts.neighbours.as_ref()
+    pub fn adjacency(&self) -> Option<&TokenAdjacency> {
+        self.parts.adjacency.as_ref()
     }
 
     /// The device that the weights are on.
@@ -231,11 +231,11 @@ fn fingerprint(checkpoint: &Checkpoint) -> Result<u64, Error> {
         let values = checkpoint.tensors[name].flatten_all()?.to_vec1::<f32>()?;
         values.iter().for_each(|value| hash.write(value.to_bits()));
     }
-    if let Some(neighbours) = &checkpoint.neighbours {
-        let NeighbourPairs { right, below } = neighbours.pairs();
+    if let Some(adjacency) = &checkpoint.adjacency {
+        let AdjacentPairs { right, below } = adjacency.pairs();
         let tokens = right.iter().chain(below).flatten();
         tokens.for_each(|&token| hash.write(token));
-        hash.write(neighbours.surprise().to_bits());
+        hash.write(adjacency.penalty().to_bits());
     }
     Ok(hash.finish())
 }

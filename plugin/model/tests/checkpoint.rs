@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use common::{picture, random_checkpoint, small_config};
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{CheckpointError, Error, NeighbourPairs, TokenNeighbours, WorldModel};
+use genie_model::{AdjacentPairs, CheckpointError, Error, TokenAdjacency, WorldModel};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -75,25 +75,25 @@ fn a_written_world_is_read_back() {
     );
 }
 
-fn with_neighbours() -> Checkpoint {
+fn with_adjacency() -> Checkpoint {
     let mut checkpoint = random_checkpoint(&small_config(), 1);
-    let pairs = NeighbourPairs {
+    let pairs = AdjacentPairs {
         right: vec![[0, 1], [1, 1]],
         below: vec![[1, 0]],
     };
     let codes = small_config().tokenizer.quantizer.codes();
     let columns = small_config().token_columns();
-    checkpoint.neighbours = TokenNeighbours::new(codes, columns, pairs, 3.5);
+    checkpoint.adjacency = TokenAdjacency::new(codes, columns, pairs, 3.5);
     checkpoint
 }
 
 #[test]
-fn neighbours_are_read_back() {
-    let checkpoint = with_neighbours();
-    assert!(checkpoint.neighbours.is_some());
+fn adjacency_is_read_back() {
+    let checkpoint = with_adjacency();
+    assert!(checkpoint.adjacency.is_some());
     let read = read(&checkpoint.to_bytes(DType::F16).unwrap()).unwrap();
-    assert_eq!(read.neighbours, checkpoint.neighbours);
-    // They decide what is dreamt: a world with others is another world.
+    assert_eq!(read.adjacency, checkpoint.adjacency);
+    // It decides what is generated: a world with another adjacency is another world.
     let without = random_checkpoint(&small_config(), 1);
     let [with, without] = [checkpoint, without].map(|it| {
         let world = WorldModel::new(it, &Device::Cpu).unwrap();
@@ -102,30 +102,50 @@ fn neighbours_are_read_back() {
     assert_ne!(with, without);
 }
 
+/// Files written before version 0.2 have other names for these tensors.
 #[test]
-fn neighbours_that_cannot_be_are_refused() {
+fn adjacency_under_its_old_names_is_the_same() {
+    let new = with_adjacency().to_bytes(DType::F32).unwrap();
+    let old = edited(&new, |_, tensors| {
+        for (name, ..) in tensors {
+            *name = name
+                .replace("adjacency.penalty", "neighbours.surprise")
+                .replace("adjacency.", "neighbours.");
+        }
+    });
+    let text = String::from_utf8_lossy(&old);
+    assert!(text.contains("neighbours.surprise") && !text.contains("adjacency."));
+    let [new, old] = [new, old].map(|bytes| read(&bytes).unwrap());
+    assert!(old.adjacency.is_some());
+    assert_eq!(new.adjacency, old.adjacency);
+    let fingerprint = |it| WorldModel::new(it, &Device::Cpu).unwrap().fingerprint();
+    assert_eq!(fingerprint(new), fingerprint(old));
+}
+
+#[test]
+fn impossible_adjacency_is_refused() {
     use safetensors::Dtype::{F32, I32, U32};
-    let good = with_neighbours().to_bytes(DType::F32).unwrap();
+    let good = with_adjacency().to_bytes(DType::F32).unwrap();
     let pair = |other: u32| [0, other].into_iter().flat_map(u32::to_le_bytes).collect();
     let nan = f32::NAN.to_le_bytes().to_vec();
     for (name, kind, shape, data) in [
-        ("neighbours.right", U32, vec![1, 2], pair(1 << 20)),
-        ("neighbours.below", U32, vec![2, 1], pair(1)),
-        ("neighbours.below", U32, vec![2], pair(1)),
-        ("neighbours.below", I32, vec![1, 2], pair(1)),
-        ("neighbours.surprise", F32, vec![1], nan),
-        ("neighbours.surprise", F32, vec![0], Vec::new()),
+        ("adjacency.right", U32, vec![1, 2], pair(1 << 20)),
+        ("adjacency.below", U32, vec![2, 1], pair(1)),
+        ("adjacency.below", U32, vec![2], pair(1)),
+        ("adjacency.below", I32, vec![1, 2], pair(1)),
+        ("adjacency.penalty", F32, vec![1], nan),
+        ("adjacency.penalty", F32, vec![0], Vec::new()),
     ] {
         let bytes = edited(&good, |_, tensors| {
             tensors.retain(|tensor| tensor.0 != name);
             tensors.push((name.to_owned(), kind, shape, data));
         });
         let error = read(&bytes).unwrap_err();
-        let named = matches!(&error, CheckpointError::Shape { tensor, .. } if tensor.starts_with("neighbours."));
+        let named = matches!(&error, CheckpointError::Shape { tensor, .. } if tensor.starts_with("adjacency."));
         assert!(named, "{error}");
     }
     let bytes = edited(&good, |_, tensors| {
-        tensors.retain(|tensor| tensor.0 != "neighbours.surprise");
+        tensors.retain(|tensor| tensor.0 != "adjacency.penalty");
     });
     let error = read(&bytes).unwrap_err();
     assert!(matches!(&error, CheckpointError::Missing { .. }), "{error}");

@@ -244,7 +244,7 @@ fn every_sampler_setting_fills_the_frame() {
         for order in [
             UnmaskingOrder::Confidence,
             UnmaskingOrder::Random,
-            UnmaskingOrder::SureFirst,
+            UnmaskingOrder::ConfidenceThreshold,
         ] {
             let sampler = SamplerSettings {
                 steps,

@@ -89,7 +89,7 @@ impl Side {
         let sampler = SamplerSettings {
             steps,
             order: UnmaskingOrder::Confidence,
-            neighbours: 0.0,
+            adjacency: 0.0,
             ..SamplerSettings::default()
         };
         let actions = vec![0; worlds];

@@ -116,7 +116,7 @@ fn dream(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<()
         temperature: 0.0,
         order: UnmaskingOrder::Confidence,
         order_noise: 0.0,
-        neighbours: 0.0,
+        adjacency: 0.0,
         ..SamplerSettings::default()
     };
     let mut rollout = world.prompt_with(&footage::frame(1)?, 0, Fit::default(), sampler)?;

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// File for the labelled checkpoint; without it the checkpoint itself is rewritten.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Stretches of real footage that are looked at.
+    /// Segments of real footage that are looked at.
     #[arg(long, default_value_t = 64)]
     clips: usize,
     /// Prompts from which every action is held.
@@ -82,7 +82,7 @@ fn weight_type(path: &Path) -> Result<DType, CheckpointError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use genie_model::{GenieConfig, NeighbourPairs, TokenNeighbours};
+    use genie_model::{AdjacentPairs, GenieConfig, TokenAdjacency};
     use genie_training::evaluate::untrained_checkpoint;
     use genie_training::gameplay::{GameplayOptions, generate_dataset};
 
@@ -95,8 +95,8 @@ mod tests {
         let config = GenieConfig::tiny();
         for dtype in [DType::F16, DType::F32] {
             let mut checkpoint = untrained_checkpoint(&config, 1).unwrap();
-            let pairs = NeighbourPairs::default();
-            checkpoint.neighbours = TokenNeighbours::new(64, 8, pairs, 2.0);
+            let pairs = AdjacentPairs::default();
+            checkpoint.adjacency = TokenAdjacency::new(64, 8, pairs, 2.0);
             checkpoint.write(&path, dtype).unwrap();
             let before = WorldModel::load(&path).unwrap().fingerprint();
             let bytes = std::fs::metadata(&path).unwrap().len();
@@ -113,7 +113,7 @@ mod tests {
             .unwrap();
             let labelled = WorldModel::load(&out).unwrap();
             assert_eq!(labelled.fingerprint(), before);
-            assert!(labelled.neighbours().is_some());
+            assert!(labelled.adjacency().is_some());
             assert!(std::fs::metadata(&out).unwrap().len().abs_diff(bytes) < 2000);
             assert_eq!(weight_type(&out).unwrap(), dtype);
             let names: std::collections::BTreeSet<_> =

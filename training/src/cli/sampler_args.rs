@@ -22,8 +22,8 @@ pub(crate) struct SamplerArgs {
     #[arg(long)]
     order_noise: Option<f32>,
     /// How strongly tokens are kept from standing where the footage never shows them, 0 to 1.
-    #[arg(long)]
-    neighbours: Option<f32>,
+    #[arg(long, alias = "neighbours")]
+    adjacency: Option<f32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -33,7 +33,8 @@ enum Order {
     /// Any.
     Random,
     /// All that the model is nearly certain of at once, the rest evenly over the steps.
-    SureFirst,
+    #[value(alias = "sure-first")]
+    ConfidenceThreshold,
 }
 
 impl SamplerArgs {
@@ -47,11 +48,11 @@ impl SamplerArgs {
             order: match self.order {
                 Some(Order::Confidence) => UnmaskingOrder::Confidence,
                 Some(Order::Random) => UnmaskingOrder::Random,
-                Some(Order::SureFirst) => UnmaskingOrder::SureFirst,
+                Some(Order::ConfidenceThreshold) => UnmaskingOrder::ConfidenceThreshold,
                 None => default.order,
             },
             order_noise: self.order_noise.unwrap_or(default.order_noise),
-            neighbours: self.neighbours.unwrap_or(default.neighbours),
+            adjacency: self.adjacency.unwrap_or(default.adjacency),
         };
         settings.validate()?;
         Ok(settings)

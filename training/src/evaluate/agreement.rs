@@ -60,7 +60,7 @@ impl Information {
     }
 }
 
-/// The inferred actions of one stretch of footage.
+/// The inferred actions of one segment of footage.
 pub(super) struct Inferred {
     clip: usize,
     start: usize,
@@ -81,13 +81,13 @@ impl Inferred {
 /// The latent action of every transition of the footage.
 pub(super) fn infer(parts: &WorldParts, footage: &Footage) -> Result<Vec<Inferred>, EvaluateError> {
     footage
-        .stretches
+        .segments
         .iter()
-        .map(|stretch| {
+        .map(|segment| {
             Ok(Inferred {
-                clip: stretch.clip,
-                start: stretch.start,
-                actions: parts.infer(&stretch.bytes)?,
+                clip: segment.clip,
+                start: segment.start,
+                actions: parts.infer(&segment.bytes)?,
             })
         })
         .collect()

@@ -38,7 +38,7 @@ pub struct BlockedAction {
     /// Those of them in which the world did what the footage did.
     pub as_in_footage: u64,
     /// Those in which it did what was told, as if nothing were in the way.
-    pub as_told: u64,
+    pub as_commanded: u64,
 }
 
 impl BlockedActions {
@@ -54,8 +54,8 @@ impl BlockedActions {
     }
 
     /// Share of these in which it did what was told, as if nothing were in the way.
-    pub fn as_told(&self) -> f64 {
-        let told = self.actions.iter().map(|action| action.as_told).sum();
+    pub fn as_commanded(&self) -> f64 {
+        let told = self.actions.iter().map(|action| action.as_commanded).sum();
         share(told, self.transitions())
     }
 }
@@ -99,11 +99,11 @@ pub(super) fn measure(
                 true_action: it.true_action,
                 transitions: 0,
                 as_in_footage: 0,
-                as_told: 0,
+                as_commanded: 0,
             });
             action.transitions += 1;
             action.as_in_footage += u64::from(named == it.real);
-            action.as_told += u64::from(named == it.told);
+            action.as_commanded += u64::from(named == it.told);
         }
     }
     let actions: Vec<_> = actions.into_values().collect();
@@ -122,11 +122,11 @@ fn find<'f>(
         .collect();
     let size = parts.frame_bytes();
     let mut blocked = Vec::new();
-    for (inferred, stretch) in inferred.iter().zip(&footage.stretches) {
+    for (inferred, segment) in inferred.iter().zip(&footage.segments) {
         let actions = inferred.true_actions(known).zip(&inferred.actions);
         // The first transition has one frame before it.
         for (at, (true_action, &real)) in actions.enumerate().skip(1) {
-            let frame = |at: usize| &stretch.bytes[at * size..][..size];
+            let frame = |at: usize| &segment.bytes[at * size..][..size];
             blocked.extend(
                 usual[true_action]
                     .filter(|&told| told != real)
@@ -155,18 +155,18 @@ mod tests {
 
     #[test]
     fn shares_are_of_all_transitions() {
-        let action = |true_action, transitions, as_in_footage, as_told| BlockedAction {
+        let action = |true_action, transitions, as_in_footage, as_commanded| BlockedAction {
             true_action,
             transitions,
             as_in_footage,
-            as_told,
+            as_commanded,
         };
         let blocked = BlockedActions {
             actions: vec![action(0, 30, 27, 3), action(2, 10, 1, 5)],
         };
         assert_eq!(blocked.transitions(), 40);
         assert!((blocked.as_in_footage() - 0.7).abs() < 1e-12);
-        assert!((blocked.as_told() - 0.2).abs() < 1e-12);
+        assert!((blocked.as_commanded() - 0.2).abs() < 1e-12);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl PromptFigures {
     }
 }
 
-/// PSNR of reconstructed frames in dB, mean over all frames of stretches as long as the tokenizer's window.
+/// PSNR of reconstructed frames in dB, mean over all frames of segments as long as the tokenizer's window.
 pub(super) fn tokenizer_psnr(parts: &WorldParts, footage: &Footage) -> Result<f64, EvaluateError> {
     let config = parts.config();
     let (height, width) = (config.frame_height, config.frame_width);
@@ -77,9 +77,9 @@ pub(super) fn tokenizer_psnr(parts: &WorldParts, footage: &Footage) -> Result<f6
     let tokenizer = parts.world.tokenizer();
     let window = tokenizer.encoder_window().max(tokenizer.decoder_window());
     let mut figures = Vec::new();
-    for stretch in &footage.stretches {
-        let frames = (stretch.bytes.len() / parts.frame_bytes()).min(window);
-        let real = &stretch.bytes[..frames * parts.frame_bytes()];
+    for segment in &footage.segments {
+        let frames = (segment.bytes.len() / parts.frame_bytes()).min(window);
+        let real = &segment.bytes[..frames * parts.frame_bytes()];
         let patches = frames_to_patches(real, height, width, patch, parts.world.device())?;
         let tokens = tokenizer.tokenize(&patches.unsqueeze(0)?)?;
         let patches = tokenizer.reconstruct(&tokens)?.squeeze(0)?;
@@ -101,9 +101,9 @@ pub(super) fn measure(
 ) -> Result<Controllability, EvaluateError> {
     let size = parts.frame_bytes();
     let clips: Vec<&[u8]> = footage
-        .stretches
+        .segments
         .iter()
-        .map(|stretch| &stretch.bytes[..LEAST_FRAMES * size])
+        .map(|segment| &segment.bytes[..LEAST_FRAMES * size])
         .collect();
     // inferred[clip][i] leads from frame i to frame i + 1; the (last) prompt is frame 1.
     let inferred = clips

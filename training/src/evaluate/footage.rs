@@ -8,13 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use super::EvaluateError;
 use crate::dataset::Dataset;
 
-/// Frames of one stretch, where the clips are as long: enough for the latent action model's context and for several
+/// Frames of one segment, where the clips are as long: enough for the latent action model's context and for several
 /// thousand transitions in all.
-const STRETCH_FRAMES: usize = 64;
+const SEGMENT_FRAMES: usize = 64;
 /// Frames that a clip must have: two prompt frames and the four that follow.
 pub(crate) const LEAST_FRAMES: usize = 6;
-/// Most stretches at once: all of them are held in memory.
-const MOST_STRETCHES: usize = 4096;
+/// Most segments at once: all of them are held in memory.
+const MOST_SEGMENTS: usize = 4096;
 
 /// A world with the latent action model that judges it.
 #[derive(Clone, Copy, Debug)]
@@ -63,19 +63,19 @@ impl<'a> WorldParts<'a> {
         )?)
     }
 
-    /// The latent action of every transition of a stretch of frames.
+    /// The latent action of every transition of a segment of frames.
     ///
     /// # Errors
     /// [`EvaluateError::Model`] if the bytes are not two whole frames at least.
-    pub fn infer(&self, stretch: &[u8]) -> Result<Vec<usize>, EvaluateError> {
-        let actions = self.latent_actions.infer(stretch, 1)?.swap_remove(0);
+    pub fn infer(&self, segment: &[u8]) -> Result<Vec<usize>, EvaluateError> {
+        let actions = self.latent_actions.infer(segment, 1)?.swap_remove(0);
         Ok(actions.into_iter().map(|action| action as usize).collect())
     }
 }
 
-/// One stretch of successive real frames.
+/// One segment of successive real frames.
 #[derive(Clone, Debug)]
-pub struct Stretch {
+pub struct Segment {
     /// The clip it is from.
     pub clip: usize,
     /// Its first frame in that clip.
@@ -84,15 +84,15 @@ pub struct Stretch {
     pub bytes: Vec<u8>,
 }
 
-/// Stretches of real frames, drawn evenly from the clips of a dataset.
+/// Segments of real frames, drawn evenly from the clips of a dataset.
 #[derive(Clone, Debug)]
 pub struct Footage {
-    /// The stretches; every clip gives one before any gives two.
-    pub stretches: Vec<Stretch>,
+    /// The segments; every clip gives one before any gives two.
+    pub segments: Vec<Segment>,
 }
 
 impl Footage {
-    /// Chooses `count` stretches.
+    /// Chooses `count` segments.
     ///
     /// # Errors
     /// Frames of another size than the world's, clips that are all too short, or a failing disk.
@@ -102,10 +102,10 @@ impl Footage {
         count: usize,
         seed: u64,
     ) -> Result<Self, EvaluateError> {
-        if !(1..=MOST_STRETCHES).contains(&count) {
+        if !(1..=MOST_SEGMENTS).contains(&count) {
             return Err(EvaluateError::Count {
                 what: "the number of clips",
-                most: MOST_STRETCHES,
+                most: MOST_SEGMENTS,
                 found: count,
             });
         }
@@ -128,19 +128,19 @@ impl Footage {
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         clips.shuffle(&mut rng);
-        let stretches = clips
+        let segments = clips
             .iter()
             .cycle()
             .take(count)
             .map(|&clip| {
                 let length = dataset.clip_len(clip);
-                let frames = length.min(STRETCH_FRAMES);
+                let frames = length.min(SEGMENT_FRAMES);
                 let start = rng.random_range(0..=length - frames);
                 let mut bytes = Vec::new();
                 dataset.read_frames(clip, start, frames, &mut bytes)?;
-                Ok(Stretch { clip, start, bytes })
+                Ok(Segment { clip, start, bytes })
             })
             .collect::<Result<_, EvaluateError>>()?;
-        Ok(Self { stretches })
+        Ok(Self { segments })
     }
 }

@@ -16,13 +16,13 @@
 //! A PSNR is taken per frame from the mean squared error over all its pixel values (0 to 255), capped at 60 dB and
 //! averaged in dB. The same seed gives the same figures.
 
+mod adjacency;
 mod agreement;
 mod blocked;
 mod controllability;
 mod error;
 mod footage;
 mod json;
-mod neighbours;
 mod play;
 mod random_play;
 mod report;
@@ -32,13 +32,13 @@ mod untrained;
 use genie_model::{SamplerSettings, WorldModel};
 use serde::{Deserialize, Serialize};
 
+pub use adjacency::AdjacencyViolations;
 pub use agreement::{ActionUsage, Information, TrueActionAgreement};
 pub use blocked::{BlockedAction, BlockedActions};
 pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
-pub use footage::{Footage, Stretch, WorldParts};
+pub use footage::{Footage, Segment, WorldParts};
 pub use json::write_json;
-pub use neighbours::UnseenNeighbours;
 pub use play::Worlds;
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
@@ -90,7 +90,7 @@ pub struct Evaluation {
     /// Whether generated transitions show the action commanded.
     pub faithfulness: Faithfulness,
     /// Whether what lies side by side under random play ever does so in reality.
-    pub unseen_neighbours: UnseenNeighbours,
+    pub adjacency_violations: AdjacencyViolations,
     /// Whether the hero stays; for built-in footage only.
     pub survival: Option<Survival>,
     /// How latent actions go with the true ones, where these are known.
@@ -139,7 +139,7 @@ pub fn evaluate(
         controllability,
         actions,
         faithfulness: play.faithfulness,
-        unseen_neighbours: play.unseen_neighbours,
+        adjacency_violations: play.adjacency_violations,
         survival: play.survival,
         true_actions: agreement,
         blocked_actions,
@@ -214,8 +214,8 @@ pub(crate) mod tests {
         );
         assert!(control.copy_psnr > control.one_prompt_frame.inferred_psnr);
         assert!(figures.tokenizer_psnr > 0.0 && figures.tokenizer_psnr < 20.0);
-        let neighbours = figures.unseen_neighbours;
-        assert!(neighbours.dreamt > neighbours.real, "{neighbours:?}");
+        let adjacency = figures.adjacency_violations;
+        assert!(adjacency.generated > adjacency.real, "{adjacency:?}");
         let survival = figures.survival.as_ref().unwrap();
         assert!(survival.real.visible > 0.9);
         assert!(survival.after[0].shares.visible < 0.1);
@@ -225,7 +225,7 @@ pub(crate) mod tests {
         assert!(known.steer.unwrap().true_entropy > 0.3);
         if let Some(blocked) = &figures.blocked_actions {
             assert!(blocked.transitions() < 12 * 39);
-            assert!(blocked.as_in_footage() + blocked.as_told() <= 1.0);
+            assert!(blocked.as_in_footage() + blocked.as_commanded() <= 1.0);
         }
 
         // Every figure is a finite number: JSON writes the others as null.

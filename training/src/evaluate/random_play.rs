@@ -10,10 +10,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::neighbours::Neighbours;
+use super::adjacency::AdjacencyCounts;
 use super::statistics::share;
 use super::{
-    ActionUsage, Contingency, EvaluateError, EvaluateOptions, Footage, UnseenNeighbours,
+    ActionUsage, AdjacencyViolations, Contingency, EvaluateError, EvaluateOptions, Footage,
     WorldParts, Worlds,
 };
 use crate::gameplay::{FRAME_SIZE, hero_count, hero_visible};
@@ -99,7 +99,7 @@ pub struct SurvivalAfter {
 /// What long random play showed.
 pub(super) struct RandomPlay {
     pub(super) faithfulness: Faithfulness,
-    pub(super) unseen_neighbours: UnseenNeighbours,
+    pub(super) adjacency_violations: AdjacencyViolations,
     pub(super) survival: Option<Survival>,
 }
 
@@ -160,9 +160,9 @@ pub(super) fn play(
         .collect();
     let size = parts.frame_bytes();
     let prompts: Vec<&[u8]> = footage
-        .stretches
+        .segments
         .iter()
-        .map(|stretch| &stretch.bytes[..size])
+        .map(|segment| &segment.bytes[..size])
         .collect();
     let real = real_heroes(parts, footage);
     let last_judged = horizons.last().map_or(0, |h| h + JUDGED_STEPS - 1);
@@ -182,12 +182,12 @@ pub(super) fn play(
     let mut history = VecDeque::from([newest(&worlds)]);
     let count = parts.world.action_count();
     let mut tables = vec![Contingency::new(count, count); horizons.len()];
-    let mut neighbours = Neighbours::of_footage(parts, footage)?;
+    let mut adjacency = AdjacencyCounts::of_footage(parts, footage)?;
     let (mut after, mut throughout) = (Vec::new(), Vec::new());
     for step in 1..=steps {
         let now: Vec<usize> = commands.iter_mut().map(|c| c.next(&in_use)).collect();
         worlds.step(&now)?;
-        worlds.tokens().for_each(|frame| neighbours.look_at(frame));
+        worlds.tokens().for_each(|frame| adjacency.observe(frame));
         history.push_back(newest(&worlds));
         if history.len() > shown {
             history.pop_front();
@@ -225,7 +225,7 @@ pub(super) fn play(
             chance: 1.0 / in_use.len().max(1) as f64,
             horizons,
         },
-        unseen_neighbours: neighbours.figures(),
+        adjacency_violations: adjacency.figures(),
         survival: real.map(|real| Survival {
             real,
             after,
@@ -319,9 +319,9 @@ fn real_heroes(parts: &WorldParts, footage: &Footage) -> Option<HeroShares> {
         return None;
     }
     let seen: Vec<(bool, usize)> = footage
-        .stretches
+        .segments
         .iter()
-        .flat_map(|stretch| stretch.bytes.chunks_exact(parts.frame_bytes()))
+        .flat_map(|segment| segment.bytes.chunks_exact(parts.frame_bytes()))
         .map(|frame| (hero_visible(frame), hero_count(frame)))
         .collect();
     Some(HeroShares::of(&seen)).filter(|shares| shares.visible >= 0.5)
@@ -363,7 +363,7 @@ mod tests {
         for action in in_use {
             assert!((3000..3700).contains(&counts[action]), "{counts:?}");
         }
-        // A stretch lasts 4.5 frames on average and two in three change the command.
+        // A segment lasts 4.5 frames on average and two in three change the command.
         assert!((1200..1800).contains(&changes), "{changes}");
     }
 

@@ -9,14 +9,14 @@ impl Display for Evaluation {
         let sampler = &self.options.sampler;
         writeln!(
             f,
-            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), neighbours {}, seed {}",
+            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), adjacency {}, seed {}",
             self.options.clips,
             sampler.steps,
             sampler.temperature,
             sampler.top_p,
             sampler.order,
             sampler.order_noise,
-            sampler.neighbours,
+            sampler.adjacency,
             self.options.seed
         )?;
         writeln!(f, "\ntokenizer PSNR         {:6.2} dB", self.tokenizer_psnr)?;
@@ -58,12 +58,12 @@ impl Display for Evaluation {
             write!(f, "  {:.2}  ", horizon.faithfulness)?;
         }
         writeln!(f, " (chance {:.2})", self.faithfulness.chance)?;
-        let neighbours = self.unseen_neighbours;
+        let adjacency = self.adjacency_violations;
         writeln!(
             f,
-            "\nunseen neighbours      {:.2} % (real frames {:.2} %)",
-            100.0 * neighbours.dreamt,
-            100.0 * neighbours.real
+            "\nadjacency violations   {:.2} % (real frames {:.2} %)",
+            100.0 * adjacency.generated,
+            100.0 * adjacency.real
         )?;
 
         if let Some(survival) = &self.survival {
@@ -107,7 +107,7 @@ impl Display for Evaluation {
                 f,
                 "\nblocked actions        {:.2} as in the footage, {:.2} as if nothing were in the way ({} transitions)",
                 blocked.as_in_footage(),
-                blocked.as_told(),
+                blocked.as_commanded(),
                 blocked.transitions()
             )?;
         }

@@ -34,7 +34,7 @@ pub fn untrained_checkpoint(config: &GenieConfig, seed: u64) -> Result<Checkpoin
         actions,
         provenance: BTreeMap::from([("training".to_owned(), "none".to_owned())]),
         tensors,
-        neighbours: None,
+        adjacency: None,
     })
 }
 

@@ -8,9 +8,9 @@ mod action;
 mod generate;
 mod hash;
 mod hero_art;
+mod hero_detector;
 mod player;
 mod render;
-mod sighting;
 mod terrain;
 mod theme;
 mod tile_art;
@@ -20,8 +20,8 @@ pub use action::{Steer, TrueAction};
 pub use generate::{
     GameplayError, GameplayOptions, GameplaySummary, VideoKind, generate_clip, generate_dataset,
 };
+pub use hero_detector::{hero_count, hero_position, hero_visible};
 pub use player::Player;
-pub use sighting::{hero_count, hero_position, hero_visible};
 pub use theme::Theme;
 pub use world::GameplayWorld;
 

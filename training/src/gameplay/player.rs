@@ -38,7 +38,7 @@ impl Player {
     pub fn choose(&mut self, world: &GameplayWorld) -> TrueAction {
         self.notice_trouble(world);
         if self.remaining == 0 {
-            self.next_stretch();
+            self.next_segment();
         }
         self.remaining -= 1;
         if !world.on_ground() && self.steer != Steer::Idle && self.chance(4) {
@@ -85,7 +85,7 @@ impl Player {
         }
     }
 
-    fn next_stretch(&mut self) {
+    fn next_segment(&mut self) {
         let rests = self.steer != Steer::Idle && self.chance(85);
         if rests {
             self.steer = Steer::Idle;

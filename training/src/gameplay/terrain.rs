@@ -1,6 +1,6 @@
 //! The endless terrain: a pure function of the world's seed and the column.
 //!
-//! The world is cut into stretches of 8 to 16 columns. Each has a base height of its own (so that steps between stretches
+//! The world is cut into segments of 8 to 16 columns. Each has a base height of its own (so that steps between segments
 //! are at most two tiles) and one set piece in its middle; its two outermost columns on either side stay flat and clear.
 
 use super::SCREEN_TILES;
@@ -9,8 +9,8 @@ use super::tile_art::Scenery;
 
 /// Rows of a column, from the top of the screen down.
 pub(crate) const ROWS: usize = SCREEN_TILES as usize;
-/// Mean number of columns in a stretch.
-const STRETCH: i64 = 12;
+/// Mean number of columns in a segment.
+const SEGMENT: i64 = 12;
 
 /// What fills one cell of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,20 +63,20 @@ impl Column {
     }
 }
 
-/// The columns of one stretch.
+/// The columns of one segment.
 #[derive(Debug, Clone)]
-pub(crate) struct Stretch {
-    /// Its place in the row of stretches.
+pub(crate) struct Segment {
+    /// Its place in the row of segments.
     pub(crate) index: i64,
     /// World column of `columns[0]`.
     pub(crate) start: i64,
     columns: Vec<Column>,
 }
 
-impl Stretch {
-    /// The stretch that holds a world column.
+impl Segment {
+    /// The segment that holds a world column.
     pub(crate) fn index_of(seed: u64, column: i64) -> i64 {
-        let guess = column.div_euclid(STRETCH);
+        let guess = column.div_euclid(SEGMENT);
         if column < boundary(seed, guess) {
             guess - 1
         } else if column >= boundary(seed, guess + 1) {
@@ -86,13 +86,13 @@ impl Stretch {
         }
     }
 
-    /// The column at a world position, if it is in this stretch.
+    /// The column at a world position, if it is in this segment.
     pub(crate) fn column(&self, column: i64) -> Option<&Column> {
         let offset = usize::try_from(column - self.start).ok()?;
         self.columns.get(offset)
     }
 
-    /// The stretch with that index.
+    /// The segment with that index.
     pub(crate) fn generate(seed: u64, index: i64) -> Self {
         let start = boundary(seed, index);
         let length = boundary(seed, index + 1) - start;
@@ -113,12 +113,12 @@ impl Stretch {
     }
 }
 
-/// First column of a stretch.
+/// First column of a segment.
 fn boundary(seed: u64, index: i64) -> i64 {
-    index * STRETCH + (mix(seed ^ 0x626f_756e, index as u64) % 5) as i64 - 2
+    index * SEGMENT + (mix(seed ^ 0x626f_756e, index as u64) % 5) as i64 - 2
 }
 
-/// Row of a stretch's ground, 5 to 7: any two differ by two tiles at most, which the hero can jump.
+/// Row of a segment's ground, 5 to 7: any two differ by two tiles at most, which the hero can jump.
 fn base_surface(seed: u64, index: i64) -> i64 {
     match mix(seed ^ 0x6261_7365, index as u64) % 20 {
         0..=1 => 5,
@@ -127,7 +127,7 @@ fn base_surface(seed: u64, index: i64) -> i64 {
     }
 }
 
-/// A stretch being built.
+/// A segment being built.
 struct Draft {
     base: i64,
     columns: Vec<Column>,
@@ -331,8 +331,8 @@ mod tests {
     use super::*;
 
     fn column(seed: u64, column: i64) -> Column {
-        let stretch = Stretch::generate(seed, Stretch::index_of(seed, column));
-        *stretch.column(column).expect("its own column")
+        let segment = Segment::generate(seed, Segment::index_of(seed, column));
+        *segment.column(column).expect("its own column")
     }
 
     #[test]

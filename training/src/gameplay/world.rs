@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::action::{Steer, TrueAction};
 use super::hero_art::Pose;
-use super::terrain::{Cell, Column, Stretch};
+use super::terrain::{Cell, Column, Segment};
 use super::theme::Theme;
 use super::{FRAME_SIZE, HERO_HEIGHT, HERO_WIDTH, TILE_SIZE};
 
@@ -45,7 +45,7 @@ enum Footing {
 pub struct GameplayWorld {
     seed: u64,
     theme: Theme,
-    stretches: VecDeque<Stretch>,
+    segments: VecDeque<Segment>,
     taken_coins: HashSet<(i64, i64)>,
     hero_x: i64,
     hero_y: i64,
@@ -58,8 +58,8 @@ pub struct GameplayWorld {
 impl GameplayWorld {
     /// The world of a seed, with the hero standing on the ground.
     pub fn new(seed: u64) -> Self {
-        // The first columns of a stretch are level and without obstacles.
-        let start = Stretch::generate(seed, 0);
+        // The first columns of a segment are level and without obstacles.
+        let start = Segment::generate(seed, 0);
         let surface = start
             .column(start.start)
             .and_then(|column| column.surface)
@@ -69,7 +69,7 @@ impl GameplayWorld {
             theme: Theme::of_seed(seed),
             hero_x: start.start * TILE,
             hero_y: surface * TILE - HEIGHT,
-            stretches: VecDeque::from([start]),
+            segments: VecDeque::from([start]),
             taken_coins: HashSet::new(),
             speed_y: 0,
             footing: Footing::Ground,
@@ -198,15 +198,15 @@ impl GameplayWorld {
     /// A world column.
     pub(crate) fn column(&self, column: i64) -> Column {
         let kept = self
-            .stretches
+            .segments
             .iter()
-            .find_map(|stretch| stretch.column(column));
+            .find_map(|segment| segment.column(column));
         match kept {
             Some(found) => *found,
-            None => Stretch::generate(self.seed, Stretch::index_of(self.seed, column))
+            None => Segment::generate(self.seed, Segment::index_of(self.seed, column))
                 .column(column)
                 .copied()
-                .expect("a stretch holds the columns whose index it has"),
+                .expect("a segment holds the columns whose index it has"),
         }
     }
 
@@ -257,17 +257,16 @@ impl GameplayWorld {
         self.taken_coins.extend(touched);
     }
 
-    /// Keeps the stretches within [`REACH`] of the hero at hand, and only those.
+    /// Keeps the segments within [`REACH`] of the hero at hand, and only those.
     fn generate_around_hero(&mut self) {
         let column = self.hero_x.div_euclid(TILE);
-        let first = Stretch::index_of(self.seed, column - REACH);
-        let last = Stretch::index_of(self.seed, column + REACH);
-        self.stretches
-            .retain(|stretch| (first..=last).contains(&stretch.index));
+        let first = Segment::index_of(self.seed, column - REACH);
+        let last = Segment::index_of(self.seed, column + REACH);
+        self.segments
+            .retain(|segment| (first..=last).contains(&segment.index));
         for index in first..=last {
-            if !self.stretches.iter().any(|stretch| stretch.index == index) {
-                self.stretches
-                    .push_back(Stretch::generate(self.seed, index));
+            if !self.segments.iter().any(|segment| segment.index == index) {
+                self.segments.push_back(Segment::generate(self.seed, index));
             }
         }
     }

@@ -39,7 +39,7 @@ pub struct Camera {
 impl Camera {
     /// The camera of footage in which these pairs of successive frames of `height * width * 3` bytes are seen: it follows in a
     /// direction where the scene moves in many of them.
-    pub fn watched<'f>(
+    pub fn estimate<'f>(
         pairs: impl ParallelIterator<Item = [&'f [u8]; 2]>,
         height: usize,
         width: usize,
@@ -209,7 +209,7 @@ mod tests {
         let jump: Vec<_> = (0..6).map(|step| scene(100, (24, 30 - 3 * step))).collect();
         let watched = |frames: &[Vec<u8>]| {
             let pairs = frames.par_windows(2).map(|pair| [&pair[0][..], &pair[1]]);
-            Camera::watched(pairs, SIDE, SIDE)
+            Camera::estimate(pairs, SIDE, SIDE)
         };
         assert_eq!(watched(&run), camera(true, false));
         assert_eq!(watched(&jump), camera(false, false));
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn nothing_is_claimed_of_noise_or_of_odd_sizes() {
         let watched = |height, width, frame: &[u8]| {
-            Camera::watched([[frame, frame]].into_par_iter(), height, width)
+            Camera::estimate([[frame, frame]].into_par_iter(), height, width)
         };
         let small = watched(2, 2, &[0; 12]);
         assert_eq!(small.motion(&[0; 12], &[0; 9]), Motion::default());

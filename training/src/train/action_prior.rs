@@ -12,7 +12,7 @@ use super::variables::Variables;
 
 /// Values per token between the layers.
 const WIDTH: usize = 32;
-/// Layers that look at a token and its eight neighbours.
+/// Layers that look at a token and its eight adjacency.
 const LAYERS: usize = 2;
 const NEIGHBOURHOOD: usize = 9;
 /// Times the phase's learning rate, which is chosen for a deeper network.

@@ -67,8 +67,14 @@ impl TrainConfig {
         let shares = [
             ("corruption.tokens", self.corruption.tokens),
             ("corruption.actions", self.corruption.actions),
-            ("corruption.unseen_actions", self.corruption.unseen_actions),
-            ("corruption.own_mistakes", self.corruption.own_mistakes),
+            (
+                "corruption.impossible_actions",
+                self.corruption.impossible_actions,
+            ),
+            (
+                "corruption.scheduled_sampling",
+                self.corruption.scheduled_sampling,
+            ),
             ("fully_masked", self.fully_masked),
         ];
         let shares = shares
@@ -94,9 +100,9 @@ impl TrainConfig {
     }
 
     /// Probability that this step of the dynamics has the model's own mistakes in its context.
-    pub(super) fn own_mistakes_at(&self, step: u64) -> f32 {
+    pub(super) fn scheduled_sampling_at(&self, step: u64) -> f32 {
         let progress = step as f64 / self.dynamics.steps.max(1) as f64;
-        self.corruption.own_mistakes * progress as f32
+        self.corruption.scheduled_sampling * progress as f32
     }
 }
 
@@ -180,13 +186,13 @@ pub struct CorruptionConfig {
     /// Share of transitions that are told an action which never happens in such a scene (a jump at the ceiling, a step into a
     /// wall), where their own is what comes nearest to it: the only examples of what happens when a player tries it. See
     /// [`ActionPrior`](super::ActionPrior) and [`ActionEffects`](super::ActionEffects).
-    #[serde(default)]
-    pub unseen_actions: f32,
+    #[serde(default, alias = "unseen_actions")]
+    pub impossible_actions: f32,
     /// Share of the last steps in which the past is what the model would have dreamt, so that it learns to make good its own
     /// mistakes; rises evenly from zero over the training, because what an untrained model dreams is noise. Such a step
     /// takes a third longer.
-    #[serde(default)]
-    pub own_mistakes: f32,
+    #[serde(default, alias = "own_mistakes")]
+    pub scheduled_sampling: f32,
 }
 
 impl Default for CorruptionConfig {
@@ -194,8 +200,8 @@ impl Default for CorruptionConfig {
         Self {
             tokens: 0.08,
             actions: 0.0,
-            unseen_actions: 0.0,
-            own_mistakes: 0.0,
+            impossible_actions: 0.0,
+            scheduled_sampling: 0.0,
         }
     }
 }

@@ -13,7 +13,7 @@
 //! | | embeddings that start as sines and cosines of row and column | 0.68 / 0.51 / 0.34 / 0.28 |
 //! | Muon for the matrices of blocks | `AdamW` | the cross-entropy of 220 / 380 / 800 steps after 139 / 220 / 480 |
 //! | own mistakes in the past, in up to 60 % of the steps | never | hero visible after 20 / 100 frames 0.98 / 0.98 instead of 0.94 / 0.92 (48 prompts) |
-//! | actions that never happen somewhere told nevertheless (`unseen_actions`) | not | he stays below the upper edge instead of climbing out in 12 frames |
+//! | actions that never happen somewhere told nevertheless (`impossible_actions`) | not | he stays below the upper edge instead of climbing out in 12 frames |
 //! | which they are is learned by a network, and told where they would end the same | counted by pairs of tokens (after 900 steps) | actions that are blocked in the footage are so in the world: 0.96 of 649 instead of 0.19 |
 //! | | 8 % random actions | faithfulness 0.94 to 1.00 instead of 0.86 |
 //!
@@ -59,9 +59,9 @@
 //! - **Muon**: `AdamW` alone is not much further than Muon after half the steps.
 //!
 //! What play makes of it is measured where it happens: [`undo_changed_weight`](genie_model::DynamicsModel::undo_changed_weight)
-//! and, in the docs of the sampler's module, steps, orders and neighbours.
+//! and, in the docs of the sampler's module, steps, orders and adjacency.
 
-mod action_effects;
+mod action_effect;
 mod action_prior;
 mod batches;
 mod codebook;
@@ -81,7 +81,7 @@ mod timing;
 mod tokenizer_phase;
 mod variables;
 
-pub use action_effects::ActionEffects;
+pub use action_effect::ActionEffects;
 pub use action_prior::ActionPrior;
 pub use codebook::EmaCodebook;
 pub use config::{CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig};

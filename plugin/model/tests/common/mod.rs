@@ -90,7 +90,7 @@ pub(crate) fn random_checkpoint(config: &GenieConfig, seed: u64) -> Checkpoint {
             .collect(),
         provenance: BTreeMap::new(),
         tensors,
-        neighbours: None,
+        adjacency: None,
     }
 }
 

@@ -135,7 +135,7 @@ pub(super) fn sample(
         .to_vec2::<f32>()?;
     for ((tokens, before), logits) in next.iter_mut().zip(before).zip(&mut logits) {
         world.dynamics().undo_changed_weight(logits, before);
-        if !sampler.unmask(tokens, logits, step, world.neighbours(), rng) {
+        if !sampler.unmask(tokens, logits, step, world.adjacency(), rng) {
             return Err(Error::NonFinite {
                 part: "dynamics model",
             });

@@ -1,7 +1,7 @@
 //! Which tokens stand next to each other in the footage.
 
 use candle_core::Device;
-use genie_model::{GenieConfig, TokenNeighbours, VideoTokenizer, frames_to_patches};
+use genie_model::{GenieConfig, TokenAdjacency, VideoTokenizer, frames_to_patches};
 
 use crate::dataset::Dataset;
 use crate::token_pairs::SeenPairs;
@@ -16,7 +16,7 @@ pub(super) fn count_adjacency(
     model: &GenieConfig,
     tokenizer: &VideoTokenizer,
     device: &Device,
-) -> Result<Option<TokenNeighbours>, TrainError> {
+) -> Result<Option<TokenAdjacency>, TrainError> {
     tracing::info!("counting which tokens stand next to each other");
     let (mut seen, mut bytes) = (SeenPairs::default(), Vec::new());
     let (height, width, patch) = (model.frame_height, model.frame_width, model.tokenizer.patch);
@@ -32,13 +32,13 @@ pub(super) fn count_adjacency(
             }
         }
     }
-    let neighbours = seen.neighbours(model.tokenizer.quantizer.codes(), model.token_columns());
-    if let Some(it) = &neighbours {
+    let adjacency = seen.adjacency(model.tokenizer.quantizer.codes(), model.token_columns());
+    if let Some(it) = &adjacency {
         let pairs = it.pairs().right.len() + it.pairs().below.len();
         tracing::info!(
             "{pairs} pairs; {:.3} % of those in new footage would be others",
             100.0 * seen.alone()
         );
     }
-    Ok(neighbours)
+    Ok(adjacency)
 }

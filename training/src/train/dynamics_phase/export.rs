@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{Device, Tensor};
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{ActionLabel, TokenNeighbours};
+use genie_model::{ActionLabel, TokenAdjacency};
 
 use crate::train::config::TrainConfig;
 
@@ -12,7 +12,7 @@ use crate::train::config::TrainConfig;
 pub(super) fn checkpoint(
     config: &TrainConfig,
     mut tensors: HashMap<String, Tensor>,
-    neighbours: Option<TokenNeighbours>,
+    adjacency: Option<TokenAdjacency>,
     frames: u64,
     step: u64,
 ) -> candle_core::Result<Checkpoint> {
@@ -44,6 +44,6 @@ pub(super) fn checkpoint(
         actions,
         provenance,
         tensors,
-        neighbours,
+        adjacency,
     })
 }

@@ -18,7 +18,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
-    DynamicsModel, LatentActionModel, TokenNeighbours, VideoTokenizer, WorldModel, ops,
+    DynamicsModel, LatentActionModel, TokenAdjacency, VideoTokenizer, WorldModel, ops,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -61,7 +61,7 @@ pub(super) struct DynamicsPhase<'a> {
     /// Where the configuration asks for relabelling with impossible actions.
     impossible: Option<ImpossibleActions>,
     /// For the checkpoint; counted when the first one is made.
-    adjacency: OnceCell<Option<TokenNeighbours>>,
+    adjacency: OnceCell<Option<TokenAdjacency>>,
     optimiser: Optimiser,
     device: Device,
 }
@@ -98,7 +98,7 @@ impl<'a> DynamicsPhase<'a> {
         let seed = config.seed.wrapping_add(1);
         let batches = Batches::new(dataset, model, &config.dynamics, seed, device)?;
         let codebook = EmaCodebook::new(latent.codebook(), CODEBOOK_DECAY, true)?;
-        let impossible = if config.corruption.unseen_actions > 0.0 {
+        let impossible = if config.corruption.impossible_actions > 0.0 {
             Some(ImpossibleActions::new(config, device)?)
         } else {
             None
@@ -228,7 +228,7 @@ impl<'a> DynamicsPhase<'a> {
         Ok(checkpoint(&self.config, tensors, adjacency, frames, step)?)
     }
 
-    fn adjacency(&self) -> Result<Option<TokenNeighbours>, TrainError> {
+    fn adjacency(&self) -> Result<Option<TokenAdjacency>, TrainError> {
         if let Some(known) = self.adjacency.get() {
             return Ok(known.clone());
         }
@@ -270,7 +270,7 @@ impl Phase for DynamicsPhase<'_> {
             self.impossible_actions(&batch, &features, &assigned, step, &mut figures)?;
         let labels = draw_labels(&self.config, assigned.len(), impossible.as_deref(), rng);
         let codes = relabel(codes, &self.codebook.tensor(&self.device)?, &labels)?;
-        let sampled = self.config.own_mistakes_at(step);
+        let sampled = self.config.scheduled_sampling_at(step);
         if sampled > 0.0 && rng.random::<f32>() < sampled {
             let other = Masking::draw(&batch.tokens, &self.config, rng);
             let networks = &self.networks;
@@ -312,7 +312,7 @@ impl Phase for DynamicsPhase<'_> {
         figures.insert("gradient_norm".to_owned(), norm);
         figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
         let relabelled = labels.iter().flatten().count() as f64 / assigned.len() as f64;
-        figures.insert("actions_mistaken".to_owned(), relabelled);
+        figures.insert("actions_relabelled".to_owned(), relabelled);
         if step.is_multiple_of(COMPARE_EVERY) {
             figures.extend(self.compare_actions(&masking, &targets, &logits, &assigned, rng)?);
         }

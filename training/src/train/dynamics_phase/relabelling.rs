@@ -12,7 +12,7 @@ use genie_model::{
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::train::action_effects::ActionEffects;
+use crate::train::action_effect::ActionEffects;
 use crate::train::action_prior::ActionPrior;
 use crate::train::config::TrainConfig;
 
@@ -56,9 +56,10 @@ impl ImpossibleActions {
         let followed = Tensor::new(assigned, before.device())?;
         let (probabilities, loss) = self.prior.learn(before, &followed, learning_rate)?;
         let own = assigned.iter().copied();
-        self.effects.look_at(own.clone().zip(motions));
+        self.effects.observe(own.clone().zip(motions));
         let alike = own.zip(&probabilities);
-        let alike = alike.map(|(own, probabilities)| self.effects.ending_like(own, probabilities));
+        let alike = alike
+            .map(|(own, probabilities)| self.effects.impossible_with_effect_of(own, probabilities));
         Ok((alike.collect(), loss))
     }
 }
@@ -100,7 +101,7 @@ pub(super) fn draw_labels(
         let other = rng.random_range(0..actions);
         if any < corruption.actions {
             Some(other)
-        } else if is_impossible < corruption.unseen_actions {
+        } else if is_impossible < corruption.impossible_actions {
             let impossible = &impossible?[transition];
             let at = (which * impossible.len() as f32) as usize;
             impossible.get(at).copied()

@@ -34,7 +34,7 @@ impl ActionEffects {
     }
 
     /// Looks at transitions: the action of each, and how the picture moved.
-    pub fn look_at(&mut self, transitions: impl Iterator<Item = (u32, MotionSigns)>) {
+    pub fn observe(&mut self, transitions: impl Iterator<Item = (u32, MotionSigns)>) {
         let all = self.taken.iter_mut().chain(&mut self.motion);
         all.for_each(|sum| *sum *= DECAY);
         for (action, signs) in transitions {
@@ -52,7 +52,7 @@ impl ActionEffects {
     /// moves the picture most nearly as they would. Who runs into a wall stands, and who jumps at it rises.
     ///
     /// `probabilities [A]` are those of the actions after the frame.
-    pub fn ending_like(&self, own: u32, probabilities: &[f32]) -> Vec<u32> {
+    pub fn impossible_with_effect_of(&self, own: u32, probabilities: &[f32]) -> Vec<u32> {
         let all = self.taken.iter().sum::<f32>();
         // An action that is never taken anywhere tells nothing.
         let taken = (0..self.taken.len()).filter(|&action| self.taken[action] > 0.0);
@@ -130,7 +130,7 @@ mod tests {
                 (JUMP, moves(0, -1)),
                 (RIGHT_JUMP, moves(1, -1)),
             ];
-            effects.look_at(transitions.into_iter());
+            effects.observe(transitions.into_iter());
         }
         effects
     }
@@ -140,7 +140,11 @@ mod tests {
         let effects = platformer();
         for own in [LEFT, IDLE, RIGHT, JUMP, RIGHT_JUMP] {
             let probabilities = [0.1, 0.6, 0.003, 0.2, 0.1, 0.0];
-            assert!(effects.ending_like(own, &probabilities).is_empty());
+            assert!(
+                effects
+                    .impossible_with_effect_of(own, &probabilities)
+                    .is_empty()
+            );
         }
     }
 
@@ -148,30 +152,44 @@ mod tests {
     fn steps_into_a_wall_end_standing_and_jumps_at_it_rising() {
         let effects = platformer();
         let at_wall = [0.3, 0.5, 1e-4, 0.2, 1e-4, 0.0];
-        assert_eq!(effects.ending_like(IDLE, &at_wall), [RIGHT]);
-        assert_eq!(effects.ending_like(JUMP, &at_wall), [RIGHT_JUMP]);
-        assert!(effects.ending_like(LEFT, &at_wall).is_empty());
+        assert_eq!(effects.impossible_with_effect_of(IDLE, &at_wall), [RIGHT]);
+        assert_eq!(
+            effects.impossible_with_effect_of(JUMP, &at_wall),
+            [RIGHT_JUMP]
+        );
+        assert!(effects.impossible_with_effect_of(LEFT, &at_wall).is_empty());
         // Who did get past the wall is no example of not getting past it.
-        assert!(effects.ending_like(RIGHT, &at_wall).is_empty());
+        assert!(
+            effects
+                .impossible_with_effect_of(RIGHT, &at_wall)
+                .is_empty()
+        );
     }
 
     #[test]
     fn jumps_at_the_ceiling_end_without_rising() {
         let effects = platformer();
         let at_ceiling = [0.3, 0.4, 0.3, 0.0, 0.0, 0.0];
-        assert_eq!(effects.ending_like(IDLE, &at_ceiling), [JUMP]);
-        assert_eq!(effects.ending_like(RIGHT, &at_ceiling), [RIGHT_JUMP]);
+        assert_eq!(effects.impossible_with_effect_of(IDLE, &at_ceiling), [JUMP]);
+        assert_eq!(
+            effects.impossible_with_effect_of(RIGHT, &at_ceiling),
+            [RIGHT_JUMP]
+        );
     }
 
     #[test]
     fn an_action_that_nobody_takes_is_not_missed() {
         let effects = platformer();
         for own in 0..6 {
-            let told = effects.ending_like(own, &[0.0; 6]);
+            let told = effects.impossible_with_effect_of(own, &[0.0; 6]);
             assert!(!told.contains(&NEVER), "{own} {told:?}");
         }
         let nothing = ActionEffects::new(3);
-        assert!(nothing.ending_like(0, &[0.5, 0.5, 0.0]).is_empty());
+        assert!(
+            nothing
+                .impossible_with_effect_of(0, &[0.5, 0.5, 0.0])
+                .is_empty()
+        );
     }
 
     #[test]
@@ -184,10 +202,14 @@ mod tests {
         };
         for _ in 0..400 {
             effects
-                .look_at([(RIGHT, left), (LEFT, left), (IDLE, MotionSigns::default())].into_iter());
+                .observe([(RIGHT, left), (LEFT, left), (IDLE, MotionSigns::default())].into_iter());
         }
         let probabilities = [0.5, 0.5, 0.0, 0.0, 0.0, 0.0];
-        assert!(effects.ending_like(LEFT, &probabilities).contains(&RIGHT));
+        assert!(
+            effects
+                .impossible_with_effect_of(LEFT, &probabilities)
+                .contains(&RIGHT)
+        );
     }
 
     #[test]
@@ -196,7 +218,7 @@ mod tests {
         let mut restored = ActionEffects::new(6);
         restored.restore(&effects.state().unwrap()).unwrap();
         let at_wall = [0.3, 0.5, 0.0, 0.2, 0.0, 0.0];
-        assert_eq!(restored.ending_like(IDLE, &at_wall), [RIGHT]);
+        assert_eq!(restored.impossible_with_effect_of(IDLE, &at_wall), [RIGHT]);
         let mut other = ActionEffects::new(4);
         assert!(other.restore(&effects.state().unwrap()).is_err());
     }

@@ -7,69 +7,69 @@ use serde::{Deserialize, Serialize};
 use super::{EvaluateError, Footage, WorldParts};
 use crate::token_pairs::{SeenPairs, token_pairs};
 
-/// Shares of all pairs of neighbouring tokens, above and below or side by side, that no other stretch of the real footage
+/// Shares of all pairs of neighbouring tokens, above and below or side by side, that no other segment of the real footage
 /// shows in that way.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UnseenNeighbours {
+pub struct AdjacencyViolations {
     /// Of real frames: what chance and the size of the footage make of it.
     pub real: f64,
     /// Of the frames of random play.
-    pub dreamt: f64,
+    pub generated: f64,
 }
 
 /// All pairs of neighbouring tokens in real footage, and what is counted by them.
-pub(super) struct Neighbours {
+pub(super) struct AdjacencyCounts {
     columns: usize,
     seen: SeenPairs,
-    dreamt: u64,
+    generated: u64,
     unseen: u64,
 }
 
-impl Neighbours {
+impl AdjacencyCounts {
     /// Looks at all of the footage.
     pub(super) fn of_footage(parts: &WorldParts, footage: &Footage) -> Result<Self, EvaluateError> {
         let config = parts.config();
         let (height, width) = (config.frame_height, config.frame_width);
         let patch = config.tokenizer.patch;
-        let mut neighbours = Self::new(config.token_columns());
-        for (stretch, real) in footage.stretches.iter().enumerate() {
+        let mut adjacency = Self::new(config.token_columns());
+        for (segment, real) in footage.segments.iter().enumerate() {
             let device = parts.world.device();
             let patches = frames_to_patches(&real.bytes, height, width, patch, device)?;
             let tokens = parts.world.tokenizer().tokenize(&patches.unsqueeze(0)?)?;
             for frame in tokens.squeeze(0)?.flatten_from(1)?.to_vec2::<u32>()? {
-                neighbours.learn(stretch, &frame);
+                adjacency.learn(segment, &frame);
             }
         }
-        Ok(neighbours)
+        Ok(adjacency)
     }
 
     fn new(columns: usize) -> Self {
         Self {
             columns,
             seen: SeenPairs::default(),
-            dreamt: 0,
+            generated: 0,
             unseen: 0,
         }
     }
 
-    /// Takes in a real frame of a stretch.
-    fn learn(&mut self, stretch: usize, frame: &[u32]) {
-        self.seen.learn(stretch, frame, self.columns);
+    /// Takes in a real frame of a segment.
+    fn learn(&mut self, segment: usize, frame: &[u32]) {
+        self.seen.learn(segment, frame, self.columns);
     }
 
-    /// Counts a dreamt frame.
-    pub(super) fn look_at(&mut self, frame: &[u32]) {
+    /// Counts the pairs of a generated frame.
+    pub(super) fn observe(&mut self, frame: &[u32]) {
         for (_, pair) in token_pairs(frame, self.columns) {
-            self.dreamt += 1;
+            self.generated += 1;
             self.unseen += u64::from(!self.seen.contains(&pair));
         }
     }
 
     /// What was counted.
-    pub(super) fn figures(&self) -> UnseenNeighbours {
-        UnseenNeighbours {
+    pub(super) fn figures(&self) -> AdjacencyViolations {
+        AdjacencyViolations {
             real: self.seen.alone(),
-            dreamt: self.unseen as f64 / self.dreamt.max(1) as f64,
+            generated: self.unseen as f64 / self.generated.max(1) as f64,
         }
     }
 }
@@ -81,14 +81,14 @@ mod tests {
     #[test]
     fn only_pairs_that_no_footage_shows_count() {
         let frame = [1, 2, 3, 4];
-        let mut neighbours = Neighbours::new(2);
-        neighbours.learn(0, &frame);
-        neighbours.learn(1, &frame);
-        neighbours.look_at(&frame);
-        let figures = neighbours.figures();
-        assert!(figures.real.abs() < 1e-9 && figures.dreamt.abs() < 1e-9);
+        let mut adjacency = AdjacencyCounts::new(2);
+        adjacency.learn(0, &frame);
+        adjacency.learn(1, &frame);
+        adjacency.observe(&frame);
+        let figures = adjacency.figures();
+        assert!(figures.real.abs() < 1e-9 && figures.generated.abs() < 1e-9);
         // The right column upside down: two pairs of the four touch in another way, and one the other way round.
-        neighbours.look_at(&[1, 4, 3, 2]);
-        assert!((neighbours.figures().dreamt - 3.0 / 8.0).abs() < 1e-9);
+        adjacency.observe(&[1, 4, 3, 2]);
+        assert!((adjacency.figures().generated - 3.0 / 8.0).abs() < 1e-9);
     }
 }

@@ -53,12 +53,12 @@ fn signature(pixel: &[u8]) -> Option<usize> {
 }
 
 /// Counts of signature pixels within windows of the hero's width: one sum table per colour.
-struct Sightings {
+struct SignatureCounts {
     /// `sums[colour][row * (FRAME_SIZE + 1) + x]`: pixels of that row left of x.
     sums: [Vec<u32>; 3],
 }
 
-impl Sightings {
+impl SignatureCounts {
     fn new(rgb: &[u8]) -> Option<Self> {
         if rgb.len() != FRAME_BYTES {
             return None;
@@ -114,23 +114,23 @@ const WHOLE_RANGE: std::ops::RangeInclusive<i64> = 0..=(FRAME_SIZE - HERO_HEIGHT
 
 /// Whether a whole hero stands in his screen column (x 24 to 31). `rgb` holds 64x64 RGB pixels; anything else shows none.
 pub fn hero_visible(rgb: &[u8]) -> bool {
-    Sightings::new(rgb).is_some_and(|sightings| {
+    SignatureCounts::new(rgb).is_some_and(|counts| {
         WHOLE_RANGE
             .into_iter()
-            .any(|y| sightings.is_whole(HERO_SCREEN_X, y))
+            .any(|y| counts.is_whole(HERO_SCREEN_X, y))
     })
 }
 
 /// How many whole heroes are anywhere on the screen: 1 normally, 2 when a model doubled him.
 pub fn hero_count(rgb: &[u8]) -> usize {
-    let Some(sightings) = Sightings::new(rgb) else {
+    let Some(counts) = SignatureCounts::new(rgb) else {
         return 0;
     };
     let mut places = Vec::new();
     for y in WHOLE_RANGE {
         for x in 0..=FRAME_SIZE - HERO_WIDTH {
-            if sightings.is_whole(x, y) {
-                places.push((sightings.fit(x, y), x, y));
+            if counts.is_whole(x, y) {
+                places.push((counts.fit(x, y), x, y));
             }
         }
     }
@@ -151,10 +151,10 @@ pub fn hero_count(rgb: &[u8]) -> usize {
 /// The hero's upper edge in pixels (below 0 when he comes in from the top), from the pixels of his screen column; `None`
 /// where less than half of him is found.
 pub fn hero_position(rgb: &[u8]) -> Option<f32> {
-    let sightings = Sightings::new(rgb)?;
+    let counts = SignatureCounts::new(rgb)?;
     let full: u32 = EXPECTED.iter().flatten().sum();
     let fits: Vec<(i64, u32)> = (-(HERO_HEIGHT as i64) / 2..=(FRAME_SIZE - HERO_HEIGHT / 2) as i64)
-        .map(|y| (y, sightings.fit(HERO_SCREEN_X, y)))
+        .map(|y| (y, counts.fit(HERO_SCREEN_X, y)))
         .collect();
     let best = fits.iter().map(|&(_, fit)| fit).max()?;
     if best * 2 < full {
@@ -259,7 +259,7 @@ mod tests {
             if !(0..=48).contains(&world.hero_y()) {
                 return;
             }
-            // Every pixel one quarter mixed with the mean of its neighbours.
+            // Every pixel one quarter mixed with the mean of its adjacency.
             let mut blurred = rgb.to_vec();
             for y in 1..FRAME_SIZE - 1 {
                 for x in 1..FRAME_SIZE - 1 {

@@ -6,18 +6,18 @@
 
 /// All pairs of tokens that stand side by side in the footage, and how surprising any other is.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TokenNeighbours {
+pub struct TokenAdjacency {
     codes: usize,
     columns: usize,
-    pairs: NeighbourPairs,
-    surprise: f32,
+    pairs: AdjacentPairs,
+    penalty: f32,
     /// By the token on a place's left, right, above and below: the tokens that may be at the place.
     after: [Links; 4],
 }
 
 /// Pairs of tokens, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NeighbourPairs {
+pub struct AdjacentPairs {
     /// A token and the one to its right.
     pub right: Vec<[u32; 2]>,
     /// A token and the one below.
@@ -52,15 +52,15 @@ impl Links {
     }
 }
 
-impl TokenNeighbours {
-    /// Neighbours among `codes` tokens in frames of rows of `columns`. `surprise`, at least 0, is by how many nats a pair that is not among `pairs` is less
+impl TokenAdjacency {
+    /// Neighbours among `codes` tokens in frames of rows of `columns`. `penalty`, at least 0, is by how many nats a pair that is not among `pairs` is less
     /// likely than the model thinks.
     ///
-    /// `None` if a pair has a token that there is not, `surprise` is out of range or there are no columns.
-    pub fn new(codes: usize, columns: usize, pairs: NeighbourPairs, surprise: f32) -> Option<Self> {
-        let NeighbourPairs { right, below } = &pairs;
+    /// `None` if a pair has a token that there is not, `penalty` is out of range or there are no columns.
+    pub fn new(codes: usize, columns: usize, pairs: AdjacentPairs, penalty: f32) -> Option<Self> {
+        let AdjacentPairs { right, below } = &pairs;
         let mut tokens = right.iter().chain(below).flatten();
-        let possible = columns > 0 && surprise >= 0.0 && surprise.is_finite();
+        let possible = columns > 0 && penalty >= 0.0 && penalty.is_finite();
         if !possible || tokens.any(|&t| t as usize >= codes) {
             return None;
         }
@@ -74,7 +74,7 @@ impl TokenNeighbours {
             codes,
             columns,
             pairs,
-            surprise,
+            penalty,
             after,
         })
     }
@@ -85,13 +85,13 @@ impl TokenNeighbours {
     }
 
     /// The pairs that the footage shows.
-    pub fn pairs(&self) -> &NeighbourPairs {
+    pub fn pairs(&self) -> &AdjacentPairs {
         &self.pairs
     }
 
     /// How much less likely any other pair is, in nats.
-    pub fn surprise(&self) -> f32 {
-        self.surprise
+    pub fn penalty(&self) -> f32 {
+        self.penalty
     }
 
     /// For each decided neighbour of a place in a frame's `tokens`: the tokens that the footage shows next to it.
@@ -104,26 +104,26 @@ impl TokenNeighbours {
             place.checked_sub(columns),
             Some(place + columns),
         ];
-        let neighbours = sides.map(|side| tokens.get(side?).copied());
+        let adjacency = sides.map(|side| tokens.get(side?).copied());
         self.after
             .iter()
-            .zip(neighbours)
+            .zip(adjacency)
             .filter_map(|(links, token)| {
                 let token = token.filter(|&token| (token as usize) < self.codes)?;
                 Some(links.of(token))
             })
     }
 
-    /// Takes `share` of the surprise off the `logits` `[V]` of a place for every decided neighbour that the footage does not show
+    /// Takes `share` of the penalty off the `logits` `[V]` of a place for every decided neighbour that the footage does not show
     /// the token next to.
-    pub fn discourage(&self, tokens: &[u32], place: usize, share: f32, logits: &mut [f32]) {
+    pub fn penalise(&self, tokens: &[u32], place: usize, share: f32, logits: &mut [f32]) {
         for allowed in self.allowed(tokens, place) {
             let mut next = 0;
             for (token, logit) in logits.iter_mut().enumerate() {
                 if allowed.get(next).is_some_and(|&a| a as usize == token) {
                     next += 1;
                 } else {
-                    *logit -= share * self.surprise;
+                    *logit -= share * self.penalty;
                 }
             }
         }
@@ -141,12 +141,12 @@ mod tests {
     use super::*;
 
     /// Two by two: crown 1 above trunk 2, sky 0 everywhere else.
-    fn trees() -> TokenNeighbours {
-        let pairs = NeighbourPairs {
+    fn trees() -> TokenAdjacency {
+        let pairs = AdjacentPairs {
             right: vec![[0, 0], [0, 1], [1, 0], [0, 2], [2, 0]],
             below: vec![[0, 0], [1, 2]],
         };
-        TokenNeighbours::new(3, 2, pairs, 4.0).unwrap()
+        TokenAdjacency::new(3, 2, pairs, 4.0).unwrap()
     }
 
     const MASKED: u32 = 3;
@@ -156,7 +156,7 @@ mod tests {
         let trees = trees();
         let crown_unknown = [0, MASKED, 0, 2];
         let mut logits = [0.0; 3];
-        trees.discourage(&crown_unknown, 1, 0.5, &mut logits);
+        trees.penalise(&crown_unknown, 1, 0.5, &mut logits);
         // Sky and another trunk have the trunk below against them.
         assert!(logits[1].abs() < 1e-6, "{logits:?}");
         assert!((logits[0] + 2.0).abs() < 1e-6, "{logits:?}");
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_not_decided_says_nothing() {
         let mut logits = [1.0, 2.0, 3.0];
-        trees().discourage(&[MASKED; 4], 0, 1.0, &mut logits);
+        trees().penalise(&[MASKED; 4], 0, 1.0, &mut logits);
         assert_eq!(
             logits.map(f32::to_bits),
             [1.0f32, 2.0, 3.0].map(f32::to_bits)
@@ -182,23 +182,23 @@ mod tests {
         // The token at the end of a row has nothing to do with the first of the next.
         let trees = trees();
         assert!(trees.fits(&[0, 0, MASKED, 0, MASKED, MASKED], 2, 0));
-        let pairs = NeighbourPairs {
+        let pairs = AdjacentPairs {
             right: vec![[0, 0]],
             below: vec![[1, 0]],
         };
-        let others = TokenNeighbours::new(2, 2, pairs, 1.0).unwrap();
+        let others = TokenAdjacency::new(2, 2, pairs, 1.0).unwrap();
         assert!(others.fits(&[1, 1, 2, 0], 2, 0));
     }
 
     #[test]
     fn a_pair_counts_once_in_whatever_order() {
-        let pairs = NeighbourPairs {
+        let pairs = AdjacentPairs {
             right: vec![[0, 2], [0, 1], [0, 2]],
             below: vec![],
         };
-        let some = TokenNeighbours::new(3, 2, pairs, 1.0).unwrap();
+        let some = TokenAdjacency::new(3, 2, pairs, 1.0).unwrap();
         let mut logits = [0.0; 3];
-        some.discourage(&[0, MASKED], 1, 1.0, &mut logits);
+        some.penalise(&[0, MASKED], 1, 1.0, &mut logits);
         assert_eq!(
             logits.map(f32::to_bits),
             [-1.0f32, 0.0, 0.0].map(f32::to_bits)
@@ -207,13 +207,13 @@ mod tests {
 
     #[test]
     fn tokens_that_there_are_not_are_refused() {
-        let pairs = NeighbourPairs {
+        let pairs = AdjacentPairs {
             right: vec![[0, 3]],
             below: vec![],
         };
-        assert!(TokenNeighbours::new(3, 2, pairs.clone(), 1.0).is_none());
-        assert!(TokenNeighbours::new(4, 2, pairs.clone(), f32::NAN).is_none());
-        assert!(TokenNeighbours::new(4, 2, pairs.clone(), -1.0).is_none());
-        assert!(TokenNeighbours::new(4, 0, pairs, 1.0).is_none());
+        assert!(TokenAdjacency::new(3, 2, pairs.clone(), 1.0).is_none());
+        assert!(TokenAdjacency::new(4, 2, pairs.clone(), f32::NAN).is_none());
+        assert!(TokenAdjacency::new(4, 2, pairs.clone(), -1.0).is_none());
+        assert!(TokenAdjacency::new(4, 0, pairs, 1.0).is_none());
     }
 }
