@@ -16,8 +16,6 @@ const CONFIG: &str = include_str!("fixtures/config-0.1.0.toml");
 fn a_configuration_with_the_old_names_is_the_same() {
     assert!(CONFIG.contains("own_mistakes") && CONFIG.contains("unseen_actions"));
     let config: TrainConfig = toml::from_str(CONFIG).unwrap();
-    assert_eq!(config.corruption.impossible_actions, 0.5);
-    assert_eq!(config.corruption.scheduled_sampling, 0.6);
     assert_eq!(config, TrainConfig::platformer());
 }
 
