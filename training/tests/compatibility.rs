@@ -1,4 +1,5 @@
-//! Files of version 0.1 are read still: configurations, runs and checkpoints whose settings and tensors had other names.
+//! Files made before the first release are read still: configurations, runs and checkpoints with old names of settings and
+//! tensors.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -9,8 +10,8 @@ use genie_model::{Frame, GenieConfig, SamplerSettings, UnmaskingOrder, WorldMode
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{Ended, TrainConfig, train};
 
-/// The configuration that version 0.1 shipped as `platformer.toml`.
-const CONFIG: &str = include_str!("fixtures/config-0.1.0.toml");
+/// `configs/platformer.toml` with the old names.
+const CONFIG: &str = include_str!("fixtures/platformer-with-old-names.toml");
 
 #[test]
 fn a_configuration_with_the_old_names_is_the_same() {

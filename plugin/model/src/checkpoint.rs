@@ -16,7 +16,7 @@ const FORMAT: &str = "bevy_genie";
 const VERSION: u32 = 1;
 /// Tensors of [`TokenAdjacency`]: pairs `[P, 2]` as u32, and one f32.
 const ADJACENCY: [&str; 3] = ["adjacency.right", "adjacency.below", "adjacency.penalty"];
-/// Their names before version 0.2, which are read still.
+/// Their names in files made before the first release, which are read still.
 const ADJACENCY_BEFORE: [&str; 3] = [
     "neighbours.right",
     "neighbours.below",

@@ -102,7 +102,7 @@ fn adjacency_is_read_back() {
     assert_ne!(with, without);
 }
 
-/// Files written before version 0.2 have other names for these tensors.
+/// Files made before the first release have other names for these tensors.
 #[test]
 fn adjacency_under_its_old_names_is_the_same() {
     let new = with_adjacency().to_bytes(DType::F32).unwrap();
