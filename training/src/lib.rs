@@ -6,6 +6,7 @@
 //! - [`train`]: the two phases of training, resumable at every step;
 //! - [`evaluate`]: whether a trained world looks right, obeys and stays alive;
 //! - [`label`]: what each latent action does, in words;
+//! - [`plan`]: what a training costs, before it is begun;
 //! - [`pictures`]: sheets, strips and GIFs, to look at what is trained.
 
 pub mod dataset;
@@ -13,5 +14,6 @@ pub mod evaluate;
 pub mod gameplay;
 pub mod label;
 pub mod pictures;
+pub mod plan;
 mod token_pairs;
 pub mod train;

@@ -279,8 +279,8 @@ impl GenieConfig {
         };
         let window = 16;
         Some(Self {
-            // 160x90 footage; the height is padded to a whole number of patches.
-            frame_height: 96,
+            // Patches reach beyond the lower edge: 23 rows of the tokenizer's, 6 of the latent action model's.
+            frame_height: 90,
             frame_width: 160,
             frames_per_second: 10.0,
             tokenizer: TokenizerConfig {
@@ -328,14 +328,14 @@ impl GenieConfig {
     pub fn token_grid(&self) -> TokenGrid {
         TokenGrid {
             leading: 0,
-            rows: self.frame_height / self.tokenizer.patch,
+            rows: self.frame_height.div_ceil(self.tokenizer.patch),
             columns: self.token_columns(),
         }
     }
 
     /// Tokens in a row of a frame.
     pub fn token_columns(&self) -> usize {
-        self.frame_width / self.tokenizer.patch
+        self.frame_width.div_ceil(self.tokenizer.patch)
     }
 
     /// Tokens `N` per frame.
@@ -364,9 +364,17 @@ impl GenieConfig {
                 ("latent_actions.patch", self.latent_actions.patch),
             ] {
                 check(
-                    patch >= 1 && patch <= side && side.is_multiple_of(patch),
+                    (1..=side).contains(&patch),
                     what,
-                    &format!("a divisor of {name} ({side})"),
+                    &format!("1 to {name} ({side})"),
+                )?;
+            }
+            if self.latent_actions.input == LatentActionInput::Motion {
+                let patch = self.latent_actions.patch;
+                check(
+                    side.is_multiple_of(patch),
+                    "latent_actions.patch",
+                    &format!("a divisor of {name} ({side}) where motion is the input"),
                 )?;
             }
         }
@@ -477,10 +485,23 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_that_does_not_divide_the_frame_is_named() {
+    fn a_patch_that_does_not_fit_the_frame_is_named() {
         let mut config = GenieConfig::platformer();
-        config.tokenizer.patch = 7;
+        config.tokenizer.patch = 65;
         let message = config.validate().unwrap_err().to_string();
         assert!(message.contains("tokenizer.patch"), "{message}");
+        let mut config = GenieConfig::platformer();
+        config.latent_actions.patch = 7;
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.contains("latent_actions.patch"), "{message}");
+    }
+
+    #[test]
+    fn patches_cover_frames_that_they_do_not_divide() {
+        // 942 billion tokens of the paper's largest model: 125,000 steps of 512 clips of 16 frames.
+        let config = GenieConfig::paper("10.1B").unwrap();
+        assert_eq!(config.tokens_per_frame(), 40 * 23);
+        let tokens = 125_000 * 512 * 16 * config.tokens_per_frame();
+        assert!((tokens as f64 / 942e9 - 1.0).abs() < 1e-3, "{tokens}");
     }
 }

@@ -5,7 +5,7 @@ use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use crate::ops::TokenGrid;
-use crate::patch::frames_to_patches;
+use crate::patch::{frames_to_patches, patch_grid};
 use crate::transformer::SpatioTemporalTransformer;
 use crate::{
     Error, GenieConfig, LatentActionInput, MOTION_FEATURES, TransformerConfig, motion_features, ops,
@@ -94,8 +94,8 @@ impl LatentActionModel {
         let patch_len = config.patch * config.patch * 3;
         let grid = TokenGrid {
             leading: 0,
-            rows: height / config.patch,
-            columns: width / config.patch,
+            rows: height.div_ceil(config.patch),
+            columns: width.div_ceil(config.patch),
         };
         let features = match config.input {
             LatentActionInput::Pixels => 2 * patch_len,
@@ -161,7 +161,8 @@ impl LatentActionModel {
             });
         }
         let device = self.embed.device();
-        let tokens = (height / patch) * (width / patch);
+        let (rows, columns) = patch_grid(height, width, patch);
+        let tokens = rows * columns;
         if self.input == LatentActionInput::Motion {
             let values: Vec<f32> = clips
                 .chunks_exact(frames * frame_len)

@@ -61,7 +61,7 @@ pub use hash::Fnv1a;
 pub use latent_action::{LatentActionModel, LatentActions};
 pub use motion::{MOTION_FEATURES, MotionSigns, motion_features, motion_signs};
 pub use parameters::{ParameterSpec, parameter_count, parameter_specs};
-pub use patch::{frames_to_patches, patches_to_frames};
+pub use patch::{frames_to_patches, patch_grid, patches_to_frames};
 pub use percentile::percentile;
 pub use preemption::set_preemption_hook;
 pub use psnr::{MOST_PSNR, psnr};

@@ -4,10 +4,17 @@ use candle_core::Tensor;
 
 use crate::Error;
 
+/// Rows and columns of the patches that cover a frame. Where the side of a patch does not divide a side of the frame, the last
+/// patches reach beyond it.
+pub fn patch_grid(height: usize, width: usize, patch: usize) -> (usize, usize) {
+    (height.div_ceil(patch), width.div_ceil(patch))
+}
+
 /// Cuts RGB frames into patches.
 ///
 /// `frames` holds `count` frames of `height * width * 3` bytes. The result is `[count, N, P]` with `P = patch * patch *
-/// 3` values between -0.5 and 0.5, patches and pixels in row-major order.
+/// 3` values between -0.5 and 0.5, patches and pixels in row-major order. Frames that patches do not divide are padded at
+/// the right and at the bottom by repeating the last column and row, as for the 160x90 footage of the paper.
 ///
 /// # Errors
 /// [`Error::FrameSize`] if the bytes are not a whole number of frames.
@@ -29,18 +36,21 @@ pub fn frames_to_patches(
         });
     }
     let count = frames.len() / frame_len;
-    let (rows, columns) = (height / patch, width / patch);
-    let mut values = Vec::with_capacity(frames.len());
+    let (rows, columns) = patch_grid(height, width, patch);
+    let value = |&byte: &u8| f32::from(byte) / 255.0 - 0.5;
+    let mut values = Vec::with_capacity(count * rows * columns * patch * patch * 3);
     for frame in frames.chunks_exact(frame_len) {
         for row in 0..rows {
             for column in 0..columns {
+                let inside = patch.min(width - column * patch);
                 for y in row * patch..(row + 1) * patch {
-                    let start = (y * width + column * patch) * 3;
-                    values.extend(
-                        frame[start..start + patch * 3]
-                            .iter()
-                            .map(|&v| f32::from(v) / 255.0 - 0.5),
-                    );
+                    let start = (y.min(height - 1) * width + column * patch) * 3;
+                    let line = &frame[start..start + inside * 3];
+                    values.extend(line.iter().map(value));
+                    let last = &line[line.len() - 3..];
+                    for _ in inside..patch {
+                        values.extend(last.iter().map(value));
+                    }
                 }
             }
         }
@@ -52,7 +62,7 @@ pub fn frames_to_patches(
     )?)
 }
 
-/// The inverse of [`frames_to_patches`]: `[.., N, P]` values to RGB bytes, clamped and rounded.
+/// The inverse of [`frames_to_patches`]: `[.., N, P]` values to RGB bytes, clamped and rounded, without the padding.
 ///
 /// # Errors
 /// [`Error::Tensor`] if the values cannot be read.
@@ -63,19 +73,20 @@ pub fn patches_to_frames(
     patch: usize,
 ) -> Result<Vec<u8>, Error> {
     let values = patches.flatten_all()?.to_vec1::<f32>()?;
-    let frame_len = height * width * 3;
-    let columns = width / patch;
+    let (rows, columns) = patch_grid(height, width, patch);
     let patch_len = patch * patch * 3;
-    let mut frames = vec![0; values.len()];
+    let (frame_len, padded_len) = (height * width * 3, rows * columns * patch_len);
+    let mut frames = vec![0; values.len() / padded_len.max(1) * frame_len];
     for (frame, values) in frames
-        .chunks_exact_mut(frame_len)
-        .zip(values.chunks_exact(frame_len))
+        .chunks_exact_mut(frame_len.max(1))
+        .zip(values.chunks_exact(padded_len.max(1)))
     {
         for (index, pixels) in values.chunks_exact(patch_len).enumerate() {
-            let (row, column) = (index / columns, index % columns);
-            for (y, line) in pixels.chunks_exact(patch * 3).enumerate() {
-                let start = ((row * patch + y) * width + column * patch) * 3;
-                for (byte, &value) in frame[start..start + patch * 3].iter_mut().zip(line) {
+            let (top, left) = (index / columns * patch, index % columns * patch);
+            let inside = patch.min(width - left) * 3;
+            for (y, line) in (top..height).zip(pixels.chunks_exact(patch * 3)) {
+                let start = (y * width + left) * 3;
+                for (byte, &value) in frame[start..start + inside].iter_mut().zip(line) {
                     *byte = ((value + 0.5) * 255.0).round().clamp(0.0, 255.0) as u8;
                 }
             }
@@ -110,5 +121,26 @@ mod tests {
             frames
         );
         assert!(frames_to_patches(&frames[1..], height, width, patch, &Device::Cpu).is_err());
+    }
+
+    #[test]
+    fn frames_that_patches_do_not_divide_are_padded_and_cropped_back() {
+        let (height, width, patch) = (5, 7, 4);
+        let frames: Vec<u8> = (0..2 * height * width * 3)
+            .map(|i| (i * 7 % 251) as u8)
+            .collect();
+        let patches = frames_to_patches(&frames, height, width, patch, &Device::Cpu).unwrap();
+        assert_eq!(patches.dims(), [2, 4, 48]);
+        assert_eq!(
+            patches_to_frames(&patches, height, width, patch).unwrap(),
+            frames
+        );
+        // The last patch holds the corner pixel of the frame in all of its padding.
+        let last = patches.get(0).unwrap().get(3).unwrap();
+        let last = last.to_vec1::<f32>().unwrap();
+        let corner = &frames[(height * width - 1) * 3..][..3];
+        let corner: Vec<f32> = corner.iter().map(|&v| f32::from(v) / 255.0 - 0.5).collect();
+        assert_eq!(last[15 * 3..], corner);
+        assert_eq!(last[7 * 3..][..3], corner);
     }
 }

@@ -7,7 +7,6 @@
 //! The parts of a frame and the training steps are held against the peak of this machine: the fastest matrix product seen
 //! before and after them.
 
-mod arithmetic;
 mod memory;
 mod parts;
 mod peak;
@@ -21,6 +20,7 @@ use candle_core::Device;
 use genie_model::{Fit, Frame, GenieConfig, Rollout, SamplerSettings, WorldModel, parameter_count};
 use genie_training::evaluate::{untrained_checkpoint, write_json};
 use genie_training::gameplay::GameplayError;
+use genie_training::plan::count_operations;
 use genie_training::train::{TrainConfig, TrainError};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -201,7 +201,7 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
         model: config.clone(),
         ..TrainConfig::platformer()
     };
-    let operations = arithmetic::count(&training);
+    let operations = count_operations(&training);
     let peak = Peak::measure()?;
     let mut batches = Vec::new();
     let mut world_memory_bytes = 0;

@@ -7,6 +7,7 @@ mod evaluate;
 mod gameplay;
 mod import;
 mod label;
+mod plan;
 mod play;
 mod sampler_args;
 mod train;
@@ -40,6 +41,8 @@ enum Command {
     Play(play::Args),
     /// Measure how fast a world is dreamt.
     Bench(bench::Args),
+    /// Say what a training takes: parameters, memory, operations and days.
+    Plan(plan::Args),
 }
 
 /// Runs the chosen subcommand.
@@ -52,6 +55,7 @@ pub(crate) fn run(cli: Cli) -> CliResult {
         Command::Label(args) => label::run(args),
         Command::Play(args) => play::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Plan(args) => plan::run(args),
     }
 }
 

@@ -74,6 +74,7 @@ mod metrics;
 mod motion_start;
 mod optimiser;
 mod phase;
+mod preset;
 mod run;
 mod run_folder;
 mod saved_state;

@@ -5,9 +5,9 @@ use genie_training::gameplay::{FRAME_SIZE, GameplayOptions, generate_dataset};
 use genie_training::train::{TrainConfig, TrainingPhase, time_steps};
 use serde::Serialize;
 
-use super::arithmetic::Operations;
 use super::peak::{self, Peak};
 use super::{BenchError, median};
+use genie_training::plan::Operations;
 
 /// Clips of footage, which steps draw from.
 const CLIPS: usize = 8;

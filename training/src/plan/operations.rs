@@ -1,28 +1,28 @@
 //! How much arithmetic each part has to do, counted from the configuration.
 
+use crate::train::TrainConfig;
 use genie_model::{
     ActionConditioning, GenieConfig, LatentActionInput, MOTION_FEATURES, QuantizerConfig,
-    TransformerConfig,
+    TransformerConfig, patch_grid,
 };
-use genie_training::train::TrainConfig;
 
-/// Floating-point operations of each part; see [`count`].
+/// Floating-point operations of each part; see [`count_operations`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Operations {
+pub struct Operations {
     /// Encoding one frame.
-    pub(super) encode: f64,
+    pub encode: f64,
     /// Finishing one frame and starting the next one.
-    pub(super) first_pass: f64,
+    pub first_pass: f64,
     /// One further pass over one frame.
-    pub(super) further_pass: f64,
+    pub further_pass: f64,
     /// Finishing one frame alone.
-    pub(super) clean_pass: f64,
+    pub clean_pass: f64,
     /// Decoding one frame.
-    pub(super) decode: f64,
+    pub decode: f64,
     /// A training step of the tokenizer.
-    pub(super) tokenizer_step: f64,
+    pub tokenizer_step: f64,
     /// A training step of latent actions and dynamics.
-    pub(super) dynamics_step: f64,
+    pub dynamics_step: f64,
 }
 
 /// Counts the operations of the matrix products and attentions of every part, a product and a sum as two. All else (norms,
@@ -43,7 +43,7 @@ pub(super) struct Operations {
 /// The gradient of a product takes two of its size, one for each factor; where one of them is data or frozen, one. A
 /// clip of `T` frames sees `min(t + 1, window)` frames at time `t`, in the clean and in the masked stream. The number of masked tokens
 /// is the one expected.
-pub(super) fn count(config: &TrainConfig) -> Operations {
+pub fn count_operations(config: &TrainConfig) -> Operations {
     let model = &config.model;
     let codes = model.tokenizer.quantizer.codes() as f64;
     let dim = model.tokenizer.quantizer.dim() as f64;
@@ -138,7 +138,8 @@ fn mean_seen(frames: usize, window: usize) -> f64 {
 /// Training the latent action model, per transition of a clip that has `transitions`.
 fn latent_actions(model: &GenieConfig, transitions: usize) -> f64 {
     let latent = &model.latent_actions;
-    let tokens = ((model.frame_height / latent.patch) * (model.frame_width / latent.patch)) as f64;
+    let (rows, columns) = patch_grid(model.frame_height, model.frame_width, latent.patch);
+    let tokens = (rows * columns) as f64;
     let patch = patch_len(latent.patch);
     let features = match latent.input {
         LatentActionInput::Pixels => 2.0 * patch,
@@ -227,7 +228,7 @@ mod tests {
             tokenizer_step,
             dynamics_step,
         };
-        assert_eq!(count(&tiny()), by_hand);
+        assert_eq!(count_operations(&tiny()), by_hand);
         assert!((by_hand.encode - 7520.0).abs() < 1e-9);
         assert!((by_hand.decode - 7424.0).abs() < 1e-9);
         assert!((by_hand.first_pass - 1824.0).abs() < 1e-9);
@@ -241,13 +242,13 @@ mod tests {
         let mut larger = tiny.clone();
         larger.model.latent_actions.decoder = Some(tiny.model.tokenizer.decoder.clone());
         larger.model.dynamics.conditioning = ActionConditioning::Prepended;
-        let (less, more) = (count(&tiny), count(&larger));
+        let (less, more) = (count_operations(&tiny), count_operations(&larger));
         assert!(more.further_pass > less.further_pass);
         assert!(more.dynamics_step > less.dynamics_step);
         larger.model.tokenizer.quantizer = QuantizerConfig::Fsq { levels: vec![2; 3] };
-        assert!(count(&larger).encode < less.encode + 4.0 * 2.0 * 4.0);
+        assert!(count_operations(&larger).encode < less.encode + 4.0 * 2.0 * 4.0);
         // No blocks, no passes.
         larger.model.dynamics.transformer.layers = 0;
-        assert!(count(&larger).first_pass.abs() < 1e-9);
+        assert!(count_operations(&larger).first_pass.abs() < 1e-9);
     }
 }

@@ -1,0 +1,147 @@
+//! Memory of one processor in training, counted from the configuration.
+
+use genie_model::{GenieConfig, TransformerConfig, patch_grid};
+use serde::Serialize;
+
+use super::PlanOptions;
+use crate::train::{BlockMatrices, TrainConfig};
+
+/// Number format of matrix products. Master weights, gradients and the optimiser's memory are float32 in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// bfloat16, with a copy of the weights in it.
+    Bf16,
+    /// float32.
+    F32,
+}
+
+impl Precision {
+    fn bytes(self) -> f64 {
+        match self {
+            Self::Bf16 => 2.0,
+            Self::F32 => 4.0,
+        }
+    }
+}
+
+/// Bytes by part.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Memory {
+    /// Master weights, their copy in the format of the products, and what is frozen.
+    pub weights: f64,
+    /// Gradients of all weights.
+    pub gradients: f64,
+    /// What the optimiser remembers.
+    pub optimiser: f64,
+    /// What the way forward keeps for the way back.
+    pub activations: f64,
+    /// Logits of masked tokens with their gradient.
+    pub logits: f64,
+}
+
+impl Memory {
+    /// All parts together.
+    pub fn total(&self) -> f64 {
+        self.weights + self.gradients + self.optimiser + self.activations + self.logits
+    }
+}
+
+fn trained(parameters: f64, frozen: f64, optimiser_values: f64, precision: Precision) -> Memory {
+    let copy = if precision == Precision::Bf16 {
+        2.0
+    } else {
+        0.0
+    };
+    Memory {
+        weights: parameters * (4.0 + copy) + frozen * precision.bytes(),
+        gradients: parameters * 4.0,
+        optimiser: parameters * optimiser_values * 4.0,
+        activations: 0.0,
+        logits: 0.0,
+    }
+}
+
+/// Values that the optimiser remembers for each parameter: two of `AdamW`, one of Muon, which moves nearly all of them.
+fn optimiser_values(block_matrices: BlockMatrices) -> f64 {
+    match block_matrices {
+        BlockMatrices::AdamW => 2.0,
+        BlockMatrices::Muon => 1.0,
+    }
+}
+
+/// Values that all blocks of a transformer keep of one token.
+///
+/// A block keeps its input, the sums after both attentions and three normalised inputs (6 D), queries, keys, values and the
+/// output of both attentions (8 I), and the hidden layer before and after its activation (2 F). With recomputation only the
+/// inputs of blocks stay, and one block at a time has the rest. Attention weights are not kept: they are computed again.
+fn kept(t: &TransformerConfig, recompute: bool) -> f64 {
+    let (width, inner) = (t.width as f64, t.attention_width() as f64);
+    let block = 6.0 * width + 8.0 * inner + 2.0 * (t.feed_forward as f64 * width);
+    if t.layers == 0 {
+        0.0
+    } else if recompute {
+        t.layers as f64 * width + block
+    } else {
+        t.layers as f64 * block
+    }
+}
+
+/// The tokenizer's phase, for `clips` clips at once.
+pub(super) fn tokenizer_phase(
+    config: &TrainConfig,
+    parameters: usize,
+    clips: usize,
+    options: &PlanOptions,
+) -> Memory {
+    let model = &config.model;
+    let phase = &config.tokenizer;
+    let tokens = (clips * phase.clip_frames * model.tokens_per_frame()) as f64;
+    let patch = (model.tokenizer.patch * model.tokenizer.patch * 3) as f64;
+    let codes = 3.0 * model.tokenizer.quantizer.dim() as f64;
+    let coders = kept(&model.tokenizer.encoder, options.recompute)
+        + kept(&model.tokenizer.decoder, options.recompute);
+    let values = optimiser_values(phase.optimiser.block_matrices);
+    Memory {
+        // Patches, what is made of them, and the error.
+        activations: tokens * (coders + codes + 3.0 * patch) * options.precision.bytes(),
+        ..trained(parameters as f64, 0.0, values, options.precision)
+    }
+}
+
+/// The phase of latent actions and dynamics, for `clips` clips at once.
+pub(super) fn dynamics_phase(
+    config: &TrainConfig,
+    parameters: usize,
+    frozen: usize,
+    clips: usize,
+    options: &PlanOptions,
+) -> Memory {
+    let model = &config.model;
+    let phase = &config.dynamics;
+    let frames = (clips * phase.clip_frames) as f64;
+    let tokens = frames * model.tokens_per_frame() as f64;
+    let streams = 2.0 * tokens * kept(&model.dynamics.transformer, options.recompute);
+    let actions = frames * latent_actions(model, options.recompute);
+    let values = optimiser_values(phase.optimiser.block_matrices);
+    // In the mean three quarters of the tokens are masked; logits and their gradient are float32.
+    let fully = f64::from(config.fully_masked);
+    let masked = tokens * (fully + (1.0 - fully) * 0.75);
+    Memory {
+        activations: (streams + actions) * options.precision.bytes(),
+        logits: 2.0 * masked * model.tokenizer.quantizer.codes() as f64 * 4.0,
+        ..trained(parameters as f64, frozen as f64, values, options.precision)
+    }
+}
+
+/// Values that the latent action model keeps of one frame.
+fn latent_actions(model: &GenieConfig, recompute: bool) -> f64 {
+    let latent = &model.latent_actions;
+    let (rows, columns) = patch_grid(model.frame_height, model.frame_width, latent.patch);
+    let patch = (latent.patch * latent.patch * 3) as f64;
+    let decoder = latent
+        .decoder
+        .as_ref()
+        .map_or(0.0, |decoder| kept(decoder, recompute) + 3.0 * patch);
+    (rows * columns) as f64 * (kept(&latent.encoder, recompute) + 2.0 * patch + decoder)
+}

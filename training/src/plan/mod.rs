@@ -1,0 +1,243 @@
+//! What a training costs, before it is begun: parameters, memory by part, operations, tokens and days.
+//!
+//! Parameters and operations are counted from the configuration. Memory is counted too, for copies of the whole model on every
+//! processor, each with its share of the batch. Time is an estimate: it rests on the share of a processor's peak that the
+//! training reaches, which is measured nowhere but on the machine itself.
+
+mod hardware;
+mod memory;
+mod operations;
+
+pub use hardware::Accelerator;
+pub use memory::{Memory, Precision};
+pub use operations::{Operations, count_operations};
+
+use genie_model::{Error, parameter_count};
+use serde::Serialize;
+
+use crate::train::TrainConfig;
+
+/// What a training runs on and how.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanOptions {
+    /// The kind of processor.
+    pub accelerator: Accelerator,
+    /// How many of them; each has the whole model and an equal share of the batch.
+    pub count: usize,
+    /// Number format of the products.
+    pub precision: Precision,
+    /// Whether blocks compute their activations again on the way back instead of keeping them.
+    pub recompute: bool,
+    /// Clips that a processor takes at once; gradients of several such rounds add up to a step. `None` takes its whole share.
+    pub micro_batch: Option<usize>,
+    /// Share of the processor's peak that the training reaches.
+    pub utilisation: f64,
+}
+
+/// The plan of one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PhasePlan {
+    /// Parameters that are trained.
+    pub parameters: usize,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Clips of a step, of all processors together.
+    pub batch: usize,
+    /// Frames of a clip.
+    pub clip_frames: usize,
+    /// Clips that a processor takes at once.
+    pub micro_batch: usize,
+    /// Tokens of all steps.
+    pub tokens: f64,
+    /// Floating-point operations of a step, those of recomputed activations included.
+    pub operations_per_step: f64,
+    /// Memory of one processor.
+    pub memory: Memory,
+    /// Whether that fits one processor.
+    pub fits: bool,
+    /// Days of all steps.
+    pub days: f64,
+}
+
+/// The plan of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Parameters of the tokenizer, of the latent action model and of the dynamics.
+    pub parameters: [usize; 3],
+    /// Tokens `N` of a frame.
+    pub tokens_per_frame: usize,
+    /// The tokenizer's phase.
+    pub tokenizer: PhasePlan,
+    /// The phase of latent actions and dynamics.
+    pub dynamics: PhasePlan,
+}
+
+/// Why a training cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] Error),
+    /// A number is outside its range.
+    #[error("{name} is {value}: expected {expected}")]
+    Option {
+        /// Which one.
+        name: &'static str,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+}
+
+/// Plans a training.
+///
+/// # Errors
+/// [`PlanError`] if the configuration is not valid or an option is outside its range.
+pub fn plan(config: &TrainConfig, options: &PlanOptions) -> Result<Plan, PlanError> {
+    let wrong = |name, value: String, expected| PlanError::Option {
+        name,
+        value,
+        expected,
+    };
+    if options.count == 0 {
+        let value = options.count.to_string();
+        return Err(wrong("the number of processors", value, "at least 1"));
+    }
+    if options.micro_batch == Some(0) {
+        return Err(wrong("the micro-batch", "0".to_owned(), "at least 1"));
+    }
+    if !(options.utilisation > 0.0 && options.utilisation <= 1.0) {
+        let value = options.utilisation.to_string();
+        return Err(wrong("the share of the peak", value, "above 0, up to 1"));
+    }
+    let model = &config.model;
+    let parameters = [
+        parameter_count(model, "tokenizer")?,
+        parameter_count(model, "latent_actions")?,
+        parameter_count(model, "dynamics")?,
+    ];
+    let operations = count_operations(config);
+    let phase =
+        |steps, phase: &crate::train::PhaseConfig, trained, flops: f64, memory: Memory, micro| {
+            let again = if options.recompute { 4.0 / 3.0 } else { 1.0 };
+            let operations_per_step = flops * again;
+            let per_second = options.accelerator.operations_per_second(options.precision)
+                * options.utilisation
+                * options.count as f64;
+            let tokens = (phase.batch * phase.clip_frames * model.tokens_per_frame()) as f64;
+            PhasePlan {
+                parameters: trained,
+                steps,
+                batch: phase.batch,
+                clip_frames: phase.clip_frames,
+                micro_batch: micro,
+                tokens: tokens * steps as f64,
+                operations_per_step,
+                memory,
+                fits: memory.total() <= options.accelerator.memory_bytes(),
+                days: operations_per_step * steps as f64 / per_second / 86_400.0,
+            }
+        };
+    let micro = |batch: usize| {
+        let share = batch.div_ceil(options.count);
+        options.micro_batch.unwrap_or(share).clamp(1, share.max(1))
+    };
+    let (first, second) = (micro(config.tokenizer.batch), micro(config.dynamics.batch));
+    let trained = [parameters[0], parameters[1] + parameters[2]];
+    Ok(Plan {
+        parameters,
+        tokens_per_frame: model.tokens_per_frame(),
+        tokenizer: phase(
+            config.tokenizer.steps,
+            &config.tokenizer,
+            trained[0],
+            operations.tokenizer_step,
+            memory::tokenizer_phase(config, trained[0], first, options),
+            first,
+        ),
+        dynamics: phase(
+            config.dynamics.steps,
+            &config.dynamics,
+            trained[1],
+            operations.dynamics_step,
+            memory::dynamics_phase(config, trained[1], parameters[0], second, options),
+            second,
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(count: usize) -> PlanOptions {
+        PlanOptions {
+            accelerator: Accelerator::H100,
+            count,
+            precision: Precision::Bf16,
+            recompute: true,
+            micro_batch: Some(1),
+            utilisation: 0.4,
+        }
+    }
+
+    #[test]
+    fn the_papers_largest_model_reads_942_billion_tokens() {
+        // Section 3 of the paper: 10.1B parameters, 942B tokens, 10.7B parameters with tokenizer and latent action model.
+        let config = TrainConfig::preset("paper-10.1B").unwrap();
+        let plan = plan(&config, &options(256)).unwrap();
+        assert!((plan.dynamics.tokens / 942e9 - 1.0).abs() < 2e-3);
+        assert!((plan.parameters[2] as f64 / 10.1e9 - 1.0).abs() < 0.08);
+        // About six operations for each parameter and token, twice because clean and masked frames are read side by side.
+        let parameters = plan.parameters[2] as f64;
+        let tokens = plan.dynamics.tokens / plan.dynamics.steps as f64;
+        let flops = plan.dynamics.operations_per_step / (4.0 / 3.0);
+        let each = flops / parameters / tokens;
+        assert!((12.0..16.0).contains(&each), "{each}");
+        assert!(
+            !plan.dynamics.fits,
+            "a copy of 10 billion parameters with AdamW is above 80 GB"
+        );
+    }
+
+    #[test]
+    fn more_processors_take_less_time_and_recomputation_less_memory() {
+        let config = TrainConfig::preset("paper-2.7B").unwrap();
+        let few = plan(&config, &options(64)).unwrap();
+        let many = plan(&config, &options(128)).unwrap();
+        assert!((few.dynamics.days / many.dynamics.days - 2.0).abs() < 1e-9);
+        let kept = PlanOptions {
+            recompute: false,
+            ..options(64)
+        };
+        let kept = plan(&config, &kept).unwrap();
+        assert!(kept.dynamics.memory.activations > 4.0 * few.dynamics.memory.activations);
+        assert!(kept.dynamics.days < few.dynamics.days);
+    }
+
+    #[test]
+    fn options_outside_their_range_are_named() {
+        let config = TrainConfig::platformer();
+        for (wrong, said) in [
+            (options(0), "processors"),
+            (
+                PlanOptions {
+                    micro_batch: Some(0),
+                    ..options(1)
+                },
+                "micro-batch",
+            ),
+            (
+                PlanOptions {
+                    utilisation: 1.5,
+                    ..options(1)
+                },
+                "peak",
+            ),
+        ] {
+            let error = plan(&config, &wrong).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
