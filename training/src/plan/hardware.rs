@@ -8,7 +8,7 @@ use super::Precision;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Accelerator {
-    /// NVIDIA GeForce RTX 4090, 24 GB.
+    /// The RTX 4090 of NVIDIA, 24 GB.
     Rtx4090,
     /// NVIDIA A100, 80 GB.
     A100,
