@@ -1,17 +1,17 @@
-//! Which tokens stand next to which in the footage: a tree has a crown above its trunk.
+//! Token adjacency: which tokens stand next to each other in the footage. A tree has a crown above its trunk.
 //!
-//! Tokens that a `MaskGIT` step decides at once do not see each other, and a small model learns late what those of a frame
-//! that are already decided say about the others. What no frame of the footage shows side by side can be counted, and takes
-//! little room: in tile-based games a few in a thousand pairs ever occur.
+//! Tokens that one `MaskGIT` step decides are drawn independently, and a small model learns late what the decided tokens of a
+//! frame imply for the others. The pairs of adjacent tokens that the footage shows can be counted, and take little memory: in
+//! tile-based games a few of a thousand possible pairs occur.
 
-/// All pairs of tokens that stand side by side in the footage, and how surprising any other is.
+/// All pairs of adjacent tokens of the footage, and the penalty of any other pair.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenAdjacency {
     codes: usize,
     columns: usize,
     pairs: AdjacentPairs,
     penalty: f32,
-    /// By the token on a place's left, right, above and below: the tokens that may be at the place.
+    /// For the token to the left, to the right, above and below of a place: the tokens that the footage shows at the place.
     after: [Links; 4],
 }
 
@@ -24,16 +24,16 @@ pub struct AdjacentPairs {
     pub below: Vec<[u32; 2]>,
 }
 
-/// A list of tokens for each token.
+/// For each token, a list of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Links {
-    /// `V + 1` places in `tokens`.
+    /// `V + 1` offsets into `tokens`.
     starts: Vec<usize>,
     tokens: Vec<u32>,
 }
 
 impl Links {
-    /// From the token at place `from` of each pair to the other.
+    /// Links the token at index `from` of each pair to the other.
     fn new(codes: usize, pairs: &[[u32; 2]], from: usize) -> Self {
         let mut sorted: Vec<_> = pairs.iter().map(|p| (p[from], p[1 - from])).collect();
         sorted.sort_unstable();
@@ -53,10 +53,10 @@ impl Links {
 }
 
 impl TokenAdjacency {
-    /// Neighbours among `codes` tokens in frames of rows of `columns`. `penalty`, at least 0, is by how many nats a pair that is not among `pairs` is less
-    /// likely than the model thinks.
+    /// The adjacency of `codes` tokens in frames of rows of `columns`. `penalty`, at least 0, is by how many nats a pair that
+    /// is not among `pairs` is less likely than the model predicts.
     ///
-    /// `None` if a pair has a token that there is not, `penalty` is out of range or there are no columns.
+    /// `None` if a token of a pair is not below `codes`, `penalty` is out of range or there are no columns.
     pub fn new(codes: usize, columns: usize, pairs: AdjacentPairs, penalty: f32) -> Option<Self> {
         let AdjacentPairs { right, below } = &pairs;
         let mut tokens = right.iter().chain(below).flatten();
@@ -89,7 +89,7 @@ impl TokenAdjacency {
         &self.pairs
     }
 
-    /// How much less likely any other pair is, in nats.
+    /// By how much any other pair is less likely than the model predicts, in nats.
     pub fn penalty(&self) -> f32 {
         self.penalty
     }
@@ -114,8 +114,8 @@ impl TokenAdjacency {
             })
     }
 
-    /// Takes `share` of the penalty off the `logits` `[V]` of a place for every decided neighbour that the footage does not show
-    /// the token next to.
+    /// Subtracts `share` of the penalty from each of the `logits` `[V]` of a place, once for every decided neighbour beside
+    /// which the footage does not show that token.
     pub fn penalise(&self, tokens: &[u32], place: usize, share: f32, logits: &mut [f32]) {
         for allowed in self.allowed(tokens, place) {
             let mut next = 0;
@@ -157,7 +157,7 @@ mod tests {
         let crown_unknown = [0, MASKED, 0, 2];
         let mut logits = [0.0; 3];
         trees.penalise(&crown_unknown, 1, 0.5, &mut logits);
-        // Sky and another trunk have the trunk below against them.
+        // Sky and another trunk are never above a trunk.
         assert!(logits[1].abs() < 1e-6, "{logits:?}");
         assert!((logits[0] + 2.0).abs() < 1e-6, "{logits:?}");
         assert!((logits[2] + 2.0).abs() < 1e-6, "{logits:?}");
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn rows_end() {
-        // The token at the end of a row has nothing to do with the first of the next.
+        // The last token of a row is not adjacent to the first of the next.
         let trees = trees();
         assert!(trees.fits(&[0, 0, MASKED, 0, MASKED, MASKED], 2, 0));
         let pairs = AdjacentPairs {

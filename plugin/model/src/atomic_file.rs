@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all: written under a temporary name, then renamed.
+//! Atomic writes: a file is written under a temporary name and then renamed, so that it is complete or absent.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! The one file of a world, `*.genie.safetensors`: weights as f16 or f32, and in its header the configuration, the
-//! format's version, the action labels and where the weights come from.
+//! Checkpoints: one file for a world, `*.genie.safetensors`. It holds the weights as f16 or f32 and, in its header, the
+//! configuration, the version of the format, the action labels and the provenance of the weights.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -126,11 +126,11 @@ pub struct Checkpoint {
     pub config: GenieConfig,
     /// One label per latent action.
     pub actions: Vec<ActionLabel>,
-    /// Where the weights come from: free text by topic.
+    /// Provenance of the weights: free text by topic.
     pub provenance: BTreeMap<String, String>,
     /// All weights as f32, by name.
     pub tensors: HashMap<String, Tensor>,
-    /// Which tokens stand next to which in the footage, if that was counted.
+    /// Token adjacency of the footage, if it was counted.
     pub adjacency: Option<TokenAdjacency>,
 }
 
@@ -428,7 +428,7 @@ fn with_sorted_header(mut bytes: Vec<u8>) -> Vec<u8> {
         *metadata = serde_json::json!(sorted);
     }
     let sorted = serde_json::to_vec(&fields).expect("plain data structures always serialise");
-    // The same fields take the same space; what follows is the padding that was there.
+    // The same fields take the same space; the rest is padding.
     header[..sorted.len()].copy_from_slice(&sorted);
     header[sorted.len()..].fill(b' ');
     bytes

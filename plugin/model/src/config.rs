@@ -39,8 +39,8 @@ pub struct TransformerConfig {
     pub feed_forward: usize,
     /// Number of frames that temporal attention sees, its own included.
     pub window: usize,
-    /// Whether spatial attention rotates queries and keys by row and column, as temporal attention does by time, so that what
-    /// stands next to what is learned once for all places.
+    /// Whether spatial attention rotates queries and keys by row and column, as temporal attention does by time, so that
+    /// relations between neighbours are learned once for all positions.
     #[serde(default)]
     pub rotary_space: bool,
 }
@@ -77,13 +77,13 @@ pub struct TokenizerConfig {
     pub decoder: TransformerConfig,
 }
 
-/// What the latent action model's encoder is shown of two successive frames.
+/// Input of the latent action model's encoder, made from two successive frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LatentActionInput {
     /// Both frames, as in the paper. Needs large models and long training.
     Pixels,
-    /// The difference of the frames: what changed, not what is there.
+    /// The difference of the frames, which leaves out the scenery that stays.
     Differences,
     /// For each patch, how well it is explained by the other frame under each of a set of shifts: motion without
     /// colour, so that an action means the same in every theme. See [`motion_features`](crate::motion_features).
@@ -109,7 +109,7 @@ pub struct LatentActionConfig {
     pub decoder: Option<TransformerConfig>,
 }
 
-/// How the dynamics model is told the latent action.
+/// How the dynamics model is conditioned on the latent action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionConditioning {
@@ -127,8 +127,8 @@ pub struct DynamicsConfig {
     pub transformer: TransformerConfig,
     /// How the latent action enters.
     pub conditioning: ActionConditioning,
-    /// Weight in training's loss of a token that is not what it was in the frame before; any other token's is 1. What changes is
-    /// rare, and all that a player looks at. Sampling takes half of that back, see
+    /// Loss weight of a token that differs from the frame before; any other token's weight is 1. Changes are rare, and they
+    /// are what a player looks at. Sampling undoes half of it, see
     /// [`undo_changed_weight`](crate::DynamicsModel::undo_changed_weight).
     #[serde(default = "unweighted")]
     pub changed_weight: f32,
@@ -212,7 +212,7 @@ impl GenieConfig {
         }
     }
 
-    /// [`platformer`](Self::platformer) shrunk until a test is quick: the same frames and actions, one narrow layer everywhere.
+    /// [`platformer`](Self::platformer) made small for tests: the same frames and actions, one narrow layer everywhere.
     pub fn tiny() -> Self {
         let mut config = Self::platformer();
         config.tokenizer.quantizer = QuantizerConfig::Vq { codes: 64, dim: 16 };
@@ -324,7 +324,7 @@ impl GenieConfig {
         }
     }
 
-    /// Where the tokens of a frame stand.
+    /// The grid of the tokens of a frame.
     pub fn token_grid(&self) -> TokenGrid {
         TokenGrid {
             leading: 0,

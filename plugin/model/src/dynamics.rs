@@ -28,13 +28,13 @@ pub struct DynamicsModel {
     packed_head: PackedOnce<PackedLinear>,
 }
 
-/// Share, in nats, of what training's weight of changed tokens did that play takes back.
-const TAKEN_BACK: f32 = 0.5;
+/// Share of the log of the loss weight of changed tokens that sampling undoes.
+const UNDONE: f32 = 0.5;
 
 /// Tokens of a batch of clips for training, `[B, T, N]` (u32) each.
 #[derive(Clone, Debug)]
 pub struct MaskedTokens {
-    /// What the later frames see of the past; may hold wrong tokens, to make play robust against its own mistakes.
+    /// What the later frames see of the past; may hold wrong tokens, so that play recovers from its own errors.
     pub context: Tensor,
     /// What each frame sees of itself: the token or, where masked, `V`.
     pub masked: Tensor,
@@ -102,7 +102,7 @@ impl DynamicsModel {
         Ok(ops::linear(codes, &self.action)?)
     }
 
-    /// The embedding `[1, D]` that stands for the action of a first frame, to which none led.
+    /// The embedding `[1, D]` that a first frame has in place of an action.
     pub fn start_embedding(&self) -> &Tensor {
         &self.start
     }
@@ -119,8 +119,8 @@ impl DynamicsModel {
         })
     }
 
-    /// [`embed`](Self::embed) of `ids` `[R, N]` and `actions` `[R, D]` in one go where all is on the CPU, which saves the
-    /// calls that would take longer than the additions.
+    /// [`embed`](Self::embed) of `ids` `[R, N]` and `actions` `[R, D]` as one operation where all is on the CPU: separate calls
+    /// would take longer than their arithmetic.
     fn embed_rows(
         &self,
         embeddings: &Tensor,
@@ -135,7 +135,7 @@ impl DynamicsModel {
         let (rows, tokens) = ids.dims2()?;
         let (known, width) = embeddings.dims2()?;
         if self.position.dims() != [tokens, width] || actions.dims() != [rows, width] {
-            // The ordinary way says what is wrong.
+            // The slower path reports what is wrong.
             return Ok(None);
         }
         let ids = ids.flatten_all()?.to_vec1::<u32>()?;
@@ -160,7 +160,7 @@ impl DynamicsModel {
         )?))
     }
 
-    /// Drops the action token again, where there is one: `[.., N + 1, D]` to `[.., N, D]`.
+    /// Drops the action token, where there is one: `[.., N + 1, D]` to `[.., N, D]`.
     fn frame_tokens(&self, x: Tensor) -> Result<Tensor, Error> {
         Ok(match self.conditioning {
             ActionConditioning::Added => x,
@@ -199,8 +199,8 @@ impl DynamicsModel {
         self.frame_tokens(x.get(1)?.contiguous()?)
     }
 
-    /// Hidden states `[B, T, N, D]` of clips in which only the last frame is masked, in one ordinary pass over the whole
-    /// window: what streaming saves, kept to check it and to measure the saving. `ids` is `[B, T, N]`, `actions`
+    /// Hidden states `[B, T, N, D]` of clips in which only the last frame is masked, in one pass over the whole
+    /// window without a cache: the reference for the streaming pass and for what it saves. `ids` is `[B, T, N]`, `actions`
     /// `[B, T, D]` are the frames' action embeddings.
     ///
     /// # Errors
@@ -235,24 +235,16 @@ impl DynamicsModel {
         Ok((self.frame_tokens(x)?, states))
     }
 
-    /// Takes back half, in nats, of what training's weights did to `logits` `[N, V]` of a frame's tokens, given the tokens of the
-    /// frame before: training saw each token that changes as if it were
-    /// [`changed_weight`](crate::DynamicsConfig::changed_weight) of them, and so the model believes that much more in change.
-    ///
-    /// Half, because all of it makes worlds tidier and less obedient: `genie evaluate --clips 64 --horizon 64 --survival 100
-    /// --seed 1` of a world trained with a weight of 5:
-    ///
-    /// | taken back | PSNR at t = 4, inferred actions | faithfulness at 1 / 16 / 64 | hero visible after 20 / 100, in all frames |
-    /// |---|---|---|---|
-    /// | nothing | 29.0 dB | 0.94 / 0.91 / 0.91 | 0.95 / 0.92, 0.97 |
-    /// | half | 29.6 dB | 0.92 / 0.90 / 0.88 | 0.97 / 0.97, 0.97 |
-    /// | all | 31.2 dB | 0.90 / 0.88 / 0.81 | 0.94 / 0.97, 0.97 |
+    /// Undoes half, in nats, of what the loss weights of training did to `logits` `[N, V]` of a frame's tokens, given the tokens
+    /// of the frame before. Training counts each token that changes
+    /// [`changed_weight`](crate::DynamicsConfig::changed_weight) times, so that the model overestimates change. Undoing all of
+    /// it makes worlds cleaner and less obedient (`EXPERIMENTS.md` of `genie_training`).
     pub fn undo_changed_weight(&self, logits: &mut [f32], before: &[u32]) {
         let codes = logits.len() / before.len().max(1);
-        let taken_back = TAKEN_BACK * self.changed_weight.ln();
+        let undone = UNDONE * self.changed_weight.ln();
         for (logits, &token) in logits.chunks_exact_mut(codes.max(1)).zip(before) {
             if let Some(stays) = logits.get_mut(token as usize) {
-                *stays += taken_back;
+                *stays += undone;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One picture of a world, and how a picture of another size is made to fit.
+//! Frames of a world, and how a picture of another size is fitted to one.
 
 use image::{RgbImage, imageops};
 
@@ -18,10 +18,10 @@ pub struct Frame {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// Scale until the frame is covered and cut off what sticks out, evenly on both sides.
+    /// Scale until the frame is covered, and crop the rest evenly on both sides.
     #[default]
     Crop,
-    /// Scale until all of it is inside and fill the rest with black.
+    /// Scale until the whole picture is inside, and fill the rest with black.
     Letterbox,
 }
 
@@ -83,12 +83,12 @@ impl Frame {
         &self.pixels
     }
 
-    /// The RGB bytes themselves.
+    /// Takes the RGB bytes out.
     pub fn into_pixels(self) -> Vec<u8> {
         self.pixels
     }
 
-    /// RGBA bytes with full opacity, as textures want them.
+    /// RGBA bytes with full opacity, for textures.
     pub fn to_rgba(&self) -> Vec<u8> {
         self.pixels
             .chunks_exact(3)

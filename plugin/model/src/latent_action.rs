@@ -1,5 +1,5 @@
-//! The latent action model (paper section 2.1): what happened between two frames, in a vocabulary of `A` codes that
-//! nobody labelled.
+//! The latent action model (paper section 2.1): it assigns one of `A` codes, learned without labels, to the transition
+//! between two frames.
 
 use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
@@ -13,9 +13,9 @@ use crate::{
 
 /// Transitions to latent actions.
 ///
-/// The encoder reads every transition of a clip, causally, and answers with one point on the unit sphere per transition,
-/// which is snapped to the nearest of `A` codes. The optional decoder predicts the next frame's pixels
-/// from the past frames and the action alone. Both are needed in training only; play keeps the codes.
+/// The encoder maps every transition of a clip, causally, to a point on the unit sphere, which is quantised to the nearest of
+/// `A` codes. The optional decoder predicts the next frame's pixels from the past frames and the action alone. Both are needed
+/// in training only; play keeps the codes.
 #[derive(Clone, Debug)]
 pub struct LatentActionModel {
     input: LatentActionInput,
@@ -51,7 +51,7 @@ pub struct LatentActions {
     pub codes: Tensor,
     /// Action numbers `[B, T - 1]` (u32).
     pub actions: Tensor,
-    /// Mean squared distance of the encoder's answers from their codes.
+    /// Mean squared distance of the encoder's points from their codes.
     pub commitment: Tensor,
 }
 
@@ -104,7 +104,7 @@ impl LatentActionModel {
         };
         let encoder = vb.pp("encoder");
         let inner = config.encoder.width;
-        // With motion, what moves by itself has a half of the summary to itself.
+        // With motion as input, half of the summary is for what moves against the scene.
         let own_scale = (config.input == LatentActionInput::Motion)
             .then(|| encoder.get_with_hints(inner, "own_scale", Init::Const(1.0)))
             .transpose()?;
@@ -142,7 +142,7 @@ impl LatentActionModel {
         self.decoder.is_some()
     }
 
-    /// What the encoder sees of the transitions of `clips` (RGB bytes of `B` clips of `T` frames each): features
+    /// Input of the encoder for the transitions of `clips` (RGB bytes of `B` clips of `T` frames each): features
     /// `[B, T - 1, N, F]`.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ impl LatentActionModel {
         let after = patches.narrow(1, 1, frames - 1)?;
         Ok(match self.input {
             LatentActionInput::Pixels => Tensor::cat(&[before, after], D::Minus1)?,
-            // Most of a difference is zero; scaled up so that what is not matters from the first step.
+            // Most of a difference is zero; scaled up so that the rest matters from the first step.
             _ => ((after - before)? * 4.0)?,
         })
     }
@@ -202,8 +202,8 @@ impl LatentActionModel {
         )?)
     }
 
-    /// Features `[B, T - 1, N, F]` to one normalised summary per transition, `[B, T - 1, S]`, which a projection takes to
-    /// the sphere of the codes. `S` is twice the encoder's width with motion as input, else that width.
+    /// Features `[B, T - 1, N, F]` to one normalised summary per transition, `[B, T - 1, S]`, which is then projected to the
+    /// sphere of the codes. `S` is twice the encoder's width with motion as input, else that width.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
@@ -211,13 +211,13 @@ impl LatentActionModel {
         let x = ops::linear_bias(features, &self.embed, &self.embed_bias)?
             .broadcast_add(&self.position)?;
         let x = self.encoder.forward(&x)?;
-        // The mean over the frame: even before any training it says how most of the scene moved.
+        // The mean over the frame: even untrained it shows how most of the scene moved.
         let scene = ops::rms_norm(&x.mean(2)?, &self.norm)?;
         let Some(own_scale) = &self.own_scale else {
             return Ok(scene);
         };
-        // A small hero is lost in that mean, so what moves differently from the scene has a mean of its own. It is not
-        // normalised: nothing where nothing moves by itself.
+        // A small hero is lost in that mean, so that patches which move against the scene have a mean of their own. It is not
+        // normalised: it is zero where nothing moves by itself.
         let own = features.narrow(D::Minus1, MOTION_FEATURES - 1, 1)?.sqr()?;
         let share = own.broadcast_div(&(own.sum_keepdim(2)? + 1.0)?)?;
         let own = share
@@ -229,7 +229,7 @@ impl LatentActionModel {
         Ok(Tensor::cat(&[scene, own], D::Minus1)?)
     }
 
-    /// Snaps points `[B, T - 1, C]` on the unit sphere to the nearest codes.
+    /// Quantises points `[B, T - 1, C]` on the unit sphere to the nearest codes.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.

@@ -1,13 +1,34 @@
 //! Genie (Bruce et al. 2024, arXiv 2402.15391) on candle: the models and their streaming inference.
 //!
+//! # Concepts
+//!
 //! A world is made of three networks, all built on one [`SpatioTemporalTransformer`]:
 //!
 //! - the [`VideoTokenizer`] turns a frame into `N` tokens of a codebook of `V`, and back;
-//! - the [`LatentActionModel`] looks at two frames that follow each other and names what happened between them with one
-//!   of `A` latent actions, a vocabulary that nobody labelled;
-//! - the [`DynamicsModel`] predicts the tokens of the next frame from the past and a latent action, as MaskGIT.
+//! - the [`LatentActionModel`] assigns to the transition between two frames one of `A` latent actions, learned without labels;
+//! - the [`DynamicsModel`] predicts the tokens of the next frame from the past and a latent action, as a MaskGIT.
 //!
-//! A [`WorldModel`] is what play needs of them, loaded from one checkpoint file; a [`Rollout`] is one running world:
+//! A [`WorldModel`] is the part of them that play needs, loaded from one checkpoint file. A [`Rollout`] is one running world:
+//! a value that can be cloned (a fork), kept (to rewind) and saved.
+//!
+//! # From an action to a frame
+//!
+//! ```text
+//!  prompt ──► VideoTokenizer ──► tokens ──────┐
+//!             (encoder)                       ▼
+//!  latent action ──► action code ──►  DynamicsModel  ◄──► TransformerCache
+//!                                     │ logits             (keys and values of finished frames)
+//!                                     ▼
+//!                              SamplerSettings: a few MaskGIT steps
+//!                                     │ tokens of the new frame
+//!                                     ▼
+//!                              VideoTokenizer (decoder) ──► Frame
+//! ```
+//!
+//! Attention is causal over time and stays inside a frame in space, so that keys and values of finished frames are final: a
+//! new frame costs passes over its own tokens only.
+//!
+//! # Example
 //!
 //! ```no_run
 //! use genie_model::{Frame, WorldModel};

@@ -1,8 +1,8 @@
-//! Motion without colour: what the latent action model sees of two frames.
+//! Motion features: an input of the latent action model that does not depend on colours.
 //!
-//! For every patch of the later frame the earlier one is searched at a grid of shifts. How much better one shift explains
-//! the patch than the others says where it came from, whatever its colours, so that an action that moves the scene looks
-//! the same in every theme. Nothing is learned here and nothing is labelled.
+//! Every patch of the later frame is compared with the earlier frame under a grid of shifts. How much better one shift explains
+//! the patch than the others tells where the patch came from, so that an action which moves the scene gives the same features
+//! in every theme. The features are computed, not learned.
 
 use rayon::prelude::*;
 
@@ -11,14 +11,14 @@ use crate::block_matching::Picture;
 /// Shifts per axis: from one patch side to the left or up to one to the right or down, in quarters of a patch.
 const SHIFTS: usize = 9;
 
-/// Number of features per patch: one for each shift, how much the patch changed in place, how badly even the best
-/// shift explains it, and how much better it is explained by a shift of its own than by that of the scene.
+/// Number of features per patch: one for each shift, the difference without a shift, the difference under the best shift,
+/// and how much better the best shift of the patch explains it than the shift of the scene.
 pub const MOTION_FEATURES: usize = SHIFTS * SHIFTS + 3;
 
 /// Features `[T - 1, N, MOTION_FEATURES]`, flattened, of the transitions between successive frames of a clip.
 ///
 /// `frames` holds `T` RGB frames of `height * width * 3` bytes; `patch` is the side of a patch in pixels. Shift features
-/// are standardised per patch (a patch that no shift explains better than another gives zeros), the next two lie
+/// are standardised per patch (zeros for a patch that all shifts explain equally well), the next two lie
 /// between 0 and 1. The last feature is not negative and far above 0 where something moves by itself: the scene moves by
 /// the shift that explains most patches best.
 pub fn motion_features(frames: &[u8], height: usize, width: usize, patch: usize) -> Vec<f32> {
@@ -90,7 +90,7 @@ fn own_motion(features: &mut [f32]) {
     }
 }
 
-/// For each shift, the weighted sum over all patches of how well it explains them.
+/// For each shift, how well it explains the patches: a weighted sum over all of them.
 fn profile(features: &[f32], weight: impl Fn(&[f32]) -> f32) -> [f32; SHIFTS * SHIFTS] {
     let mut profile = [0f32; SHIFTS * SHIFTS];
     for patch in features.chunks_exact(MOTION_FEATURES) {
@@ -102,7 +102,7 @@ fn profile(features: &[f32], weight: impl Fn(&[f32]) -> f32) -> [f32; SHIFTS * S
     profile
 }
 
-/// The shift that explains most; none at all if it is as good as any.
+/// The shift that explains most; the zero shift if all are equal.
 fn strongest(profile: &[f32; SHIFTS * SHIFTS]) -> usize {
     (0..profile.len()).fold(profile.len() / 2, |best, shift| {
         if profile[shift] > profile[best] {
@@ -116,13 +116,12 @@ fn strongest(profile: &[f32; SHIFTS * SHIFTS]) -> usize {
 /// Below this, in deviations of a patch's shift features, nothing moves by itself.
 const OWN_MOTION: f32 = 0.5;
 
-/// Which way the scene, and what moves by itself, went in one transition: the sign of its displacement, `[x, y]`, to the
-/// right and downwards positive.
+/// Directions of motion in one transition: signs of displacements, `[x, y]`, to the right and downwards positive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MotionSigns {
-    /// Most of the picture, such as scenery under a camera that follows.
+    /// Of most of the picture, such as the scenery under a camera that follows.
     pub scene: [i8; 2],
-    /// What moves differently from it, such as the hero; 0 where nothing does.
+    /// Of what moves differently, such as the hero; 0 where nothing does.
     pub own: [i8; 2],
 }
 
@@ -139,7 +138,7 @@ pub fn motion_signs(features: &[f32]) -> MotionSigns {
         if profile[best] <= least {
             return [0, 0];
         }
-        // What came from the left went to the right.
+        // The search gives where a patch came from: from the left means to the right.
         let centre = SHIFTS / 2;
         [best % SHIFTS, best / SHIFTS].map(|from| (centre as i8 - from as i8).signum())
     };

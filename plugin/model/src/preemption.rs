@@ -1,4 +1,4 @@
-//! Points within a pass at which whoever runs it may stop it for a while.
+//! Points within a pass at which the thread that runs it may pause.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,11 +7,11 @@ thread_local! {
     static HOOK: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
 }
 
-/// Has `hook` called on this thread between the parts of every pass that runs on it from now on, in place of the hook
-/// before: the pass goes on when `hook` returns.
+/// Sets the hook of this thread: it is called between the parts of every pass that runs on the thread, and the pass goes on
+/// when it returns.
 ///
-/// A part is what a thread does between two meetings with the others, one block of the network for its share of a frame's
-/// tokens: less than a millisecond for the shipped world. Passes over a whole window, as in training, and those on a
+/// A part is what a thread does between two barriers, one block of the network for its share of a frame's tokens: less than
+/// a millisecond for the shipped world. Passes over a whole window, as in training, and those on a
 /// graphics processor have no such points.
 pub fn set_preemption_hook(hook: impl Fn() + 'static) {
     HOOK.set(Some(Rc::new(hook)));
@@ -19,7 +19,7 @@ pub fn set_preemption_hook(hook: impl Fn() + 'static) {
 
 /// Calls this thread's hook.
 pub(crate) fn preemption_point() {
-    // Let go of before the call, so that a hook may set another one.
+    // Released before the call, so that a hook may set another one.
     let hook = HOOK.with_borrow(Clone::clone);
     if let Some(hook) = hook {
         hook();

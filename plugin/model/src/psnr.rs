@@ -1,4 +1,4 @@
-//! How far two pictures are apart.
+//! Peak signal-to-noise ratio.
 
 /// Identical frames would have an infinite PSNR; all are capped here, in dB.
 pub const MOST_PSNR: f64 = 60.0;

@@ -2,7 +2,8 @@
 //!
 //! Keys and values of finished frames are final, because attention is causal over time and stays inside a frame in space.
 //! So a new frame costs a few MaskGIT passes over its own tokens against cached keys and values, and one pass over the
-//! finished tokens that adds theirs. That last pass is put off and shares a batch with the first pass of the next frame.
+//! finished tokens that adds theirs to the cache. That last pass is deferred and shares a batch with the first pass of the next
+//! frame.
 
 use std::collections::HashMap;
 
@@ -18,8 +19,8 @@ use crate::{Error, Frame, SamplerSettings, WorldModel};
 
 /// One running world.
 ///
-/// It is a value: clone it to fork the world, keep old ones to go back to, save it with [`to_bytes`](Self::to_bytes).
-/// Clones share what they remember, so they cost little. The same checkpoint, prompt, actions and seed give the same
+/// It is a value: clone it to fork the world, keep old clones to rewind, save it with [`to_bytes`](Self::to_bytes). Clones
+/// share their caches, so that they cost little. The same checkpoint, prompt, actions and seed give the same
 /// frames.
 #[derive(Clone, Debug)]
 pub struct Rollout {
@@ -98,7 +99,7 @@ impl Rollout {
         Ok(rollout)
     }
 
-    /// The model that dreams this world.
+    /// The model of this world.
     pub fn model(&self) -> &WorldModel {
         &self.model
     }
@@ -123,7 +124,7 @@ impl Rollout {
         &self.sampler
     }
 
-    /// Changes how the frames to come are sampled.
+    /// Changes how the next frames are sampled.
     ///
     /// # Errors
     /// [`Error::Sampler`] for settings out of range; the old ones stay.
@@ -133,7 +134,7 @@ impl Rollout {
         Ok(())
     }
 
-    /// Bytes of memory that this world's past takes, shared or not.
+    /// Bytes of memory that this world's caches take, shared or not.
     pub fn memory_bytes(&self) -> usize {
         let values = |cache: &TransformerCache| -> usize {
             let blocks = cache.frames.iter().flat_map(|frame| &frame.blocks);
@@ -146,7 +147,7 @@ impl Rollout {
             + self.frame.pixels().len()
     }
 
-    /// Dreams the next frame under a latent action (0 to `A - 1`).
+    /// Generates the next frame under a latent action (0 to `A - 1`).
     ///
     /// # Errors
     /// [`Error::Action`] if the world has no such action, [`Error::NonFinite`] if the model breaks down; the world
@@ -156,7 +157,7 @@ impl Rollout {
         Ok(&self.frame)
     }
 
-    /// Dreams the next frame of several worlds of one model in one batch; faster than one after the other.
+    /// Generates the next frame of several worlds of one model in one batch; faster than one after the other.
     ///
     /// # Errors
     /// As for [`step`](Self::step); all worlds stay as they were.
@@ -184,7 +185,7 @@ impl Rollout {
         Ok(())
     }
 
-    /// Appends a frame that is known instead of dreaming it: `action` led from the newest frame to `frame`. With it a
+    /// Appends a known frame instead of generating one: `action` led from the newest frame to `frame`. With it a
     /// world can be prompted with several frames.
     ///
     /// # Errors
@@ -213,7 +214,7 @@ impl Rollout {
         Ok(&self.frame)
     }
 
-    /// Logits `[N, V]` of the next frame under `action` while all its tokens are masked; the world does not move.
+    /// Logits `[N, V]` of the next frame under `action` while all its tokens are masked; the world stays at its frame.
     ///
     /// # Errors
     /// [`Error::Action`] if the world has no such action.
@@ -482,7 +483,7 @@ fn sample_frames(
     let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
     for step in 0..most {
         if step > 0 {
-            // Nothing may be left to decide.
+            // All tokens may be decided already.
             if !next.iter().flatten().any(|&token| token == codes) {
                 break;
             }

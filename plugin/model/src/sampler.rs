@@ -1,46 +1,11 @@
-//! MaskGIT sampling (Chang et al. 2022; paper section 2.3): all tokens of a frame start masked, and in a few steps the
-//! model fills in more and more of them, each step seeing what the last ones chose.
+//! MaskGIT sampling (Chang et al. 2022; paper section 2.3): all tokens of a frame start masked; each of a few steps
+//! predicts them all and decides some of them, which the next steps see.
 //!
-//! # Which steps and order
-//! An earlier shipped world, `genie evaluate --clips 24 --horizon 16 --survival 100` with `--steps` and `--order`; standard errors
-//! are 1.6 to 2.0 dB and about 0.06:
+//! Two refinements of the paper's sampler are on by default. What they are worth is in `EXPERIMENTS.md` of `genie_training`.
 //!
-//! | order | steps | delta-PSNR, dB | inferred PSNR, dB | faithfulness at 1 / 16 | hero visible after 20 / 100 |
-//! |---|---|---|---|---|---|
-//! | any | 1 | 10.6 | 26.7 | 1.00 / 0.93 | 0.96 / 0.88 |
-//! | confidence | 2 | 10.3 | 26.1 | 1.00 / 0.93 | 0.96 / 0.88 |
-//! | | 4 | 10.5 | 26.8 | 0.99 / 0.94 | 0.92 / 0.88 |
-//! | | 8 | 11.9 | 28.1 | 1.00 / 0.94 | 0.88 / 0.88 |
-//! | | 25 | 11.3 | 27.6 | 1.00 / 0.95 | 0.83 / 0.83 |
-//! | random | 2 | 10.5 | 26.7 | 0.98 / 0.93 | 0.92 / 0.75 |
-//! | | 4 | 10.5 | 26.9 | 0.99 / 0.94 | 0.96 / 0.67 |
-//! | | 8 | 9.9 | 25.9 | 1.00 / 0.95 | 0.92 / 0.79 |
-//! | | 25 | 10.0 | 26.3 | 0.97 / 0.94 | 0.92 / 0.83 |
-//! | sure first | 2 | 11.8 | 28.2 | 1.00 / 0.92 | 0.92 / 1.00 |
-//! | | **4** | **13.4** | **29.7** | 1.00 / 0.90 | 0.92 / 0.92 |
-//! | | 8 | 13.0 | 29.2 | 1.00 / 0.91 | 0.92 / 0.79 |
-//! | | 25 | 12.5 | 28.7 | 1.00 / 0.92 | 1.00 / 0.96 |
-//!
-//! More steps help little in any order, and neither does keeping no two neighbours in the same step: what a frame shows is
-//! nearly certain but for a few tokens. Passes that have nothing left to decide are not made. Keeping the certain ones
-//! at once and spending the steps on these few is worth 1 to 3 dB at every number of steps, and costs nothing, hence the
-//! default; with two steps a frame takes half the time.
-//!
-//! # Neighbours
-//! What a step decides at once is drawn apart, and what earlier steps decided counts for less than it should: of 40 trees of
-//! held-out levels that come into the picture, the shipped world's model believes in the crown with 0.58 when it has seen
-//! nothing of the frame, and with 0.75 when it has seen the trunk below. Hence [`TokenAdjacency`]; `genie evaluate --clips 32
-//! --horizon 16 --survival 100` with `--neighbours`, at a time when all of the weight of changed tokens was taken back (see
-//! [`undo_changed_weight`](crate::DynamicsModel::undo_changed_weight)):
-//!
-//! | neighbours | delta-PSNR, dB | faithfulness at 1 / 16 | hero visible after 20 / 100, in all frames |
-//! |---|---|---|---|
-//! | 0 | 13.2 | 0.98 / 0.91 | 0.97 / 0.97, 0.92 |
-//! | **0.3** | 13.9 | 0.99 / 0.95 | 0.97 / 0.97, 0.96 |
-//! | 0.5 | 13.6 | 0.99 / 0.94 | 0.97 / 0.94, 0.94 |
-//! | 1 | 13.6 | 0.99 / 0.92 | 0.91 / 0.94, 0.91 |
-//!
-//! With all of it, what the model got wrong elsewhere, a hero inside a wall, is made to go together by leaving out the hero.
+//! - [`UnmaskingOrder::ConfidenceThreshold`] decides all nearly certain tokens at once and spends the steps on the others.
+//! - [`TokenAdjacency`] lowers the logits of tokens that the footage never shows beside those that are decided: tokens of one
+//!   step are drawn independently, which otherwise gives a tree without its crown.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -52,13 +17,13 @@ use crate::{Error, TokenAdjacency};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnmaskingOrder {
-    /// Those that the model is surest of, in numbers that grow from step to step (the cosine schedule).
+    /// The most confident ones first; how many is set by the cosine schedule.
     Confidence,
-    /// Any.
+    /// A random choice, as many as in [`Confidence`](Self::Confidence).
     Random,
-    /// As by confidence, but all that the model is nearly certain of (90 %) is kept at once, and the steps are spent evenly
-    /// on the rest: in most frames little is uncertain, and what is (a hero of several tokens) should not be decided in
-    /// one go.
+    /// All predictions with a probability of at least 90 % at once, then the most confident of the rest, an even share of them
+    /// in each step: in most frames few tokens are uncertain, and those (a hero of several tokens) should not be decided
+    /// together.
     #[default]
     #[serde(alias = "sure_first")]
     ConfidenceThreshold,
@@ -76,7 +41,7 @@ pub struct Drawn {
     pub token: u32,
     /// Its log-probability before temperature and top-p.
     pub confidence: f32,
-    /// That of the likeliest token.
+    /// The log-probability of the likeliest token.
     pub best: f32,
 }
 
@@ -88,20 +53,20 @@ pub struct SamplerSettings {
     pub steps: usize,
     /// Softmax temperature; 0 takes the likeliest token.
     pub temperature: f32,
-    /// Share of the probability that tokens are drawn from, likeliest first: what lies beyond is clutter that a world
-    /// does not get rid of again. 1 draws from all tokens.
+    /// Nucleus sampling: tokens are drawn from the likeliest ones that together have this probability. An unlikely token
+    /// stays in a world for long. 1 draws from all tokens.
     pub top_p: f32,
     /// Which predictions are kept first.
     pub order: UnmaskingOrder,
     /// Gumbel noise on the confidence order, in nats; fades out over the steps.
     pub order_noise: f32,
-    /// How strongly tokens are kept from standing where the footage never shows them: the share, 0 to 1, of the penalty in
-    /// [`TokenAdjacency`] that each such neighbour counts.
+    /// Share, 0 to 1, of the penalty of [`TokenAdjacency`] that a token gets for each neighbour beside which the footage
+    /// never shows it.
     #[serde(alias = "neighbours")]
     pub adjacency: f32,
 }
 
-/// Memory for a number per code each.
+/// Buffers of `V` values each.
 struct Scratch {
     logits: Vec<f32>,
     weights: Vec<f32>,
@@ -168,8 +133,8 @@ impl SamplerSettings {
         (masked as usize).min(tokens.saturating_sub(step + 1))
     }
 
-    /// Fills in masked entries of `tokens` (those equal to `V`) from `logits` `[N, V]`, and leaves the least sure masked until
-    /// as many are left as the schedule says for `step`. Where the `adjacency` of tokens is known, it
+    /// Fills in masked entries of `tokens` (those equal to `V`) from `logits` `[N, V]`, and leaves the least confident ones
+    /// masked, as many as the schedule says for `step`. Where the `adjacency` of tokens is known, it
     /// lowers the logits of tokens that the footage never shows beside those that are decided.
     ///
     /// Returns `false`, with the tokens in no useful state, if a logit is not finite.
@@ -205,7 +170,7 @@ impl SamplerSettings {
             let priority = match self.order {
                 UnmaskingOrder::Confidence => drawn.confidence + noise,
                 UnmaskingOrder::Random => gumbel,
-                // Not by what was drawn, or the unlikely would hardly ever come to pass.
+                // Not by the token that was drawn: unlikely tokens would then hardly ever be kept.
                 UnmaskingOrder::ConfidenceThreshold if drawn.best >= THRESHOLD.ln() => {
                     ABOVE_THRESHOLD + drawn.best
                 }
@@ -225,7 +190,7 @@ impl SamplerSettings {
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
         candidates.truncate(candidates.len().saturating_sub(keep_masked));
         for (_, place, token) in candidates {
-            // Drawn before its neighbours of this step were decided: once more if it does not go with them.
+            // It was drawn before its neighbours of this step were decided: drawn again if it violates the adjacency.
             tokens[place] = if adjacency.is_none_or(|it| it.fits(tokens, place, token)) {
                 token
             } else {
@@ -383,7 +348,7 @@ mod tests {
             order: UnmaskingOrder::ConfidenceThreshold,
             ..Default::default()
         };
-        // Ten tokens of two codes, of which six are open questions.
+        // Ten tokens of two codes, six of which are uncertain.
         let logits: Vec<f32> = (0..10)
             .flat_map(|token| if token < 6 { [0.0, 0.5] } else { [9.0, 0.0] })
             .collect();
@@ -469,7 +434,7 @@ mod tests {
 
     #[test]
     fn the_unlikely_comes_to_pass_as_often_as_it_should() {
-        // One place in four is something else in 8 % of the cases: sure enough to be decided at once.
+        // One place in four is something else in 8 % of the cases: above the threshold, so that it is decided at once.
         let settings = SamplerSettings {
             top_p: 1.0,
             ..Default::default()

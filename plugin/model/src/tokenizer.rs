@@ -1,5 +1,5 @@
-//! The video tokenizer (paper section 2.2): a VQ-VAE on the spatiotemporal transformer, temporally causal on both
-//! sides, so that frames can be encoded and decoded as they come.
+//! The video tokenizer (paper section 2.2): a VQ-VAE on the spatiotemporal transformer. Encoder and decoder are temporally
+//! causal, so that frames can be encoded and decoded one by one.
 
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
@@ -10,7 +10,7 @@ use crate::{Error, GenieConfig, Quantizer};
 
 /// Pixels to tokens and back.
 ///
-/// Both transformers start as the identity, so that the whole can start at the best linear codec of the data: see
+/// Both transformers start as the identity, so that the tokenizer can start as the best linear codec of the data: see
 /// [`parameters`](Self::LINEAR_LAYERS).
 #[derive(Clone, Debug)]
 pub struct VideoTokenizer {

@@ -2,10 +2,10 @@
 //!
 //! A block attends inside each frame, then over time at each position, then applies one feed-forward. All three are
 //! pre-norm residual branches whose last projection starts at zero, so that a fresh transformer is the identity. The
-//! attentions normalise queries and keys; temporal attention is causal, windowed and knows only relative time, and spatial attention may know
-//! relative places ([`TransformerConfig::rotary_space`]).
+//! attentions normalise queries and keys; temporal attention is causal, windowed and depends on relative time only, and spatial
+//! attention may depend on relative positions ([`TransformerConfig::rotary_space`]).
 //!
-//! There are three ways through it, with the same weights and the same result:
+//! There are three passes with the same weights and the same result:
 //!
 //! - [`forward`](SpatioTemporalTransformer::forward): whole clips;
 //! - [`forward_two_streams`](SpatioTemporalTransformer::forward_two_streams): whole clips beside masked copies of their
@@ -30,7 +30,7 @@ pub struct SpatioTemporalTransformer {
     blocks: Vec<Block>,
     window: usize,
     heads: usize,
-    /// Where the tokens of a frame stand, if spatial attention is to know.
+    /// The grid of tokens, if spatial attention depends on it.
     grid: Option<TokenGrid>,
     packed: PackedOnce<PackedStack>,
 }
@@ -48,15 +48,14 @@ pub struct FrameState {
     pub(crate) blocks: Vec<KeyValue>,
 }
 
-/// What a world remembers of its past: the [`FrameState`]s that the window still reaches, oldest first. Cloning it
-/// shares the frames.
+/// The cache of a world: the [`FrameState`]s that are still in the window, oldest first. Clones share the frames.
 #[derive(Clone, Debug, Default)]
 pub struct TransformerCache {
     pub(crate) frames: VecDeque<Arc<FrameState>>,
 }
 
 impl TransformerCache {
-    /// Appends a finished frame and forgets what a window of `window` frames can no longer reach.
+    /// Appends a finished frame and drops those that are out of a window of `window` frames.
     pub fn push(&mut self, frame: FrameState, window: usize) {
         self.frames.push_back(Arc::new(frame));
         while self.frames.len() >= window.max(1) {
@@ -64,12 +63,12 @@ impl TransformerCache {
         }
     }
 
-    /// Number of frames remembered.
+    /// Number of frames in the cache.
     pub fn len(&self) -> usize {
         self.frames.len()
     }
 
-    /// Whether nothing is remembered yet.
+    /// Whether the cache is empty.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -85,16 +84,16 @@ pub struct StreamRow<'a> {
     /// The row of the same pass that holds the frame just before this one, if that is not in the cache yet. Such rows
     /// come after all rows without.
     pub after: Option<usize>,
-    /// What is wanted of the row.
+    /// What the pass is to return of the row.
     pub wanted: Wanted,
 }
 
-/// What a streaming pass is to return of a row; less is faster.
+/// What a streaming pass returns of a row; less is faster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// The output alone: the frame is not final.
     Output,
-    /// The keys and values alone: nobody looks at a finished frame again.
+    /// The keys and values alone: the output of a finished frame is not needed.
     State,
     /// Both.
     Both,

@@ -13,7 +13,7 @@ use crate::{
     Rollout, SamplerSettings, TokenAdjacency, VideoTokenizer,
 };
 
-/// What play needs of a Genie: tokenizer, dynamics, the codes of the latent actions and their labels.
+/// A model ready for play: tokenizer, dynamics, the codes of the latent actions and their labels.
 ///
 /// Cloning it is cheap and shares the weights.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ struct Parts {
     dynamics: DynamicsModel,
     latent_actions: Option<LatentActionModel>,
     adjacency: Option<TokenAdjacency>,
-    /// `[V + 1, D]`, worked out once.
+    /// `[V + 1, D]`, computed once.
     token_embeddings: Tensor,
     /// `[A + 1, D]`: one row per latent action, then the one of a first frame.
     action_embeddings: Tensor,
@@ -62,7 +62,7 @@ impl WorldModel {
             adjacency,
         } = checkpoint;
         config.validate()?;
-        // The decoder serves training alone and is never part of a checkpoint.
+        // The decoder is for training only and never part of a checkpoint.
         config.latent_actions.decoder = None;
         let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
         let tokenizer = VideoTokenizer::new(&config, vb.pp("tokenizer"))?;
@@ -125,7 +125,7 @@ impl WorldModel {
         })
     }
 
-    /// Where the weights come from: free text by topic.
+    /// Provenance of the weights: free text by topic.
     pub fn provenance(&self) -> &std::collections::BTreeMap<String, String> {
         &self.parts.provenance
     }
@@ -145,7 +145,7 @@ impl WorldModel {
         self.parts.latent_actions.as_ref()
     }
 
-    /// Which tokens stand next to which in the footage, if that was counted.
+    /// Token adjacency of the footage, if it was counted.
     pub fn adjacency(&self) -> Option<&TokenAdjacency> {
         self.parts.adjacency.as_ref()
     }
@@ -155,7 +155,7 @@ impl WorldModel {
         &self.parts.device
     }
 
-    /// A number that tells checkpoints apart.
+    /// A hash of the weights, which identifies the checkpoint.
     pub fn fingerprint(&self) -> u64 {
         self.parts.fingerprint
     }

@@ -13,7 +13,7 @@ pub(super) struct Factor<'a> {
     pub(super) column_stride: usize,
 }
 
-/// True when this processor and its operating system let us use tiles.
+/// Whether this processor and its operating system support tiles.
 pub(super) fn available() -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     {
@@ -66,7 +66,7 @@ mod tiles {
     /// A sum is split between at most this many tasks, a number that does not depend on threads.
     const LONG_PARTS: usize = 8;
 
-    /// Asks the processor for the tile unit and the kernel for leave to use it.
+    /// Whether the processor has the tile unit and the kernel permits its use.
     pub(super) fn request() -> bool {
         let leaf = __cpuid_count(7, 0);
         let bf16 = leaf.edx >> 22 & 1 == 1;

@@ -1,7 +1,7 @@
 //! Large buffers, written by all threads from the start.
 //!
-//! Memory that nobody has touched yet costs a page fault for every four kilobytes, and memory that has been used before must be
-//! zeroed: done by one thread while the others wait, that was a sixth of a training step.
+//! New memory costs a page fault for every four kilobytes, and reused memory must be zeroed. Done by one thread while the others
+//! wait, that was a sixth of a training step.
 
 use std::mem::MaybeUninit;
 

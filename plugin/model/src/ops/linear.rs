@@ -120,7 +120,7 @@ fn shapes(x: &Shape, weight: &Shape) -> ((usize, usize, usize), Shape) {
     ((rows, outer, inner), Shape::from(out))
 }
 
-/// Gradients of `x W^T`, each only when somebody waits for it.
+/// Gradients of `x W^T`, each only if it is needed.
 fn gradients(
     x: &[f32],
     weight: &[f32],
@@ -265,7 +265,7 @@ impl LinearAdd {
         })
     }
 
-    /// Gradients of the input and the weight, each only when somebody waits for it.
+    /// Gradients of the input and the weight, each only if it is needed.
     fn gradients(
         &self,
         x: &Tensor,
@@ -358,7 +358,7 @@ impl CustomOp3 for LinearAdd {
 
 struct NormLinear;
 
-/// A gradient, if somebody waits for it.
+/// A gradient, if it is needed.
 type Gradient = Option<Vec<f32>>;
 
 impl NormLinear {

@@ -23,13 +23,13 @@ thread_local! {
     static PRECISION: Cell<MatmulPrecision> = const { Cell::new(MatmulPrecision::F32) };
 }
 
-/// Chooses how the matrix products that this thread asks for are computed from now on: a training does not change what a
-/// world played beside it shows.
+/// Sets the precision of the matrix products of this thread. Other threads are not affected: a training run does not change
+/// the frames of a world that is played beside it.
 pub fn set_matmul_precision(precision: MatmulPrecision) {
     PRECISION.set(precision);
 }
 
-/// Does `work` with the matrix products that this thread asks for computed in `precision`, and goes back to what it was.
+/// Runs `work` with the matrix products of this thread in `precision`, and restores the precision afterwards.
 pub fn with_matmul_precision<T>(precision: MatmulPrecision, work: impl FnOnce() -> T) -> T {
     struct Restore(MatmulPrecision);
     impl Drop for Restore {
@@ -42,7 +42,7 @@ pub fn with_matmul_precision<T>(precision: MatmulPrecision, work: impl FnOnce() 
     work()
 }
 
-/// What the matrix products of this thread really use: [`MatmulPrecision::Bf16`] only when it was chosen and the processor
+/// The precision in effect on this thread: [`MatmulPrecision::Bf16`] only when it was chosen and the processor
 /// can do it.
 pub fn matmul_precision() -> MatmulPrecision {
     if PRECISION.get() == MatmulPrecision::Bf16 && amx::available() {

@@ -4,55 +4,8 @@
 //! candle's graph, threaded and vectorised, with a gradient written by hand; elsewhere it falls back to
 //! [`composed`], which is the definition of what it computes. Results do not depend on the number of threads.
 //!
-//! # Roofline
-//!
-//! The roof is the fastest `f32` matrix product that a machine is seen to do: two square matrices of 1024, by
-//! [`matmul_nn`] or by candle's `gemm`, whichever is faster in the same run. The share of a part is the arithmetic of its
-//! matrix products and attentions alone, over its time and the roof; norms, exponentials, activations, copies and the
-//! optimiser count as no work, so that their time shows as a share that is missing. `genie bench` measures roof and parts;
-//! `cargo bench -p genie_model` measures every operation here, `cargo bench -p genie_training` training steps, tokenizer
-//! and rollouts.
-//!
-//! Two virtual cores of a server with AVX-512 and AMX, a world of the `platformer` preset, `genie bench` with its default of 4 `MaskGIT`
-//! steps; the roof was 177 GFLOP/s. On a host that others use too, shares fall to a third at bad times:
-//!
-//! | part | 1 world | 4 worlds | 16 worlds |
-//! |---|---|---|---|
-//! | encoder | 29 % | 41 % | 47 % |
-//! | first pass of a frame, with the clean pass of the last one | 55 % | 56 % | 58 % |
-//! | further pass | 50 % | 57 % | 55 % |
-//! | decoder | 55 % | 53 % | 52 % |
-//!
-//! | training step | `f32` | `bf16`, of the `f32` roof |
-//! |---|---|---|
-//! | tokenizer, 8 clips of 8 frames | 19 % | 27 % |
-//! | dynamics, 4 clips of 16 frames | 28 % | 31 % |
-//!
-//! ## Where the rest goes
-//!
-//! A pass of play takes 64 tokens of one or two frames through all blocks:
-//!
-//! - Its products are narrow. Sums run over 128 values (512 in the second half of the feed-forward) before a block of the
-//!   output is stored, against 256 at a time in the roof's product, and half of the products add to what is there already.
-//! - A token needs 0.57 million operations per block of the `platformer` preset, 93 % of them in products with weights, each of which is
-//!   used once per token. The packed weights of its six blocks are 6 MiB, more than a second cache holds: every
-//!   pass and every thread reads them from further away, for 32 tokens' worth of arithmetic with two threads. More worlds
-//!   in one pass do not help there: a task goes through a block with the tokens of one world.
-//! - Temporal attention is 1.4 % of the arithmetic and no matrix product: each token has keys and values of its own. With
-//!   a full window it reads 15 frames of them, 1 MiB per block and world, once, and adds up each inner product of
-//!   32 values across the lanes of a vector.
-//! - Spatial attention multiplies 64 x 64 weights of one head with 32 values; its exponentials, like norms and
-//!   the normalised and rotated queries and keys of both attentions, are work that is not counted. Keys are laid out
-//!   column by column, one value at a time.
-//! - Tasks meet once per block, and the first to come waits for the last.
-//!
-//! Encoder and decoder have one and two blocks between two linear layers: what is around the blocks (lookups, the search for
-//! the nearest code, pixels to patches and back, tensors made on the way) weighs more than in the dynamics model.
-//!
-//! A training step repeats narrow products on thousands of rows, where memory is the second roof: activations of 8192
-//! tokens by 128 to 512 values are 4 to 16 MiB, read and written once per operation. Beside that it pays for what is not counted: attention weights
-//! computed again for the gradient, the optimiser, gradients that candle adds up, motion features, drawing masks, and the codebooks.
-//! In `bf16` products are several times faster, so that the same rest is most of the step.
+//! `genie bench` measures how close the parts of a world come to the machine's fastest matrix product, and
+//! `EXPERIMENTS.md` of `genie_training` says where the rest of the time goes. `cargo bench` measures every operation.
 
 pub mod composed;
 

@@ -36,7 +36,7 @@ impl<T> PackedOnce<T> {
     pub(crate) fn get(&self, pack: impl FnOnce() -> Result<Option<T>>) -> Result<Option<&T>> {
         if self.0.get().is_none() {
             let packed = pack()?;
-            // Where another thread was faster, its packing is as good.
+            // If another thread was faster, its packing is the same.
             return Ok(self.0.get_or_init(|| packed).as_ref());
         }
         Ok(self.0.get().and_then(Option::as_ref))

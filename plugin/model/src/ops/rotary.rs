@@ -1,13 +1,13 @@
-//! Rotary positions: by how much the pairs of a head are turned at a place in time or in a frame.
+//! Rotary positions: the angles by which the pairs of a head are turned at a position in time or in a frame.
 
 /// Rotary positions turn pair `i` of the `d / 2` pairs of a head by `time * ROTARY_BASE^(-i / (d / 2))` radians. A
 /// window holds tens of frames, so the slowest pair should turn noticeably within that, hence a small base.
 pub const ROTARY_BASE: f64 = 100.0;
 
-/// Where the tokens of a frame stand, for attention that knows rows and columns.
+/// The grid of the tokens of a frame, for attention that depends on rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenGrid {
-    /// Tokens that come first and stand nowhere (an action).
+    /// Tokens that come first and have no position (an action).
     pub leading: usize,
     /// Rows of tokens.
     pub rows: usize,
@@ -51,7 +51,7 @@ pub(super) fn rotary_angles(times: &[u64], head_width: usize) -> (Vec<f32>, Vec<
         .unzip()
 }
 
-/// By how much pair `pair` of `pairs` is turned at a place, in radians.
+/// The angle of pair `pair` of `pairs` at a position, in radians.
 fn rotary_angle(place: u64, pair: usize, pairs: usize) -> f64 {
     place as f64 * ROTARY_BASE.powf(-(pair as f64) / pairs as f64)
 }

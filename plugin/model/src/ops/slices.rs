@@ -30,7 +30,7 @@ pub(crate) struct HeldFloats<'a, G> {
     layout: &'a Layout,
 }
 
-/// Takes hold of a tensor's elements for reading.
+/// Locks a tensor's elements for reading.
 pub(crate) fn hold(tensor: &Tensor) -> HeldFloats<'_, impl Deref<Target = Storage> + '_> {
     let (storage, layout) = tensor.storage_and_layout();
     HeldFloats { storage, layout }

@@ -64,7 +64,7 @@ pub(super) fn cached_on_cpu(
             }
             let qkv = &qkv[world * positions * packed..][..positions * packed];
             let out = &mut out[world * positions * width..][..positions * width];
-            // Many frames are worth threads; few are done before a thread wakes up.
+            // Threads pay off for many frames only.
             let per_task = (16 * 1024 / ((frames.keys.len() + 4) * width)).max(1);
             out.par_chunks_mut(per_task * width)
                 .zip(keys.par_chunks_mut(per_task * width))

@@ -1,7 +1,7 @@
 //! Attention within a frame and along time, with normalised queries and keys.
 //!
 //! All forms run through one kernel that works on one head of one sequence at a time in scratch memory that stays in
-//! the second cache: a sequence is the tokens of a frame, or one position through time. The gradient computes the
+//! the second-level cache: a sequence is the tokens of a frame, or one position through time. The gradient computes the
 //! attention weights again instead of keeping them.
 
 mod cached;
@@ -85,7 +85,7 @@ pub fn temporal_attention(
 ///
 /// Stream 0 holds the clean frames and attends to itself. Stream 1 holds the masked frames: its frame at `t` sees the
 /// clean frames `t - window < t' < t` and its own masked self, so that every frame of a clip is predicted in one pass
-/// just as in play, where keys of masked tokens never stay.
+/// just as in play, where keys of masked tokens never enter the cache.
 ///
 /// # Errors
 /// When shapes do not match, a head has an odd width, or `window` is 0.

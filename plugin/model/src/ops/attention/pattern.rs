@@ -16,7 +16,7 @@ pub enum AttentionPattern {
         /// Frames seen, the own included.
         window: usize,
     },
-    /// The same for clean and masked copies: input `[2, B, T, N, D]`. See
+    /// As `Temporal`, for clean and masked copies: input `[2, B, T, N, D]`. See
     /// [`two_stream_temporal_attention`](crate::ops::two_stream_temporal_attention).
     TwoStreams {
         /// Frames seen, the own included.

@@ -1,10 +1,10 @@
-//! What a call of attention needs to know and remember.
+//! The parameters of a call of attention, and the scratch memory of its tasks.
 
 use super::pattern::AttentionPattern;
 use crate::ops::rotary::rotary_angles;
 use crate::ops::simd::padded;
 
-/// Everything a kernel needs to know about one call.
+/// The parameters of one call.
 pub(super) struct Plan {
     pub(super) heads: usize,
     pub(super) head_width: usize,
@@ -117,7 +117,7 @@ impl Plan {
     }
 }
 
-/// What is known of q or k of one head and stream: normalised, then scaled (and rotated), with what it was divided by.
+/// Queries or keys of one head and stream: normalised, then scaled (and rotated), with the factors of the norm.
 pub(super) struct Normed {
     pub(super) unit: Vec<f32>,
     pub(super) ready: Vec<f32>,
