@@ -1,5 +1,5 @@
 //! Training steps, the tokenizer and rollouts of the `platformer` preset with untrained weights, which are as fast as
-//! trained ones: `cargo bench -p genie_training`.
+//! trained ones: `cargo bench --bench phases`.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;

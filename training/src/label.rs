@@ -1,13 +1,12 @@
-//! Naming latent actions: what does each of them do on the screen?
+//! Names and keys for latent actions, from what they do on the screen.
 //!
-//! Nobody labels anything and no true action is read. Two sources say what a latent action does, and both are measured
-//! by motion on the screen:
+//! No true action is read. The effect of a latent action is measured by motion on the screen in two sources:
 //!
-//! - **real** transitions, grouped by the action that the latent action model sees in them: what the action means;
-//! - **generated** ones, each action held for a few frames from prompts at rest: what pressing it does.
+//! - **real** transitions, grouped by the action that the latent action model infers from them;
+//! - **generated** transitions, in which an action is held for a few frames from prompts at rest.
 //!
-//! From both come, per action, how often the player's figure goes left, goes right, stands still, how often it begins to
-//! rise from rest, and how often it falls; [`name_actions`] turns these into names and default keys.
+//! For each action both give how often the player's figure moves left, moves right, stands still, begins to rise from rest,
+//! and falls. [`name_actions`] derives names and default keys from these shares.
 
 mod motion;
 mod naming;
@@ -24,10 +23,10 @@ use crate::dataset::Dataset;
 use crate::evaluate::{EvaluateError, Footage, WorldParts, Worlds};
 use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, hero_visible};
 
-/// What [`label`] is told.
+/// Options of [`label`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelOptions {
-    /// Segments of real footage that are looked at.
+    /// Segments of real footage that are measured.
     pub clips: usize,
     /// Prompts from which every action is held.
     pub prompts: usize,
@@ -51,16 +50,16 @@ impl Default for LabelOptions {
     }
 }
 
-/// Names for all latent actions, and what they rest on.
+/// Names of all latent actions, and the measurements behind them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {
     /// One label per latent action; all names differ.
     pub labels: Vec<ActionLabel>,
-    /// What was measured of each action.
+    /// Measured effects of each action.
     pub effects: Vec<Effects>,
 }
 
-/// Of so many transitions one is watched to know the camera.
+/// One in so many transitions is used to estimate the camera.
 const CAMERA_EVERY: usize = 4;
 /// Most prompts and most frames held: far more than naming needs.
 const MOST_PROMPTS: usize = 1024;
@@ -71,7 +70,7 @@ const RISE: f32 = 3.0;
 /// It falls when it goes down by this many pixels in a frame.
 const FALL: f32 = 2.0;
 
-/// Finds out what each latent action of a world does.
+/// Measures the effect of each latent action of a world and names it.
 ///
 /// # Errors
 /// Footage that does not fit the world, a checkpoint without the latent action encoder, or a model that breaks down.
@@ -140,7 +139,7 @@ pub fn label(
     })
 }
 
-/// Counts the transitions of a segment of real frames under the actions seen in them.
+/// Counts the transitions of a segment of real frames under the actions inferred from them.
 fn count_real(effects: &mut [Effects], motions: &[Motion], actions: &[usize], speed: f32) {
     for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
         let at_rest = at > 0 && rests(&motions[at - 1]);
@@ -149,16 +148,16 @@ fn count_real(effects: &mut [Effects], motions: &[Motion], actions: &[usize], sp
     }
 }
 
-/// How motion is measured.
+/// Estimates the motion of the player's figure.
 enum MotionEstimator {
-    /// On the built-in gameplay.
+    /// By the hero detector of the built-in gameplay.
     HeroDetector,
-    /// On frames of so many bytes.
+    /// By block matching under a camera, on frames of so many bytes.
     Camera(Camera, usize),
 }
 
 impl MotionEstimator {
-    /// Gets to know the camera of segments of frames of `(height, width)` pixels.
+    /// For the camera of these segments of frames of `(height, width)` pixels.
     fn for_camera_of<'f>(
         segments: impl Iterator<Item = &'f [u8]>,
         (height, width): (usize, usize),
@@ -167,7 +166,7 @@ impl MotionEstimator {
         let frames: Vec<Vec<&[u8]>> = segments
             .map(|segment| segment.chunks_exact(frame_bytes).collect())
             .collect();
-        // What a camera does shows in a part of the transitions, too.
+        // A part of the transitions is enough to estimate the camera.
         let pairs = frames
             .par_iter()
             .flat_map(|frames| frames.par_windows(2).step_by(CAMERA_EVERY));
@@ -214,7 +213,7 @@ fn rests(motion: &Motion) -> bool {
     motion.down.is_some_and(|down| down.abs() <= REST)
 }
 
-/// The usual horizontal speed of whoever moves, in pixels a frame: the median of those that are not zero.
+/// The usual horizontal speed of the figure, in pixels a frame: the median of the speeds that are not zero.
 fn running_speed<'a>(motions: impl Iterator<Item = &'a Motion>) -> f32 {
     let mut speeds: Vec<f32> = motions
         .filter_map(|motion| motion.right)
@@ -381,8 +380,8 @@ mod tests {
         assert!(labels.to_string().lines().count() == world.action_count() + 2);
     }
 
-    /// Were the latent actions the true ones, real footage alone would name them all: for the eye that knows the hero
-    /// and for the one that does not.
+    /// If the latent actions were the true ones, real footage alone would give all of them their names, with the hero detector
+    /// and without.
     #[test]
     fn true_actions_get_their_true_names() {
         for shows_hero in [true, false] {

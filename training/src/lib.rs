@@ -1,13 +1,19 @@
 //! Turns gameplay video into playable Genie worlds: footage, datasets, training, evaluation and labels behind the
-//! `genie` command. Video in, one checkpoint out; nothing here knows a game engine.
+//! `genie` command. Video in, one checkpoint out; nothing here depends on a game engine.
+//!
+//! ```text
+//!  video, or gameplay ──► dataset ──► train ──► world.genie.safetensors ──► label ──► play
+//!                            │                            │
+//!                            └──────── evaluate ◄─────────┘
+//! ```
 //!
 //! - [`gameplay`]: a built-in platformer that makes unlabelled footage;
-//! - [`dataset`]: clips in shards, and how they are drawn for training;
+//! - [`dataset`]: clips in shards, and how batches of them are drawn;
 //! - [`train`]: the two phases of training, resumable at every step;
-//! - [`evaluate`]: whether a trained world looks right, obeys and stays alive;
-//! - [`label`]: what each latent action does, in words;
-//! - [`plan`]: what a training costs, before it is begun;
-//! - [`pictures`]: sheets, strips and GIFs, to look at what is trained.
+//! - [`evaluate`]: image quality, controllability and long play of a trained world;
+//! - [`label`]: names and keys for the latent actions;
+//! - [`plan`]: the cost of a training before it begins;
+//! - [`pictures`]: sheets, strips and GIFs of frames.
 
 pub mod dataset;
 pub mod evaluate;

@@ -1,18 +1,18 @@
-//! Tokens that stand next to each other in a frame.
+//! Pairs of adjacent tokens in frames, and which of them footage shows.
 
 use std::collections::HashMap;
 
 use genie_model::{AdjacentPairs, TokenAdjacency};
 
-/// How much less likely than the model thinks an unseen pair can be at most, in nats: more would forbid it.
+/// Largest penalty of a pair that the footage does not show, in nats: a larger one would forbid it.
 const MOST_PENALTY: f64 = 12.0;
 
-/// Two tokens that touch.
+/// Two adjacent tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TokenPair {
     pub(crate) first: u32,
     pub(crate) second: u32,
-    /// Whether the second is below the first, or else to its right.
+    /// Whether the second is below the first; otherwise it is to its right.
     pub(crate) below: bool,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn token_pairs(
     })
 }
 
-/// All pairs that some segments of footage show.
+/// All pairs that the segments of some footage show.
 #[derive(Default)]
 pub(crate) struct SeenPairs {
     pairs: HashMap<TokenPair, Seen>,
@@ -49,12 +49,12 @@ pub(crate) struct SeenPairs {
 /// How often the footage shows a pair.
 struct Seen {
     times: u64,
-    /// The only segment that does, if it is one.
+    /// The segment, if only one shows it.
     alone: Option<usize>,
 }
 
 impl SeenPairs {
-    /// Takes in a frame of a segment.
+    /// Adds the pairs of a frame of a segment.
     pub(crate) fn learn(&mut self, segment: usize, frame: &[u32], columns: usize) {
         for (_, pair) in token_pairs(frame, columns) {
             let seen = self.pairs.entry(pair).or_insert(Seen {
@@ -70,14 +70,15 @@ impl SeenPairs {
         self.pairs.contains_key(pair)
     }
 
-    /// Share of all pairs that no other segment shows: how often a new segment would show a pair that none has shown yet.
-    pub(crate) fn alone(&self) -> f64 {
+    /// Share of all pairs that only their own segment shows: an estimate of how often a new segment shows a pair that none has
+    /// shown yet.
+    pub(crate) fn unseen_rate(&self) -> f64 {
         let all: u64 = self.pairs.values().map(|seen| seen.times).sum();
         let alone = self.pairs.values().filter(|seen| seen.alone.is_some());
         alone.map(|seen| seen.times).sum::<u64>() as f64 / all.max(1) as f64
     }
 
-    /// What play needs of this: a pair that is not there is as surprising as in a new segment of footage.
+    /// The adjacency for play: the penalty of a pair that is not shown is its surprisal in a new segment of footage.
     pub(crate) fn adjacency(&self, codes: usize, columns: usize) -> Option<TokenAdjacency> {
         let mut pairs = AdjacentPairs::default();
         for pair in self.pairs.keys() {
@@ -90,7 +91,7 @@ impl SeenPairs {
         }
         pairs.below.sort_unstable();
         pairs.right.sort_unstable();
-        let penalty = -self.alone().max((-MOST_PENALTY).exp()).ln();
+        let penalty = -self.unseen_rate().max((-MOST_PENALTY).exp()).ln();
         TokenAdjacency::new(codes, columns, pairs, penalty.abs() as f32)
     }
 }
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_are_those_that_touch() {
+    fn pairs_are_adjacent_tokens() {
         // 1 2
         // 3 4
         let found = token_pairs(&[1, 2, 3, 4], 2);
@@ -117,12 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn unseen_pairs_are_as_surprising_as_in_new_footage() {
+    fn the_penalty_of_unseen_pairs_is_their_surprisal_in_new_footage() {
         let mut seen = SeenPairs::default();
         seen.learn(0, &[1, 2, 3, 4], 2);
         // Of the eight pairs, the upper and the left ones are in both segments.
         seen.learn(1, &[1, 2, 3, 5], 2);
-        assert!((seen.alone() - 4.0 / 8.0).abs() < 1e-9);
+        assert!((seen.unseen_rate() - 4.0 / 8.0).abs() < 1e-9);
         let adjacency = seen.adjacency(6, 2).unwrap();
         assert!((adjacency.penalty() - 2f32.ln()).abs() < 1e-6);
         assert_eq!(adjacency.pairs().right, [[1, 2], [3, 4], [3, 5]]);
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn surprise_has_an_end() {
+    fn the_penalty_is_bounded() {
         let mut seen = SeenPairs::default();
         for segment in 0..2 {
             seen.learn(segment, &[0; 4], 2);

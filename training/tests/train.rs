@@ -135,10 +135,10 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
         ("corruption.tokens", |c| c.corruption.tokens = 8.0),
         ("corruption.actions", |c| c.corruption.actions = -0.1),
         ("impossible_actions", |c| {
-            c.corruption.impossible_actions = f32::NAN
+            c.corruption.impossible_actions = f32::NAN;
         }),
         ("scheduled_sampling", |c| {
-            c.corruption.scheduled_sampling = -0.1
+            c.corruption.scheduled_sampling = -0.1;
         }),
         ("fully_masked", |c| c.fully_masked = 1.5),
     ];

@@ -29,7 +29,7 @@ const MAX_FILE_BYTES: u64 = 64 << 30;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActionLabel {
-    /// A short name such as `right` or `right_jump`; `action_3` where nobody named it.
+    /// A short name such as `right` or `right_jump`; `action_3` if it was not named.
     pub name: String,
     /// Names of the keys held for it, as Bevy's `KeyCode` names them; each inner list is one combination.
     #[serde(default)]

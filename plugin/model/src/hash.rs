@@ -1,7 +1,7 @@
 //! A hash that stays the same between machines, builds and versions.
 
-/// FNV-1a over 64-bit words, taken in one by one. Fast, good enough to notice a flipped bit, and no protection against
-/// somebody who wants two inputs with one hash.
+/// FNV-1a over 64-bit words, taken in one by one. Fast, and good enough to notice a flipped bit; it does not protect
+/// against collisions made on purpose.
 #[derive(Clone, Copy, Debug)]
 pub struct Fnv1a(u64);
 
@@ -24,7 +24,9 @@ impl Fnv1a {
     /// The hash of some words.
     pub fn of<W: Into<u64>>(words: impl IntoIterator<Item = W>) -> u64 {
         let mut hash = Self::new();
-        words.into_iter().for_each(|word| hash.write(word));
+        for word in words {
+            hash.write(word);
+        }
         hash.finish()
     }
 }

@@ -229,12 +229,16 @@ fn fingerprint(checkpoint: &Checkpoint) -> Result<u64, Error> {
     let mut hash = Fnv1a::new();
     for name in names {
         let values = checkpoint.tensors[name].flatten_all()?.to_vec1::<f32>()?;
-        values.iter().for_each(|value| hash.write(value.to_bits()));
+        for value in values {
+            hash.write(value.to_bits());
+        }
     }
     if let Some(adjacency) = &checkpoint.adjacency {
         let AdjacentPairs { right, below } = adjacency.pairs();
         let tokens = right.iter().chain(below).flatten();
-        tokens.for_each(|&token| hash.write(token));
+        for &token in tokens {
+            hash.write(token);
+        }
         hash.write(adjacency.penalty().to_bits());
     }
     Ok(hash.finish())

@@ -194,7 +194,7 @@ fn memory_stays_flat_for_a_thousand_frames() {
 }
 
 #[test]
-fn worlds_stepped_together_dream_what_they_dream_alone() {
+fn worlds_stepped_together_give_the_same_frames_as_alone() {
     let world = random_world(&small_config(), 20);
     let mut alone: Vec<_> = (0..3)
         .map(|i| world.prompt(&picture(32, i), i).unwrap())

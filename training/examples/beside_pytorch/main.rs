@@ -1,7 +1,7 @@
 //! The Rust side of `tests/pytorch`: writes reference outputs and does work on demand, so that a `PyTorch` model can be
-//! held against this one and the two can take turns in one run.
+//! compared with this one and the two can alternate in one run.
 //!
-//! `cargo run -p genie_training --example beside_pytorch CHECKPOINT` reads one [`Request`] a line from
+//! `cargo run --example beside_pytorch CHECKPOINT` reads one [`Request`] a line from
 //! standard input, as JSON, and answers each with one line of JSON on standard output.
 
 mod footage;
@@ -25,13 +25,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What the other side asks for.
+/// A request of the other side.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "work", rename_all = "snake_case", deny_unknown_fields)]
 enum Request {
     /// Write the reference outputs to this safetensors file.
     Reference { path: PathBuf },
-    /// Dream frames of some worlds in one batch, in confidence order with these steps, windows full.
+    /// Generate frames of some worlds in one batch, in confidence order with these steps, windows full.
     Rollout {
         worlds: usize,
         steps: usize,
@@ -51,14 +51,14 @@ enum Request {
 enum Answer {
     /// The file is written.
     Written,
-    /// The frames are dreamt, or the steps taken.
+    /// The frames are generated, or the steps taken.
     Done {
         /// Whether matrix products used bf16.
         bf16: bool,
     },
 }
 
-/// What stays warm between requests.
+/// What is kept between requests.
 struct Side {
     world: WorldModel,
     checkpoint: Checkpoint,

@@ -1,4 +1,4 @@
-//! What this implementation answers, and what it was asked: one flat list of named tensors.
+//! Inputs and outputs of this implementation, as one flat list of named tensors.
 
 use std::collections::HashMap;
 
@@ -108,7 +108,7 @@ fn clip(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(),
     Ok(())
 }
 
-/// A world dreamt without chance: the likeliest tokens, the surest first.
+/// A greedy rollout: the likeliest tokens, the most confident first.
 fn dream(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(), Error> {
     let device = &Device::Cpu;
     let sampler = SamplerSettings {

@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::footage;
 
-/// Weight of the pull of encoders to their codes, in both phases.
+/// Weight of the commitment loss, in both phases.
 const COMMITMENT: f64 = 0.25;
 /// Small, so that a thousand steps on one batch stay in reach of the trained weights.
 const LEARNING_RATE: f64 = 1e-5;
@@ -51,7 +51,7 @@ struct DynamicsWork {
     dynamics: DynamicsModel,
 }
 
-/// What a step works on; the tokenizer's phase needs the patches alone.
+/// The data of a step; the tokenizer's phase needs the patches alone.
 struct Batch {
     /// `[B, T, N, P]`.
     patches: Tensor,

@@ -1,10 +1,10 @@
-//! `genie bench`: how fast a world is dreamt, and what the caches save.
+//! `genie bench`: the speed of frame generation, and what the caches save.
 //!
-//! In one run frames are dreamt with caches, as play does, and without: then every `MaskGIT` step runs over the whole window
-//! of frames and the decoder over its own. The two take turns, so that whatever else the machine does hits both, and the
-//! saving is the median of the rounds' ratios.
+//! One run generates frames with caches, as play does, and without: then every `MaskGIT` step runs over the whole window of
+//! frames and the decoder over its own. The two alternate, so that other load on the machine affects both, and the speed-up is
+//! the median of the rounds' ratios.
 //!
-//! The parts of a frame and the training steps are held against the peak of this machine: the fastest matrix product seen
+//! The parts of a frame and the training steps are compared with the peak of this machine: the fastest matrix product measured
 //! before and after them.
 
 mod memory;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// Configuration of the untrained world.
     #[arg(long, default_value = "platformer", conflicts_with = "checkpoint")]
     preset: String,
-    /// Numbers of worlds dreamt together.
+    /// Numbers of worlds in a batch.
     #[arg(long, value_delimiter = ',', default_value = "1,4,16")]
     batches: Vec<usize>,
     /// Rounds of cached and recomputed frames.
@@ -148,7 +148,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         ("rounds", args.rounds, 1000),
         ("frames", args.frames, 10_000),
         ("threads", args.threads.unwrap_or(1), 1024),
-        // None at all is as good.
+        // An empty list is allowed.
         ("memory-frames", args.memory_frames.max(1), 10_000_000),
         ("training-steps", args.training_steps.max(1), 10_000),
         (
@@ -208,7 +208,7 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
     let mut peak_memory_play_bytes = None;
     let memory_growth = Growth::measure(world, args.memory_frames, &sampler)?;
     for &batch in &args.batches {
-        tracing::info!("dreaming {batch} at once, and recomputing them");
+        tracing::info!("generating frames of {batch} worlds, with caches and without");
         let mut play = SteadyPlay::start(world, batch, &sampler)?;
         world_memory_bytes = play.rollouts[0].memory_bytes();
         if peak_memory_play_bytes.is_none() {

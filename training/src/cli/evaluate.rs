@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// The checkpoint, with its latent action encoder.
     #[arg(long)]
     checkpoint: PathBuf,
-    /// Folder of the dataset to judge by; best one that training did not see.
+    /// Folder of the dataset to compare with; best one that training did not see.
     #[arg(long)]
     data: PathBuf,
     /// File for the figures as JSON.
@@ -82,7 +82,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     Ok(())
 }
 
-/// The true actions of a dataset, or `None` where nobody knows them.
+/// The true actions of a dataset, or `None` where they are not known.
 fn known_actions(folder: &Path) -> Result<Option<TrueActions>, DatasetError> {
     match TrueActions::open(folder) {
         Ok(actions) => Ok(Some(actions)),

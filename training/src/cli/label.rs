@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// File for the labelled checkpoint; without it the checkpoint itself is rewritten.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Segments of real footage that are looked at.
+    /// Segments of real footage that are measured.
     #[arg(long, default_value_t = 64)]
     clips: usize,
     /// Prompts from which every action is held.
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     sampler: SamplerArgs,
 }
 
-/// Names the actions, prints what the names rest on, and writes the checkpoint.
+/// Names the actions, prints the measurements behind the names, and writes the checkpoint.
 pub(crate) fn run(args: Args) -> CliResult {
     let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
     let dtype = weight_type(&args.checkpoint)?;

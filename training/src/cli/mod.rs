@@ -33,13 +33,13 @@ enum Command {
     Import(import::Args),
     /// Train a world on a dataset.
     Train(train::Args),
-    /// Judge a world on a dataset.
+    /// Evaluate a world on a dataset.
     Evaluate(evaluate::Args),
-    /// Find out what each latent action does, and write names and keys into the checkpoint.
+    /// Measure what each latent action does, and write names and keys into the checkpoint.
     Label(label::Args),
     /// Play a world without a screen, into a GIF.
     Play(play::Args),
-    /// Measure how fast a world is dreamt.
+    /// Measure how fast a world generates frames and trains.
     Bench(bench::Args),
     /// Say what a training takes: parameters, memory, operations and days.
     Plan(plan::Args),

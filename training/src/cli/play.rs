@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// The same seed gives the same frames.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// File for the animation: the prompt as the world sees it, then every frame dreamt.
+    /// File for the animation: the prompt as the world sees it, then every generated frame.
     #[arg(long)]
     out: PathBuf,
     /// Folder for every frame as a PNG file.
@@ -45,10 +45,10 @@ pub(crate) struct Args {
     sampler: SamplerArgs,
 }
 
-/// How fast the world was dreamt; pictures and files are not counted.
+/// Speed of frame generation; pictures and files are not counted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Speed {
-    /// Frames dreamt.
+    /// Frames generated.
     frames: usize,
     /// Seconds that took.
     seconds: f64,

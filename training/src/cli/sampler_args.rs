@@ -12,7 +12,7 @@ pub(crate) struct SamplerArgs {
     /// Softmax temperature; 0 takes the likeliest token.
     #[arg(long)]
     temperature: Option<f32>,
-    /// Share of the probability that tokens are drawn from, likeliest first.
+    /// Nucleus sampling: total probability of the likeliest tokens that are drawn from.
     #[arg(long)]
     top_p: Option<f32>,
     /// Which predictions of a step are kept first.
@@ -21,18 +21,18 @@ pub(crate) struct SamplerArgs {
     /// Gumbel noise on the confidence order, in nats.
     #[arg(long)]
     order_noise: Option<f32>,
-    /// How strongly tokens are kept from standing where the footage never shows them, 0 to 1.
+    /// Share, 0 to 1, of the penalty of token pairs that the footage never shows side by side.
     #[arg(long, alias = "neighbours")]
     adjacency: Option<f32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Order {
-    /// Those that the model is surest of.
+    /// The most confident first, by the cosine schedule.
     Confidence,
-    /// Any.
+    /// At random.
     Random,
-    /// All that the model is nearly certain of at once, the rest evenly over the steps.
+    /// All nearly certain ones at once, the rest evenly over the steps.
     #[value(alias = "sure-first")]
     ConfidenceThreshold,
 }

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// Folder of the run: states, metrics, pictures and the world.
     #[arg(long)]
     run: PathBuf,
-    /// Go on with the run that is in the folder.
+    /// Resume the run that is in the folder.
     #[arg(long)]
     resume: bool,
 }

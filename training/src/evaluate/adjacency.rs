@@ -1,5 +1,5 @@
-//! Whether what lies side by side in a dream ever does so in reality: a frame can be sharp and obedient and still show a tree
-//! without its crown, half a hero, or a hole in a cloud.
+//! Adjacency violations: pairs of adjacent tokens in generated frames that no real frame shows. A frame can be sharp and follow
+//! its action and still show a tree without its crown, half a hero, or a hole in a cloud.
 
 use genie_model::frames_to_patches;
 use serde::{Deserialize, Serialize};
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 use super::{EvaluateError, Footage, WorldParts};
 use crate::token_pairs::{SeenPairs, token_pairs};
 
-/// Shares of all pairs of neighbouring tokens, above and below or side by side, that no other segment of the real footage
-/// shows in that way.
+/// Shares of the pairs of adjacent tokens, one above the other or side by side, that no other segment of the real footage
+/// shows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdjacencyViolations {
-    /// Of real frames: what chance and the size of the footage make of it.
+    /// Of real frames: what is expected by chance for footage of this size.
     pub real: f64,
     /// Of the frames of random play.
     pub generated: f64,
 }
 
-/// All pairs of neighbouring tokens in real footage, and what is counted by them.
+/// The pairs of adjacent tokens of real footage, and counts of those of generated frames.
 pub(super) struct AdjacencyCounts {
     columns: usize,
     seen: SeenPairs,
@@ -26,7 +26,7 @@ pub(super) struct AdjacencyCounts {
 }
 
 impl AdjacencyCounts {
-    /// Looks at all of the footage.
+    /// Counts the pairs of the footage.
     pub(super) fn of_footage(parts: &WorldParts, footage: &Footage) -> Result<Self, EvaluateError> {
         let config = parts.config();
         let (height, width) = (config.frame_height, config.frame_width);
@@ -52,7 +52,7 @@ impl AdjacencyCounts {
         }
     }
 
-    /// Takes in a real frame of a segment.
+    /// Counts the pairs of a real frame of a segment.
     fn learn(&mut self, segment: usize, frame: &[u32]) {
         self.seen.learn(segment, frame, self.columns);
     }
@@ -65,10 +65,10 @@ impl AdjacencyCounts {
         }
     }
 
-    /// What was counted.
+    /// The shares.
     pub(super) fn figures(&self) -> AdjacencyViolations {
         AdjacencyViolations {
-            real: self.seen.alone(),
+            real: self.seen.unseen_rate(),
             generated: self.unseen as f64 / self.generated.max(1) as f64,
         }
     }
@@ -87,7 +87,7 @@ mod tests {
         adjacency.observe(&frame);
         let figures = adjacency.figures();
         assert!(figures.real.abs() < 1e-9 && figures.generated.abs() < 1e-9);
-        // The right column upside down: two pairs of the four touch in another way, and one the other way round.
+        // The right column upside down: three of the four pairs are new.
         adjacency.observe(&[1, 4, 3, 2]);
         assert!((adjacency.figures().generated - 3.0 / 8.0).abs() < 1e-9);
     }

@@ -1,4 +1,4 @@
-//! Latent actions in real footage: how often each happens, and how they go with the true ones.
+//! Latent actions in real footage: their usage, and their agreement with the true actions.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct ActionUsage {
     pub in_use: bool,
 }
 
-/// How latent actions go with the true ones. Mutual information is in nats; the normalised one is divided by the
+/// Agreement of latent and true actions. Mutual information is in nats; the normalised one is divided by the
 /// geometric mean of both entropies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrueActionAgreement {
@@ -39,14 +39,14 @@ pub struct TrueActionAgreement {
     pub table: Vec<Vec<u64>>,
 }
 
-/// What one variable says of another.
+/// Information of one variable about another.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Information {
     /// Mutual information in nats.
     pub nats: f64,
     /// The same, divided by the geometric mean of the entropies: 0 to 1.
     pub normalised: f64,
-    /// Entropy of the true variable in nats: what there is to know.
+    /// Entropy of the true variable in nats: the most that is possible.
     pub true_entropy: f64,
 }
 

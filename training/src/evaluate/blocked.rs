@@ -1,7 +1,7 @@
-//! What is in the way: true actions that did not have their usual effect.
+//! Blocked actions: true actions that did not have their usual effect.
 //!
-//! A step into a wall looks like standing, and so the latent action model names it. Whoever plays presses the step all the
-//! same: the world should then do what the footage did.
+//! A step into a wall looks like standing, and the latent action model infers that. A player presses the step nevertheless: the
+//! world should then do what the footage did.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,15 +20,15 @@ const BATCH: usize = 64;
 
 /// Whether an action that had another effect than usual in the footage has that effect in the world, too.
 ///
-/// The usual effect of a true action is the latent action that its transitions are named most often. From the two real
-/// frames before every other transition the world is told that usual latent action.
+/// The usual effect of a true action is the latent action that is inferred most often from its transitions. For every transition
+/// with another effect, the usual latent action is commanded to the world after the two real frames before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockedActions {
     /// One entry for each true action that was ever blocked.
     pub actions: Vec<BlockedAction>,
 }
 
-/// What became of one true action where it was blocked.
+/// Outcomes of one true action where it was blocked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockedAction {
     /// Its number in the footage.
@@ -37,7 +37,7 @@ pub struct BlockedAction {
     pub transitions: u64,
     /// Those of them in which the world did what the footage did.
     pub as_in_footage: u64,
-    /// Those in which it did what was told, as if nothing were in the way.
+    /// Those in which it did what was commanded, as if nothing were in the way.
     pub as_commanded: u64,
 }
 
@@ -53,10 +53,10 @@ impl BlockedActions {
         share(same, self.transitions())
     }
 
-    /// Share of these in which it did what was told, as if nothing were in the way.
+    /// Share of these in which it did what was commanded, as if nothing were in the way.
     pub fn as_commanded(&self) -> f64 {
-        let told = self.actions.iter().map(|action| action.as_commanded).sum();
-        share(told, self.transitions())
+        let same = self.actions.iter().map(|action| action.as_commanded).sum();
+        share(same, self.transitions())
     }
 }
 
@@ -67,13 +67,13 @@ struct Blocked<'f> {
     before: [&'f [u8]; 2],
     /// The latent action between them.
     between: usize,
-    /// What the true action usually is.
-    told: usize,
-    /// What it was.
+    /// The usual latent action of the true action.
+    usual: usize,
+    /// The one inferred from this transition.
     real: usize,
 }
 
-/// Tries blocked actions; `None` where the footage shows none. `table` says how often each latent action (row) came with each
+/// Commands blocked actions in the world; `None` where the footage shows none. `table` says how often each latent action (row) came with each
 /// true one (column).
 pub(super) fn measure(
     parts: &WorldParts,
@@ -90,7 +90,7 @@ pub(super) fn measure(
             |action: fn(&Blocked) -> usize| -> Vec<usize> { blocked.iter().map(action).collect() };
         let mut worlds = Worlds::start(parts, &frames(0), seed, &options.sampler)?;
         worlds.observe(parts, &frames(1), &of_each(|it| it.between))?;
-        worlds.step(&of_each(|it| it.told))?;
+        worlds.step(&of_each(|it| it.usual))?;
         let owned = |at| frames(at).into_iter().map(<[u8]>::to_vec).collect();
         let history = [owned(0), owned(1), worlds.map_frames(<[u8]>::to_vec)];
         let named = name_last(parts, &VecDeque::from(history))?;
@@ -103,7 +103,7 @@ pub(super) fn measure(
             });
             action.transitions += 1;
             action.as_in_footage += u64::from(named == it.real);
-            action.as_commanded += u64::from(named == it.told);
+            action.as_commanded += u64::from(named == it.usual);
         }
     }
     let actions: Vec<_> = actions.into_values().collect();
@@ -129,12 +129,12 @@ fn find<'f>(
             let frame = |at: usize| &segment.bytes[at * size..][..size];
             blocked.extend(
                 usual[true_action]
-                    .filter(|&told| told != real)
-                    .map(|told| Blocked {
+                    .filter(|&usual| usual != real)
+                    .map(|usual| Blocked {
                         true_action,
                         before: [frame(at - 1), frame(at)],
                         between: inferred.actions[at - 1],
-                        told,
+                        usual,
                         real,
                     }),
             );
@@ -143,7 +143,7 @@ fn find<'f>(
     blocked
 }
 
-/// Where most of the counts are, if they are that many.
+/// The index of the largest count, if it is at least the share [`USUAL`] of all.
 fn usual(counts: &[u64]) -> Option<usize> {
     let (latent, &most) = counts.iter().enumerate().max_by_key(|&(_, count)| count)?;
     (most > 0 && share(most, counts.iter().sum()) >= USUAL).then_some(latent)

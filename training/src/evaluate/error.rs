@@ -1,4 +1,4 @@
-//! What can go wrong while a world is judged or its actions are named.
+//! Errors of evaluation and labelling.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ pub enum EvaluateError {
         /// Frames that a clip must have.
         needed: usize,
     },
-    /// A count that must not be zero, or is beyond all reason.
+    /// A count out of range.
     #[error("{what} must be 1 to {most}, not {found}")]
     Count {
         /// Which count.

@@ -1,4 +1,4 @@
-//! The real frames that a world is judged by.
+//! The real frames that a world is compared with.
 
 use genie_model::{Frame, GenieConfig, LatentActionModel, WorldModel};
 use rand::seq::SliceRandom;
@@ -16,17 +16,17 @@ pub(crate) const LEAST_FRAMES: usize = 6;
 /// Most segments at once: all of them are held in memory.
 const MOST_SEGMENTS: usize = 4096;
 
-/// A world with the latent action model that judges it.
+/// A world and its latent action model.
 #[derive(Clone, Copy, Debug)]
 pub struct WorldParts<'a> {
     /// The world.
     pub world: &'a WorldModel,
-    /// What names the actions.
+    /// The model that infers actions.
     pub latent_actions: &'a LatentActionModel,
 }
 
 impl<'a> WorldParts<'a> {
-    /// Takes a world apart.
+    /// The parts of a world.
     ///
     /// # Errors
     /// [`EvaluateError::NoActionEncoder`] if the checkpoint was made for play alone.

@@ -1,15 +1,15 @@
-//! Judging a world: does it look right, does it obey, does its hero stay alive.
+//! Evaluation of a world: image quality, controllability, and long play.
 //!
-//! [`evaluate`] measures a [`WorldModel`] on a dataset and answers with one [`Evaluation`]:
+//! [`evaluate`] measures a [`WorldModel`] on a dataset and returns an [`Evaluation`]:
 //!
 //! - **tokenizer PSNR**: real frames against their reconstruction;
 //! - **controllability** (the paper's delta-t PSNR): PSNR of the frame `t` steps after a real prompt against a rollout
 //!   under the actions inferred from the real frames, minus the same under uniformly random actions, at t = 4;
 //! - **usage** of each latent action in the real footage; those of at least 3 % are *in use*;
-//! - **faithfulness**: the latent action model, shown a generated transition, names the action that was commanded;
-//! - **unseen neighbours**: what lies side by side in random play as no real frame shows it;
+//! - **faithfulness**: how often the latent action model infers from a generated transition the action that was commanded;
+//! - **adjacency violations**: pairs of adjacent tokens in random play that no real frame shows;
 //! - **survival** of the hero of the built-in gameplay under random play;
-//! - **agreement** with the true actions, where they are known: nothing but evaluation ever reads them;
+//! - **agreement** with the true actions, where they are known: only evaluation reads them;
 //! - **blocked actions**: where a true action did not have its usual effect (a step into a wall), the world does what the
 //!   footage did.
 //!
@@ -48,7 +48,7 @@ pub use untrained::untrained_checkpoint;
 
 use crate::dataset::{Dataset, TrueActions};
 
-/// What [`evaluate`] is told.
+/// Options of [`evaluate`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EvaluateOptions {
@@ -79,23 +79,23 @@ impl Default for EvaluateOptions {
 /// Everything that [`evaluate`] measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// What was asked for.
+    /// The options.
     pub options: EvaluateOptions,
     /// PSNR of reconstructed real frames in dB.
     pub tokenizer_psnr: f64,
-    /// Whether rollouts obey.
+    /// Controllability of rollouts.
     pub controllability: Controllability,
     /// How often each latent action happens in the real footage.
     pub actions: Vec<ActionUsage>,
     /// Whether generated transitions show the action commanded.
     pub faithfulness: Faithfulness,
-    /// Whether what lies side by side under random play ever does so in reality.
+    /// Adjacency violations under random play.
     pub adjacency_violations: AdjacencyViolations,
-    /// Whether the hero stays; for built-in footage only.
+    /// Survival of the hero; for built-in footage only.
     pub survival: Option<Survival>,
-    /// How latent actions go with the true ones, where these are known.
+    /// Agreement of latent and true actions, where these are known.
     pub true_actions: Option<TrueActionAgreement>,
-    /// What becomes of actions that something was in the way of, where true actions are known.
+    /// Outcomes of blocked actions, where true actions are known.
     pub blocked_actions: Option<BlockedActions>,
 }
 

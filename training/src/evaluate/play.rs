@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{EvaluateError, WorldParts};
 
-/// Worlds in one forward pass: more would not be faster on a CPU, and would cost memory.
+/// Worlds in one forward pass: more would not be faster on a CPU, and would take more memory.
 const BATCH: usize = 16;
 
 /// Running worlds, stepped in batches.
@@ -58,7 +58,7 @@ impl Worlds {
         Ok(())
     }
 
-    /// Dreams the next frame of every world.
+    /// Generates the next frame of every world.
     ///
     /// # Errors
     /// [`EvaluateError::Model`] if the model breaks down.
@@ -88,7 +88,7 @@ impl Worlds {
         self.rollouts.iter().map(Rollout::tokens)
     }
 
-    /// What `measure` says of every world's newest frame.
+    /// `measure` of every world's newest frame.
     pub fn map_frames<R: Send>(&self, measure: impl Fn(&[u8]) -> R + Sync) -> Vec<R> {
         let frames: Vec<&Frame> = self.frames().collect();
         frames

@@ -1,4 +1,4 @@
-//! Long random play: do generated transitions show what was commanded, and does the hero stay?
+//! Long random play: faithfulness of generated transitions, and survival of the hero.
 //!
 //! Commands are drawn uniformly from the actions in use and held for 1 to 8 frames, as a player holds keys. At horizon
 //! `h` the transitions of steps `h` to `h + 3` are judged, so that one run gives enough samples; nothing else happens at
@@ -34,7 +34,7 @@ const BATCH: usize = 16;
 /// Whether generated transitions show the action that was commanded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Faithfulness {
-    /// What guessing reaches: one in the number of actions in use.
+    /// The value of guessing: one divided by the number of actions in use.
     pub chance: f64,
     /// One entry per horizon, shortest first.
     pub horizons: Vec<HorizonFaithfulness>,
@@ -51,7 +51,7 @@ pub struct HorizonFaithfulness {
     pub judged: u64,
     /// One entry per action that was commanded.
     pub actions: Vec<ActionFaithfulness>,
-    /// How often each commanded action (row) was named each way (column).
+    /// How often each action (column) was inferred for each commanded action (row).
     pub confusion: Vec<Vec<u64>>,
 }
 
@@ -80,7 +80,7 @@ pub struct Survival {
 /// Shares of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeroShares {
-    /// With a whole hero in his place.
+    /// With a whole hero in its column.
     pub visible: f64,
     /// With exactly one hero on the screen.
     pub exactly_one: f64,
@@ -96,7 +96,7 @@ pub struct SurvivalAfter {
     pub shares: HeroShares,
 }
 
-/// What long random play showed.
+/// Results of long random play.
 pub(super) struct RandomPlay {
     pub(super) faithfulness: Faithfulness,
     pub(super) adjacency_violations: AdjacencyViolations,
@@ -297,7 +297,7 @@ impl HorizonFaithfulness {
 }
 
 impl HeroShares {
-    /// Shares of frames, given whether each shows a hero in his place and how many it shows in all.
+    /// Shares of frames, given whether each shows a hero in its column and how many it shows in all.
     fn of(seen: &[(bool, usize)]) -> Self {
         let count = |holds: &dyn Fn(&(bool, usize)) -> bool| {
             share(

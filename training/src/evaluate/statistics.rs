@@ -1,4 +1,4 @@
-//! Mutual information and the few sums that figures are made of.
+//! Means, shares and mutual information.
 
 /// Mean; 0 of nothing.
 pub(crate) fn mean(values: &[f64]) -> f64 {
@@ -132,7 +132,7 @@ mod tests {
         assert!((same.normalised_mutual_information() - 1.0).abs() < 1e-12);
         let independent = table(&[&[2, 4], &[3, 6]]);
         assert!(independent.mutual_information() < 1e-12);
-        // Four codes, two meanings: all that can be said is said, yet the codes say more.
+        // Four codes, two meanings: the information is complete, and the codes have more entropy.
         let finer = table(&[&[3, 0], &[3, 0], &[0, 3], &[0, 3]]);
         assert!((finer.mutual_information() - 2.0_f64.ln()).abs() < 1e-12);
         assert!((finer.normalised_mutual_information() - 0.5_f64.sqrt()).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! A world that has learned nothing: for measuring speed before any training, and as the reference of pure chance.
+//! Untrained worlds, to measure speed before any training and as a reference of pure chance.
 
 use std::collections::{BTreeMap, HashMap};
 

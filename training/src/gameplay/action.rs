@@ -11,7 +11,7 @@ pub enum Steer {
     Right,
 }
 
-/// What the player really did in one frame. Training never sees it; evaluation compares latent actions with it.
+/// What the player really did in one frame. Training never reads it; evaluation compares latent actions with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TrueAction {
     /// Horizontal direction.

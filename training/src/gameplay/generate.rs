@@ -67,7 +67,7 @@ const MOST_WARM_UP: u32 = 40;
 /// Bytes of finished frames held while they wait to be written.
 const BATCH_BYTES: usize = 64 << 20;
 
-/// Plays clip `clip` of a data set: its frames ([T, 64, 64, 3] as bytes) and the T - 1 indices of the true actions between.
+/// Plays clip `clip` of a dataset: its frames ([T, 64, 64, 3] as bytes) and the T - 1 indices of the true actions between.
 ///
 /// A pure function of its arguments.
 pub fn generate_clip(seed: u64, clip: u64, frames: usize) -> (Vec<u8>, Vec<u8>) {

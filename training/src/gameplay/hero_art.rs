@@ -1,4 +1,4 @@
-//! The hero's sprites, and his signature colours, which nothing else in the game uses.
+//! The hero's sprites, and its signature colours, which nothing else in the game uses.
 
 use super::theme::Rgb;
 use super::{HERO_HEIGHT, HERO_WIDTH};
@@ -14,7 +14,7 @@ pub(crate) enum Pose {
     RunClose,
     /// Falling.
     Air,
-    /// Rising with his scarf spread.
+    /// Rising, the scarf spread.
     Flutter,
 }
 

@@ -1,7 +1,7 @@
-//! Finding the hero in pixels alone, so that generated frames can be judged as real ones are.
+//! The hero detector: it finds the hero by pixels alone, in real frames as in generated ones.
 //!
-//! Pixels are sorted by the hero's signature colours with wide margins, as a reconstruction blurs them; a whole hero shows
-//! cap, face, trunk and legs in their places.
+//! Pixels are classified by the hero's signature colours with wide margins, because reconstructions are blurred. A whole hero
+//! shows cap, face, trunk and legs in their places.
 
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ const PARTS: [(usize, usize, usize, u32); 4] = [
     (BLUE, 12, 16, 5),
 ];
 
-/// How many pixels of each row of a whole hero are red and blue, at least: the minimum over his pictures.
+/// How many pixels of each row of a whole hero are red and blue, at least: the minimum over its sprites.
 static EXPECTED: LazyLock<[[u32; HERO_HEIGHT]; 2]> = LazyLock::new(|| {
     let mut expected = [[u32::MAX; HERO_HEIGHT]; 2];
     for sprite in Pose::ALL.map(|pose| sprite(pose, false)) {
@@ -87,7 +87,7 @@ impl SignatureCounts {
         self.sums[colour][at + HERO_WIDTH] - self.sums[colour][at]
     }
 
-    /// Whether a whole hero has his upper left corner there.
+    /// Whether a whole hero has its upper left corner there.
     fn is_whole(&self, x: usize, y: i64) -> bool {
         PARTS.iter().all(|&(colour, from, to, needed)| {
             (from..to)
@@ -112,7 +112,7 @@ impl SignatureCounts {
 /// Vertical places where a whole hero fits.
 const WHOLE_RANGE: std::ops::RangeInclusive<i64> = 0..=(FRAME_SIZE - HERO_HEIGHT) as i64;
 
-/// Whether a whole hero stands in his screen column (x 24 to 31). `rgb` holds 64x64 RGB pixels; anything else shows none.
+/// Whether a whole hero is in its screen column (x 24 to 31). `rgb` holds 64x64 RGB pixels; anything else shows none.
 pub fn hero_visible(rgb: &[u8]) -> bool {
     SignatureCounts::new(rgb).is_some_and(|counts| {
         WHOLE_RANGE
@@ -121,7 +121,7 @@ pub fn hero_visible(rgb: &[u8]) -> bool {
     })
 }
 
-/// How many whole heroes are anywhere on the screen: 1 normally, 2 when a model doubled him.
+/// How many whole heroes are anywhere on the screen: 1 normally, 2 when a model doubled it.
 pub fn hero_count(rgb: &[u8]) -> usize {
     let Some(counts) = SignatureCounts::new(rgb) else {
         return 0;
@@ -148,8 +148,8 @@ pub fn hero_count(rgb: &[u8]) -> usize {
     heroes.len()
 }
 
-/// The hero's upper edge in pixels (below 0 when he comes in from the top), from the pixels of his screen column; `None`
-/// where less than half of him is found.
+/// The hero's upper edge in pixels (below 0 when it comes in from the top), from the pixels of its screen column; `None`
+/// where less than half of it is found.
 pub fn hero_position(rgb: &[u8]) -> Option<f32> {
     let counts = SignatureCounts::new(rgb)?;
     let full: u32 = EXPECTED.iter().flatten().sum();
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_frame_without_hero_shows_none() {
         frames(12, 60, |_, rgb| {
-            // His column is replaced by the one eight pixels on.
+            // Its column is replaced by the one eight pixels on.
             let mut empty = rgb.to_vec();
             for y in 0..FRAME_SIZE {
                 let at = |x: usize| (y * FRAME_SIZE + x) * 3;
@@ -259,7 +259,7 @@ mod tests {
             if !(0..=48).contains(&world.hero_y()) {
                 return;
             }
-            // Every pixel one quarter mixed with the mean of its adjacency.
+            // Every pixel one quarter mixed with the mean of its neighbours.
             let mut blurred = rgb.to_vec();
             for y in 1..FRAME_SIZE - 1 {
                 for x in 1..FRAME_SIZE - 1 {

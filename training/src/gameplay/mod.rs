@@ -1,4 +1,4 @@
-//! The built-in gameplay: a seeded, endless platformer whose footage a small world model can learn.
+//! The built-in gameplay: a seeded, endless platformer that is made so that a small world model can learn it.
 //!
 //! Everything is integer arithmetic on an eight-pixel grid: tiles, scroll steps and the hero's screen column line up with
 //! the eight-pixel patches of a video tokenizer, so that few distinct patches exist. [`GameplayWorld`] is the game,

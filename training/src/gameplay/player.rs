@@ -1,4 +1,4 @@
-//! A purposeful yet varied player: his footage teaches a world model more than random keys.
+//! A purposeful yet varied player: its footage teaches a world model more than random keys.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -114,7 +114,7 @@ impl Player {
         } else if world.gap_ahead(direction) {
             50
         } else if world.wall_ahead(direction) {
-            // Seldom enough that he often stands before it: that walls stop him can be learned from nothing else.
+            // Rarely, so that the hero often stands before it: only such footage shows that walls stop it.
             20
         } else if world.prize_above(direction) {
             25
@@ -179,7 +179,7 @@ mod tests {
                         jumps += 1;
                         rises += u32::from(world.hero_y() < y);
                     } else {
-                        // Up without the button goes only who fell out at the bottom.
+                        // Without the button the hero goes up only after it fell out at the bottom.
                         assert!(world.hero_y() >= y || y > 48, "seed {seed}");
                         assert!(world.hero_y() >= y || world.hero_y() == 0, "seed {seed}");
                     }

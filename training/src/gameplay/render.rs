@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(world.hero_x(), x + 4);
         world.render(&mut after);
         for y in 0..FRAME_SIZE {
-            // Right of the hero, where neither frame shows him.
+            // Right of the hero, where neither frame shows it.
             let row = |rgb: &[u8], x: usize| {
                 rgb[(y * FRAME_SIZE + x) * 3..(y * FRAME_SIZE + x + 20) * 3].to_vec()
             };

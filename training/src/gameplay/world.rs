@@ -16,8 +16,8 @@ const SCREEN: i64 = FRAME_SIZE as i64;
 const RUN_SPEED: i64 = 4;
 /// Vertical speed of the frame in which a jump leaves the ground.
 const JUMP_SPEED: i64 = -8;
-/// Vertical speed of the button in the air: the hero flutters on upwards. So the button shows in every frame, and not in
-/// those alone that start a jump; and slowly, so that he seldom comes to the ceiling, where it cannot show.
+/// Vertical speed of the button in the air: the hero flutters on upwards, so that the button has an effect in every frame, not
+/// only in those that start a jump. Slowly, so that the hero rarely reaches the ceiling, where the button has no effect.
 const FLUTTER_SPEED: i64 = -2;
 /// Added to the vertical speed in each frame of a fall; without the button nothing rises.
 const GRAVITY: i64 = 4;
@@ -27,13 +27,13 @@ const VERTICAL_STEP: i64 = 2;
 /// Columns kept generated to both sides of the hero; more than the screen shows.
 const REACH: i64 = 14;
 
-/// What the hero stands on, or which way he goes in the air.
+/// Whether the hero stands, rises or falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Footing {
     Ground,
     Rising,
-    /// His last rise was stopped. He then falls for a frame whatever the button does: he never hangs under a ceiling, where
-    /// his next move would not follow from what is seen.
+    /// The last rise was stopped. The hero then falls for a frame whatever the button does: it never hangs below a ceiling,
+    /// where its next move would not follow from the picture.
     Bumped,
     Falling,
 }
@@ -110,8 +110,8 @@ impl GameplayWorld {
         };
         self.move_vertically();
 
-        // Who falls out at the bottom is at the top again, so that no clip ends by an accident. He is there as a whole: no
-        // footage shows a part of him at the upper edge, where a model might let him fly out.
+        // A hero that falls out at the bottom comes in at the top, so that no clip ends by an accident. It comes in as a whole:
+        // no footage shows a part of it at the upper edge, where a model might let it leave the screen.
         if self.hero_y >= SCREEN {
             self.hero_y = 0;
         }
@@ -122,7 +122,7 @@ impl GameplayWorld {
         let direction = self.speed_y.signum();
         for _ in 0..self.speed_y.abs() / VERTICAL_STEP {
             let next = self.hero_y + direction * VERTICAL_STEP;
-            // The top of the screen is a ceiling for a rising hero: he is never lost from sight by jumping.
+            // The top of the screen is a ceiling for a rising hero: it never leaves the screen by jumping.
             let blocked = (direction < 0 && next < 0) || !self.is_free(self.hero_x, next);
             if blocked {
                 self.footing = if direction > 0 {
@@ -142,7 +142,7 @@ impl GameplayWorld {
         self.hero_x
     }
 
-    /// The hero's upper edge on the screen, a multiple of 2, from 0; above 48 he is partly off the screen.
+    /// The hero's upper edge on the screen, a multiple of 2, from 0; above 48 it is partly off the screen.
     pub fn hero_y(&self) -> i64 {
         self.hero_y
     }
@@ -320,7 +320,7 @@ mod tests {
         }
     }
 
-    /// Heights above the ground, frame by frame, of a hero who holds the jump button where `held` says so.
+    /// Heights above the ground, frame by frame, of a hero that holds the jump button where `held` says so.
     fn heights(held: &[bool]) -> Vec<i64> {
         // A world whose start has nothing overhead.
         let mut world = (0..100)
@@ -394,7 +394,7 @@ mod tests {
         let mut falls = 0;
         for seed in 0..40 {
             let mut world = GameplayWorld::new(seed);
-            // Walk right without jumping until the hero falls in or a wall stops him.
+            // Walk right without jumping until the hero falls in or a wall stops it.
             let right = TrueAction::new(Steer::Right, false);
             for _ in 0..80 {
                 world.step(right);
@@ -409,7 +409,7 @@ mod tests {
                 world.step(STAND);
             }
             if world.on_ground() {
-                // A bridge over the gap caught him on his way down.
+                // A bridge over the gap stopped the fall.
                 continue;
             }
             falls += 1;

@@ -1,10 +1,10 @@
-//! What moves on the screen between two frames, by block matching.
+//! Motion of the player's figure between two frames, by block matching.
 //!
-//! The scene is what most of the screen does: the one shift under which most pixels are explained by the earlier frame.
-//! The player's figure is what goes against the scene: its motion is searched for the blocks that the scene's shift does
-//! not explain. Where the camera follows the figure the scene moves and the figure does not; where it stands still it is
-//! the other way round; their difference is the motion of the figure through its world in both cases. Along a direction in
-//! which the camera follows wherever the figure goes, what goes against the scene is everybody else, and is left out.
+//! The shift of the scene is the one under which most of the screen is explained by the earlier frame. The shift of the figure
+//! is searched among the pixels that the shift of the scene does not explain. Under a camera that follows the figure, the scene
+//! moves and the figure does not; under a still camera the figure moves and the scene does not. In both cases their
+//! difference is the motion of the figure through its world. Along an axis on which the camera always follows, what moves
+//! against the scene is not the figure, and is ignored.
 
 use genie_model::block_matching::{
     FigureShift, Picture, Shift, figure_shift, scene_shift, shifts_within,
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::gameplay::{FRAME_SIZE, HERO_SCREEN_X, HERO_WIDTH, hero_position};
 
-/// Motion of the player's figure between two frames, in pixels; `None` where it cannot be told.
+/// Motion of the player's figure between two frames, in pixels; `None` where it cannot be measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Motion {
     /// To the right, relative to the scene.
@@ -22,9 +22,9 @@ pub struct Motion {
     pub down: Option<f32>,
 }
 
-/// A scene that moves in a larger share of the transitions is seen by a camera that follows.
+/// The camera follows if the scene moves in a larger share of the transitions than this.
 const CAMERA_FOLLOWS: f32 = 0.1;
-/// Largest jump of the hero in one frame, in pixels; more means that he fell out and came in again.
+/// Largest motion of the hero in one frame, in pixels; more means that it left the screen and came back.
 const MOST_HERO_MOTION: f32 = 16.0;
 
 /// The size of frames and the directions in which the camera follows the figure.
@@ -37,8 +37,8 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// The camera of footage in which these pairs of successive frames of `height * width * 3` bytes are seen: it follows in a
-    /// direction where the scene moves in many of them.
+    /// Estimates the camera from pairs of successive frames of `height * width * 3` bytes: it follows in a direction in which
+    /// the scene moves in many of them.
     pub fn estimate<'f>(
         pairs: impl ParallelIterator<Item = [&'f [u8]; 2]>,
         height: usize,
@@ -117,8 +117,8 @@ impl Camera {
     }
 }
 
-/// The same for frames of the built-in gameplay, whose hero can be found: he stays in his column, so that the scene alone
-/// says how far he went, and his height on the screen says whether he rises.
+/// The same for frames of the built-in gameplay, by the hero detector: the hero stays in its column, so that the scene gives
+/// its horizontal motion, and its height on the screen gives the vertical one.
 pub fn hero_motion(before: &[u8], after: &[u8]) -> Motion {
     let picture = |bytes| Picture::rgb(bytes, FRAME_SIZE, FRAME_SIZE);
     let Some((was, is)) = picture(before).zip(picture(after)) else {
@@ -192,8 +192,8 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_another_way_than_a_following_camera_is_not_the_hero() {
-        // A stranger comes towards the hero, whom the camera keeps in place.
+    fn what_moves_against_a_following_camera_is_not_the_hero() {
+        // Another figure comes towards the hero, which the camera keeps in place.
         let start = scene(100, (24, 30));
         for run in [-4, 3] {
             let after = scene(100 + run, (24 - 2 * run, 30));
@@ -245,12 +245,12 @@ mod tests {
         }
     }
 
-    /// The built-in game shows what it was told, for the eye that knows its hero and for the one that does not.
+    /// The true motion of the built-in game is measured, with the hero detector and without.
     #[test]
-    fn the_built_in_game_is_read_rightly() {
+    fn motion_of_the_built_in_game_is_measured() {
         let mut before = vec![0; FRAME_BYTES];
         let mut after = vec![0; FRAME_BYTES];
-        let (mut told, mut known_right, mut generic_right) = (0, 0, 0);
+        let (mut measured, mut known_right, mut generic_right) = (0, 0, 0);
         let (mut vertical, mut known_down, mut generic_down) = (0, 0, 0);
         for seed in 0..24 {
             let mut world = GameplayWorld::new(seed);
@@ -267,7 +267,7 @@ mod tests {
                 }
                 let generic = camera(true, false).motion(&before, &after);
                 let known = hero_motion(&before, &after);
-                told += u32::from(known.right.is_some());
+                measured += u32::from(known.right.is_some());
                 let agrees = |right: Option<f32>| {
                     u32::from(right.is_some_and(|right| (right - moved.0 as f32).abs() < 0.5))
                 };
@@ -283,11 +283,11 @@ mod tests {
                 }
             }
         }
-        println!("of {told} sideways {known_right} and {generic_right} right");
+        println!("of {measured} sideways {known_right} and {generic_right} right");
         println!("of {vertical} vertical {known_down} and {generic_down} right");
-        assert!(told > 900 && vertical > 600);
-        assert!(known_right * 100 >= told * 98);
-        assert!(generic_right * 100 >= told * 85);
+        assert!(measured > 900 && vertical > 600);
+        assert!(known_right * 100 >= measured * 98);
+        assert!(generic_right * 100 >= measured * 85);
         assert!(known_down * 100 >= vertical * 95);
         assert!(generic_down * 100 >= vertical * 90);
     }

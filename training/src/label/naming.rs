@@ -1,11 +1,11 @@
-//! From what actions do to what they are called, and which keys drive them.
+//! From the measured effects of actions to their names and keys.
 
 use genie_model::ActionLabel;
 
-/// What an action did in one source of transitions. Counts are sums of ones, kept as `f64` for the shares made of them.
+/// Effect of an action in one source of transitions: counts, as `f64` because shares are made of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ActionEffect {
-    /// Transitions whose horizontal motion could be told.
+    /// Transitions whose horizontal motion was measured.
     pub sideways: f64,
     /// Of these, those to the left.
     pub goes_left: f64,
@@ -13,7 +13,7 @@ pub struct ActionEffect {
     pub goes_right: f64,
     /// Sum of the horizontal motion in pixels, to the right.
     pub distance: f64,
-    /// Transitions whose vertical motion could be told.
+    /// Transitions whose vertical motion was measured.
     pub vertical: f64,
     /// Of these, those downwards.
     pub falls: f64,
@@ -23,7 +23,7 @@ pub struct ActionEffect {
     pub rises: f64,
 }
 
-/// Fewer transitions than this say nothing.
+/// Fewer transitions than this are not used.
 const LEAST_COUNT: f64 = 4.0;
 
 fn share(part: f64, whole: f64) -> Option<f64> {
@@ -52,10 +52,10 @@ impl ActionEffect {
     }
 }
 
-/// What an action does.
+/// Effects of an action in both sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Effects {
-    /// Share of the real transitions in which it is seen.
+    /// Share of the real transitions from which it is inferred.
     pub usage: f64,
     /// In real footage.
     pub real: ActionEffect,
@@ -69,10 +69,10 @@ impl Effects {
     }
 }
 
-/// A figure of every action from both sources: the mean of what they say, or what the only one says, or 0.
+/// A figure of every action: the mean of both sources, or the value of the only source that has it, or 0.
 ///
-/// The generated source has a say only if the figure differs by `least` between some two actions in it: a world that does
-/// the same whatever is pressed, as one does that is hardly trained, says nothing about what the actions mean.
+/// The generated source counts only if the figure differs by `least` between some two actions in it: a world that does the
+/// same under every action, such as an untrained one, does not show what the actions mean.
 fn combine(
     effects: &[Effects],
     least: f64,

@@ -119,7 +119,7 @@ fn blocks(t: &TransformerConfig, tokens: f64, seen: f64) -> f64 {
     t.layers as f64 * tokens * token
 }
 
-/// What a frame whose output nobody wants leaves out.
+/// The operations that a frame without output leaves out.
 fn unfinished(t: &TransformerConfig, tokens: f64) -> f64 {
     if t.layers == 0 {
         return 0.0;

@@ -1,4 +1,4 @@
-//! What the latent actions do, and which of them cannot be done where.
+//! Effects of the latent actions, and which of them are impossible after a frame.
 
 use std::collections::HashMap;
 
@@ -7,15 +7,15 @@ use genie_model::MotionSigns;
 
 use super::saved_state::{restore_values, saved_values};
 
-/// An action whose probability after a frame is no more than this share of its probability anywhere cannot be done there: far
-/// below what players do seldom, and what a small network is still sure of.
+/// An action is impossible after a frame if its probability there is below this share of its overall probability: far below
+/// the rate of rare actions, and still within the precision of a small network.
 const RARER: f32 = 0.01;
-/// What a batch counts less with every batch that follows.
+/// Factor by which older batches lose weight with every new batch.
 const DECAY: f32 = 0.99;
 /// Scene and what moves by itself, each to the right and downwards.
 const DIRECTIONS: usize = 4;
 
-/// How often each of `A` latent actions is taken, and which way the picture moves then.
+/// How often each of `A` latent actions is taken, and the mean motion of the picture under it.
 #[derive(Clone, Debug)]
 pub struct ActionEffects {
     /// `[A]`.
@@ -25,7 +25,7 @@ pub struct ActionEffects {
 }
 
 impl ActionEffects {
-    /// Has seen none of `actions` actions.
+    /// No observations of `actions` actions.
     pub fn new(actions: usize) -> Self {
         Self {
             taken: vec![0.0; actions],
@@ -33,7 +33,7 @@ impl ActionEffects {
         }
     }
 
-    /// Looks at transitions: the action of each, and how the picture moved.
+    /// Adds transitions: the action of each, and the motion of the picture.
     pub fn observe(&mut self, transitions: impl Iterator<Item = (u32, MotionSigns)>) {
         let all = self.taken.iter_mut().chain(&mut self.motion);
         all.for_each(|sum| *sum *= DECAY);
@@ -48,13 +48,14 @@ impl ActionEffects {
         }
     }
 
-    /// Of the actions that cannot be done after a frame, those that end like `own`, which was done: of all that can be, it
-    /// moves the picture most nearly as they would. Who runs into a wall stands, and who jumps at it rises.
+    /// The actions that are impossible after a frame and whose effect there is that of `own`, the action that was taken: of all
+    /// possible actions, `own` is the one whose mean motion is nearest to theirs. A run into a wall has the effect of standing,
+    /// and a jump towards a wall that of a jump.
     ///
     /// `probabilities [A]` are those of the actions after the frame.
     pub fn impossible_with_effect_of(&self, own: u32, probabilities: &[f32]) -> Vec<u32> {
         let all = self.taken.iter().sum::<f32>();
-        // An action that is never taken anywhere tells nothing.
+        // Nothing is known of an action that is never taken.
         let taken = (0..self.taken.len()).filter(|&action| self.taken[action] > 0.0);
         let (possible, impossible): (Vec<_>, Vec<_>) =
             taken.partition(|&it| probabilities[it] * all >= RARER * self.taken[it]);
@@ -71,7 +72,7 @@ impl ActionEffects {
             .collect()
     }
 
-    /// Square of how differently two actions move the picture on average.
+    /// Squared distance of the mean motions of two actions.
     fn distance(&self, a: usize, b: usize) -> f32 {
         let mean = |action: usize| {
             let taken = self.taken[action].max(1e-6);
@@ -81,7 +82,7 @@ impl ActionEffects {
         mean(a).zip(mean(b)).map(|(a, b)| (a - b).powi(2)).sum()
     }
 
-    /// What is remembered, as named tensors.
+    /// The state as named tensors.
     ///
     /// # Errors
     /// Never on the CPU.
@@ -92,7 +93,7 @@ impl ActionEffects {
         ]))
     }
 
-    /// Goes back to a saved state.
+    /// Restores a saved state.
     ///
     /// # Errors
     /// If a part is missing or of another size.
@@ -113,7 +114,7 @@ mod tests {
     const RIGHT_JUMP: u32 = 4;
     const NEVER: u32 = 5;
 
-    /// Actions of a platformer whose camera follows sideways, and one that nobody takes.
+    /// Actions of a platformer whose camera follows sideways, and one that is never taken.
     fn platformer() -> ActionEffects {
         let moves = |x: i8, y: i8| MotionSigns {
             scene: [-x, 0],
@@ -121,7 +122,7 @@ mod tests {
         };
         let mut effects = ActionEffects::new(6);
         for time in 0..40 {
-            // Every fourth frame is one of a fall.
+            // The hero falls in every fourth frame.
             let falls = i8::from(time % 4 == 0);
             let transitions = [
                 (LEFT, moves(-1, falls)),
@@ -158,7 +159,7 @@ mod tests {
             [RIGHT_JUMP]
         );
         assert!(effects.impossible_with_effect_of(LEFT, &at_wall).is_empty());
-        // Who did get past the wall is no example of not getting past it.
+        // A transition that passes the wall is no example of being stopped by it.
         assert!(
             effects
                 .impossible_with_effect_of(RIGHT, &at_wall)
@@ -181,8 +182,8 @@ mod tests {
     fn an_action_that_nobody_takes_is_not_missed() {
         let effects = platformer();
         for own in 0..6 {
-            let told = effects.impossible_with_effect_of(own, &[0.0; 6]);
-            assert!(!told.contains(&NEVER), "{own} {told:?}");
+            let impossible = effects.impossible_with_effect_of(own, &[0.0; 6]);
+            assert!(!impossible.contains(&NEVER), "{own} {impossible:?}");
         }
         let nothing = ActionEffects::new(3);
         assert!(
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn what_was_seen_first_is_forgotten() {
         let mut effects = platformer();
-        // The actions change their meaning while they are learned: this one now moves like the other.
+        // Actions may change their meaning while they are learned: this one now moves like the other.
         let left = MotionSigns {
             scene: [1, 0],
             own: [0, 0],

@@ -1,4 +1,4 @@
-//! Which latent actions follow a frame.
+//! The action prior: a network that predicts which latent actions follow a frame.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::variables::Variables;
 
 /// Values per token between the layers.
 const WIDTH: usize = 32;
-/// Layers that look at a token and its eight adjacency.
+/// Layers, each of which sees a token and its eight neighbours.
 const LAYERS: usize = 2;
 const NEIGHBOURHOOD: usize = 9;
 /// Times the phase's learning rate, which is chosen for a deeper network.
@@ -20,10 +20,10 @@ const PACE: f64 = 2.0;
 
 /// A small convolutional network that learns from the footage which latent actions are taken after a frame.
 ///
-/// Where an action never happens (a jump at the ceiling, a step into a wall: there is no motion by which it could be known),
-/// the dynamics model has no example of it and makes something up as soon as a player tries. Which actions these are can
-/// be learned: what players do is frequent, and what they cannot do is missing wherever they cannot. Only the frame itself is
-/// looked at; the ones before it would also tell what the player is up to.
+/// The dynamics model has no example of an action that is impossible after a frame (a jump below a ceiling, a step into a
+/// wall): no motion shows it, so that it is never inferred there. The prior finds these actions: an action that is frequent
+/// elsewhere has nearly no probability where it is impossible. Its input is the frame alone, since earlier frames would also
+/// show the intention of the player.
 #[derive(Debug)]
 pub struct ActionPrior {
     variables: Variables,
@@ -32,13 +32,13 @@ pub struct ActionPrior {
     position: Tensor,
     layers: Vec<(Tensor, Tensor)>,
     out: (Tensor, Tensor),
-    /// For each token of a frame those around it, the nearest one where there is none: `N * NEIGHBOURHOOD`.
+    /// For each token of a frame its neighbourhood, clamped at the edges: `N * NEIGHBOURHOOD`.
     around: Vec<u32>,
     device: Device,
 }
 
 impl ActionPrior {
-    /// Knows nothing yet: all actions are as likely.
+    /// Untrained: all actions are equally likely.
     ///
     /// # Errors
     /// Never on the CPU.
@@ -80,7 +80,7 @@ impl ActionPrior {
         })
     }
 
-    /// Probabilities of the actions after each of some frames, before it learns from what did follow.
+    /// Probabilities of the actions after each of some frames, computed before the network learns from what did follow.
     ///
     /// `frames [M, N, C]` are the codes of their tokens, `followed [M]` the actions (`u32`). Returns `M` lists of `A` and the mean
     /// cross-entropy in nats.
@@ -126,7 +126,7 @@ impl ActionPrior {
         ops::linear_bias(&x, &self.out.0, &self.out.1)
     }
 
-    /// What is remembered, as named tensors.
+    /// The state as named tensors.
     ///
     /// # Errors
     /// Never on the CPU.
@@ -136,7 +136,7 @@ impl ActionPrior {
         Ok(state)
     }
 
-    /// Goes back to the state after `step` calls of [`learn`](Self::learn).
+    /// Restores the state after `step` calls of [`learn`](Self::learn).
     ///
     /// # Errors
     /// If a part is missing or of another size.
@@ -172,7 +172,7 @@ mod tests {
         ActionPrior::new(config, 1, &Device::Cpu).unwrap()
     }
 
-    /// Frames of noise with a hero (first value) somewhere, and in every second one a wall (second value) to his right.
+    /// Frames of noise with a hero (first value) somewhere, and in every second one a wall (second value) to its right.
     /// Each of four actions follows as often, but the last one never where the wall is.
     fn footage(config: &GenieConfig, rng: &mut ChaCha8Rng) -> (Tensor, Tensor, Vec<bool>) {
         let (tokens, columns) = (config.tokens_per_frame(), config.token_columns());
@@ -187,7 +187,7 @@ mod tests {
             let hero = rng.random_range(0..tokens / columns) * columns;
             let hero = hero + rng.random_range(0..columns - 1);
             frame[hero * dim] += 2.0;
-            // A wall elsewhere stops nobody.
+            // A wall elsewhere has no effect.
             let elsewhere = (hero + tokens / 2) % tokens;
             frame[if wall { hero + 1 } else { elsewhere } * dim + 1] += 2.0;
             followed.push(rng.random_range(0..if wall { 3_u32 } else { 4 }));

@@ -1,4 +1,4 @@
-//! What a step of a phase works on: clips of the footage.
+//! Batches of clips of the footage.
 
 use candle_core::{Device, Tensor};
 use genie_model::{GenieConfig, frames_to_patches};

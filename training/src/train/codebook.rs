@@ -1,5 +1,5 @@
 //! Codebooks that follow their vectors: exponential moving averages (van den Oord et al. 2017, appendix A) with revival
-//! of codes that nobody uses.
+//! of unused codes.
 
 use std::collections::HashMap;
 
@@ -153,7 +153,7 @@ impl EmaCodebook {
             .collect()
     }
 
-    /// Goes back to a saved state.
+    /// Restores a saved state.
     ///
     /// # Errors
     /// If a part is missing or of another size.

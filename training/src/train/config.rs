@@ -1,4 +1,4 @@
-//! What `genie train` is told: the model, the two phases and the seed, in one TOML file.
+//! The configuration of `genie train`: the model, the two phases and the seed, in one TOML file.
 
 use std::path::Path;
 
@@ -22,10 +22,10 @@ pub struct TrainConfig {
     pub tokenizer: PhaseConfig,
     /// The phase of latent actions and dynamics.
     pub dynamics: PhaseConfig,
-    /// Wrong tokens in what the dynamics model sees of the past.
+    /// Corruption of the context of the dynamics model.
     #[serde(default)]
     pub corruption: CorruptionConfig,
-    /// Share of frames that are masked altogether; the others are masked at a random rate.
+    /// Share of frames that are fully masked; the others are masked at a random rate.
     #[serde(default = "default_fully_masked")]
     pub fully_masked: f32,
     /// Whether the dynamics loss reaches the latent action encoder. The paper trains the encoder on pixels alone, which
@@ -35,12 +35,12 @@ pub struct TrainConfig {
     /// Where weights start.
     #[serde(default)]
     pub initial_weights: InitialWeights,
-    /// Steps at the start in which the latent action model stays at its data-driven start, so that the dynamics model
-    /// learns to listen to actions before it tells the encoder what it would rather hear.
+    /// Steps at the beginning in which the latent action model stays as it was initialised, so that the dynamics model learns
+    /// to use actions before its gradient changes them.
     #[serde(default)]
     pub actions_frozen: u64,
-    /// Whether the footage shows a world in which things fall: then a hero who goes down is pulled, not steered, and no
-    /// latent action starts out as that.
+    /// Whether the footage shows a world with gravity: then downward motion is no action, and no latent action is initialised
+    /// as that.
     #[serde(default)]
     pub gravity: bool,
     /// The model; last, because TOML wants tables behind plain values.
@@ -99,7 +99,7 @@ impl TrainConfig {
         }
     }
 
-    /// Probability that this step of the dynamics has the model's own mistakes in its context.
+    /// Probability of scheduled sampling in this step of the dynamics.
     pub(super) fn scheduled_sampling_at(&self, step: u64) -> f32 {
         let progress = step as f64 / self.dynamics.steps.max(1) as f64;
         self.corruption.scheduled_sampling * progress as f32
@@ -110,10 +110,10 @@ impl TrainConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InitialWeights {
-    /// Codebooks and embeddings start at what can be counted in the footage, its patches and its motion; all else at random.
+    /// Codebooks and embeddings start from statistics of the footage, its patches and its motion; all else at random.
     #[default]
     Footage,
-    /// All at random, as in the paper, which small models hardly recover from.
+    /// All at random, as in the paper; small models hardly learn from there.
     Random,
 }
 
@@ -173,24 +173,24 @@ impl PhaseConfig {
     }
 }
 
-/// How much of the past is replaced by wrong tokens while training, so that play does not drift from its own mistakes.
+/// Corruption of what the dynamics model is trained on, so that play recovers from its own errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CorruptionConfig {
     /// Highest share of wrong tokens in a clip; the share is drawn evenly from zero to this.
     pub tokens: f32,
-    /// Share of transitions that are told a random latent action instead of their own. Teaches that actions may change
-    /// nothing, and with it disobedience.
+    /// Share of transitions that are relabelled with a random latent action. It teaches the model to ignore actions; 0 in the
+    /// shipped configurations.
     #[serde(default)]
     pub actions: f32,
-    /// Share of transitions that are told an action which never happens in such a scene (a jump at the ceiling, a step into a
-    /// wall), where their own is what comes nearest to it: the only examples of what happens when a player tries it. See
+    /// Share of transitions that are relabelled with an action which is impossible where they begin (a jump below a ceiling, a
+    /// step into a wall) and would have had the same effect: the only examples of such actions. See
     /// [`ActionPrior`](super::ActionPrior) and [`ActionEffects`](super::ActionEffects).
     #[serde(default, alias = "unseen_actions")]
     pub impossible_actions: f32,
-    /// Share of the last steps in which the past is what the model would have dreamt, so that it learns to make good its own
-    /// mistakes; rises evenly from zero over the training, because what an untrained model dreams is noise. Such a step
-    /// takes a third longer.
+    /// Scheduled sampling (Bengio et al. 2015): probability, at the end of the training, that a step has tokens sampled from
+    /// the model itself as its context, so that the model learns to recover from its own errors. It rises linearly from zero,
+    /// because samples of an untrained model are noise. Such a step takes a third longer.
     #[serde(default, alias = "own_mistakes")]
     pub scheduled_sampling: f32,
 }

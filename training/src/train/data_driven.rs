@@ -1,5 +1,5 @@
-//! Where the tokenizer starts: at the best linear codec of the data's patches and a k-means codebook, so that training
-//! improves on a picture instead of looking for one.
+//! Data-driven initialisation of the tokenizer: the best linear codec of the data's patches and a k-means codebook, so that
+//! training starts from good reconstructions.
 
 use std::collections::HashMap;
 
@@ -18,8 +18,8 @@ use crate::dataset::{Dataset, DatasetError};
 pub struct PatchStatistics {
     /// Patches `[M, P]`, values between -0.5 and 0.5.
     pub patches: Tensor,
-    /// Weight of each of the `M` patches: the root of how often it occurs, so that the rare ones (a hero among much sky)
-    /// count for something.
+    /// Weight of each of the `M` patches: the square root of its count, so that rare ones (a hero among much sky) count
+    /// too.
     pub weights: Vec<f32>,
 }
 
@@ -125,8 +125,8 @@ pub fn start_tokenizer(
     Ok(())
 }
 
-/// A projection `[C, D]` of summaries `[M, D]` to what tells them apart most: their principal components, each scaled to
-/// the same variance, and blind to what all of them share.
+/// A projection `[C, D]` of summaries `[M, D]` to their principal components, each scaled to the same variance. The mean of the
+/// summaries is projected to zero.
 ///
 /// # Errors
 /// If `width` is larger than `D`.
@@ -136,7 +136,7 @@ pub fn distinguishing_projection(summaries: &Tensor, width: usize) -> candle_cor
     let centred = summaries.broadcast_sub(&mean)?;
     let deviation = (centred.matmul(&components.t()?)?.sqr()?.mean(0)? + 1e-8)?.sqrt()?;
     let components = components.broadcast_div(&deviation.unsqueeze(1)?)?;
-    // Without a bias, blindness to the mean needs the mean's direction taken out.
+    // There is no bias, so that the direction of the mean is removed.
     let along = components.matmul(&mean.unsqueeze(1)?)?;
     let square = mean.sqr()?.sum_all()?.to_scalar::<f32>()?.max(1e-12);
     let shared = (along.matmul(&mean.unsqueeze(0)?)? / f64::from(square))?;
@@ -207,7 +207,7 @@ pub fn kmeans(
     let mut pick = rng.random_range(0..available);
     for chosen in 0..count {
         if distances.iter().all(|&d| d == 0.0) {
-            // Every vector is a centre already; the rest wait where they are nobody's nearest.
+            // Every vector is a centre already; the rest are put where no vector is nearest to them.
             centres.extend(
                 row(pick)
                     .iter()

@@ -1,5 +1,4 @@
-//! What the dynamics model is shown of a batch, and what it has to predict: the masks of `MaskGIT` training (paper section
-//! 2.3) with wrong tokens in the past.
+//! The masks of `MaskGIT` training (paper section 2.3), and wrong tokens in the context.
 
 use candle_core::{D, Tensor};
 use rand::Rng;
@@ -17,12 +16,12 @@ pub(super) struct Masking {
     pub(super) rows: Vec<u32>,
     /// Loss weight of each row.
     pub(super) weights: Vec<f32>,
-    /// Rows of changed tokens in fully masked frames: those that the action decides.
+    /// Rows of changed tokens in fully masked frames: those that depend on the action most.
     hard: Vec<u32>,
 }
 
 impl Masking {
-    /// Decides what of `tokens`, `[B, T, N]` in order, is wrong in the context and what is masked.
+    /// Draws which of `tokens`, `[B, T, N]` in order, are wrong in the context and which are masked.
     pub(super) fn draw(tokens: &[u32], config: &TrainConfig, rng: &mut ChaCha8Rng) -> Self {
         let (frames, per_frame) = (config.dynamics.clip_frames, config.model.tokens_per_frame());
         let mask = config.model.tokenizer.quantizer.codes() as u32;

@@ -14,8 +14,8 @@ pub struct MetricsLog {
 }
 
 impl MetricsLog {
-    /// Opens the log of a phase that goes on at `step`: lines from that step on, left by a run that was cut off after its
-    /// last saved state, are dropped, since they will be written again.
+    /// Opens the log of a phase that resumes at `step`. Lines from that step on, left by a run that was interrupted after its
+    /// last saved state, are dropped: they will be written again.
     ///
     /// # Errors
     /// If the file cannot be read or written.

@@ -1,8 +1,8 @@
-//! Where the latent actions start when motion is what the encoder sees: one code for every way in which the hero, or the
-//! camera that follows him, may go.
+//! Initialisation of the latent actions where the encoder's input is motion: one code for every direction in which the hero, or
+//! the camera that follows it, moves.
 //!
-//! Clusters of raw encoder outputs follow what varies most, which is scenery. Signs of motion are few, mean the same in
-//! every theme, and can be read off the encoder's summary by a linear map.
+//! Clusters of raw encoder outputs would follow what varies most, which is scenery. Signs of motion are few, mean the same in
+//! every theme, and are a linear function of the encoder's summary.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use nalgebra::DMatrix;
 
 /// Signs seen in a smaller share of the transitions count as no motion.
 const RARE: f64 = 0.02;
-/// A scene that moves along an axis in this share of the transitions is seen by a camera that follows along it.
+/// The camera follows along an axis if the scene moves along it in this share of the transitions.
 const CAMERA_FOLLOWS: f64 = 0.1;
 /// Ridge of the regression, as a share of the mean square of the inputs.
 const RIDGE: f64 = 1e-2;
@@ -25,13 +25,13 @@ pub struct MotionStart {
     pub projection: Tensor,
     /// `[C]`.
     pub bias: Tensor,
-    /// `[A, C]` on the unit sphere. Where there are fewer ways to move than codes, the rest are nobody's nearest.
+    /// `[A, C]` on the unit sphere. Where there are fewer directions than codes, the rest are nearest to no point.
     pub codes: Tensor,
-    /// The ways to move that codes stand for, in their order.
+    /// The directions of the codes, in their order.
     pub ways: Vec<WayToMove>,
 }
 
-/// A way in which the hero goes from one frame to the next.
+/// A direction in which the hero moves from one frame to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WayToMove {
     /// Signs of the displacement, `[x, y]`, to the right and downwards positive.
@@ -57,7 +57,7 @@ impl fmt::Display for WayToMove {
 /// Fits the start of `actions` codes of `dim` values to transitions: their motion features `[M, N, F]` and the encoder's
 /// summaries of them `[M, S]`. `None` if the transitions show no motion to start from.
 ///
-/// With `gravity`, going down counts as no motion: what falls is pulled, not steered.
+/// With `gravity`, downward motion counts as none: falling is no action.
 ///
 /// # Errors
 /// When shapes do not match, or summaries are not finite.
@@ -122,10 +122,10 @@ pub fn motion_start(
     }))
 }
 
-/// Where the hero goes in every transition; signs that are rare count as no motion.
+/// Signs of the hero's motion in every transition; rare signs count as no motion.
 ///
-/// Along an axis on which a camera follows, the hero goes against the scene, and what moves by itself is everything else:
-/// whoever comes towards him. Along one on which it does not, he is what moves by itself.
+/// Along an axis on which the camera follows, the hero's motion is the opposite of the scene's, and what moves by itself is
+/// something else. Along an axis on which it does not follow, the hero is what moves by itself.
 fn hero_moves(signs: &[MotionSigns], gravity: bool) -> Vec<[i8; 2]> {
     let share = |count: usize| count as f64 / signs.len() as f64;
     let camera_follows = [0, 1].map(|axis| {
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_camera_that_follows_tells_where_the_hero_goes() {
-        // To the right under a camera that follows sideways; up, by himself, while somebody comes from the right; a fall.
+        // To the right under a camera that follows sideways; up, by itself, while another figure comes from the right; a fall.
         let sideways = [
             signs([-1, 0], [0, 0]),
             signs([0, 0], [-1, -1]),

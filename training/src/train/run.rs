@@ -24,14 +24,14 @@ use crate::dataset::Dataset;
 pub enum Ended {
     /// Both phases are complete.
     Complete,
-    /// It was asked to stop, and saved its state to go on from.
+    /// It was asked to stop, and saved its state.
     Stopped,
 }
 
-/// Trains a world on a dataset, or goes on where the run in `run` stopped.
+/// Trains a world on a dataset, or resumes the run in `run`.
 ///
-/// `stop` is asked after every step, with the phase's name and the number of steps it has taken; when it says so, the run
-/// saves its state and ends.
+/// `stop` is called after every step with the phase's name and the number of its steps; when it returns true, the run saves
+/// its state and ends.
 ///
 /// # Errors
 /// [`TrainError`] says which file or setting is to blame.

@@ -26,7 +26,7 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Opens a run's folder, makes it if it is not there, and notes its configuration.
+    /// Opens a run's folder, creates it if it does not exist, and writes its configuration.
     ///
     /// # Errors
     /// [`TrainError::RunExists`] if there is a run already and `resume` is not set; [`TrainError::OtherConfig`] if it was
@@ -118,7 +118,7 @@ impl RunFolder {
         atomic_file::write(&path, &bytes).map_err(|e| TrainError::io(&path, e))
     }
 
-    /// The state that a phase goes on from; `None` before it has saved one.
+    /// The state that a phase resumes from; `None` before it has saved one.
     pub(super) fn saved_state(&self, phase: &str) -> Result<Option<SavedState>, TrainError> {
         let path = self.state(phase);
         if !path.exists() {

@@ -1,4 +1,4 @@
-//! What a phase saves, to go on from.
+//! The saved state of a phase.
 
 use std::collections::HashMap;
 

@@ -38,7 +38,8 @@ impl TrainingPhase {
 /// Takes steps of one phase, from random weights and without a run folder, and returns how long each took: all that
 /// [`train`](super::train) does in a step, reading footage included. One step before them is not counted.
 ///
-/// The weights are lost; `config.actions_frozen` is taken as 0, as most steps of a run train the latent actions too.
+/// The weights are discarded. `config.actions_frozen` is taken as 0, so that a step includes training the latent action model:
+/// the longest kind of step. A configuration that keeps the actions frozen, such as the shipped one, has shorter steps.
 ///
 /// # Errors
 /// Those of [`train`](super::train) that do not come from a run folder.
@@ -55,7 +56,7 @@ pub fn time_steps(
     };
     let dataset = open_footage(&config, Path::new("the configuration"), data)?;
     with_matmul_precision(config.matmul_precision(), || {
-        // Nothing is learned well from here in a few steps, but a step takes as long.
+        // A step from random weights takes as long as any other.
         let random = || Start::New(InitialWeights::Random);
         let (mut tokenizer, _) = TokenizerPhase::open(&config, &dataset, random(), device)?;
         if phase == TrainingPhase::Tokenizer {

@@ -19,12 +19,12 @@ use crate::dataset::Dataset;
 
 /// Weight of the commitment loss (van den Oord et al. 2017).
 const COMMITMENT: f64 = 0.25;
-/// Frames looked at for the data-driven start, and the most distinct patches kept of them.
+/// Frames sampled for the data-driven start, and the most distinct patches kept of them.
 const START_FRAMES: usize = 6000;
 const START_PATCHES: usize = 40_000;
-/// Steps between revivals of codes that nobody uses.
+/// Steps between revivals of unused codes.
 const REVIVE_EVERY: u64 = 25;
-/// Mean squared error (30 dB) above which a patch may take over a code that nobody uses.
+/// Mean squared error (30 dB) above which a patch may take over an unused code.
 const REVIVE_ERROR: f32 = 1e-3;
 
 pub(super) struct TokenizerPhase<'a> {

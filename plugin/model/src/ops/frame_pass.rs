@@ -211,7 +211,7 @@ impl PackedStack {
         for meeting in 0..=self.layers() {
             let work = |task: &mut Task| {
                 preemption_point();
-                // SAFETY: tasks write their own tokens of the shared buffers only, and read the half that nobody writes.
+                // SAFETY: tasks write their own tokens of the shared buffers only, and read the half that no task writes.
                 unsafe { section(&context, task, meeting) };
             };
             if let [task] = tasks.as_mut_slice() {
@@ -259,7 +259,7 @@ impl PackedStack {
         let share = tokens.div_ceil(parts).next_multiple_of(8);
         let mut tasks = Vec::new();
         for row in first {
-            // Rows whose output nobody wants come first: the last block need not finish them.
+            // Rows whose output is not needed come first: the last block need not finish them.
             let mut group = vec![row];
             group.extend((0..rows.len()).filter(|&other| rows[other].after == Some(row)));
             group.sort_by_key(|&row| rows[row].output);
@@ -528,7 +528,7 @@ unsafe fn exponentials<L: Lanes>(row: *mut f32, tokens: usize, columns: usize) -
     1.0 / L::sum(sum)
 }
 
-/// Attention of each token to its own past, and its projection back. In the last block, rows whose output nobody wants
+/// Attention of each token to its own past, and its projection back. In the last block, rows whose output is not needed
 /// only leave their keys and values.
 #[inline(always)]
 unsafe fn mix_time<L: Lanes>(context: &Context<'_>, task: &mut Task, block: usize) {

@@ -362,7 +362,7 @@ struct NormLinear;
 type Gradient = Option<Vec<f32>>;
 
 impl NormLinear {
-    /// Each gradient only when somebody waits for it: `wanted` for the normalised input and for the weight.
+    /// Each gradient only if it is needed: `wanted` for the normalised input and for the weight.
     fn gradients(
         x: &Tensor,
         scale: &Tensor,

@@ -10,7 +10,7 @@ use super::SteadyPlay;
 /// Memory while one world is played for long.
 #[derive(Debug, Serialize)]
 pub(super) struct Growth {
-    /// Frames dreamt.
+    /// Frames generated.
     pub(super) frames: usize,
     /// Memory in use after each tenth of them, in bytes.
     pub(super) resident_bytes: Vec<u64>,

@@ -1,4 +1,4 @@
-//! Where the time of a cached frame goes.
+//! The time of each part of a cached frame.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! The most arithmetic that this machine is seen to do: the roof that parts are held against.
+//! The peak of this machine, with which parts are compared: the fastest matrix product measured.
 
 use std::time::{Duration, Instant};
 

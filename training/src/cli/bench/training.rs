@@ -1,4 +1,4 @@
-//! What a training step of each phase costs.
+//! The time of a training step of each phase.
 
 use candle_core::Device;
 use genie_training::gameplay::{FRAME_SIZE, GameplayOptions, generate_dataset};

@@ -1,4 +1,4 @@
-//! Where the latent actions start: at what the footage shows.
+//! Data-driven initialisation of the latent actions.
 
 use candle_core::Tensor;
 use genie_model::{LatentActionInput, LatentActionModel};
@@ -16,8 +16,8 @@ const START_BATCHES: u64 = 24;
 /// Share of an old mean that the codebook's moving averages keep at every step.
 pub(super) const CODEBOOK_DECAY: f32 = 0.99;
 
-/// Sets the encoder's projection, and returns the codebook: from the signs of motion where the encoder sees motion, else from
-/// what tells transitions apart, by k-means, so that every code starts with transitions of its own.
+/// Sets the encoder's projection, and returns the codebook. Where the encoder's input is motion, both come from signs of motion;
+/// otherwise from principal components and k-means, so that every code starts with transitions of its own.
 pub(super) fn start_actions(
     config: &TrainConfig,
     batches: &Batches,

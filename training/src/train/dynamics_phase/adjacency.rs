@@ -36,8 +36,8 @@ pub(super) fn count_adjacency(
     if let Some(it) = &adjacency {
         let pairs = it.pairs().right.len() + it.pairs().below.len();
         tracing::info!(
-            "{pairs} pairs; {:.3} % of those in new footage would be others",
-            100.0 * seen.alone()
+            "{pairs} pairs; an estimated {:.3} % of the pairs of new footage are others",
+            100.0 * seen.unseen_rate()
         );
     }
     Ok(adjacency)

@@ -1,8 +1,8 @@
 //! Phase two: latent actions together with the dynamics.
 //!
-//! The paper trains the latent action model on pixels and stops its gradient on the way into the dynamics. Small models
-//! give the action up long before they can move pixels, so that here the dynamics model's loss on tokens may reach the
-//! latent action encoder (a switch), beside the paper's own loss where the model has a pixel decoder.
+//! The paper trains the latent action model on pixels and stops the gradient between it and the dynamics model. A small pixel
+//! decoder ignores the action long before it can predict motion. Hence the dynamics loss on tokens may reach the latent action
+//! encoder (a switch), beside the paper's loss where the model has a pixel decoder.
 
 mod action_start;
 mod adjacency;
@@ -40,11 +40,11 @@ use super::run_folder::RunFolder;
 use super::variables::Variables;
 use crate::dataset::Dataset;
 
-/// Weight of the pull of the encoder to its codes.
+/// Weight of the commitment loss.
 const COMMITMENT: f64 = 0.25;
 /// Weight of the pixel decoder's loss, where there is one.
 const PIXELS: f64 = 10.0;
-/// Steps between revivals of actions that nobody uses.
+/// Steps between revivals of unused actions.
 const REVIVE_EVERY: u64 = 20;
 /// Steps between comparisons of the true action with a random one.
 const COMPARE_EVERY: u64 = 20;
@@ -66,7 +66,7 @@ pub(super) struct DynamicsPhase<'a> {
     device: Device,
 }
 
-/// What a step works on.
+/// The data of a step.
 struct Batch {
     clips: Vec<u8>,
     /// Tokens of all frames, `[B, T, N]` in order.
@@ -162,8 +162,8 @@ impl<'a> DynamicsPhase<'a> {
         Ok(Batch { clips, tokens })
     }
 
-    /// The impossible actions with which the transitions of a batch may be relabelled; nothing where the configuration does
-    /// not ask for them.
+    /// The impossible actions with which the transitions of a batch may be relabelled; nothing if the configuration does
+    /// not ask for relabelling.
     fn impossible_actions(
         &mut self,
         batch: &Batch,

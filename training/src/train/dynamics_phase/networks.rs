@@ -1,4 +1,4 @@
-//! The networks of the second phase, and what its losses ask of them.
+//! The networks of the second phase, and their outputs that the losses need.
 
 use candle_core::{D, Device, Tensor};
 use genie_model::{

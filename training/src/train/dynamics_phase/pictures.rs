@@ -6,7 +6,7 @@ use crate::train::error::TrainError;
 
 /// Frames of a strip.
 const FRAMES: usize = 12;
-/// Clips whose first frames are prompts for all actions, and clips that are dreamt again.
+/// Clips whose first frames are prompts for all actions, and clips that are shown beside rollouts.
 const PROMPTS: usize = 2;
 const ROLLOUTS: usize = 4;
 
@@ -56,13 +56,13 @@ pub(super) fn rollout_strips(
     for (clip, actions) in inferred.iter().enumerate().take(ROLLOUTS) {
         let first = clips.frame(world.config(), clip, 0)?;
         let mut rollout = world.prompt(&first, 1)?;
-        let mut dreamt = vec![rollout.frame().pixels().to_vec()];
+        let mut generated = vec![rollout.frame().pixels().to_vec()];
         let mut real = vec![first.into_pixels()];
         for at in 1..FRAMES.min(clips.frames) {
-            dreamt.push(rollout.step(actions[at - 1] as usize)?.pixels().to_vec());
+            generated.push(rollout.step(actions[at - 1] as usize)?.pixels().to_vec());
             real.push(clips.frame(world.config(), clip, at)?.into_pixels());
         }
-        strips.extend([real, dreamt]);
+        strips.extend([real, generated]);
     }
     Ok(strips)
 }

@@ -1,7 +1,7 @@
 //! Relabelling: some transitions are trained under an action that is not the one inferred from them.
 //!
-//! Footage has no example of an action that is impossible where it is tried (a jump below a ceiling, a step into a wall). A
-//! transition under a possible action with the same effect (standing still) serves as one, once it is relabelled.
+//! Footage has no example of an action that is impossible where a player tries it (a jump below a ceiling, a step into a wall).
+//! A transition with the same effect under a possible action (standing still) becomes such an example by relabelling.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::train::action_effect::ActionEffects;
 use crate::train::action_prior::ActionPrior;
 use crate::train::config::TrainConfig;
 
-/// What tells which actions are impossible after a frame, learned on the way.
+/// Estimates which actions are impossible after a frame, and learns that during the training.
 pub(super) struct ImpossibleActions {
     prior: ActionPrior,
     effects: ActionEffects,

@@ -28,11 +28,11 @@ pub struct OptimiserConfig {
     pub weight_decay: f64,
     /// Largest norm of the whole gradient.
     pub clip_norm: f64,
-    /// What moves the matrices within transformer blocks.
+    /// The optimiser of the matrices within transformer blocks.
     pub block_matrices: BlockMatrices,
 }
 
-/// What moves the matrices within transformer blocks; AdamW moves all else.
+/// The optimiser of the matrices within transformer blocks; AdamW updates all else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BlockMatrices {
@@ -66,7 +66,7 @@ pub struct Optimiser {
     step: u64,
 }
 
-/// How a variable is moved, and what is remembered for that.
+/// How a variable is updated, and the state for that.
 #[derive(Debug)]
 enum Rule {
     AdamW {
@@ -100,7 +100,7 @@ impl Rule {
         }
     }
 
-    /// What is remembered, with names for a saved state.
+    /// The state by name.
     fn memory(&self) -> Vec<(&'static str, &[f32])> {
         match self {
             Self::AdamW { mean, square } => vec![("mean", mean), ("square", square)],
@@ -115,7 +115,7 @@ impl Rule {
         }
     }
 
-    /// Moves `param` by its gradient.
+    /// Updates `param` by its gradient.
     fn step(&mut self, param: &mut [f32], grad: &[f32], settings: &AdamWStep) {
         match self {
             Self::AdamW { mean, square } => ops::adamw_step(param, grad, mean, square, settings),
@@ -211,7 +211,7 @@ impl Optimiser {
         Ok(norm)
     }
 
-    /// What is remembered between steps as named tensors, for [`restore`](Self::restore).
+    /// The state between steps as named tensors, for [`restore`](Self::restore).
     ///
     /// # Errors
     /// Never on the CPU.
@@ -225,7 +225,7 @@ impl Optimiser {
         Ok(state)
     }
 
-    /// Goes back to a saved state after `step` steps.
+    /// Restores a saved state after `step` steps.
     ///
     /// # Errors
     /// If something is missing or of another size.
