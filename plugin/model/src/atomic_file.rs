@@ -20,7 +20,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_with(path, |file| file.write_all(bytes))
 }
 
-/// As [`write`], and makes the folders above `path` that do not exist.
+/// As [`write()`], and makes the folders above `path` that do not exist.
 ///
 /// # Errors
 /// If a folder cannot be made or the file cannot be written.
@@ -31,7 +31,7 @@ pub fn write_in_new_folders(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes)
 }
 
-/// As [`write`], for content that is made while it is written.
+/// As [`write()`], for content that is made while it is written.
 ///
 /// # Errors
 /// What `content` says, or the error of the disk; nothing is left behind then.
