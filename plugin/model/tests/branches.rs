@@ -1,6 +1,8 @@
 //! Branches as one node against the same operations as nodes of their own.
 #![allow(clippy::unwrap_used)]
 
+mod levels;
+
 use candle_core::{Device, Tensor, Var};
 use genie_model::ops::{
     self, AttentionPattern, AttentionWeights, FeedForwardWeights, TokenGrid, attention_branch,
@@ -147,4 +149,9 @@ fn feed_forward() {
     let hidden = ops::norm_linear(&x, &norm, &up).unwrap();
     let plain = ops::relu2_linear_add(&hidden, &down, &x).unwrap();
     compare(&[&x, &norm, &up, &down], &branch, &plain);
+}
+
+#[test]
+fn the_same_holds_at_every_instruction_set() {
+    levels::run_at_other_levels("the_same_holds_at_every_instruction_set");
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod levels;
 
 use std::collections::BTreeMap;
 
@@ -139,4 +140,9 @@ fn latent_action_model_on_pixels() {
         let loss = (predicted.sqr().unwrap().mean_all().unwrap() + actions.commitment).unwrap();
         assert_gradients(&vars, "latent_actions.", &loss);
     }
+}
+
+#[test]
+fn the_same_holds_at_every_instruction_set() {
+    levels::run_at_other_levels("the_same_holds_at_every_instruction_set");
 }

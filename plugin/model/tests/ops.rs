@@ -1,6 +1,8 @@
 //! Every fused operation against its definition in plain candle operations, values and gradients, over odd shapes.
 #![allow(clippy::unwrap_used, clippy::type_complexity)]
 
+mod levels;
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 use genie_model::ops::{self, KeyValue, TokenGrid, composed};
 use proptest::prelude::*;
@@ -523,4 +525,9 @@ fn matrix_products_match_a_plain_loop() {
             }
         }
     }
+}
+
+#[test]
+fn the_same_holds_at_every_instruction_set() {
+    levels::run_at_other_levels("the_same_holds_at_every_instruction_set");
 }

@@ -1,6 +1,8 @@
 //! The reduced-precision matrix products against a plain loop over rounded factors. The precision is a setting of the
 //! whole process, so these tests have a process of their own.
 
+mod levels;
+
 use genie_model::ops::{self, MatmulPrecision};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
@@ -66,4 +68,9 @@ fn long_sums_match_in_bf16() {
     check_bf16(2500, 40, 33, 1);
     check_bf16(1, 1, 1, 2);
     check_bf16(64, 128, 96, 3);
+}
+
+#[test]
+fn the_same_holds_at_every_instruction_set() {
+    levels::run_at_other_levels("the_same_holds_at_every_instruction_set");
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod levels;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -287,4 +288,9 @@ fn known_frames_can_be_appended() {
     assert_eq!(rollout.tokens(), direct.tokens());
     assert_eq!(rollout.time(), 1);
     rollout.step(0).unwrap();
+}
+
+#[test]
+fn the_same_holds_at_every_instruction_set() {
+    levels::run_at_other_levels("the_same_holds_at_every_instruction_set");
 }

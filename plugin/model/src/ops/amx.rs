@@ -13,13 +13,14 @@ pub(super) struct Factor<'a> {
     pub(super) column_stride: usize,
 }
 
-/// Whether this processor and its operating system support tiles.
+/// Whether this processor and its operating system support tiles, and the level in use permits them.
 pub(super) fn available() -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     {
+        use super::level::{SimdLevel, simd_level};
         use std::sync::OnceLock;
         static AVAILABLE: OnceLock<bool> = OnceLock::new();
-        *AVAILABLE.get_or_init(tiles::request)
+        *AVAILABLE.get_or_init(|| simd_level() == SimdLevel::Avx512 && tiles::request())
     }
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
     false

@@ -4,6 +4,9 @@
 //! candle's graph, threaded and vectorised, with a gradient written by hand; elsewhere it falls back to
 //! [`composed`], which is the definition of what it computes. Results do not depend on the number of threads.
 //!
+//! Kernels are compiled for several instruction sets and use the best one of the processor. The environment variable
+//! `GENIE_SIMD` chooses another one ([`SimdLevel`]), for tests and comparisons.
+//!
 //! `genie bench` measures how close the parts of a world come to the machine's fastest matrix product, and
 //! `EXPERIMENTS.md` of `genie_training` says where the rest of the time goes. `cargo bench` measures every operation.
 
@@ -17,6 +20,7 @@ mod constants;
 mod frame_pass;
 mod gather;
 mod key_value;
+mod level;
 mod linear;
 mod loss;
 mod matmul;
@@ -36,6 +40,7 @@ pub use attention::{
 pub(crate) use frame_pass::{PackedBlockWeights, PackedStack, PassRow};
 pub use gather::gather_rows;
 pub use key_value::KeyValue;
+pub use level::{SimdLevel, simd_level};
 pub use linear::{linear, linear_add, linear_bias, norm_linear, relu2_linear_add};
 pub use loss::masked_cross_entropy;
 pub use matmul::{

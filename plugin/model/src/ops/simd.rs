@@ -345,35 +345,7 @@ pub(super) mod x86 {
     }
 }
 
-/// Instruction sets that kernels are compiled for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-/// The best instruction set of this processor.
-#[inline]
-pub(super) fn level() -> Level {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-        {
-            return Level::Avx512;
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return Level::Avx2;
-        }
-    }
-    Level::Portable
-}
-
-/// Defines `fn $name` that runs the generic `$body` with the best [`Lanes`] of this processor.
+/// Defines `fn $name` that runs the generic `$body` with the [`Lanes`] of the level in use.
 macro_rules! multiversion {
     ($(#[$meta:meta])* unsafe fn $name:ident($($arg:ident: $ty:ty),* $(,)?) = $body:ident) => {
         $(#[$meta])*
@@ -391,10 +363,10 @@ macro_rules! multiversion {
                 unsafe fn middle($($arg: $ty),*) {
                     $body::<$crate::ops::simd::x86::Avx2>($($arg),*);
                 }
-                match $crate::ops::simd::level() {
-                    $crate::ops::simd::Level::Avx512 => return wide($($arg),*),
-                    $crate::ops::simd::Level::Avx2 => return middle($($arg),*),
-                    $crate::ops::simd::Level::Portable => {}
+                match $crate::ops::level::simd_level() {
+                    $crate::ops::level::SimdLevel::Avx512 => return wide($($arg),*),
+                    $crate::ops::level::SimdLevel::Avx2 => return middle($($arg),*),
+                    $crate::ops::level::SimdLevel::Portable => {}
                 }
             }
             $body::<$crate::ops::simd::Portable>($($arg),*);
