@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Trains one small world for each choice that the shipped configuration makes otherwise, and prints what became of them.
+"""Trains one small world for each choice that the shipped configuration makes otherwise, and prints a table of their figures.
 
-    cargo build -p genie_training
+    cargo build --bin genie
     python3 training/ablations.py FOLDER
 
 FOLDER takes footage, runs and figures; what is there already is not made again, so that it can be stopped at any time. The
@@ -68,7 +68,7 @@ class Ablations:
         self.held_out = self.clips("held_out", "--clips", "48", "--frames", "120", "--seed", "9001")
 
     def genie(self, *arguments: str | Path) -> None:
-        """Runs the command; its words go to a log."""
+        """Runs the command; its output goes to a log."""
         with open(self.folder / "log.txt", "a") as log:
             command = [str(it) for it in (self.options.genie, *arguments)]
             print(*command, file=log, flush=True)
@@ -110,7 +110,7 @@ class Ablations:
         return run / "world.genie.safetensors"
 
     def row(self, name: str) -> list[str]:
-        """Trains and judges a world, unless that has been done, and tells its row of the table."""
+        """Trains and evaluates a world, unless that has been done, and returns its row of the table."""
         figures = self.run(name) / "evaluation.json"
         if not figures.exists():
             checkpoint = self.train(name)

@@ -1,5 +1,5 @@
 //! Training steps, the tokenizer and rollouts of the `platformer` preset with untrained weights, which are as fast as
-//! trained ones: `cargo bench --bench phases`.
+//! trained ones: `cargo bench --profile dev --bench phases`.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;

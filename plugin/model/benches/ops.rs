@@ -1,4 +1,4 @@
-//! Every operation of `genie_model::ops` at the shapes of the `platformer` preset: `cargo bench -p genie_model`.
+//! Every operation of `genie_model::ops` at the shapes of the `platformer` preset: `cargo bench --profile dev --bench ops`.
 //!
 //! Training shapes are those of a step of the dynamics model: 4 clips of 16 frames of 64 tokens, in two streams where
 //! both go through an operation. Play has one frame of 64 tokens at a time. Forward means on tensors that no gradient is wanted

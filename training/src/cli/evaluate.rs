@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use genie_model::WorldModel;
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
-use genie_training::evaluate::{EvaluateOptions, Evaluation, evaluate, write_json};
+use genie_training::evaluate::{EvaluateOptions, Evaluation, Spread, evaluate, write_json};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -18,9 +18,10 @@ pub(crate) struct Args {
     /// The checkpoint, with its latent action encoder.
     #[arg(long)]
     checkpoint: PathBuf,
-    /// Folder of the dataset to compare with; best one that training did not see.
-    #[arg(long)]
-    data: PathBuf,
+    /// Folder of the dataset to compare with; best one that training did not see. Several show how the figures vary with the
+    /// footage.
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
     /// File for the figures as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -36,26 +37,45 @@ pub(crate) struct Args {
     /// The same seed gives the same figures.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Evaluations on each dataset, with successive seeds: they show how the figures vary with prompts and chance.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
     #[command(flatten)]
     sampler: SamplerArgs,
 }
 
-/// The JSON file: the figures and what they are of.
+/// The JSON file: the figures and their source.
 #[derive(Serialize)]
 struct Report<'a> {
     checkpoint: &'a Path,
     fingerprint: String,
-    data: &'a Path,
     #[serde(flatten)]
-    evaluation: &'a Evaluation,
+    figures: Figures<'a>,
 }
 
-/// Judges the world and prints the figures.
+/// The figures of one dataset, or of several evaluations.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Figures<'a> {
+    One(&'a Evaluated<'a>),
+    Several {
+        evaluations: &'a [Evaluated<'a>],
+        spread: &'a Spread,
+    },
+}
+
+/// The figures of one evaluation.
+#[derive(Serialize)]
+struct Evaluated<'a> {
+    data: &'a Path,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+/// Evaluates the world and prints the figures.
 pub(crate) fn run(args: Args) -> CliResult {
     let world = WorldModel::load(&args.checkpoint)?;
-    let dataset = Dataset::open(&args.data)?;
-    let truth = known_actions(&args.data)?;
-    let options = EvaluateOptions {
+    let mut options = EvaluateOptions {
         clips: args.clips,
         sampler: args.sampler.settings()?,
         seed: args.seed,
@@ -65,17 +85,42 @@ pub(crate) fn run(args: Args) -> CliResult {
     let bar = ProgressBar::new(1000).with_style(ProgressStyle::with_template(
         "{bar:40} {percent} %, {eta} left",
     )?);
-    let evaluation = evaluate(&world, &dataset, truth.as_ref(), &options, &|share| {
-        bar.set_position((1000.0 * share) as u64);
-    })?;
+    let rounds = args.data.len() as u64 * args.seeds;
+    let mut evaluated = Vec::new();
+    for data in &args.data {
+        let dataset = Dataset::open(data)?;
+        let truth = known_actions(data)?;
+        for seed in 0..args.seeds {
+            options.seed = args.seed.wrapping_add(seed);
+            let done = evaluated.len() as f64;
+            let progress = |share: f64| {
+                bar.set_position((1000.0 * (done + share) / rounds as f64) as u64);
+            };
+            let evaluation = evaluate(&world, &dataset, truth.as_ref(), &options, &progress)?;
+            if rounds > 1 {
+                bar.suspend(|| println!("{}", data.display()));
+            }
+            bar.suspend(|| println!("{evaluation}"));
+            evaluated.push(Evaluated { data, evaluation });
+        }
+    }
     bar.finish_and_clear();
-    print!("{evaluation}");
+    let all: Vec<_> = evaluated.iter().map(|it| it.evaluation.clone()).collect();
+    let spread = Spread::of(&all);
+    let figures = if let [one] = &evaluated[..] {
+        Figures::One(one)
+    } else {
+        print!("{spread}");
+        Figures::Several {
+            evaluations: &evaluated,
+            spread: &spread,
+        }
+    };
     if let Some(path) = &args.json {
         let report = Report {
             checkpoint: &args.checkpoint,
             fingerprint: format!("{:016x}", world.fingerprint()),
-            data: &args.data,
-            evaluation: &evaluation,
+            figures,
         };
         write_json(path, &report)?;
     }

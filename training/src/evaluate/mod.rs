@@ -14,7 +14,8 @@
 //!   footage did.
 //!
 //! A PSNR is taken per frame from the mean squared error over all its pixel values (0 to 255), capped at 60 dB and
-//! averaged in dB. The same seed gives the same figures.
+//! averaged in dB. The same seed gives the same figures; [`Spread`] shows how they vary over several evaluations, with other seeds
+//! or on other footage, which is more than the standard error over the clips of one evaluation.
 
 mod adjacency;
 mod agreement;
@@ -26,6 +27,7 @@ mod json;
 mod play;
 mod random_play;
 mod report;
+mod spread;
 mod statistics;
 mod untrained;
 
@@ -43,6 +45,7 @@ pub use play::Worlds;
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
 };
+pub use spread::{FigureSpread, Spread};
 pub use statistics::{Contingency, standard_error};
 pub use untrained::untrained_checkpoint;
 

@@ -5,15 +5,19 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Standard error of the mean; 0 of fewer than two values.
-pub fn standard_error(values: &[f64]) -> f64 {
+/// Standard deviation of a sample; 0 of fewer than two values.
+pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
     if values.len() < 2 {
         return 0.0;
     }
     let centre = mean(values);
     let squares: f64 = values.iter().map(|value| (value - centre).powi(2)).sum();
-    let count = values.len() as f64;
-    (squares / (count - 1.0) / count).sqrt()
+    (squares / (values.len() as f64 - 1.0)).sqrt()
+}
+
+/// Standard error of the mean; 0 of fewer than two values.
+pub fn standard_error(values: &[f64]) -> f64 {
+    standard_deviation(values) / (values.len().max(1) as f64).sqrt()
 }
 
 /// A share that is 0 where nothing was counted.
