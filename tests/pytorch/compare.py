@@ -1,9 +1,9 @@
-"""Holds the Rust implementation against an independent one in PyTorch: same answers, and how fast.
+"""Compares the Rust implementation with an independent one in PyTorch: outputs and speed.
 
     python tests/pytorch/compare.py
 
-checks logits, pixels, a dream and gradients to a tolerance, then lets both sides take turns at the same work and prints
-medians of the rounds' ratios. Exits with status 1 where the answers differ.
+checks logits, pixels, a greedy rollout and gradients to a tolerance, then lets both sides alternate at the same work and prints
+medians of the rounds' ratios. Exits with status 1 where outputs differ.
 """
 
 from __future__ import annotations
@@ -100,19 +100,19 @@ def check_clip(genie: Genie, reference: dict[str, Tensor], tolerance: float) -> 
 
 
 @torch.inference_mode()
-def check_dream(genie: Genie, reference: dict[str, Tensor]) -> list[Check]:
-    """A dream without chance, each frame from the other side's last: one near tie must not spoil all that follows."""
-    tokens, actions = reference["dream.tokens"].long(), reference["dream.actions"].long()
-    rollout = Rollout(genie, reference["dream.prompt"][None], Sampler(temperature=0, order_noise=0))
+def check_rollout(genie: Genie, reference: dict[str, Tensor]) -> list[Check]:
+    """A greedy rollout, each frame from the last one of the other side: a near tie must not affect all later frames."""
+    tokens, actions = reference["rollout.tokens"].long(), reference["rollout.actions"].long()
+    rollout = Rollout(genie, reference["rollout.prompt"][None], Sampler(temperature=0, order_noise=0))
     frames, wrong = [rollout.tokenizer.frames(rollout.pixels)], 0
     for expected, action in zip(tokens[1:], actions[1:]):
         frames.append(rollout.step(action[None]))
         wrong += (rollout.tokens[0] != expected).sum().item()
         rollout.tokens = expected[None]
-    off = (torch.cat(frames).int() - reference["dream.frames"].int()).abs()
+    off = (torch.cat(frames).int() - reference["rollout.frames"].int()).abs()
     return [
-        Check("tokens of a dream, share that differs", wrong / tokens[1:].numel(), 0.002),
-        Check("bytes of a dream, share off by more than one", (off > 1).float().mean().item(), 0.002),
+        Check("tokens of a rollout, share that differs", wrong / tokens[1:].numel(), 0.002),
+        Check("bytes of a rollout, share off by more than one", (off > 1).float().mean().item(), 0.002),
     ]
 
 
@@ -265,7 +265,7 @@ def main() -> int:
         rust.ask(work="reference", path=str(path))
         reference = load_file(path)
     genie = Genie.load(args.checkpoint)
-    checks = check_clip(genie, reference, args.tolerance) + check_dream(genie, reference)
+    checks = check_clip(genie, reference, args.tolerance) + check_rollout(genie, reference)
     for phase, kind in TRAINERS.items():
         trainer = kind(Genie.load(args.checkpoint), batch_of(reference, phase), False, False)
         checks += check_training(trainer, phase, reference, args.tolerance)

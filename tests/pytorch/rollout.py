@@ -64,7 +64,7 @@ class Sampler:
 
 
 class Rollout:
-    """Some worlds that are dreamt in one batch."""
+    """Worlds that are stepped in one batch."""
 
     @torch.inference_mode()
     def __init__(self, genie: Genie, frames: Tensor, sampler: Sampler) -> None:
@@ -102,7 +102,7 @@ class Rollout:
 
     @torch.inference_mode()
     def step(self, action: Tensor) -> Tensor:
-        """Dreams the next frame under actions [B]: RGB bytes."""
+        """Generates the next frame under actions [B]: RGB bytes."""
         tokens = torch.full_like(self.tokens, self.mask)
         masked = torch.ones_like(tokens, dtype=torch.bool)
         hidden = self.first_pass(action, tokens)

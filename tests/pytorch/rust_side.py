@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def built_program() -> str:
-    """Builds the Rust side as the `genie` command is built, and says where it is."""
-    build = ["cargo", "build", "-p", "genie_model", "-p", "genie_training", "--example", "beside_pytorch"]
+    """Builds the Rust side with all packages selected, which shares the build of `cargo test`, and returns its path."""
+    build = ["cargo", "build", "--example", "beside_pytorch"]
     done = subprocess.run(
         [*build, "--message-format=json-render-diagnostics"],
         cwd=ROOT,

@@ -26,7 +26,7 @@ pub(crate) fn tensors(
 ) -> Result<HashMap<String, Tensor>, Error> {
     let mut tensors = HashMap::new();
     clip(world, &mut tensors)?;
-    dream(world, &mut tensors)?;
+    rollout(world, &mut tensors)?;
     for (name, phase) in [
         ("tokenizer", Phase::Tokenizer),
         ("dynamics", Phase::Dynamics),
@@ -109,7 +109,7 @@ fn clip(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(),
 }
 
 /// A greedy rollout: the likeliest tokens, the most confident first.
-fn dream(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(), Error> {
+fn rollout(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<(), Error> {
     let device = &Device::Cpu;
     let sampler = SamplerSettings {
         steps: 2,
@@ -133,20 +133,20 @@ fn dream(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<()
     let shape = (FRAMES, frame.height(), frame.width(), 3);
     tensors.extend([
         (
-            "dream.prompt".to_owned(),
+            "rollout.prompt".to_owned(),
             Tensor::from_slice(
                 footage::frame(1)?.pixels(),
                 (frame.height(), frame.width(), 3),
                 device,
             )?,
         ),
-        ("dream.actions".to_owned(), Tensor::new(actions, device)?),
+        ("rollout.actions".to_owned(), Tensor::new(actions, device)?),
         (
-            "dream.tokens".to_owned(),
+            "rollout.tokens".to_owned(),
             Tensor::from_vec(tokens, (FRAMES, ()), device)?,
         ),
         (
-            "dream.frames".to_owned(),
+            "rollout.frames".to_owned(),
             Tensor::from_vec(frames, shape, device)?,
         ),
     ]);

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 2)]
     frames: usize,
     /// Training steps of each phase that are timed, after one that is not; 0 for none. The batch is that of the shipped
-    /// world's training.
+    /// world's training. The steps train the latent actions too, which that training keeps frozen.
     #[arg(long, default_value_t = 5)]
     training_steps: usize,
     /// Frames of one world over which the process's memory is watched; 0 for none.

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use genie_model::Error;
-use genie_model::ops::{MatmulPrecision, matmul_nn, matmul_precision, with_matmul_precision};
+use genie_model::ops::{
+    MatmulPrecision, matmul_nn, matmul_precision, simd_level, with_matmul_precision,
+};
 use serde::Serialize;
 
 /// Rows, columns and inner size of the product.
@@ -115,7 +117,10 @@ impl Peak {
         let bf16 = self
             .bf16_gflops
             .map_or_else(String::new, |rate| format!("; bf16 {rate:.0}"));
-        format!("{best:.0} GFLOP/s f32 by {name} (the other one: {least:.0}){bf16}")
+        let level = simd_level();
+        format!(
+            "{best:.0} GFLOP/s f32 by {name} (the other one: {least:.0}){bf16}; {level} kernels"
+        )
     }
 }
 
