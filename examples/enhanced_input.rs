@@ -5,7 +5,7 @@
 
 use bevy::prelude::*;
 use bevy_enhanced_input::prelude::*;
-use bevy_genie::prelude::{InputAction as WorldInput, *};
+use bevy_genie::prelude::*;
 
 fn main() -> AppExit {
     let genie = GeniePlugin {
@@ -42,16 +42,16 @@ struct Right;
 struct Jump;
 
 /// Tells the world of an action, which it calls `name`.
-fn forward<A: bevy_enhanced_input::prelude::InputAction>(name: &'static str) -> impl Plugin {
+fn forward<A: InputAction>(name: &'static str) -> impl Plugin {
     move |app: &mut App| {
         app.add_observer(
-            move |start: On<Start<A>>, mut inputs: MessageWriter<WorldInput>| {
-                inputs.write(WorldInput::press(start.context, name));
+            move |start: On<Start<A>>, mut inputs: MessageWriter<GenieInput>| {
+                inputs.write(GenieInput::press(start.context, name));
             },
         )
         .add_observer(
-            move |complete: On<Complete<A>>, mut inputs: MessageWriter<WorldInput>| {
-                inputs.write(WorldInput::release(complete.context, name));
+            move |complete: On<Complete<A>>, mut inputs: MessageWriter<GenieInput>| {
+                inputs.write(GenieInput::release(complete.context, name));
             },
         );
     }

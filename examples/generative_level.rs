@@ -197,22 +197,22 @@ fn command_world(
     keys: Res<ButtonInput<KeyCode>>,
     worlds: Query<(Entity, &GenieWorld)>,
     mut prompts: ResMut<Prompts>,
-    mut commands: MessageWriter<WorldCommand>,
+    mut commands: MessageWriter<GenieCommand>,
 ) {
     for (world, genie) in &worlds {
         if keys.any_just_pressed([KeyCode::KeyN, KeyCode::Tab]) {
             prompts.now = (prompts.now + 1) % prompts.all.len();
             let prompt = prompts.all[prompts.now].clone();
-            commands.write(WorldCommand::prompt(world, prompt));
+            commands.write(GenieCommand::prompt(world, prompt));
         }
         if keys.just_pressed(KeyCode::KeyR) {
-            commands.write(WorldCommand::reset(world));
+            commands.write(GenieCommand::reset(world));
         }
         if keys.just_pressed(KeyCode::KeyP) {
             commands.write(if genie.paused {
-                WorldCommand::resume(world)
+                GenieCommand::resume(world)
             } else {
-                WorldCommand::pause(world)
+                GenieCommand::pause(world)
             });
         }
     }
@@ -283,10 +283,10 @@ fn name_keys(
 }
 
 fn write_caption(
-    worlds: Query<(&GenieWorld, &WorldStatus, &WorldFrame)>,
+    worlds: Query<(&GenieWorld, &GenieStatus, &GenieFrame)>,
     models: Res<Assets<GenieModel>>,
     mut lines: Query<&mut Text, With<StateLine>>,
-    mut frames: MessageReader<WorldFrame>,
+    mut frames: MessageReader<GenieFrame>,
 ) {
     if frames.read().count() == 0 {
         return;
@@ -334,14 +334,14 @@ fn hold_keys(options: Res<Options>, mut keys: ResMut<ButtonInput<KeyCode>>) {
 /// After enough frames, saves the window and exits.
 fn take_screenshot(
     options: Res<Options>,
-    mut worlds: Query<(&mut GenieWorld, &WorldStatus, Option<&WorldFrame>)>,
+    mut worlds: Query<(&mut GenieWorld, &GenieStatus, Option<&GenieFrame>)>,
     mut frames_since: Local<u32>,
     mut commands: Commands,
     mut exit: MessageWriter<AppExit>,
 ) {
     let wanted = options.frames.unwrap_or(10) as u64;
     for (mut world, status, frame) in &mut worlds {
-        if status.phase == WorldPhase::Failed {
+        if status.phase == GeniePhase::Failed {
             exit.write(AppExit::error());
         }
         if frame.is_none_or(|frame| frame.tick < wanted) {

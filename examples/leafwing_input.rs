@@ -23,7 +23,7 @@ fn main() -> AppExit {
 enum Play {
     Left,
     Right,
-    Jump,
+    GenieJump,
 }
 
 impl Play {
@@ -39,14 +39,14 @@ impl Play {
 
 fn forward(
     worlds: Query<(Entity, &ActionState<Play>), With<GenieWorld>>,
-    mut actions: MessageWriter<InputAction>,
+    mut actions: MessageWriter<GenieInput>,
 ) {
     for (world, state) in &worlds {
         for play in state.get_just_pressed() {
-            actions.write(InputAction::press(world, play.name()));
+            actions.write(GenieInput::press(world, play.name()));
         }
         for play in state.get_just_released() {
-            actions.write(InputAction::release(world, play.name()));
+            actions.write(GenieInput::release(world, play.name()));
         }
     }
 }

@@ -114,7 +114,7 @@ fn build_wall(
                         .with_seed(seed)
                         .with_tick_rate(options.rate),
                     GenieTexture(texture.clone()),
-                    KeyboardControl { enabled: false },
+                    GenieKeyboard { enabled: false },
                     HeldAction(action),
                     ImageNode::new(texture),
                     picture.clone(),
@@ -136,10 +136,10 @@ fn start_again(
     keys: Res<ButtonInput<KeyCode>>,
     worlds: Query<Entity, With<GenieWorld>>,
     mut prompts: ResMut<Prompts>,
-    mut orders: MessageWriter<WorldCommand>,
+    mut orders: MessageWriter<GenieCommand>,
 ) {
     if keys.just_pressed(KeyCode::Space) {
-        orders.write_batch(worlds.iter().map(WorldCommand::reset));
+        orders.write_batch(worlds.iter().map(GenieCommand::reset));
     }
     if keys.just_pressed(KeyCode::Tab) {
         prompts.1 = (prompts.1 + 1) % prompts.0.len();
@@ -147,7 +147,7 @@ fn start_again(
         orders.write_batch(
             worlds
                 .iter()
-                .map(|world| WorldCommand::prompt(world, prompt.clone())),
+                .map(|world| GenieCommand::prompt(world, prompt.clone())),
         );
     }
 }

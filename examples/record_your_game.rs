@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use bevy::camera::ScalingMode;
 use bevy::prelude::*;
-use bevy_genie::recorder::{GameplayRecorder, GameplayRecorderPlugin};
+use bevy_genie::recorder::{GenieRecorder, GenieRecorderPlugin};
 use clap::Parser;
 use genie_examples::screen;
 
@@ -38,7 +38,7 @@ fn main() -> AppExit {
     let out = options.out.clone();
     let exit = App::new()
         .add_plugins(DefaultPlugins.set(screen::window("Record your game", 640, 640)))
-        .add_plugins(GameplayRecorderPlugin::new(&options.out))
+        .add_plugins(GenieRecorderPlugin::new(&options.out))
         .insert_resource(ClearColor(Color::srgb_u8(140, 200, 240)))
         .insert_resource(options)
         .add_systems(Startup, set_up)
@@ -107,7 +107,7 @@ fn play(
     keys: Res<ButtonInput<KeyCode>>,
     time: Res<Time>,
     hero: Single<(&mut Hero, &mut Transform)>,
-    mut recorder: ResMut<GameplayRecorder>,
+    mut recorder: ResMut<GenieRecorder>,
 ) {
     let (mut hero, mut place) = hero.into_inner();
     let step = time.delta_secs().min(0.05);
@@ -214,7 +214,7 @@ fn follow(
 
 /// The window's title tells how much there is: text in the picture would be learned too.
 fn report(
-    recorder: Res<GameplayRecorder>,
+    recorder: Res<GenieRecorder>,
     options: Res<Options>,
     time: Res<Time>,
     mut window: Single<&mut Window>,

@@ -22,7 +22,7 @@ fn main() -> AppExit {
 
 /// The moment that Enter has kept.
 #[derive(Resource, Default)]
-struct Kept(Option<WorldSnapshot>);
+struct Kept(Option<GenieSnapshot>);
 
 /// The bar that shows how far back one can go.
 #[derive(Component)]
@@ -39,7 +39,7 @@ fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Im
     commands.spawn((
         GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png")),
         GenieTexture(texture.clone()),
-        Timeline { capacity: MEMORY },
+        GenieTimeline { capacity: MEMORY },
         Sprite::from_image(texture),
     ));
     let below = Node {
@@ -66,7 +66,7 @@ fn turn_back(
     time: Res<Time>,
     mut since: Local<f32>,
     mut worlds: Query<(Entity, &mut GenieWorld, &mut Sprite)>,
-    mut orders: MessageWriter<WorldCommand>,
+    mut orders: MessageWriter<GenieCommand>,
 ) {
     let back = keys.pressed(KeyCode::Backspace);
     for (world, mut genie, mut sprite) in &mut worlds {
@@ -79,7 +79,7 @@ fn turn_back(
             };
         }
         if back && *since >= PACE {
-            orders.write(WorldCommand::rewind(world, 1));
+            orders.write(GenieCommand::rewind(world, 1));
         }
     }
     *since = if *since >= PACE {
@@ -93,25 +93,25 @@ fn keep_and_return(
     keys: Res<ButtonInput<KeyCode>>,
     kept: Res<Kept>,
     worlds: Query<Entity, With<GenieWorld>>,
-    mut orders: MessageWriter<WorldCommand>,
+    mut orders: MessageWriter<GenieCommand>,
 ) {
     for world in &worlds {
         if keys.just_pressed(KeyCode::Enter) {
-            orders.write(WorldCommand::snapshot(world));
+            orders.write(GenieCommand::snapshot(world));
         }
         if let (Some(moment), true) = (&kept.0, keys.just_pressed(KeyCode::Tab)) {
-            orders.write(WorldCommand::restore(world, moment.clone()));
+            orders.write(GenieCommand::restore(world, moment.clone()));
         }
     }
 }
 
 /// A snapshot arrives when the worker has made it.
-fn keep(snapshot: On<GenieSnapshot>, mut kept: ResMut<Kept>) {
+fn keep(snapshot: On<GenieSnapshotTaken>, mut kept: ResMut<Kept>) {
     kept.0 = Some(snapshot.snapshot.clone());
 }
 
 fn show_memory(
-    worlds: Query<(&WorldStatus, &WorldFrame), Changed<WorldFrame>>,
+    worlds: Query<(&GenieStatus, &GenieFrame), Changed<GenieFrame>>,
     kept: Res<Kept>,
     mut bar: Single<&mut Node, With<Bar>>,
     mut line: Single<&mut Text, With<Line>>,

@@ -73,7 +73,7 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
         app.world_mut()
             .spawn((
                 genie,
-                Timeline {
+                GenieTimeline {
                     capacity: chance.below(6),
                 },
             ))
@@ -84,7 +84,7 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
     run_until(&mut app, "the first worlds", |w| {
         first
             .iter()
-            .all(|&world| w.get::<WorldFrame>(world).is_some())
+            .all(|&world| w.get::<GenieFrame>(world).is_some())
     });
     for world in first {
         app.world_mut().despawn(world);
@@ -96,7 +96,7 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
     let mut next: HashMap<Entity, u64> = HashMap::new();
     let mut cursor = app
         .world()
-        .resource::<Messages<WorldFrame>>()
+        .resource::<Messages<GenieFrame>>()
         .get_cursor_current();
     let (mut frames, mut lives) = (0, 0);
     let start = Instant::now();
@@ -117,7 +117,7 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
             // A fork takes its ticks from its source on.
             let into = app.world_mut().spawn_empty().id();
             let of = alive[chance.below(alive.len())];
-            app.world_mut().write_message(WorldCommand::fork(of, into));
+            app.world_mut().write_message(GenieCommand::fork(of, into));
             alive.push(into);
             if alive.len() > MOST_WORLDS {
                 let gone = alive.swap_remove(0);
@@ -125,7 +125,7 @@ fn ten_thousand_frames_of_worlds_that_come_and_go_leave_nothing_behind() {
             }
         }
         app.update();
-        let messages = app.world().resource::<Messages<WorldFrame>>();
+        let messages = app.world().resource::<Messages<GenieFrame>>();
         for frame in cursor.read(messages) {
             let expected = next.insert(frame.world, frame.tick + 1);
             assert_eq!(

@@ -25,13 +25,13 @@ fn genie(app: &mut App, world: Entity) -> Mut<'_, GenieWorld> {
 }
 
 fn tick(app: &App, world: Entity) -> u64 {
-    app.world().get::<WorldFrame>(world).unwrap().tick
+    app.world().get::<GenieFrame>(world).unwrap().tick
 }
 
 /// Ticks that fell due in so many updates of 20 ms: those that were dreamt, and those left out on a busy machine.
 fn ticks(app: &mut App, world: Entity, updates: u32) -> u64 {
     let due = |app: &App| {
-        let late = app.world().get::<WorldStatus>(world).unwrap().late_ticks;
+        let late = app.world().get::<GenieStatus>(world).unwrap().late_ticks;
         tick(app, world) + late
     };
     let before = due(app);
@@ -64,7 +64,7 @@ fn rate_speed_and_pauses_set_the_number_of_ticks() {
     app.world_mut().resource_mut::<GenieSettings>().paused = true;
     assert_eq!(ticks_at_rest(&mut app, world), 0);
     let before = tick(&app, world);
-    app.world_mut().write_message(WorldCommand::step(world));
+    app.world_mut().write_message(GenieCommand::step(world));
     wait_for_tick(&mut app, world, before + 1);
     assert_eq!(
         ticks_at_rest(&mut app, world),
@@ -91,11 +91,11 @@ fn a_slow_model_loses_ticks_and_nothing_piles_up() {
     let genie = GenieWorld::new(model, checkered(16, 16)).with_tick_rate(1000.0);
     let world = app.world_mut().spawn(genie).id();
     wait_for_tick(&mut app, world, 3);
-    let late = app.world().get::<WorldStatus>(world).unwrap().late_ticks;
+    let late = app.world().get::<GenieStatus>(world).unwrap().late_ticks;
     assert!(late > 400, "{late}");
     // The newest action counts for the very next frame that is asked for: at most one is under way.
     app.world_mut()
-        .write_message(InputAction::press(world, "left"));
+        .write_message(GenieInput::press(world, "left"));
     app.update();
     let pressed_at = tick(&app, world);
     let frame = wait_for_tick(&mut app, world, pressed_at + 2);
@@ -104,7 +104,7 @@ fn a_slow_model_loses_ticks_and_nothing_piles_up() {
 
 #[test]
 fn sampler_settings_take_effect_at_the_next_tick() {
-    let play = |change: Option<SamplerSettings>| {
+    let play = |change: Option<GenieSamplerSettings>| {
         let (mut app, world) = start(GenieWorld::paused);
         let mut frames = Vec::new();
         for tick in 1..=12 {
@@ -113,7 +113,7 @@ fn sampler_settings_take_effect_at_the_next_tick() {
             {
                 genie(&mut app, world).sampler = sampler.clone();
             }
-            app.world_mut().write_message(WorldCommand::step(world));
+            app.world_mut().write_message(GenieCommand::step(world));
             let frame = wait_for_tick(&mut app, world, tick);
             frames.push(frame.pixels.pixels().to_vec());
         }
@@ -121,11 +121,11 @@ fn sampler_settings_take_effect_at_the_next_tick() {
     };
     let plain = play(None);
     assert_eq!(
-        play(Some(SamplerSettings::default())),
+        play(Some(GenieSamplerSettings::default())),
         plain,
         "no change is no change"
     );
-    let hot = SamplerSettings {
+    let hot = GenieSamplerSettings {
         temperature: 9.0,
         top_p: 1.0,
         ..default()
@@ -133,7 +133,7 @@ fn sampler_settings_take_effect_at_the_next_tick() {
     let changed = play(Some(hot));
     assert_eq!(changed[..4], plain[..4]);
     assert_ne!(changed[4..], plain[4..]);
-    let invalid = SamplerSettings {
+    let invalid = GenieSamplerSettings {
         steps: 99,
         ..default()
     };
@@ -149,7 +149,7 @@ fn frames_blend_on_display_only() {
     let (mut app, world) = start(GenieWorld::paused);
     app.world_mut()
         .entity_mut(world)
-        .insert(FrameBlend::default());
+        .insert(GenieBlend::default());
     let shown = |app: &App| {
         let texture = app.world().get::<GenieTexture>(world).unwrap();
         let images = app.world().resource::<Assets<Image>>();
@@ -158,7 +158,7 @@ fn frames_blend_on_display_only() {
     // The tiny model's frames may repeat: go on until one differs.
     for next in 1..50 {
         let from = shown(&app);
-        app.world_mut().write_message(WorldCommand::step(world));
+        app.world_mut().write_message(GenieCommand::step(world));
         let to = wait_for_tick(&mut app, world, next).pixels.to_rgba();
         if from == to {
             run_until(&mut app, "the end of the fade", |_| true);
@@ -218,7 +218,7 @@ fn run_conditions_follow_the_worlds() {
     let level = app.world_mut().spawn((missing, Level)).id();
     assert_eq!(ran(&mut app), [1, 0, 0]);
     app.world_mut()
-        .write_message(WorldCommand::prompt(level, checkered(9, 9).into()));
+        .write_message(GenieCommand::prompt(level, checkered(9, 9).into()));
     wait_for_tick(&mut app, level, 0);
     assert_eq!(ran(&mut app), [1, 1, 1]);
 }

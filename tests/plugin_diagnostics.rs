@@ -45,12 +45,12 @@ fn sixty_four_worlds_run_at_once_and_their_figures_are_told() {
         .collect();
     for &world in &worlds {
         app.world_mut()
-            .write_message(InputAction::press(world, "left"));
+            .write_message(GenieInput::press(world, "left"));
     }
     run_until(&mut app, "twelve frames of each world", |w| {
         worlds
             .iter()
-            .all(|&world| w.get::<WorldFrame>(world).is_some_and(|f| f.tick >= 12))
+            .all(|&world| w.get::<GenieFrame>(world).is_some_and(|f| f.tick >= 12))
     });
     run_until(&mut app, "a measurement", |w| {
         figure(w, &Figures::WORLDS) == Some(64.0)
@@ -81,11 +81,11 @@ fn inspectors_see_and_change_a_world() {
     let registry = registry.read();
     for name in [
         "GenieWorld",
-        "WorldStatus",
-        "Timeline",
-        "LatentActionMap",
-        "GamepadControl",
-        "WorldFrame",
+        "GenieStatus",
+        "GenieTimeline",
+        "GenieActionMap",
+        "GenieGamepad",
+        "GenieFrame",
     ] {
         let registration = registry.get_with_short_type_path(name).unwrap();
         let component = registration.data::<ReflectComponent>().unwrap();

@@ -29,8 +29,8 @@ fn wait_for_failure(app: &mut App, failures: &Failures, world: Entity) -> String
     let noted: Vec<_> = failures.lock().unwrap().drain(..).collect();
     assert_eq!(noted.len(), 1, "{noted:?}");
     assert_eq!(noted[0].0, world);
-    let phase = app.world().get::<WorldStatus>(world).unwrap().phase;
-    assert_eq!(phase, WorldPhase::Failed);
+    let phase = app.world().get::<GenieStatus>(world).unwrap().phase;
+    assert_eq!(phase, GeniePhase::Failed);
     noted[0].1.clone()
 }
 
@@ -71,10 +71,10 @@ fn bad_checkpoints_and_prompts_fail_their_world_only() {
     // It recovers with a prompt that is there.
     let prompt = checkered(30, 20).into();
     app.world_mut()
-        .write_message(WorldCommand::prompt(world, prompt));
+        .write_message(GenieCommand::prompt(world, prompt));
     wait_for_tick(&mut app, world, 1);
 
-    let sampler = SamplerSettings {
+    let sampler = GenieSamplerSettings {
         steps: 0,
         ..default()
     };
@@ -83,7 +83,7 @@ fn bad_checkpoints_and_prompts_fail_their_world_only() {
     let message = wait_for_failure(&mut app, &failures, world);
     assert!(message.contains("steps"), "{message}");
 
-    let tick = app.world().get::<WorldFrame>(healthy).unwrap().tick;
+    let tick = app.world().get::<GenieFrame>(healthy).unwrap().tick;
     wait_for_tick(&mut app, healthy, tick + 2);
     assert!(failures.lock().unwrap().is_empty());
 }
@@ -120,12 +120,12 @@ fn values_that_are_not_finite_stop_one_world_until_its_model_is_sound() {
     let message = wait_for_failure(&mut app, &failures, sick);
     assert!(message.contains("not finite"), "{message}");
     // The last frame stays on show, and a reset starts the world anew, to fail again.
-    assert!(app.world().get::<WorldFrame>(sick).is_some());
-    app.world_mut().write_message(WorldCommand::reset(sick));
+    assert!(app.world().get::<GenieFrame>(sick).is_some());
+    app.world_mut().write_message(GenieCommand::reset(sick));
     app.update();
     let message = wait_for_failure(&mut app, &failures, sick);
     assert!(message.contains("not finite"), "{message}");
-    let tick = app.world().get::<WorldFrame>(healthy).unwrap().tick;
+    let tick = app.world().get::<GenieFrame>(healthy).unwrap().tick;
     wait_for_tick(&mut app, healthy, tick + 2);
     // Its model is replaced: it starts by itself.
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
@@ -156,7 +156,7 @@ fn a_changed_checkpoint_file_reaches_running_worlds() {
     let prompt = |app: &mut App, readied| {
         run_until(app, "the start", |_| *readies.lock().unwrap() == readied);
         app.world()
-            .get::<WorldFrame>(world)
+            .get::<GenieFrame>(world)
             .unwrap()
             .pixels
             .pixels()
@@ -174,7 +174,7 @@ fn a_changed_checkpoint_file_reaches_running_worlds() {
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     server.reload("tiny.genie.safetensors");
-    app.world_mut().write_message(WorldCommand::step(world));
+    app.world_mut().write_message(GenieCommand::step(world));
     wait_for_tick(&mut app, world, 1);
     for _ in 0..50 {
         app.update();

@@ -26,12 +26,12 @@ fn start() -> (App, Entity) {
 
 /// The latent action of the next tick.
 fn next(app: &mut App, world: Entity) -> Option<usize> {
-    let before = app.world().get::<WorldFrame>(world).unwrap().tick;
-    app.world_mut().write_message(WorldCommand::step(world));
+    let before = app.world().get::<GenieFrame>(world).unwrap().tick;
+    app.world_mut().write_message(GenieCommand::step(world));
     wait_for_tick(app, world, before + 1).action
 }
 
-fn map(app: &mut App, world: Entity) -> Mut<'_, LatentActionMap> {
+fn map(app: &mut App, world: Entity) -> Mut<'_, GenieActionMap> {
     app.world_mut().get_mut(world).unwrap()
 }
 
@@ -71,7 +71,7 @@ fn gamepads_play_what_the_checkpoint_has_on_arrow_keys() {
     // One gamepad per player.
     let other = app.world_mut().spawn(Gamepad::default()).id();
     app.world_mut()
-        .get_mut::<GamepadControl>(world)
+        .get_mut::<GenieGamepad>(world)
         .unwrap()
         .gamepad = Some(other);
     assert_eq!(next(&mut app, world), IDLE);
@@ -91,21 +91,21 @@ fn maps_change_while_the_world_runs() {
     };
     press(&mut app, MouseButton::Right);
     assert_eq!(next(&mut app, world), IDLE);
-    map(&mut app, world).add([InputSource::from(MouseButton::Right)], "left");
+    map(&mut app, world).add([GenieInputSource::from(MouseButton::Right)], "left");
     assert_eq!(next(&mut app, world), LEFT);
     // Another map altogether: it learns the checkpoint's labels by itself.
-    *map(&mut app, world) = LatentActionMap::default()
+    *map(&mut app, world) = GenieActionMap::default()
         .bind_inputs([MouseButton::Right], "right")
         .with_idle("left");
     assert_eq!(next(&mut app, world), RIGHT);
     app.world_mut()
-        .get_mut::<MouseControl>(world)
+        .get_mut::<GenieMouse>(world)
         .unwrap()
         .enabled = false;
     app.update();
     assert_eq!(next(&mut app, world), LEFT, "idles");
     app.world_mut()
-        .write_message(InputAction::press(world, "idle"));
+        .write_message(GenieInput::press(world, "idle"));
     assert_eq!(next(&mut app, world), IDLE, "by label");
 }
 
@@ -113,10 +113,10 @@ fn maps_change_while_the_world_runs() {
 fn latency_is_told_for_the_frames_that_show_a_press() {
     let (mut app, world) = start();
     next(&mut app, world);
-    let told = |app: &App| app.world().get::<WorldFrame>(world).unwrap().input_latency;
+    let told = |app: &App| app.world().get::<GenieFrame>(world).unwrap().input_latency;
     assert_eq!(told(&app), None);
     app.world_mut()
-        .write_message(InputAction::press(world, "left"));
+        .write_message(GenieInput::press(world, "left"));
     app.update();
     std::thread::sleep(Duration::from_millis(20));
     next(&mut app, world);

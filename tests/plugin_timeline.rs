@@ -23,10 +23,10 @@ struct Told(Arc<Mutex<Notes>>);
 
 #[derive(Default)]
 struct Notes {
-    jumps: Vec<(Entity, u64, Jump)>,
-    snapshots: Vec<WorldSnapshot>,
+    jumps: Vec<(Entity, u64, GenieJump)>,
+    snapshots: Vec<GenieSnapshot>,
     saves: Vec<u64>,
-    ends: Vec<(Entity, EndReason)>,
+    ends: Vec<(Entity, GenieEndReason)>,
     refused: Vec<String>,
     failed: Vec<String>,
 }
@@ -39,7 +39,7 @@ fn new_app() -> (App, Told) {
             let jump = (on.world, on.tick, on.jump);
             told.0.lock().unwrap().jumps.push(jump);
         })
-        .add_observer(|on: On<GenieSnapshot>, told: Res<Told>| {
+        .add_observer(|on: On<GenieSnapshotTaken>, told: Res<Told>| {
             told.0.lock().unwrap().snapshots.push(on.snapshot.clone());
         })
         .add_observer(|on: On<GenieSaved>, told: Res<Told>| {
@@ -48,8 +48,8 @@ fn new_app() -> (App, Told) {
         .add_observer(|on: On<GenieEnded>, told: Res<Told>| {
             told.0.lock().unwrap().ends.push((on.world, on.reason));
         })
-        .add_observer(|on: On<GenieOrderFailed>, told: Res<Told>| {
-            let text = format!("{:?}: {}", on.order, on.error);
+        .add_observer(|on: On<GenieCommandFailed>, told: Res<Told>| {
+            let text = format!("{:?}: {}", on.command, on.error);
             told.0.lock().unwrap().refused.push(text);
         })
         .add_observer(|on: On<GenieFailed>, told: Res<Told>| {
@@ -63,25 +63,25 @@ fn spawn(app: &mut App, checkpoint: u64, capacity: usize) -> Entity {
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(checkpoint)));
     let genie = GenieWorld::new(model, checkered(40, 30)).with_seed(5);
-    let timeline = Timeline { capacity };
+    let timeline = GenieTimeline { capacity };
     let world = app.world_mut().spawn((genie.paused(), timeline)).id();
     wait_for_tick(app, world, 0);
     world
 }
 
-fn frame(app: &App, world: Entity) -> WorldFrame {
-    app.world().get::<WorldFrame>(world).unwrap().clone()
+fn frame(app: &App, world: Entity) -> GenieFrame {
+    app.world().get::<GenieFrame>(world).unwrap().clone()
 }
 
 /// Steps a paused world by one frame under an action.
 fn step(app: &mut App, world: Entity, action: &'static str) -> Vec<u8> {
     let before = frame(app, world).tick;
     app.world_mut()
-        .write_message(InputAction::press(world, action));
-    app.world_mut().write_message(WorldCommand::step(world));
+        .write_message(GenieInput::press(world, action));
+    app.world_mut().write_message(GenieCommand::step(world));
     let frame = wait_for_tick(app, world, before + 1);
     app.world_mut()
-        .write_message(InputAction::release(world, action));
+        .write_message(GenieInput::release(world, action));
     assert_eq!(frame.tick, before + 1);
     frame.pixels.pixels().to_vec()
 }
@@ -94,7 +94,7 @@ fn play(app: &mut App, world: Entity, actions: &[&'static str]) -> Vec<Vec<u8>> 
 }
 
 /// Gives an order and waits until the world has jumped.
-fn jump(app: &mut App, told: &Told, command: WorldCommand) -> u64 {
+fn jump(app: &mut App, told: &Told, command: GenieCommand) -> u64 {
     let before = told.0.lock().unwrap().jumps.len();
     app.world_mut().write_message(command);
     let told = Arc::clone(&told.0);
@@ -102,7 +102,7 @@ fn jump(app: &mut App, told: &Told, command: WorldCommand) -> u64 {
     told.lock().unwrap().jumps.last().unwrap().1
 }
 
-fn refusal(app: &mut App, told: &Told, command: WorldCommand) -> String {
+fn refusal(app: &mut App, told: &Told, command: GenieCommand) -> String {
     app.world_mut().write_message(command);
     let told = Arc::clone(&told.0);
     run_until(app, "a refusal", |_| {
@@ -113,8 +113,8 @@ fn refusal(app: &mut App, told: &Told, command: WorldCommand) -> String {
     refused[0].clone()
 }
 
-fn snapshot(app: &mut App, told: &Told, world: Entity) -> WorldSnapshot {
-    app.world_mut().write_message(WorldCommand::snapshot(world));
+fn snapshot(app: &mut App, told: &Told, world: Entity) -> GenieSnapshot {
+    app.world_mut().write_message(GenieCommand::snapshot(world));
     let told = Arc::clone(&told.0);
     run_until(app, "a snapshot", |_| {
         !told.lock().unwrap().snapshots.is_empty()
@@ -128,12 +128,12 @@ fn a_rewound_world_dreams_the_same_frames_again() {
     let world = spawn(&mut app, 1, 100);
     let prompt = frame(&app, world).pixels.pixels().to_vec();
     let frames = play(&mut app, world, &SCRIPT);
-    let status = app.world().get::<WorldStatus>(world).unwrap().clone();
+    let status = app.world().get::<GenieStatus>(world).unwrap().clone();
     assert_eq!(status.rewindable, SCRIPT.len() as u64);
     for back in [1, 5, 11] {
         let to = SCRIPT.len() - back;
         assert_eq!(
-            jump(&mut app, &told, WorldCommand::rewind(world, back as u64)),
+            jump(&mut app, &told, GenieCommand::rewind(world, back as u64)),
             to as u64
         );
         let now = frame(&app, world);
@@ -151,7 +151,7 @@ fn a_rewound_world_dreams_the_same_frames_again() {
         assert_eq!(play(&mut app, world, &SCRIPT[to..]), frames[to..]);
     }
     // Further than it has lived: to the prompt, and on from there.
-    assert_eq!(jump(&mut app, &told, WorldCommand::rewind(world, 99)), 0);
+    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 99)), 0);
     assert_eq!(frame(&app, world).pixels.pixels(), prompt);
     assert_eq!(frame(&app, world).action, None);
     assert_eq!(play(&mut app, world, &SCRIPT), frames);
@@ -163,11 +163,11 @@ fn several_rewinds_in_one_frame_add_up() {
     let world = spawn(&mut app, 1, 100);
     play(&mut app, world, &SCRIPT[..6]);
     app.world_mut()
-        .write_message(WorldCommand::rewind(world, 1));
+        .write_message(GenieCommand::rewind(world, 1));
     app.world_mut()
-        .write_message(WorldCommand::rewind(world, 2));
+        .write_message(GenieCommand::rewind(world, 2));
     run_until(&mut app, "both rewinds", |w| {
-        w.get::<WorldFrame>(world).unwrap().tick == 3
+        w.get::<GenieFrame>(world).unwrap().tick == 3
     });
     step(&mut app, world, "left");
     assert_eq!(frame(&app, world).tick, 4);
@@ -179,13 +179,13 @@ fn the_timeline_keeps_no_more_than_its_capacity() {
     let (mut app, told) = new_app();
     let world = spawn(&mut app, 1, 3);
     let frames = play(&mut app, world, &SCRIPT[..8]);
-    assert_eq!(app.world().get::<WorldStatus>(world).unwrap().rewindable, 3);
-    assert_eq!(jump(&mut app, &told, WorldCommand::rewind(world, 6)), 5);
+    assert_eq!(app.world().get::<GenieStatus>(world).unwrap().rewindable, 3);
+    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 6)), 5);
     assert_eq!(frame(&app, world).pixels.pixels(), frames[4]);
-    assert_eq!(app.world().get::<WorldStatus>(world).unwrap().rewindable, 0);
-    app.world_mut().get_mut::<Timeline>(world).unwrap().capacity = 0;
+    assert_eq!(app.world().get::<GenieStatus>(world).unwrap().rewindable, 0);
+    app.world_mut().get_mut::<GenieTimeline>(world).unwrap().capacity = 0;
     play(&mut app, world, &SCRIPT[5..8]);
-    assert_eq!(app.world().get::<WorldStatus>(world).unwrap().rewindable, 0);
+    assert_eq!(app.world().get::<GenieStatus>(world).unwrap().rewindable, 0);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn each_kept_frame_takes_the_memory_that_is_stated() {
     let grown = rollout.memory_bytes() - before;
     // Tokens and pixels of the newest frame take the place of the last ones' in a rollout.
     let newest = 4 * config.tokens_per_frame() + 3 * 16 * 16;
-    assert_eq!(Timeline::bytes_per_frame(&config), grown + newest);
+    assert_eq!(GenieTimeline::bytes_per_frame(&config), grown + newest);
 }
 
 #[test]
@@ -214,18 +214,18 @@ fn a_snapshot_is_restored_as_often_as_wanted_and_elsewhere_too() {
     assert_eq!(held.frame(), &*frame(&app, world).pixels);
     let frames = play(&mut app, world, &SCRIPT[4..]);
     for _ in 0..2 {
-        let command = WorldCommand::restore(world, held.clone());
+        let command = GenieCommand::restore(world, held.clone());
         assert_eq!(jump(&mut app, &told, command), 4);
         assert_eq!(play(&mut app, world, &SCRIPT[4..]), frames);
     }
     // Another world, another prompt, the same checkpoint.
     let other = spawn(&mut app, 1, 8);
     step(&mut app, other, "left");
-    jump(&mut app, &told, WorldCommand::restore(other, held.clone()));
+    jump(&mut app, &told, GenieCommand::restore(other, held.clone()));
     assert_eq!(play(&mut app, other, &SCRIPT[4..]), frames);
     // Another checkpoint.
     let stranger = spawn(&mut app, 2, 8);
-    let text = refusal(&mut app, &told, WorldCommand::restore(stranger, held));
+    let text = refusal(&mut app, &told, GenieCommand::restore(stranger, held));
     assert!(
         text.starts_with("Restore: ") && text.contains("checkpoint"),
         "{text}"
@@ -240,7 +240,7 @@ fn a_fork_goes_on_alone_with_a_texture_of_its_own() {
     play(&mut app, world, &SCRIPT[..4]);
     let into = app.world_mut().spawn_empty().id();
     app.world_mut()
-        .write_message(WorldCommand::fork(world, into));
+        .write_message(GenieCommand::fork(world, into));
     let first = wait_for_tick(&mut app, into, 4);
     assert_eq!(first.tick, 4);
     assert_eq!(first.pixels, frame(&app, world).pixels);
@@ -254,7 +254,7 @@ fn a_fork_goes_on_alone_with_a_texture_of_its_own() {
     // The same actions lead to the same frames, others do not; the fork's past is its own.
     let frames = play(&mut app, world, &SCRIPT[4..8]);
     assert_eq!(play(&mut app, into, &SCRIPT[4..8]), frames);
-    jump(&mut app, &told, WorldCommand::rewind(into, 6));
+    jump(&mut app, &told, GenieCommand::rewind(into, 6));
     assert_eq!(frame(&app, into).tick, 2);
     assert_eq!(frame(&app, world).tick, 8);
     app.world_mut().despawn(world);
@@ -264,7 +264,7 @@ fn a_fork_goes_on_alone_with_a_texture_of_its_own() {
 
     let gone = app.world_mut().spawn_empty().id();
     app.world_mut().despawn(gone);
-    let text = refusal(&mut app, &told, WorldCommand::fork(into, gone));
+    let text = refusal(&mut app, &told, GenieCommand::fork(into, gone));
     assert!(text.starts_with("Fork: "), "{text}");
 }
 
@@ -280,7 +280,7 @@ fn a_saved_world_goes_on_in_another_app() {
     genie.sampler.temperature = 2.5;
     play(&mut app, world, &SCRIPT[3..5]);
     app.world_mut()
-        .write_message(WorldCommand::save(world, &file));
+        .write_message(GenieCommand::save(world, &file));
     run_until(&mut app, "the save", |_| {
         told.0.lock().unwrap().saves == [5]
     });
@@ -291,22 +291,22 @@ fn a_saved_world_goes_on_in_another_app() {
 
     let (mut app, told) = new_app();
     let world = spawn(&mut app, 1, 8);
-    assert_eq!(jump(&mut app, &told, WorldCommand::load(world, &file)), 5);
+    assert_eq!(jump(&mut app, &told, GenieCommand::load(world, &file)), 5);
     assert_eq!(play(&mut app, world, &SCRIPT[5..]), frames);
     // As a prompt, and back to where it came from.
     let genie = app.world().get::<GenieWorld>(world).unwrap().clone();
     let genie = GenieWorld {
         prompt: GeniePrompt::Saved(file),
-        sampler: SamplerSettings::default(),
+        sampler: GenieSamplerSettings::default(),
         seed: 77,
         ..genie
     };
     let other = app.world_mut().spawn(genie).id();
     assert_eq!(wait_for_tick(&mut app, other, 0).tick, 5);
     assert_eq!(play(&mut app, other, &SCRIPT[5..]), frames);
-    app.world_mut().write_message(WorldCommand::reset(other));
+    app.world_mut().write_message(GenieCommand::reset(other));
     run_until(&mut app, "the reset", |w| {
-        w.get::<WorldFrame>(other).unwrap().tick == 0
+        w.get::<GenieFrame>(other).unwrap().tick == 0
     });
     assert_eq!(frame(&app, other).pixels, prompt);
 }
@@ -319,7 +319,7 @@ fn damaged_files_leave_the_world_as_it_was() {
     let world = spawn(&mut app, 1, 8);
     let whole = play(&mut app, world, &SCRIPT[..5]);
     app.world_mut()
-        .write_message(WorldCommand::save(world, &file));
+        .write_message(GenieCommand::save(world, &file));
     run_until(&mut app, "the save", |_| {
         told.0.lock().unwrap().saves == [5]
     });
@@ -342,7 +342,7 @@ fn damaged_files_leave_the_world_as_it_was() {
     ];
     for bytes in damaged {
         std::fs::write(&file, bytes).unwrap();
-        let text = refusal(&mut app, &told, WorldCommand::load(world, &file));
+        let text = refusal(&mut app, &told, GenieCommand::load(world, &file));
         assert!(
             text.starts_with("Load: ") && text.contains("here.world"),
             "{text}"
@@ -350,21 +350,21 @@ fn damaged_files_leave_the_world_as_it_was() {
         assert_eq!(frame(&app, world).tick, 5);
     }
     let missing = folder.path().join("missing.world");
-    let text = refusal(&mut app, &told, WorldCommand::load(world, &missing));
+    let text = refusal(&mut app, &told, GenieCommand::load(world, &missing));
     assert!(text.contains("missing.world"), "{text}");
     let nowhere = folder.path().join("no/such/folder.world");
-    let text = refusal(&mut app, &told, WorldCommand::save(world, &nowhere));
+    let text = refusal(&mut app, &told, GenieCommand::save(world, &nowhere));
     assert!(text.starts_with("Save: "), "{text}");
     // Of another checkpoint.
     std::fs::write(&file, &good).unwrap();
     let stranger = spawn(&mut app, 2, 8);
-    let text = refusal(&mut app, &told, WorldCommand::load(stranger, &file));
+    let text = refusal(&mut app, &told, GenieCommand::load(stranger, &file));
     assert!(text.contains("checkpoint"), "{text}");
     // All is well otherwise.
-    jump(&mut app, &told, WorldCommand::load(world, &file));
+    jump(&mut app, &told, GenieCommand::load(world, &file));
     // Nothing before the load is kept, apart from the prompt.
-    assert_eq!(jump(&mut app, &told, WorldCommand::rewind(world, 3)), 5);
-    assert_eq!(jump(&mut app, &told, WorldCommand::rewind(world, 99)), 0);
+    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 3)), 5);
+    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 99)), 0);
     assert_eq!(play(&mut app, world, &SCRIPT[..5]), whole);
 }
 
@@ -384,7 +384,7 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
         .temperature = 2.5;
     frames.extend(play(&mut app, world, &SCRIPT[4..8]));
     play(&mut app, world, &["left", "left"]);
-    jump(&mut app, &told, WorldCommand::rewind(world, 2));
+    jump(&mut app, &told, GenieCommand::rewind(world, 2));
     frames.extend(play(&mut app, world, &SCRIPT[8..]));
     let replay = snapshot(&mut app, &told, world).replay();
     assert_eq!(replay.actions.len(), SCRIPT.len());
@@ -394,20 +394,20 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
     let (mut app, told) = new_app();
     let world = spawn(&mut app, 1, 2);
     play(&mut app, world, &["left", "left"]);
-    let replay = Replay::read(&file).unwrap();
-    app.world_mut().write_message(WorldCommand::resume(world));
+    let replay = GenieReplay::read(&file).unwrap();
+    app.world_mut().write_message(GenieCommand::resume(world));
     // What the player does meanwhile does not count.
     app.world_mut()
-        .write_message(InputAction::press(world, "left"));
+        .write_message(GenieInput::press(world, "left"));
     app.world_mut()
-        .write_message(WorldCommand::replay(world, replay));
+        .write_message(GenieCommand::replay(world, replay));
     let mut seen = Vec::new();
     let mut cursor = app
         .world()
-        .resource::<Messages<WorldFrame>>()
+        .resource::<Messages<GenieFrame>>()
         .get_cursor_current();
     run_until(&mut app, "the end of the replay", |w| {
-        let messages = w.resource::<Messages<WorldFrame>>();
+        let messages = w.resource::<Messages<GenieFrame>>();
         seen.extend(
             cursor
                 .read(messages)
@@ -417,7 +417,7 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
     });
     assert_eq!(
         told.0.lock().unwrap().ends,
-        [(world, EndReason::ReplayFinished)]
+        [(world, GenieEndReason::ReplayFinished)]
     );
     let start = seen.iter().rposition(|(tick, _)| *tick == 0).unwrap();
     let replayed: Vec<_> = seen[start..]
@@ -425,16 +425,16 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
         .map(|(_, pixels)| pixels.clone())
         .collect();
     assert_eq!(replayed, frames);
-    let status = app.world().get::<WorldStatus>(world).unwrap();
-    assert_eq!((status.phase, status.replaying), (WorldPhase::Ended, false));
+    let status = app.world().get::<GenieStatus>(world).unwrap();
+    assert_eq!((status.phase, status.replaying), (GeniePhase::Ended, false));
     // The player takes over.
-    app.world_mut().write_message(WorldCommand::resume(world));
+    app.world_mut().write_message(GenieCommand::resume(world));
     let next = wait_for_tick(&mut app, world, SCRIPT.len() as u64 + 1);
     assert_eq!(next.action, Some(1));
     // Not on another checkpoint.
     let stranger = spawn(&mut app, 2, 2);
-    let replay = Replay::read(&file).unwrap();
-    let text = refusal(&mut app, &told, WorldCommand::replay(stranger, replay));
+    let replay = GenieReplay::read(&file).unwrap();
+    let text = refusal(&mut app, &told, GenieCommand::replay(stranger, replay));
     assert!(text.contains("checkpoint"), "{text}");
 }
 
@@ -446,30 +446,30 @@ fn worlds_end_at_their_limit_and_when_they_go() {
         .get_mut::<GenieWorld>(world)
         .unwrap()
         .tick_limit = Some(3);
-    app.world_mut().write_message(WorldCommand::resume(world));
+    app.world_mut().write_message(GenieCommand::resume(world));
     run_until(&mut app, "the end", |_| {
         !told.0.lock().unwrap().ends.is_empty()
     });
-    assert_eq!(told.0.lock().unwrap().ends, [(world, EndReason::TickLimit)]);
+    assert_eq!(told.0.lock().unwrap().ends, [(world, GenieEndReason::TickLimit)]);
     for _ in 0..20 {
         app.update();
     }
     assert_eq!(frame(&app, world).tick, 3);
     assert_eq!(
-        app.world().get::<WorldStatus>(world).unwrap().phase,
-        WorldPhase::Ended
+        app.world().get::<GenieStatus>(world).unwrap().phase,
+        GeniePhase::Ended
     );
-    jump(&mut app, &told, WorldCommand::rewind(world, 1));
+    jump(&mut app, &told, GenieCommand::rewind(world, 1));
     run_until(&mut app, "the second end", |_| {
         told.0.lock().unwrap().ends.len() == 2
     });
-    app.world_mut().write_message(WorldCommand::resume(world));
+    app.world_mut().write_message(GenieCommand::resume(world));
     wait_for_tick(&mut app, world, 5);
     app.world_mut().despawn(world);
     app.update();
     assert_eq!(
         told.0.lock().unwrap().ends.last(),
-        Some(&(world, EndReason::Removed))
+        Some(&(world, GenieEndReason::Removed))
     );
 }
 
@@ -488,10 +488,10 @@ fn orders_to_a_world_that_is_not_running_are_refused() {
         !told.0.lock().unwrap().failed.is_empty()
     });
     for command in [
-        WorldCommand::rewind(world, 1),
-        WorldCommand::snapshot(world),
-        WorldCommand::save(world, "never.world"),
-        WorldCommand::load(world, "never.world"),
+        GenieCommand::rewind(world, 1),
+        GenieCommand::snapshot(world),
+        GenieCommand::save(world, "never.world"),
+        GenieCommand::load(world, "never.world"),
     ] {
         let text = refusal(&mut app, &told, command);
         assert!(text.contains("not running"), "{text}");

@@ -31,13 +31,13 @@ fn texture_bytes(app: &App, world: Entity) -> Vec<u8> {
 }
 
 /// Steps a paused world by one frame.
-fn step(app: &mut App, world: Entity) -> WorldFrame {
-    let before = app.world().get::<WorldFrame>(world).unwrap().tick;
-    app.world_mut().write_message(WorldCommand::step(world));
+fn step(app: &mut App, world: Entity) -> GenieFrame {
+    let before = app.world().get::<GenieFrame>(world).unwrap().tick;
+    app.world_mut().write_message(GenieCommand::step(world));
     wait_for_tick(app, world, before + 1)
 }
 
-fn pixels(frame: &WorldFrame) -> Vec<u8> {
+fn pixels(frame: &GenieFrame) -> Vec<u8> {
     frame.pixels.pixels().to_vec()
 }
 
@@ -55,7 +55,7 @@ fn a_world_from_files_becomes_ready_and_shows_every_frame() {
     let server = app.world().resource::<AssetServer>().clone();
     let ready = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&ready);
-    app.add_observer(move |event: On<GenieReady>, frames: Query<&WorldFrame>| {
+    app.add_observer(move |event: On<GenieReady>, frames: Query<&GenieFrame>| {
         let tick = frames.get(event.world).unwrap().tick;
         seen.lock()
             .unwrap()
@@ -110,7 +110,7 @@ fn keys_and_actions_choose_the_latent_action() {
     keys(&mut app, &|keys| keys.release(KeyCode::ArrowRight));
     assert_eq!(step(&mut app, world).action, Some(1));
     app.world_mut()
-        .get_mut::<KeyboardControl>(world)
+        .get_mut::<GenieKeyboard>(world)
         .unwrap()
         .enabled = false;
     app.update();
@@ -120,7 +120,7 @@ fn keys_and_actions_choose_the_latent_action() {
         "keys no longer count"
     );
     app.world_mut()
-        .write_message(InputAction::press(world, "right"));
+        .write_message(GenieInput::press(world, "right"));
     assert_eq!(
         step(&mut app, world).action,
         Some(2),
@@ -138,13 +138,13 @@ fn play(seed: u64, actions: &[&'static str], company: bool) -> Vec<Vec<u8>> {
     let mut frames = vec![pixels(&wait_for_tick(&mut app, world, 0))];
     for &action in actions {
         app.world_mut()
-            .write_message(InputAction::press(world, action));
+            .write_message(GenieInput::press(world, action));
         frames.push(pixels(&step(&mut app, world)));
         app.world_mut()
-            .write_message(InputAction::release(world, action));
+            .write_message(GenieInput::release(world, action));
     }
     if let Some(other) = other {
-        let frame = app.world().get::<WorldFrame>(other).unwrap();
+        let frame = app.world().get::<GenieFrame>(other).unwrap();
         assert!(frame.tick > 0, "the other world ticked meanwhile");
     }
     frames
@@ -177,12 +177,12 @@ fn two_worlds_run_at_once_and_each_has_its_own_frames() {
         let genie = GenieWorld::new(model.clone(), prompt);
         app.world_mut().spawn(genie).id()
     };
-    let one = spawn(&mut app, Frame::filled(16, 16, [250, 20, 20]));
+    let one = spawn(&mut app, GeniePicture::filled(16, 16, [250, 20, 20]));
     let other = spawn(&mut app, checkered(16, 16));
     app.world_mut()
-        .write_message(InputAction::press(one, "right"));
+        .write_message(GenieInput::press(one, "right"));
     app.world_mut()
-        .write_message(InputAction::press(other, "left"));
+        .write_message(GenieInput::press(other, "left"));
     let first = wait_for_tick(&mut app, one, 6);
     let second = wait_for_tick(&mut app, other, 6);
     assert_eq!((first.action, second.action), (Some(2), Some(1)));
@@ -198,19 +198,19 @@ fn a_paused_world_stands_still_until_resumed() {
         .spawn(GenieWorld::new(model, checkered(16, 16)))
         .id();
     wait_for_tick(&mut app, world, 2);
-    app.world_mut().write_message(WorldCommand::pause(world));
+    app.world_mut().write_message(GenieCommand::pause(world));
     // A frame may be on its way.
     for _ in 0..50 {
         app.update();
         std::thread::sleep(Duration::from_millis(2));
     }
-    let tick = app.world().get::<WorldFrame>(world).unwrap().tick;
+    let tick = app.world().get::<GenieFrame>(world).unwrap().tick;
     for _ in 0..50 {
         app.update();
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert_eq!(app.world().get::<WorldFrame>(world).unwrap().tick, tick);
-    app.world_mut().write_message(WorldCommand::resume(world));
+    assert_eq!(app.world().get::<GenieFrame>(world).unwrap().tick, tick);
+    app.world_mut().write_message(GenieCommand::resume(world));
     wait_for_tick(&mut app, world, tick + 2);
 }
 
@@ -231,14 +231,14 @@ fn reset_replays_the_same_frames_and_a_new_prompt_does_not() {
         frames
     };
     let before = play(&mut app);
-    app.world_mut().write_message(WorldCommand::reset(world));
+    app.world_mut().write_message(GenieCommand::reset(world));
     run_until(&mut app, "the reset", |_| *resets.lock().unwrap() == 1);
     assert_eq!(play(&mut app), before);
-    let prompt = Frame::filled(9, 70, [10, 200, 30]);
+    let prompt = GeniePicture::filled(9, 70, [10, 200, 30]);
     app.world_mut()
-        .write_message(WorldCommand::prompt(world, prompt.into()));
+        .write_message(GenieCommand::prompt(world, prompt.into()));
     run_until(&mut app, "the new prompt", |w| {
-        w.get::<WorldFrame>(world).unwrap().tick == 0
+        w.get::<GenieFrame>(world).unwrap().tick == 0
     });
     assert_ne!(play(&mut app), before);
 }
@@ -254,7 +254,7 @@ fn a_prompt_may_be_an_image_asset() {
     let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
     let genie = GenieWorld::new(model, handle).paused();
     let from_image = app.world_mut().spawn(genie.clone()).id();
-    let frame = Frame::filled(16, 16, [10, 200, 30]);
+    let frame = GeniePicture::filled(16, 16, [10, 200, 30]);
     let genie = GenieWorld {
         prompt: frame.into(),
         ..genie

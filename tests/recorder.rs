@@ -14,25 +14,25 @@ use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use bevy_genie::Frame;
 use bevy_genie::recorder::{
-    GameplayRecorder, GameplayRecorderPlugin, RecorderSettings, RecordingSource,
+    GenieRecorder, GenieRecorderPlugin, GenieRecorderSettings, GenieRecordingSource,
 };
 use genie_tests::{checkered, run_until};
 use genie_training::dataset::{Dataset, import_video};
 
-fn pushed(folder: &Path) -> RecorderSettings {
-    RecorderSettings {
-        source: RecordingSource::Pushed,
+fn pushed(folder: &Path) -> GenieRecorderSettings {
+    GenieRecorderSettings {
+        source: GenieRecordingSource::Pushed,
         size: UVec2::splat(16),
         rate: 12,
         shortest_clip: 3,
         longest_clip: 5,
-        ..RecorderSettings::new(folder)
+        ..GenieRecorderSettings::new(folder)
     }
 }
 
 /// A picture that tells its number.
-fn numbered(number: u8) -> Frame {
-    Frame::filled(16, 16, [number, 100, 255 - number])
+fn numbered(number: u8) -> GeniePicture {
+    GeniePicture::filled(16, 16, [number, 100, 255 - number])
 }
 
 fn import(folder: &Path, size: usize) -> (tempfile::TempDir, Dataset) {
@@ -56,7 +56,7 @@ fn numbers(dataset: &Dataset) -> Vec<Vec<u8>> {
 }
 
 /// Pushes a frame, as slowly as it takes for none to be left out.
-fn push(recorder: &mut GameplayRecorder, number: u8) {
+fn push(recorder: &mut GenieRecorder, number: u8) {
     recorder.push(numbered(number));
     std::thread::sleep(Duration::from_millis(2));
 }
@@ -65,7 +65,7 @@ fn push(recorder: &mut GameplayRecorder, number: u8) {
 fn clips_are_parted_where_the_game_cuts_and_come_back_from_the_import() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("new/recordings");
-    let mut recorder = GameplayRecorder::new(pushed(&folder));
+    let mut recorder = GenieRecorder::new(pushed(&folder));
     push(&mut recorder, 0);
     recorder.start();
     (1..=4).for_each(|number| push(&mut recorder, number));
@@ -79,7 +79,7 @@ fn clips_are_parted_where_the_game_cuts_and_come_back_from_the_import() {
     push(&mut recorder, 99);
     assert_eq!(recorder.status().left_out, 0);
     drop(recorder);
-    let mut again = GameplayRecorder::new(pushed(&folder));
+    let mut again = GenieRecorder::new(pushed(&folder));
     again.start();
     (31..=33).for_each(|number| push(&mut again, number));
     // The game ends without a word.
@@ -103,7 +103,7 @@ fn what_cannot_be_written_in_time_parts_the_clip_and_stops_nobody() {
     settings.longest_clip = 10_000;
     settings.shortest_clip = 1;
     settings.size = UVec2::splat(512);
-    let mut recorder = GameplayRecorder::new(settings);
+    let mut recorder = GenieRecorder::new(settings);
     recorder.start();
     for _ in 0..400 {
         recorder.push(checkered(512, 512));
@@ -127,7 +127,7 @@ fn a_disk_that_refuses_is_told_of_and_the_game_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("taken");
     std::fs::write(&file, b"").unwrap();
-    let mut recorder = GameplayRecorder::new(pushed(&file));
+    let mut recorder = GenieRecorder::new(pushed(&file));
     recorder.start();
     for number in 0..50 {
         push(&mut recorder, number);
@@ -179,11 +179,11 @@ fn what_a_camera_draws_is_recorded_at_its_rate() {
         .world_mut()
         .spawn((white, Transform::from_xyz(-50.0, 0.0, 0.0)))
         .id();
-    app.add_plugins(GameplayRecorderPlugin {
-        settings: RecorderSettings {
-            source: RecordingSource::Camera(camera),
+    app.add_plugins(GenieRecorderPlugin {
+        settings: GenieRecorderSettings {
+            source: GenieRecordingSource::Camera(camera),
             shortest_clip: 4,
-            ..RecorderSettings::new(folder.path())
+            ..GenieRecorderSettings::new(folder.path())
         },
         start: false,
     });
@@ -193,7 +193,7 @@ fn what_a_camera_draws_is_recorded_at_its_rate() {
     for _ in 0..30 {
         app.update();
     }
-    app.world_mut().resource_mut::<GameplayRecorder>().start();
+    app.world_mut().resource_mut::<GenieRecorder>().start();
     // Two updates a frame: each frame of the recording sees the ball 4 pixels of the screen further on.
     for _ in 0..40 {
         app.update();
@@ -204,11 +204,11 @@ fn what_a_camera_draws_is_recorded_at_its_rate() {
             .x += 2.0;
         std::thread::sleep(Duration::from_millis(20));
     }
-    app.world_mut().resource_mut::<GameplayRecorder>().stop();
+    app.world_mut().resource_mut::<GenieRecorder>().stop();
     run_until(&mut app, "the clip", |w| {
-        w.resource::<GameplayRecorder>().status().clips > 0
+        w.resource::<GenieRecorder>().status().clips > 0
     });
-    let status = app.world().resource::<GameplayRecorder>().status();
+    let status = app.world().resource::<GenieRecorder>().status();
     assert_eq!((status.left_out, &status.failure), (0, &None), "{status:?}");
     assert!((19..=20).contains(&status.frames), "{status:?}");
     let (_out, dataset) = import(folder.path(), 64);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 use bevy_genie::triggers::{
-    DreamMotion, DreamSense, DreamTrigger, DreamTriggers, EVERYWHERE, GenieTriggersPlugin, Place,
-    Since, TokenPlace, TriggerFired, TriggerReleased,
+    GenieMotion, GenieSense, GenieTrigger, GenieTriggers, EVERYWHERE, GenieTriggersPlugin, Place,
+    Since, TokenPlace, GenieTriggerFired, GenieTriggerReleased,
 };
 use genie_tests::{app, checkered, run_until, tiny_checkpoint, wait_for_tick};
 
@@ -22,21 +22,21 @@ type Log = Arc<Mutex<Vec<(String, u64)>>>;
 fn listen(app: &mut App) -> Log {
     let log = Log::default();
     let fired = Arc::clone(&log);
-    app.add_observer(move |event: On<TriggerFired>| {
+    app.add_observer(move |event: On<GenieTriggerFired>| {
         let mut log = fired.lock().unwrap();
         log.push((event.name.to_string(), event.tick));
     });
     let released = Arc::clone(&log);
-    app.add_observer(move |event: On<TriggerReleased>| {
+    app.add_observer(move |event: On<GenieTriggerReleased>| {
         let mut log = released.lock().unwrap();
         log.push((format!("-{}", event.name), event.tick));
     });
     log
 }
 
-fn step(app: &mut App, world: Entity) -> WorldFrame {
-    let before = app.world().get::<WorldFrame>(world).unwrap().tick;
-    app.world_mut().write_message(WorldCommand::step(world));
+fn step(app: &mut App, world: Entity) -> GenieFrame {
+    let before = app.world().get::<GenieFrame>(world).unwrap().tick;
+    app.world_mut().write_message(GenieCommand::step(world));
     wait_for_tick(app, world, before + 1)
 }
 
@@ -49,25 +49,25 @@ fn triggers_see_every_frame_and_fire_once_until_released() {
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
     let colour = |threshold| {
-        let sense = DreamSense::Colour {
+        let sense = GenieSense::Colour {
             region: EVERYWHERE,
             colour: [0; 3],
             tolerance: 255,
         };
-        DreamTrigger::new(format!("{threshold}"), sense, threshold)
+        GenieTrigger::new(format!("{threshold}"), sense, threshold)
     };
-    let change = |since| DreamSense::Change {
+    let change = |since| GenieSense::Change {
         region: EVERYWHERE,
         since,
     };
-    let triggers = DreamTriggers::new([
+    let triggers = GenieTriggers::new([
         colour(1.0),
         colour(1.1),
-        DreamTrigger::new("moved", change(Since::LastFrame), 0.0),
-        DreamTrigger::new("not the prompt", change(Since::Prompt), 1e-6),
-        DreamTrigger::new(
+        GenieTrigger::new("moved", change(Since::LastFrame), 0.0),
+        GenieTrigger::new("not the prompt", change(Since::Prompt), 1e-6),
+        GenieTrigger::new(
             "no motion here",
-            DreamSense::SceneMotion { along: Vec2::X },
+            GenieSense::SceneMotion { along: Vec2::X },
             -99.0,
         ),
     ]);
@@ -77,7 +77,7 @@ fn triggers_see_every_frame_and_fire_once_until_released() {
     assert_eq!(*log.lock().unwrap(), [("1".to_owned(), 0)]);
     for _ in 0..4 {
         let frame = step(&mut app, world);
-        let triggers = app.world().get::<DreamTriggers>(world).unwrap();
+        let triggers = app.world().get::<GenieTriggers>(world).unwrap();
         assert_eq!(triggers.get("1").unwrap().value(), Some(1.0));
         assert_eq!(triggers.get("no motion here").unwrap().value(), None);
         assert!(
@@ -96,12 +96,12 @@ fn triggers_see_every_frame_and_fire_once_until_released() {
     assert_eq!((fired("1"), fired("1.1"), fired("moved")), (1, 0, 1));
     assert!(fired("not the prompt") > 0);
     // Back at the prompt nothing has been before, and it is the prompt.
-    app.world_mut().write_message(WorldCommand::reset(world));
+    app.world_mut().write_message(GenieCommand::reset(world));
     run_until(&mut app, "the reset", |w| {
-        w.get::<WorldFrame>(world).unwrap().tick == 0
+        w.get::<GenieFrame>(world).unwrap().tick == 0
     });
     assert!(log.lock().unwrap().contains(&("-moved".to_owned(), 0)));
-    let triggers = app.world().get::<DreamTriggers>(world).unwrap();
+    let triggers = app.world().get::<GenieTriggers>(world).unwrap();
     assert_eq!(triggers.get("not the prompt").unwrap().value(), Some(0.0));
 }
 
@@ -118,38 +118,38 @@ fn a_game_reads_motion_and_place_from_the_shipped_world() {
         .load("models/platformer.genie.safetensors");
     let picture = assets.join("prompts/desert.png");
     let genie = GenieWorld::new(model, picture).paused();
-    let world = app.world_mut().spawn((genie, DreamMotion::default())).id();
+    let world = app.world_mut().spawn((genie, GenieMotion::default())).id();
     let home = wait_for_tick(&mut app, world, 0);
     assert_eq!((home.tokens.columns, home.tokens.tokens.len()), (8, 64));
-    let place = DreamSense::SamePlace {
-        place: Arc::new(Place::new(Frame::clone(&home.pixels))),
+    let place = GenieSense::SamePlace {
+        place: Arc::new(Place::new(GeniePicture::clone(&home.pixels))),
         slack: 2,
     };
-    let at_home = DreamTrigger::new("home", place, 0.9).with_release(0.5);
-    let tokens = DreamSense::SameTokens {
-        place: Arc::new(TokenPlace::new(FrameTokens::clone(&home.tokens))),
+    let at_home = GenieTrigger::new("home", place, 0.9).with_release(0.5);
+    let tokens = GenieSense::SameTokens {
+        place: Arc::new(TokenPlace::new(GenieTokens::clone(&home.tokens))),
         slack: 0,
     };
-    let by_tokens = DreamTrigger::new("home by tokens", tokens, 1.0).with_release(0.5);
+    let by_tokens = GenieTrigger::new("home by tokens", tokens, 1.0).with_release(0.5);
     app.world_mut()
         .entity_mut(world)
-        .insert(DreamTriggers::new([at_home, by_tokens]));
+        .insert(GenieTriggers::new([at_home, by_tokens]));
     let run = |app: &mut App, direction: &'static str| {
         app.world_mut()
-            .write_message(InputAction::press(world, direction));
+            .write_message(GenieInput::press(world, direction));
         let mut way = 0;
         for _ in 0..16 {
             step(app, world);
-            let motion = app.world().get::<DreamMotion>(world).unwrap();
+            let motion = app.world().get::<GenieMotion>(world).unwrap();
             way += motion.scene().unwrap().by.x;
         }
         app.world_mut()
-            .write_message(InputAction::release(world, direction));
+            .write_message(GenieInput::release(world, direction));
         way
     };
     let go_home = |app: &mut App| {
         log.lock().unwrap().clear();
-        app.world_mut().write_message(WorldCommand::reset(world));
+        app.world_mut().write_message(GenieCommand::reset(world));
         let home = ("home".to_owned(), 0);
         run_until(app, "the way home", |_| log.lock().unwrap().contains(&home));
     };

@@ -1,7 +1,7 @@
 //! The worlds behind the panels: the one that is played, and one for each strip.
 
 use bevy::prelude::*;
-use bevy_genie::Timeline;
+use bevy_genie::GenieTimeline;
 use bevy_genie::genie_model::psnr;
 use bevy_genie::prelude::*;
 use genie_examples::held_action::HeldAction;
@@ -47,7 +47,7 @@ pub(crate) fn dream_anew(
         if let Some(cut) = &editor.cut {
             show(&mut images, &editor.shown.cut, cut);
         }
-        let timeline = Timeline { capacity: 100 };
+        let timeline = GenieTimeline { capacity: 100 };
         editor
             .worlds
             .push(commands.spawn((world.clone(), timeline)).id());
@@ -57,13 +57,13 @@ pub(crate) fn dream_anew(
         commands.entity(strip.world).despawn();
     }
     for (action, label) in model.actions().iter().enumerate() {
-        let nothing = Frame::filled(width * STRIP as usize, height, [0; 3]);
+        let nothing = GeniePicture::filled(width * STRIP as usize, height, [0; 3]);
         let image = images.add(GenieTexture::image(&nothing));
         let world = world
             .clone()
             .with_tick_rate(20.0)
             .with_tick_limit(STRIP - 1);
-        let deaf = KeyboardControl { enabled: false };
+        let deaf = GenieKeyboard { enabled: false };
         let world = commands.spawn((world, deaf, HeldAction(action))).id();
         let label = label.name.clone();
         editor.strips.push(Strip {
@@ -77,7 +77,7 @@ pub(crate) fn dream_anew(
 
 /// Frames of strips go where they belong, and the first frame of the world is the picture as the model sees it.
 pub(crate) fn draw_frames(
-    mut frames: MessageReader<WorldFrame>,
+    mut frames: MessageReader<GenieFrame>,
     mut editor: ResMut<Editor>,
     mut images: ResMut<Assets<Image>>,
 ) {

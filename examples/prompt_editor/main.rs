@@ -59,12 +59,12 @@ struct Editor {
     known: Vec<PathBuf>,
     path: String,
     /// The picture as it was opened.
-    picture: Option<Frame>,
+    picture: Option<GeniePicture>,
     /// As it is cut for the model.
-    cut: Option<Frame>,
-    fit: Fit,
+    cut: Option<GeniePicture>,
+    fit: GenieFit,
     seed: u64,
-    sampler: SamplerSettings,
+    sampler: GenieSamplerSettings,
     shown: Shown,
     /// Decibels between the cut picture and the model's own.
     psnr: Option<f64>,
@@ -102,9 +102,9 @@ fn set_up(
         path: String::new(),
         picture: None,
         cut: None,
-        fit: Fit::Crop,
+        fit: GenieFit::Crop,
         seed: 0,
-        sampler: SamplerSettings::default(),
+        sampler: GenieSamplerSettings::default(),
         shown: Shown {
             picture: blank(),
             cut: blank(),
@@ -155,6 +155,6 @@ fn show_failure(failed: On<GenieFailed>, mut editor: ResMut<Editor>) {
     editor.message = failed.error.to_string();
 }
 
-fn show_order_failure(failed: On<GenieOrderFailed>, mut editor: ResMut<Editor>) {
+fn show_order_failure(failed: On<GenieCommandFailed>, mut editor: ResMut<Editor>) {
     editor.message = failed.error.to_string();
 }

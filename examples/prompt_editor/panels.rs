@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, load::SizedTexture};
 use bevy_egui::{EguiContexts, EguiTextureHandle};
-use bevy_genie::UnmaskingOrder;
+use bevy_genie::GenieUnmaskingOrder;
 use bevy_genie::prelude::*;
 
 use crate::Editor;
@@ -14,7 +14,7 @@ use crate::Editor;
 pub(crate) fn play_with_keys(
     mut contexts: EguiContexts,
     editor: Res<Editor>,
-    mut worlds: Query<(Entity, &mut KeyboardControl), With<GenieWorld>>,
+    mut worlds: Query<(Entity, &mut GenieKeyboard), With<GenieWorld>>,
 ) -> Result {
     let typing = contexts
         .ctx_mut()?
@@ -30,9 +30,9 @@ pub(crate) fn play_with_keys(
 
 pub(crate) type PlayedWorld = (
     &'static mut GenieWorld,
-    &'static WorldStatus,
+    &'static GenieStatus,
     &'static GenieTexture,
-    Option<&'static WorldFrame>,
+    Option<&'static GenieFrame>,
 );
 
 pub(crate) fn draw_ui(
@@ -41,7 +41,7 @@ pub(crate) fn draw_ui(
     mut worlds: Query<PlayedWorld>,
     models: Res<Assets<GenieModel>>,
     images: Res<Assets<Image>>,
-    mut orders: MessageWriter<WorldCommand>,
+    mut orders: MessageWriter<GenieCommand>,
     mut commands: Commands,
 ) -> Result {
     let editor = editor.bypass_change_detection();
@@ -120,15 +120,15 @@ pub(crate) fn draw_ui(
                 world.paused = !world.paused;
             }
             if ui.button("Step").clicked() {
-                orders.write(WorldCommand::step(played));
+                orders.write(GenieCommand::step(played));
             }
             if ui.button("Back to the prompt").clicked() {
-                orders.write(WorldCommand::reset(played));
+                orders.write(GenieCommand::reset(played));
             }
             ui.separator();
             let rewind = egui::Button::new(format!("Rewind {}", editor.rewind));
             if ui.add_enabled(status.rewindable > 0, rewind).clicked() {
-                orders.write(WorldCommand::rewind(played, editor.rewind));
+                orders.write(GenieCommand::rewind(played, editor.rewind));
             }
             ui.add(egui::DragValue::new(&mut editor.rewind).range(1..=100));
             ui.weak(format!("of {}", status.rewindable));
@@ -136,8 +136,8 @@ pub(crate) fn draw_ui(
             if ui.button("Fork").clicked() {
                 // The fork is played on; the world that it came from waits.
                 let into = commands.spawn_empty().id();
-                orders.write(WorldCommand::fork(played, into));
-                orders.write(WorldCommand::pause(played));
+                orders.write(GenieCommand::fork(played, into));
+                orders.write(GenieCommand::pause(played));
                 editor.worlds.push(into);
                 editor.played = editor.worlds.len() - 1;
             }
@@ -244,7 +244,7 @@ fn prompt_panel(
     }
     ui.horizontal(|ui| {
         ui.label("Fit");
-        for (fit, name) in [(Fit::Crop, "crop"), (Fit::Letterbox, "letterbox")] {
+        for (fit, name) in [(GenieFit::Crop, "crop"), (GenieFit::Letterbox, "letterbox")] {
             editor.changed |= ui.radio_value(&mut editor.fit, fit, name).changed();
         }
     });
@@ -298,9 +298,9 @@ fn sampler_panel(ui: &mut egui::Ui, editor: &mut Editor) {
     ui.horizontal(|ui| {
         ui.label("order");
         for (order, name) in [
-            (UnmaskingOrder::ConfidenceThreshold, "confidence threshold"),
-            (UnmaskingOrder::Confidence, "surest first"),
-            (UnmaskingOrder::Random, "any"),
+            (GenieUnmaskingOrder::ConfidenceThreshold, "confidence threshold"),
+            (GenieUnmaskingOrder::Confidence, "surest first"),
+            (GenieUnmaskingOrder::Random, "any"),
         ] {
             settled |= ui.radio_value(&mut sampler.order, order, name).changed();
         }

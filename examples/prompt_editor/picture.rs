@@ -9,7 +9,7 @@ use bevy_genie::prelude::*;
 const LARGEST: usize = 1024;
 
 /// Reads a picture file of any kind that `image` knows.
-pub(crate) fn read(path: &Path) -> Result<Frame, String> {
+pub(crate) fn read(path: &Path) -> Result<GeniePicture, String> {
     let mut reader = image::ImageReader::open(path).map_err(|error| error.to_string())?;
     reader.limits(image::Limits::default());
     let reader = reader
@@ -24,11 +24,11 @@ pub(crate) fn read(path: &Path) -> Result<Frame, String> {
     };
     let picture = picture.into_rgba8();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    Frame::from_rgba(width, height, &picture).map_err(|error| error.to_string())
+    GeniePicture::from_rgba(width, height, &picture).map_err(|error| error.to_string())
 }
 
 /// Draws a frame into an image.
-pub(crate) fn show(images: &mut Assets<Image>, handle: &Handle<Image>, frame: &Frame) {
+pub(crate) fn show(images: &mut Assets<Image>, handle: &Handle<Image>, frame: &GeniePicture) {
     if let Err(error) = images.insert(handle, GenieTexture::image(frame)) {
         warn!("a picture cannot be shown: {error}");
     }

@@ -1,9 +1,11 @@
 //! What can go wrong with a world.
 
-use crate::{PromptError, ReplayError, SaveError};
+use crate::timeline::replay::GenieReplayError;
+use crate::timeline::save::GenieSaveError;
+use crate::world::prompt::GeniePromptError;
 
 /// Why a world failed, or an order could not be carried out; told by [`GenieFailed`](crate::GenieFailed) and
-/// [`GenieOrderFailed`](crate::GenieOrderFailed).
+/// [`GenieCommandFailed`](crate::GenieCommandFailed).
 #[derive(Debug, thiserror::Error)]
 pub enum GenieError {
     /// The checkpoint could not be loaded: it is not there, or not a whole and valid checkpoint.
@@ -11,7 +13,7 @@ pub enum GenieError {
     Load(String),
     /// The prompt could not be turned into a picture.
     #[error("prompt: {0}")]
-    Prompt(#[from] PromptError),
+    Prompt(#[from] GeniePromptError),
     /// The model refused its settings, or broke down.
     #[error(transparent)]
     Model(#[from] genie_model::Error),
@@ -20,10 +22,10 @@ pub enum GenieError {
     Panic(String),
     /// A world could not be saved, or a saved one not be read.
     #[error("saved world: {0}")]
-    Save(#[from] SaveError),
+    Save(#[from] GenieSaveError),
     /// A replay does not belong to this world.
     #[error(transparent)]
-    Replay(#[from] ReplayError),
+    Replay(#[from] GenieReplayError),
     /// The order makes sense only for a world that runs or has ended, and this one is loading, starting or has failed.
     #[error("the world is not running")]
     NotRunning,

@@ -14,7 +14,7 @@
 //!     commands.spawn(GenieWorld::new(model, prompt));
 //! }
 //!
-//! fn watch(mut frames: MessageReader<WorldFrame>) {
+//! fn watch(mut frames: MessageReader<GenieFrame>) {
 //!     for frame in frames.read() {
 //!         info!("tick {} took {:?}", frame.tick, frame.latency);
 //!     }
@@ -41,46 +41,46 @@
 //! | component | holds |
 //! |---|---|
 //! | [`GenieTexture`] | the image of the newest frame, for a `Sprite`, an `ImageNode` or a material |
-//! | [`WorldFrame`] | the newest frame, with its tick, action, latency and pixels, once there is one |
-//! | [`WorldStatus`] | phase, late ticks, how far it can be rewound; for reading only |
-//! | [`LatentActionMap`] | which named actions lead to which latent action |
-//! | [`KeyboardControl`], [`MouseControl`], [`GamepadControl`] | which devices press its actions |
-//! | [`Timeline`] | how many frames of its past are kept |
+//! | [`GenieFrame`] | the newest frame, with its tick, action, latency and pixels, once there is one |
+//! | [`GenieStatus`] | phase, late ticks, how far it can be rewound; for reading only |
+//! | [`GenieActionMap`] | which named actions lead to which latent action |
+//! | [`GenieKeyboard`], [`GenieMouse`], [`GenieGamepad`] | which devices press its actions |
+//! | [`GenieTimeline`] | how many frames of its past are kept |
 //!
 //! Its prompt is a [`GeniePrompt`]: an image asset, a picture file, pixels, or a saved world. Worlds are independent;
 //! spawn as many as the machine can dream. Despawning one frees all that belongs to it.
 //!
 //! # Actions
-//! Whatever plays a world says so with [`InputAction`] messages: a named action of a world is pressed or released. Keys,
-//! mouse buttons and gamepads do it by themselves, under the names of [`InputSource`]; game code, replays and the network
-//! do it with the names that they like. At each tick the world's [`LatentActionMap`] turns what is held into one latent
+//! Whatever plays a world says so with [`GenieInput`] messages: a named action of a world is pressed or released. Keys,
+//! mouse buttons and gamepads do it by themselves, under the names of [`GenieInputSource`]; game code, replays and the network
+//! do it with the names that they like. At each tick the world's [`GenieActionMap`] turns what is held into one latent
 //! action:
 //!
 //! ```
 //! # use bevy::prelude::*;
 //! # use bevy_genie::prelude::*;
-//! fn let_an_enemy_play(worlds: Query<Entity, With<GenieWorld>>, mut actions: MessageWriter<InputAction>) {
+//! fn let_an_enemy_play(worlds: Query<Entity, With<GenieWorld>>, mut actions: MessageWriter<GenieInput>) {
 //!     for world in &worlds {
-//!         actions.write(InputAction::press(world, "right"));
+//!         actions.write(GenieInput::press(world, "right"));
 //!     }
 //! }
 //!
-//! let map = LatentActionMap::default()
+//! let map = GenieActionMap::default()
 //!     .bind_keys([KeyCode::KeyD, KeyCode::KeyW], "right_jump")
 //!     .bind_inputs([MouseButton::Left], "jump")
-//!     .bind_inputs([StickDirection::RightStickUp], "jump");
+//!     .bind_inputs([GenieStickDirection::RightStickUp], "jump");
 //! ```
 //!
 //! Input managers write the same messages. Turn off the plugin's own devices, with [`GeniePlugin::input`] or with
-//! `KeyboardControl { enabled: false }` and the like on the world, so that presses do not count twice. With
+//! `GenieKeyboard { enabled: false }` and the like on the world, so that presses do not count twice. With
 //! `bevy_enhanced_input`, its context being a component of the world's entity:
 //!
 //! ```ignore
-//! fn press(jump: On<Start<Jump>>, mut actions: MessageWriter<bevy_genie::InputAction>) {
-//!     actions.write(bevy_genie::InputAction::press(jump.context, "jump"));
+//! fn press(jump: On<Start<GenieJump>>, mut actions: MessageWriter<bevy_genie::GenieInput>) {
+//!     actions.write(bevy_genie::GenieInput::press(jump.context, "jump"));
 //! }
-//! fn release(jump: On<Complete<Jump>>, mut actions: MessageWriter<bevy_genie::InputAction>) {
-//!     actions.write(bevy_genie::InputAction::release(jump.context, "jump"));
+//! fn release(jump: On<Complete<GenieJump>>, mut actions: MessageWriter<bevy_genie::GenieInput>) {
+//!     actions.write(bevy_genie::GenieInput::release(jump.context, "jump"));
 //! }
 //! ```
 //!
@@ -89,10 +89,10 @@
 //! ```ignore
 //! for (world, state) in &worlds {
 //!     for play in state.get_just_pressed() {
-//!         actions.write(InputAction::press(world, play.name()));
+//!         actions.write(GenieInput::press(world, play.name()));
 //!     }
 //!     for play in state.get_just_released() {
-//!         actions.write(InputAction::release(world, play.name()));
+//!         actions.write(GenieInput::release(world, play.name()));
 //!     }
 //! }
 //! ```
@@ -102,16 +102,16 @@
 //! # Time
 //! Each world ticks on its own clock, which follows Bevy's `Time`: at [`GenieWorld::tick_rate`], else that of
 //! [`GenieSettings`], else the model's own, times [`GenieWorld::speed`]. [`GenieWorld::paused`] stops it,
-//! [`WorldCommand::step`] dreams a single frame. A world has at most one frame under way: when the model is slower than
-//! the clock, ticks are left out and counted in [`WorldStatus::late_ticks`], the last frame stays on show, and the newest
-//! actions count for the next one. [`FrameBlend`] fades from frame to frame on display.
+//! [`GenieCommand::step`] dreams a single frame. A world has at most one frame under way: when the model is slower than
+//! the clock, ticks are left out and counted in [`GenieStatus::late_ticks`], the last frame stays on show, and the newest
+//! actions count for the next one. [`GenieBlend`] fades from frame to frame on display.
 //! [`GenieWorld::sampler`] may be changed at any time, for the next tick.
 //!
-//! # Timeline
-//! The same checkpoint, prompt, seed and actions give the same frames, and a world's state is a value. So [`WorldCommand`]
-//! can [`rewind`](WorldCommand::rewind) a world, [`snapshot`](WorldCommand::snapshot) and
-//! [`restore`](WorldCommand::restore) it, [`fork`](WorldCommand::fork) it into another entity,
-//! [`save`](WorldCommand::save) and [`load`](WorldCommand::load) it, and [`replay`](WorldCommand::replay) what was played:
+//! # GenieTimeline
+//! The same checkpoint, prompt, seed and actions give the same frames, and a world's state is a value. So [`GenieCommand`]
+//! can [`rewind`](GenieCommand::rewind) a world, [`snapshot`](GenieCommand::snapshot) and
+//! [`restore`](GenieCommand::restore) it, [`fork`](GenieCommand::fork) it into another entity,
+//! [`save`](GenieCommand::save) and [`load`](GenieCommand::load) it, and [`replay`](GenieCommand::replay) what was played:
 //!
 //! ```
 //! # use bevy::prelude::*;
@@ -120,10 +120,10 @@
 //! fn regret(
 //!     keys: Res<ButtonInput<KeyCode>>,
 //!     worlds: Query<Entity, With<GenieWorld>>,
-//!     mut orders: MessageWriter<WorldCommand>,
+//!     mut orders: MessageWriter<GenieCommand>,
 //! ) {
 //!     if keys.just_pressed(KeyCode::Backspace) {
-//!         orders.write_batch(worlds.iter().map(|world| WorldCommand::rewind(world, 5)));
+//!         orders.write_batch(worlds.iter().map(|world| GenieCommand::rewind(world, 5)));
 //!     }
 //! }
 //!
@@ -131,12 +131,12 @@
 //! fn split(mut commands: Commands, worlds: Query<Entity, With<GenieWorld>>) {
 //!     for world in &worlds {
 //!         let twin = commands.spawn_empty().id();
-//!         commands.write_message(WorldCommand::fork(world, twin));
+//!         commands.write_message(GenieCommand::fork(world, twin));
 //!     }
 //! }
 //!
 //! /// What was played, to be shown again.
-//! fn keep_replay(taken: On<GenieSnapshot>) {
+//! fn keep_replay(taken: On<GenieSnapshotTaken>) {
 //!     if let Err(error) = taken.snapshot.replay().write("best_run.json") {
 //!         error!("{error}");
 //!     }
@@ -144,7 +144,7 @@
 //! ```
 //!
 //! # Events
-//! Messages tell what happens all the time: [`WorldFrame`] each frame that arrives. `EntityEvent`s tell what becomes of a
+//! Messages tell what happens all the time: [`GenieFrame`] each frame that arrives. `EntityEvent`s tell what becomes of a
 //! world; observe them on its entity, or globally:
 //!
 //! | event | when |
@@ -152,10 +152,10 @@
 //! | [`GenieReady`] | its prompt is on show |
 //! | [`GenieReset`] | it is back at its prompt |
 //! | [`GenieJumped`] | it has been rewound, restored, loaded, or taken to the prompt of a replay |
-//! | [`GenieSnapshot`], [`GenieSaved`] | a snapshot or a file has been made |
+//! | [`GenieSnapshotTaken`], [`GenieSaved`] | a snapshot or a file has been made |
 //! | [`GenieEnded`] | its tick limit is reached, its replay is over, or it is despawned |
-//! | [`GenieOrderFailed`] | an order could not be carried out; it goes on as before |
-//! | [`GenieFailed`] | it stands still; [`WorldCommand::reset`] starts it anew |
+//! | [`GenieCommandFailed`] | an order could not be carried out; it goes on as before |
+//! | [`GenieFailed`] | it stands still; [`GenieCommand::reset`] starts it anew |
 //!
 //! # When things go wrong
 //! A checkpoint that is damaged, a prompt that is no picture, values that are not finite, a panic in the model: each becomes
@@ -200,28 +200,28 @@
 //!     let model = assets.load("models/platformer.genie.safetensors");
 //!     let prompt = GeniePrompt::Image(assets.load("prompts/meadow.png"));
 //!     let genie = GenieWorld::new(model, prompt).with_seed(7).with_tick_limit(LENGTH);
-//!     let map = LatentActionMap::default().bind_inputs([MouseButton::Left], "jump");
-//!     commands.spawn((genie, map, Timeline { capacity: 100 }));
+//!     let map = GenieActionMap::default().bind_inputs([MouseButton::Left], "jump");
+//!     commands.spawn((genie, map, GenieTimeline { capacity: 100 }));
 //! }
 //!
 //! fn rewind(
 //!     keys: Res<ButtonInput<KeyCode>>,
 //!     world: Single<Entity, With<GenieWorld>>,
-//!     mut orders: MessageWriter<WorldCommand>,
+//!     mut orders: MessageWriter<GenieCommand>,
 //! ) {
 //!     if keys.just_pressed(KeyCode::Backspace) {
-//!         orders.write(WorldCommand::rewind(*world, 10));
+//!         orders.write(GenieCommand::rewind(*world, 10));
 //!     }
 //! }
 //!
-//! fn show_the_run_again(ended: On<GenieEnded>, mut orders: MessageWriter<WorldCommand>) {
-//!     if ended.reason == EndReason::TickLimit {
-//!         orders.write(WorldCommand::snapshot(ended.world));
+//! fn show_the_run_again(ended: On<GenieEnded>, mut orders: MessageWriter<GenieCommand>) {
+//!     if ended.reason == GenieEndReason::TickLimit {
+//!         orders.write(GenieCommand::snapshot(ended.world));
 //!     }
 //! }
 //!
-//! fn replay(taken: On<GenieSnapshot>, mut orders: MessageWriter<WorldCommand>) {
-//!     orders.write(WorldCommand::replay(taken.world, taken.snapshot.replay()));
+//! fn replay(taken: On<GenieSnapshotTaken>, mut orders: MessageWriter<GenieCommand>) {
+//!     orders.write(GenieCommand::replay(taken.world, taken.snapshot.replay()));
 //! }
 //!
 //! fn apologise(failed: On<GenieFailed>) {
@@ -242,86 +242,79 @@
 //! |---|---|---|---|
 //! | 0.19 | 0.1 | 0.26 | 0.21 |
 
-mod action;
-mod blend;
-mod command;
-mod compute;
-mod conditions;
-mod devices;
 mod diagnostics;
 mod error;
-mod files;
-mod frame;
-mod lifecycle;
-mod line;
+mod input;
 mod model;
-#[cfg(feature = "overlay")]
-mod overlay;
+mod output;
 mod plugin;
-mod prompt;
 #[cfg(feature = "recorder")]
 pub mod recorder;
 mod reflect;
-mod replay;
-mod save;
-mod session;
 mod settings;
-mod systems;
 mod timeline;
 pub mod triggers;
-mod turns;
 mod worker;
 mod world;
 
-pub use action::{ActionRule, InputAction, LatentActionMap, LatentTarget};
-pub use blend::FrameBlend;
-pub use command::{WorldCommand, WorldOrder};
-pub use compute::{GenieDevice, GeniePriority};
-pub use conditions::{all_worlds_ready, any_world_ready, world_is_ready};
-pub use devices::{GamepadControl, InputSource, KeyboardControl, MouseControl, StickDirection};
-pub use diagnostics::GenieDiagnosticsPlugin;
+#[cfg(feature = "overlay")]
+pub use diagnostics::overlay::{GenieOverlay, GenieOverlayPlugin};
+pub use diagnostics::plugin::GenieDiagnosticsPlugin;
 pub use error::GenieError;
-pub use frame::{FrameTokens, GenieTexture, WorldFrame};
 pub use genie_model;
-pub use genie_model::{ActionLabel, Fit, Frame, SamplerSettings, UnmaskingOrder};
-pub use lifecycle::{
-    EndReason, GenieEnded, GenieFailed, GenieJumped, GenieOrderFailed, GenieReady, GenieReset,
-    GenieSaved, GenieSnapshot, Jump, OrderKind,
+pub use genie_model::{
+    ActionLabel as GenieActionLabel, Fit as GenieFit, Frame as GeniePicture,
+    SamplerSettings as GenieSamplerSettings, UnmaskingOrder as GenieUnmaskingOrder,
 };
+pub use input::action_map::GenieActionMap;
+pub use input::collect::GenieInput;
+pub use input::devices::{
+    GenieGamepad, GenieInputSource, GenieKeyboard, GenieMouse, GenieStickDirection,
+};
+pub use input::rule::{GenieAction, GenieActionRule};
 #[cfg(feature = "embedded_model")]
 pub use model::EMBEDDED_MODEL;
 pub use model::{GenieModel, GenieModelLoader};
-#[cfg(feature = "overlay")]
-pub use overlay::{GenieOverlay, GenieOverlayPlugin};
-pub use plugin::{GeniePlugin, GeniePlugins, GenieSystems};
-pub use prompt::{GeniePrompt, PromptError};
+pub use output::blend::GenieBlend;
+pub use output::frame::{GenieFrame, GenieTexture, GenieTokens};
+pub use plugin::{GeniePlugin, GeniePlugins};
 pub use reflect::{FitReflect, OrderReflect, SamplerReflect};
-pub use replay::{Replay, ReplayError, SamplerChange};
-pub use save::SaveError;
-pub use settings::GenieSettings;
-pub use timeline::{Timeline, WorldSnapshot};
-pub use world::{GenieWorld, WorldPhase, WorldStatus};
+pub use settings::{GenieSettings, GenieSystems};
+pub use timeline::component::{GenieSnapshot, GenieTimeline};
+pub use timeline::replay::{GenieReplay, GenieReplayError, GenieSamplerChange};
+pub use timeline::save::GenieSaveError;
+pub use worker::compute::{GenieDevice, GeniePriority};
+pub use world::command::{GenieCommand, GenieCommandKind};
+pub use world::component::{GeniePhase, GenieStatus, GenieWorld};
+pub use world::conditions::{all_worlds_ready, any_world_ready, world_is_ready};
+pub use world::events::{
+    GenieCommandFailed, GenieEndReason, GenieEnded, GenieFailed, GenieFailedCommand, GenieJump,
+    GenieJumped, GenieReady, GenieReset, GenieSaved, GenieSnapshotTaken,
+};
+pub use world::prompt::{GeniePrompt, GeniePromptError};
 
-/// What most games import.
+/// What most games import. All names begin with `Genie`, apart from run conditions, so that it goes beside Bevy's prelude
+/// and those of input managers.
 pub mod prelude {
     #[cfg(feature = "embedded_model")]
     pub use crate::EMBEDDED_MODEL;
     #[cfg(feature = "recorder")]
     pub use crate::recorder::{
-        GameplayRecorder, GameplayRecorderPlugin, RecorderSettings, RecordingSource,
+        GenieRecorder, GenieRecorderPlugin, GenieRecorderSettings, GenieRecordingSource,
     };
     pub use crate::triggers::{
-        DreamMotion, DreamSense, DreamTrigger, DreamTriggers, GenieTriggersPlugin, TriggerFired,
-        TriggerReleased,
+        GenieMotion, GenieSense, GenieTrigger, GenieTriggerFired, GenieTriggerReleased,
+        GenieTriggers, GenieTriggersPlugin,
     };
     pub use crate::{
-        ActionRule, EndReason, Fit, Frame, FrameBlend, FrameTokens, GamepadControl, GenieDevice,
-        GenieDiagnosticsPlugin, GenieEnded, GenieError, GenieFailed, GenieJumped, GenieModel,
-        GenieOrderFailed, GeniePlugin, GeniePlugins, GeniePriority, GeniePrompt, GenieReady,
-        GenieReset, GenieSaved, GenieSettings, GenieSnapshot, GenieSystems, GenieTexture,
-        GenieWorld, InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget,
-        MouseControl, OrderKind, Replay, SamplerSettings, StickDirection, Timeline, WorldCommand,
-        WorldFrame, WorldOrder, WorldPhase, WorldSnapshot, WorldStatus, all_worlds_ready,
-        any_world_ready, world_is_ready,
+        GenieAction, GenieActionMap, GenieActionRule, GenieBlend, GenieCommand, GenieCommandFailed,
+        GenieCommandKind, GenieDevice, GenieDiagnosticsPlugin, GenieEndReason, GenieEnded,
+        GenieError, GenieFailed, GenieFailedCommand, GenieFit, GenieFrame, GenieGamepad,
+        GenieInput, GenieInputSource, GenieJump, GenieJumped, GenieKeyboard, GenieModel,
+        GenieMouse, GeniePhase, GeniePicture, GeniePlugin, GeniePlugins, GeniePriority,
+        GeniePrompt, GenieReady, GenieReplay, GenieReset, GenieSamplerSettings, GenieSaved,
+        GenieSettings, GenieSnapshot, GenieSnapshotTaken, GenieStatus, GenieStickDirection,
+        GenieSystems, GenieTexture, GenieTimeline, GenieTokens, GenieUnmaskingOrder, GenieWorld,
+        all_worlds_ready, any_world_ready, world_is_ready,
     };
 }

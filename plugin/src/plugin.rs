@@ -9,23 +9,37 @@ use bevy::input::InputSystems;
 use bevy::prelude::*;
 use bevy::tasks::futures::now_or_never;
 
-use crate::blend::blend_frames;
-use crate::compute::ComputeSettings;
-use crate::reflect::register_types;
-use crate::systems::{
-    begin_world, end_world, follow_actions, learn_labels, obey_commands, pace_worlds, press_inputs,
-    receive_frames, send_requests, start_worlds,
+use crate::diagnostics::plugin::GenieDiagnosticsPlugin;
+use crate::input::action_map::GenieActionMap;
+use crate::input::collect::{GenieInput, collect_actions};
+use crate::input::devices::{
+    GenieGamepad, GenieInputSource, GenieKeyboard, GenieMouse, GenieStickDirection,
 };
+use crate::input::press::press_inputs;
+use crate::input::rule::{GenieAction, GenieActionRule};
+use crate::model::{GenieModel, GenieModelLoader};
+use crate::output::blend::{GenieBlend, blend_frames};
+use crate::output::frame::{GenieFrame, GenieTexture};
+use crate::output::receive::receive_frames;
+use crate::settings::{GenieSettings, GenieSystems};
+use crate::timeline::component::GenieTimeline;
 use crate::triggers::GenieTriggersPlugin;
-use crate::turns::{Turns, begin_frame, end_frame};
 use crate::worker::Worker;
-use crate::{
-    GenieDevice, GenieDiagnosticsPlugin, GenieModel, GenieModelLoader, GeniePriority,
-    GenieSettings, InputAction, WorldCommand, WorldFrame,
+use crate::worker::compute::{ComputeSettings, GenieDevice, GeniePriority};
+use crate::worker::frame_gate::{FrameGate, begin_frame, end_frame};
+use crate::world::command::GenieCommand;
+use crate::world::component::{GeniePhase, GenieStatus, GenieWorld};
+use crate::world::events::{
+    GenieEndReason, GenieEnded, GenieFailedCommand, GenieJump, GenieJumped, GenieReady, GenieReset,
 };
+use crate::world::execute::execute_commands;
+use crate::world::lifetime::{begin_world, end_world};
+use crate::world::pace::{pace_worlds, send_requests};
+use crate::world::prompt::GeniePrompt;
+use crate::world::start::{learn_labels, start_worlds};
 
 /// [`GeniePlugin`] with its optional parts: [`GenieDiagnosticsPlugin`], [`GenieTriggersPlugin`], and with the feature
-/// `recorder` the `GameplayRecorderPlugin`, which records nothing until it is told to.
+/// `recorder` the `GenieRecorderPlugin`, which records nothing until it is told to.
 ///
 /// Leave one out, or give it other settings, as with every plugin group:
 ///
@@ -53,7 +67,7 @@ impl PluginGroup for GeniePlugins {
             .add(GenieDiagnosticsPlugin::default())
             .add(GenieTriggersPlugin);
         #[cfg(feature = "recorder")]
-        let group = group.add(crate::recorder::GameplayRecorderPlugin::default());
+        let group = group.add(crate::recorder::GenieRecorderPlugin::default());
         group
     }
 }
@@ -72,8 +86,8 @@ pub struct GeniePlugin {
     pub device: GenieDevice,
     /// Whether the game or its worlds go first where cores are short.
     pub priority: GeniePriority,
-    /// Whether keys, mouse buttons and gamepads press actions, as [`KeyboardControl`](crate::KeyboardControl) and its
-    /// like say for each world. Without it, actions come from the game's own [`InputAction`] messages alone.
+    /// Whether keys, mouse buttons and gamepads press actions, as [`GenieKeyboard`](crate::GenieKeyboard) and its
+    /// like say for each world. Without it, actions come from the game's own [`GenieInput`] messages alone.
     pub input: bool,
 }
 
@@ -89,41 +103,24 @@ impl Default for GeniePlugin {
     }
 }
 
-/// When the plugin's parts run.
-#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GenieSystems {
-    /// In `PreUpdate`: frames that have arrived become textures, [`WorldFrame`] components and messages, and the events
-    /// of [`GenieReady`](crate::GenieReady) and the like. Systems of `Update` see them in the same frame.
-    Receive,
-    /// In `PreUpdate`, after Bevy's `InputSystems` and after [`Receive`](Self::Receive): keys, mouse buttons and gamepads
-    /// become [`InputAction`] messages. Order systems that change `ButtonInput` or `Gamepad` before it.
-    Input,
-    /// In `PostUpdate`: [`InputAction`] and [`WorldCommand`] messages are read, worlds are started, and frames that are
-    /// due are asked for. Messages written in `Update` count for the tick of the same frame; systems of `PostUpdate`
-    /// that write them should be ordered before it.
-    Dispatch,
-    /// In `First` the model stops, in `Last` it goes on, with [`GeniePriority::BetweenFrames`] only.
-    Turns,
-}
-
 impl Plugin for GeniePlugin {
     fn build(&self, app: &mut App) {
         let threads = self.threads.map_or_else(
             || available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1)),
             NonZero::get,
         );
-        let turns = Turns::default();
+        let gate = FrameGate::default();
         let compute = ComputeSettings {
             threads,
             device: self.device,
             priority: self.priority,
-            turns: turns.clone(),
+            gate: gate.clone(),
         };
         app.init_asset::<GenieModel>()
             .register_asset_loader(GenieModelLoader)
-            .add_message::<InputAction>()
-            .add_message::<WorldCommand>()
-            .add_message::<WorldFrame>()
+            .add_message::<GenieInput>()
+            .add_message::<GenieCommand>()
+            .add_message::<GenieFrame>()
             .insert_resource(GenieSettings {
                 tick_rate: self.tick_rate,
                 ..default()
@@ -149,8 +146,8 @@ impl Plugin for GeniePlugin {
             .add_systems(
                 PostUpdate,
                 (
-                    follow_actions,
-                    obey_commands,
+                    collect_actions,
+                    execute_commands,
                     start_worlds,
                     learn_labels,
                     pace_worlds,
@@ -160,9 +157,9 @@ impl Plugin for GeniePlugin {
                     .in_set(GenieSystems::Dispatch),
             );
         if self.priority == GeniePriority::BetweenFrames {
-            app.insert_resource(turns)
-                .add_systems(First, begin_frame.in_set(GenieSystems::Turns))
-                .add_systems(Last, end_frame.in_set(GenieSystems::Turns));
+            app.insert_resource(gate)
+                .add_systems(First, begin_frame.in_set(GenieSystems::FrameGate))
+                .add_systems(Last, end_frame.in_set(GenieSystems::FrameGate));
         }
         if self.input {
             app.add_systems(PreUpdate, press_inputs.in_set(GenieSystems::Input));
@@ -186,4 +183,36 @@ fn load_images(server: Res<AssetServer>) {
     if !matches!(loader, Some(Ok(_))) {
         server.register_loader(ImageLoader::new(CompressedImageFormats::NONE));
     }
+}
+
+/// Makes all public types known to inspectors, whether or not Bevy registers types by itself.
+pub(crate) fn register_types(app: &mut App) {
+    app.register_type::<GenieActionRule>()
+        .register_type::<GenieEndReason>()
+        .register_type::<GenieBlend>()
+        .register_type::<GenieDevice>()
+        .register_type::<GeniePriority>()
+        .register_type::<GenieGamepad>()
+        .register_type::<GenieEnded>()
+        .register_type::<GenieJumped>()
+        .register_type::<Handle<GenieModel>>()
+        .register_type::<GeniePrompt>()
+        .register_type::<GenieReady>()
+        .register_type::<GenieReset>()
+        .register_type::<GenieSettings>()
+        .register_type::<GenieTexture>()
+        .register_type::<GenieWorld>()
+        .register_type::<GenieInput>()
+        .register_type::<GenieInputSource>()
+        .register_type::<GenieJump>()
+        .register_type::<GenieKeyboard>()
+        .register_type::<GenieActionMap>()
+        .register_type::<GenieAction>()
+        .register_type::<GenieMouse>()
+        .register_type::<GenieFailedCommand>()
+        .register_type::<GenieStickDirection>()
+        .register_type::<GenieTimeline>()
+        .register_type::<GenieFrame>()
+        .register_type::<GeniePhase>()
+        .register_type::<GenieStatus>();
 }

@@ -1,4 +1,4 @@
-//! Reflection of the model crate's types, which does not know Bevy, and the registration of all public types.
+//! Reflection of the model crate's types, which does not know Bevy.
 
 // What the macros for foreign types expand to.
 #![allow(clippy::transmute_ptr_to_ptr)]
@@ -6,13 +6,6 @@
 use bevy::prelude::*;
 use bevy::reflect::reflect_remote;
 use genie_model::{Fit, SamplerSettings, UnmaskingOrder};
-
-use crate::{
-    ActionRule, EndReason, FrameBlend, GamepadControl, GenieDevice, GenieEnded, GenieJumped,
-    GenieModel, GeniePriority, GeniePrompt, GenieReady, GenieReset, GenieSettings, GenieTexture,
-    GenieWorld, InputAction, InputSource, Jump, KeyboardControl, LatentActionMap, LatentTarget,
-    MouseControl, OrderKind, StickDirection, Timeline, WorldFrame, WorldPhase, WorldStatus,
-};
 
 /// [`SamplerSettings`] to inspectors.
 #[reflect_remote(SamplerSettings)]
@@ -56,36 +49,4 @@ pub enum FitReflect {
     Crop,
     /// See [`Fit::Letterbox`].
     Letterbox,
-}
-
-/// Makes all public types known to inspectors, whether or not Bevy registers types by itself.
-pub(crate) fn register_types(app: &mut App) {
-    app.register_type::<ActionRule>()
-        .register_type::<EndReason>()
-        .register_type::<FrameBlend>()
-        .register_type::<GenieDevice>()
-        .register_type::<GeniePriority>()
-        .register_type::<GamepadControl>()
-        .register_type::<GenieEnded>()
-        .register_type::<GenieJumped>()
-        .register_type::<Handle<GenieModel>>()
-        .register_type::<GeniePrompt>()
-        .register_type::<GenieReady>()
-        .register_type::<GenieReset>()
-        .register_type::<GenieSettings>()
-        .register_type::<GenieTexture>()
-        .register_type::<GenieWorld>()
-        .register_type::<InputAction>()
-        .register_type::<InputSource>()
-        .register_type::<Jump>()
-        .register_type::<KeyboardControl>()
-        .register_type::<LatentActionMap>()
-        .register_type::<LatentTarget>()
-        .register_type::<MouseControl>()
-        .register_type::<OrderKind>()
-        .register_type::<StickDirection>()
-        .register_type::<Timeline>()
-        .register_type::<WorldFrame>()
-        .register_type::<WorldPhase>()
-        .register_type::<WorldStatus>();
 }

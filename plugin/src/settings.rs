@@ -1,4 +1,4 @@
-//! What holds for all worlds and can be changed while the game runs.
+//! What holds for all worlds: settings that can be changed while the game runs, and the sets of systems to order by.
 
 use bevy::prelude::*;
 
@@ -24,4 +24,21 @@ impl Default for GenieSettings {
             paused: false,
         }
     }
+}
+
+/// When the plugin's parts run.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GenieSystems {
+    /// In `PreUpdate`: frames that have arrived become textures, [`GenieFrame`] components and messages, and the events
+    /// of [`GenieReady`](crate::GenieReady) and the like. Systems of `Update` see them in the same frame.
+    Receive,
+    /// In `PreUpdate`, after Bevy's `InputSystems` and after [`Receive`](Self::Receive): keys, mouse buttons and gamepads
+    /// become [`GenieInput`] messages. Order systems that change `ButtonInput` or `Gamepad` before it.
+    Input,
+    /// In `PostUpdate`: [`GenieInput`] and [`GenieCommand`] messages are read, worlds are started, and frames that are
+    /// due are asked for. Messages written in `Update` count for the tick of the same frame; systems of `PostUpdate`
+    /// that write them should be ordered before it.
+    Dispatch,
+    /// In `First` the model stops, in `Last` it goes on, with [`GeniePriority::BetweenFrames`] only.
+    FrameGate,
 }

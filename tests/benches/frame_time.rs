@@ -156,7 +156,7 @@ fn measure(
     let genie = GenieWorld::new(model, std::path::PathBuf::from(prompt));
     // More often than it can be.
     let world = app.world_mut().spawn(genie.with_tick_rate(1000.0)).id();
-    while app.world().get::<WorldFrame>(world).is_none() {
+    while app.world().get::<GenieFrame>(world).is_none() {
         app.update();
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -205,7 +205,7 @@ fn measure(
 
 fn tick(app: &App, world: Entity) -> u64 {
     app.world()
-        .get::<WorldFrame>(world)
+        .get::<GenieFrame>(world)
         .map_or(0, |frame| frame.tick)
 }
 

@@ -75,8 +75,8 @@ fn measure(worlds: usize) {
         app.add_systems(
             label,
             (
-                begin.before(GenieSystems::Turns),
-                end.after(GenieSystems::Turns),
+                begin.before(GenieSystems::FrameGate),
+                end.after(GenieSystems::FrameGate),
             ),
         );
     }
@@ -111,7 +111,7 @@ fn measure(worlds: usize) {
     let all_ready = |app: &App| {
         let frames = entities
             .iter()
-            .map(|&world| app.world().get::<WorldFrame>(world));
+            .map(|&world| app.world().get::<GenieFrame>(world));
         frames.into_iter().all(|frame| frame.is_some())
     };
     while !all_ready(&app) {
@@ -137,7 +137,7 @@ fn measure(worlds: usize) {
     }
     let ticks = entities
         .iter()
-        .filter_map(|&world| app.world().get::<WorldFrame>(world));
+        .filter_map(|&world| app.world().get::<GenieFrame>(world));
     let ticks: u64 = ticks.map(|frame| frame.tick).sum();
     println!(
         r#"{{"benchmark": "main_thread", "worlds": {worlds}, "frames": {FRAMES}, "world_frames": {ticks}, "disturbed": {:.3}, "p50_ms": {:.4}, "p99_ms": {:.4}, "max_ms": {:.4}, "all_p99_ms": {:.4}}}"#,

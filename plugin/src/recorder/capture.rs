@@ -7,21 +7,19 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::WindowRef;
 
-use super::writer::Picture;
-use super::{GameplayRecorder, MOST_WAITING, PATIENCE, RecordingSource};
+use crate::recorder::control::{GenieRecorder, Shot};
+use crate::recorder::settings::GenieRecordingSource;
+use crate::recorder::writer::Picture;
 
-/// A picture that has been asked for.
-pub(super) struct Shot {
-    entity: Entity,
-    pub(super) clip: u64,
-    index: u32,
-    asked: Instant,
-}
+/// Pictures that are asked for and not yet back.
+const MOST_WAITING: usize = 8;
+/// A picture that has not come back by then never will.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks for the picture of this frame of the game, if one is due.
 pub(super) fn take_pictures(
     time: Res<Time>,
-    mut recorder: ResMut<GameplayRecorder>,
+    mut recorder: ResMut<GenieRecorder>,
     cameras: Query<&RenderTarget>,
     mut commands: Commands,
 ) {
@@ -33,10 +31,10 @@ pub(super) fn take_pictures(
         return;
     }
     let target = match &recorder.settings.source {
-        RecordingSource::PrimaryWindow => Some(RenderTarget::Window(WindowRef::Primary)),
-        RecordingSource::Target(target) => Some(target.clone()),
-        RecordingSource::Camera(camera) => cameras.get(*camera).ok().cloned(),
-        RecordingSource::Pushed => None,
+        GenieRecordingSource::PrimaryWindow => Some(RenderTarget::Window(WindowRef::Primary)),
+        GenieRecordingSource::Target(target) => Some(target.clone()),
+        GenieRecordingSource::Camera(camera) => cameras.get(*camera).ok().cloned(),
+        GenieRecordingSource::Pushed => None,
     };
     let Some(target) = target else {
         return;
@@ -67,7 +65,7 @@ pub(super) fn take_pictures(
     }
 }
 
-fn give_up_on_lost_ones(recorder: &mut GameplayRecorder, commands: &mut Commands) {
+fn give_up_on_lost_ones(recorder: &mut GenieRecorder, commands: &mut Commands) {
     let mut lost = 0;
     recorder.waiting.retain(|shot| {
         let gone = shot.asked.elapsed() > PATIENCE;
@@ -86,7 +84,7 @@ fn give_up_on_lost_ones(recorder: &mut GameplayRecorder, commands: &mut Commands
 }
 
 /// A picture is there.
-pub(super) fn take_over(mut shot: On<ScreenshotCaptured>, mut recorder: ResMut<GameplayRecorder>) {
+pub(super) fn take_over(mut shot: On<ScreenshotCaptured>, mut recorder: ResMut<GenieRecorder>) {
     let recorder = recorder.bypass_change_detection();
     let place = recorder
         .waiting

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use bevy::prelude::*;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use genie_model::{Fit, Frame};
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
-use super::RecorderSettings;
-use crate::{Fit, Frame};
+use crate::recorder::settings::GenieRecorderSettings;
 
 /// Pictures that wait to be written.
 const CAPACITY: usize = 16;
@@ -72,11 +72,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(settings: &RecorderSettings) -> Self {
+    pub(super) fn start(settings: &GenieRecorderSettings) -> Self {
         let (jobs, receiver) = bounded(CAPACITY);
         let (finish, finished) = bounded::<()>(1);
         let counts = Arc::new(Counts::default());
-        let desk = Desk {
+        let desk = ClipWriter {
             folder: settings.folder.clone(),
             size: settings.size,
             fit: settings.fit,
@@ -133,7 +133,7 @@ impl Drop for Writer {
     }
 }
 
-struct Desk {
+struct ClipWriter {
     folder: PathBuf,
     size: UVec2,
     fit: Fit,
@@ -144,11 +144,11 @@ struct Desk {
     open: BTreeMap<u64, BTreeSet<u32>>,
 }
 
-impl Desk {
+impl ClipWriter {
     /// Works until the game hangs up, then finishes the clips that are open.
     fn serve(mut self, jobs: &Receiver<Job>) {
         for job in jobs {
-            if let Err(why) = self.obey(job) {
+            if let Err(why) = self.execute(job) {
                 self.counts.fail(why);
                 return;
             }
@@ -160,7 +160,7 @@ impl Desk {
         }
     }
 
-    fn obey(&mut self, job: Job) -> Result<(), String> {
+    fn execute(&mut self, job: Job) -> Result<(), String> {
         match job {
             Job::Picture {
                 clip,

@@ -1,226 +1,80 @@
-//! How far the scene and the hero have moved between two frames, found by trying shifts.
+//! How the scene and the hero of a world move.
 
-use bevy::math::{IVec2, URect, UVec2};
-use bevy::reflect::Reflect;
-use bevy::reflect::std_traits::ReflectDefault;
+use bevy::prelude::*;
+use genie_model::Frame;
 
-use super::pixels::{difference, inside, row};
-use crate::Frame;
+use crate::triggers::hero::HeroTracker;
+use crate::triggers::memory::TriggerMemory;
+use crate::triggers::scene::{SceneShift, scene_shift};
 
-/// A shift must explain the later frame better than no shift by this share of the difference, or it does not count.
-const LEAST_CONFIDENCE: f32 = 0.1;
-/// Up to this reach all shifts are tried; larger ones are first searched at half the size.
-const EXHAUSTIVE: i32 = 4;
-/// The hero counts as lost when the best place differs by more than this per channel, of 255.
-const LOST: u32 = 60;
-
-/// A motion between two frames.
-#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq)]
-#[reflect(Debug, Default, PartialEq, Clone)]
-pub struct SceneShift {
-    /// How far the picture's content has moved, in pixels, x to the right and y down. The scene of a hero who runs to
-    /// the right moves to the left.
-    pub by: IVec2,
-    /// How much of the difference between the frames the motion explains, 0 to 1; 0 if nothing moved as a whole.
-    pub confidence: f32,
+/// Measures motion in a world's frames: put it on the world's entity and read it.
+#[derive(Component, Reflect, Clone, Debug)]
+#[reflect(Component, Debug, Default, Clone)]
+#[require(TriggerMemory)]
+pub struct GenieMotion {
+    /// Where the hero is in the prompt (or in the first frame after this component is added), if he is to be followed; he is
+    /// followed by his looks.
+    pub hero: Option<URect>,
+    /// How far the scene and the hero may move between two frames, in pixels.
+    pub reach: u32,
+    scene: Option<SceneShift>,
+    hero_shift: Option<IVec2>,
+    #[reflect(ignore)]
+    tracker: Option<HeroTracker>,
 }
 
-/// How far the content of `before` has moved in `after`, at most `reach` pixels (and a quarter of the frame) each way.
-/// Nothing for frames of different sizes.
-///
-/// Brightness is compared, at half the size first, so that a reach of 8 costs about 30 looks at each pixel.
-pub fn scene_shift(before: &Frame, after: &Frame, reach: u32) -> SceneShift {
-    if (before.width(), before.height()) != (after.width(), after.height()) {
-        return SceneShift::default();
-    }
-    let (before, after) = (Brightness::of(before), Brightness::of(after));
-    let by = search(&before, &after, reach.min(1 << 12) as i32);
-    let still = mismatch(&before, &after, IVec2::ZERO);
-    if by == IVec2::ZERO || still <= 0.0 {
-        return SceneShift::default();
-    }
-    let confidence = 1.0 - mismatch(&before, &after, by) / still;
-    if confidence < LEAST_CONFIDENCE {
-        return SceneShift::default();
-    }
-    SceneShift { by, confidence }
-}
-
-/// The shift alone, of two pictures of one size, however little it explains.
-pub(super) fn best_shift(before: &Frame, after: &Frame, reach: u32) -> IVec2 {
-    let reach = reach.min(1 << 12) as i32;
-    search(&Brightness::of(before), &Brightness::of(after), reach)
-}
-
-/// A picture without colours.
-struct Brightness {
-    width: usize,
-    height: usize,
-    values: Vec<u8>,
-}
-
-impl Brightness {
-    fn of(frame: &Frame) -> Self {
-        let value = |p: &[u8]| (u32::from(p[0]) * 2 + u32::from(p[1]) * 5 + u32::from(p[2])) / 8;
+impl Default for GenieMotion {
+    fn default() -> Self {
         Self {
-            width: frame.width(),
-            height: frame.height(),
-            values: frame
-                .pixels()
-                .chunks_exact(3)
-                .map(|p| value(p) as u8)
-                .collect(),
+            hero: None,
+            reach: 8,
+            scene: None,
+            hero_shift: None,
+            tracker: None,
         }
     }
+}
 
-    /// At half the size, each pixel the mean of four.
-    fn halved(&self) -> Self {
-        let (width, height) = (self.width / 2, self.height / 2);
-        let mut values = Vec::with_capacity(width * height);
-        for y in 0..height {
-            let line = |y: usize| &self.values[y * self.width..][..width * 2];
-            let (upper, lower) = (line(y * 2), line(y * 2 + 1));
-            let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-            values.extend(pairs.map(|(a, b)| {
-                ((u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1])) / 4) as u8
-            }));
-        }
+impl GenieMotion {
+    /// Follows the hero who is in this box of the prompt.
+    pub fn of_hero(hero: URect) -> Self {
         Self {
-            width,
-            height,
-            values,
+            hero: Some(hero),
+            ..Self::default()
         }
     }
-}
 
-/// Mean difference of the part that both pictures show when the content of `before` is moved.
-fn mismatch(before: &Brightness, after: &Brightness, by: IVec2) -> f32 {
-    let part = |by: i32, side: usize| {
-        let moved = (by.unsigned_abs() as usize).min(side);
-        let from = if by > 0 { moved } else { 0 };
-        (from, side - moved)
-    };
-    let ((x, columns), (y, rows)) = (part(by.x, after.width), part(by.y, after.height));
-    if columns == 0 || rows == 0 {
-        return f32::MAX;
-    }
-    let sum: u64 = (y..y + rows)
-        .map(|line| {
-            let now = &after.values[line * after.width + x..][..columns];
-            let line = (line as i64 - i64::from(by.y)) as usize;
-            let from = (x as i64 - i64::from(by.x)) as usize;
-            let then = &before.values[line * before.width + from..][..columns];
-            u64::from(difference(now, then))
-        })
-        .sum();
-    sum as f32 / (columns * rows) as f32
-}
-
-fn search(before: &Brightness, after: &Brightness, reach: i32) -> IVec2 {
-    // A larger shift would compare too little of the frame.
-    let reach = reach.min((after.width.min(after.height) / 4) as i32).max(0);
-    let (centre, around) = if reach <= EXHAUSTIVE {
-        (IVec2::ZERO, reach)
-    } else {
-        let coarse = search(&before.halved(), &after.halved(), (reach + 1) / 2);
-        (coarse * 2, 1)
-    };
-    let mut best = (IVec2::ZERO, mismatch(before, after, IVec2::ZERO));
-    let mut consider = |by: IVec2| {
-        if by.abs().max_element() > reach {
-            return;
-        }
-        let found = mismatch(before, after, by);
-        let nearer = by.abs().element_sum() < best.0.abs().element_sum();
-        if found < best.1 || (nearer && found <= best.1) {
-            best = (by, found);
-        }
-    };
-    for y in -around..=around {
-        for x in -around..=around {
-            consider(centre + IVec2::new(x, y));
-        }
-    }
-    best.0
-}
-
-/// Follows a hero through frames by his looks, from the box that he was in.
-#[derive(Clone, Debug)]
-pub(super) struct HeroTracker {
-    at: UVec2,
-    /// As he looked at first.
-    first: Frame,
-    /// As he looked in the newest frame.
-    newest: Frame,
-}
-
-impl HeroTracker {
-    /// `None` if no part of the box is inside the frame.
-    pub(super) fn new(frame: &Frame, hero: URect) -> Option<Self> {
-        let (columns, rows) = inside(frame, hero);
-        let at = UVec2::new(columns.start as u32, rows.start as u32);
-        let first = cut(frame, at, columns.len(), rows.len())?;
-        Some(Self {
-            at,
-            newest: first.clone(),
-            first,
-        })
+    /// The scene's motion since the frame before; `None` when there was none.
+    pub fn scene(&self) -> Option<SceneShift> {
+        self.scene
     }
 
-    /// Where he was seen last.
-    pub(super) fn place(&self) -> URect {
-        let size = UVec2::new(self.first.width() as u32, self.first.height() as u32);
-        URect::from_corners(self.at, self.at + size)
+    /// The hero's motion on the screen since the frame before, in pixels, x to the right and y down; `None` if he is not
+    /// followed or lost.
+    pub fn hero_on_screen(&self) -> Option<IVec2> {
+        self.hero_shift
     }
 
-    /// How far he has moved on the screen, `None` if he is not to be seen within `reach` pixels.
-    pub(super) fn follow(&mut self, frame: &Frame, reach: u32) -> Option<IVec2> {
-        let (w, h) = (self.first.width(), self.first.height());
-        let room = UVec2::new(
-            frame.width().checked_sub(w)? as u32,
-            frame.height().checked_sub(h)? as u32,
-        );
-        let low = self.at.saturating_sub(UVec2::splat(reach)).min(room);
-        let high = self.at.saturating_add(UVec2::splat(reach)).min(room);
-        // From where he was outwards: he is soon found, and the other places are left early.
-        let mut places: Vec<_> = (low.y..=high.y)
-            .flat_map(|y| (low.x..=high.x).map(move |x| UVec2::new(x, y)))
-            .map(|here| (here.manhattan_distance(self.at), here.y, here.x))
-            .collect();
-        places.sort_unstable();
-        let mut best: Option<(u32, UVec2)> = None;
-        for (_, y, x) in places {
-            let mut sum = 0;
-            let fits = (0..h).all(|line| {
-                let now = row(frame, y as usize + line, x as usize, x as usize + w);
-                // His first looks keep the box from sliding off him little by little.
-                sum += difference(now, row(&self.first, line, 0, w))
-                    + difference(now, row(&self.newest, line, 0, w));
-                best.is_none_or(|(least, _)| sum < least)
-            });
-            if fits {
-                best = Some((sum, UVec2::new(x, y)));
+    /// The hero's motion through the scene: on the screen, less the scene's own.
+    pub fn hero_in_scene(&self) -> Option<IVec2> {
+        Some(self.hero_shift? - self.scene?.by)
+    }
+
+    /// Where the hero was seen last, in pixels of the frame.
+    pub fn hero_place(&self) -> Option<URect> {
+        self.tracker.as_ref().map(HeroTracker::place)
+    }
+
+    /// Looks at the next frame; `before` is the one before it, if that is known.
+    pub(super) fn see(&mut self, frame: &Frame, before: Option<&Frame>, is_prompt: bool) {
+        self.scene = before.map(|before| scene_shift(before, frame, self.reach));
+        self.hero_shift = None;
+        match &mut self.tracker {
+            Some(tracker) if !is_prompt => {
+                let moved = tracker.follow(frame, self.reach);
+                self.hero_shift = moved.filter(|_| before.is_some());
             }
+            _ => self.tracker = self.hero.and_then(|hero| HeroTracker::new(frame, hero)),
         }
-        let (sum, here) = best?;
-        if sum > LOST * 2 * (w * h * 3) as u32 {
-            return None;
-        }
-        let moved = here.as_ivec2() - self.at.as_ivec2();
-        self.newest = cut(frame, here, w, h)?;
-        self.at = here;
-        Some(moved)
     }
-}
-
-/// A part of a frame that must be inside it; `None` if it has no pixels.
-fn cut(frame: &Frame, at: UVec2, width: usize, height: usize) -> Option<Frame> {
-    if width == 0 || height == 0 {
-        return None;
-    }
-    let (x, y) = (at.x as usize, at.y as usize);
-    let pixels = (y..y + height)
-        .flat_map(|line| row(frame, line, x, x + width).iter().copied())
-        .collect();
-    Frame::from_rgb(width, height, pixels).ok()
 }

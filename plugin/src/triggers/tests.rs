@@ -2,7 +2,7 @@
 
 #![allow(clippy::float_cmp)] // Shares of whole pixels are exact.
 
-use super::motion::HeroTracker;
+use super::hero::HeroTracker;
 use super::*;
 
 const SIDE: usize = 64;
@@ -125,7 +125,7 @@ fn a_hero_before_a_still_scene_does_not_move_the_scene_but_is_followed() {
             }
         })
     };
-    let mut motion = DreamMotion::of_hero(URect::new(20, 30, 26, 40));
+    let mut motion = GenieMotion::of_hero(URect::new(20, 30, 26, 40));
     let mut before = hero(20, 30);
     motion.see(&before, None, true);
     assert_eq!((motion.scene(), motion.hero_on_screen()), (None, None));
@@ -153,7 +153,7 @@ fn a_hero_in_the_middle_of_a_scrolling_scene_moves_through_it() {
             }
         })
     };
-    let mut motion = DreamMotion::of_hero(URect::new(29, 30, 35, 40));
+    let mut motion = GenieMotion::of_hero(URect::new(29, 30, 35, 40));
     motion.see(&view(0), None, true);
     motion.see(&view(2), Some(&view(0)), false);
     assert_eq!(motion.hero_on_screen(), Some(IVec2::ZERO));
@@ -215,8 +215,8 @@ fn a_place_is_told_by_its_landmarks_not_by_the_sky() {
     assert!(half > empty && half < 1.0, "{half}");
 }
 
-fn tokens(columns: usize, tokens: &[u32]) -> crate::FrameTokens {
-    crate::FrameTokens {
+fn tokens(columns: usize, tokens: &[u32]) -> crate::GenieTokens {
+    crate::GenieTokens {
         columns,
         tokens: tokens.to_vec(),
     }

@@ -1,6 +1,6 @@
 //! "Same place as this picture?" told by the model's own tokens.
 
-use crate::FrameTokens;
+use crate::output::frame::GenieTokens;
 
 /// The tokens of a place, made ready to be compared with frames.
 ///
@@ -10,15 +10,15 @@ use crate::FrameTokens;
 /// once.
 #[derive(Clone, Debug, Default)]
 pub struct TokenPlace {
-    tokens: FrameTokens,
+    tokens: GenieTokens,
     /// 1 divided by the number of patches with the same token.
     weights: Vec<f32>,
 }
 
 impl TokenPlace {
-    /// The place of a frame: [`WorldFrame::tokens`](crate::WorldFrame::tokens) of an earlier visit, or of the first frame
+    /// The place of a frame: [`GenieFrame::tokens`](crate::GenieFrame::tokens) of an earlier visit, or of the first frame
     /// of a world whose prompt is a picture of it.
-    pub fn new(tokens: FrameTokens) -> Self {
+    pub fn new(tokens: GenieTokens) -> Self {
         let weights = tokens
             .tokens
             .iter()
@@ -28,7 +28,7 @@ impl TokenPlace {
     }
 
     /// The tokens.
-    pub fn tokens(&self) -> &FrameTokens {
+    pub fn tokens(&self) -> &GenieTokens {
         &self.tokens
     }
 
@@ -36,7 +36,7 @@ impl TokenPlace {
     /// whole place by up to `slack` patches each way to fit best. 0 for a frame of another size.
     ///
     /// Costs one look at each token for each of the `(2 slack + 1)^2` shifts.
-    pub fn likeness(&self, frame: &FrameTokens, slack: u32) -> f32 {
+    pub fn likeness(&self, frame: &GenieTokens, slack: u32) -> f32 {
         let columns = self.tokens.columns;
         let (own, other) = (&self.tokens.tokens, &frame.tokens);
         if columns == 0 || columns != frame.columns || own.len() != other.len() {

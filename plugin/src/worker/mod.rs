@@ -1,8 +1,11 @@
 //! The worker thread, which owns every tensor and every rollout, and the main thread's end of the channels to it.
 
-mod desk;
-mod reply;
-mod request;
+pub(crate) mod compute;
+pub(crate) mod frame_gate;
+pub(crate) mod reply;
+pub(crate) mod request;
+mod server;
+pub(crate) mod trajectory;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,14 +18,11 @@ use crossbeam_channel::{
     Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never,
 };
 
-pub(crate) use self::reply::{NewsKind, Outcome, Reply};
-pub(crate) use self::request::{Moment, Request, StartOrder, StepOrder};
+use crate::worker::compute::ComputeSettings;
+use crate::worker::reply::Reply;
+use crate::worker::request::{CAPACITY, JumpTarget, Request};
+use crate::worker::server::WorkerServer;
 
-use self::desk::Desk;
-use crate::compute::ComputeSettings;
-
-/// Requests that may wait for the worker.
-const CAPACITY: usize = 64;
 /// Replies that may wait for the main thread, and most of them that one frame of the game takes in.
 const REPLIES: usize = 256;
 /// How long the main thread waits for the worker when the app ends; a pass that takes longer is left to finish alone.
@@ -35,7 +35,7 @@ pub(crate) struct Worker {
     replies: Receiver<Reply>,
     /// Requests that wait for room in the channel.
     outbox: VecDeque<Request>,
-    tickets: u64,
+    generations: u64,
     compute: ComputeSettings,
     memory: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
@@ -58,8 +58,8 @@ impl Worker {
             .name("genie-worker".to_owned())
             .spawn(move || {
                 computing.begin_thread();
-                let mut desk = Desk::new(reply_sender, stopped, memory_told, computing);
-                desk.serve(&request_receiver);
+                let mut server = WorkerServer::new(reply_sender, stopped, memory_told, computing);
+                server.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.
                 drop(finish);
             })
@@ -69,7 +69,7 @@ impl Worker {
             requests: thread.is_some().then_some(requests),
             replies,
             outbox: VecDeque::new(),
-            tickets: 0,
+            generations: 0,
             compute,
             memory,
             stop,
@@ -78,10 +78,10 @@ impl Worker {
         }
     }
 
-    /// A ticket that no world has had.
-    pub(crate) fn ticket(&mut self) -> u64 {
-        self.tickets += 1;
-        self.tickets
+    /// A generation that no world has had.
+    pub(crate) fn generation(&mut self) -> u64 {
+        self.generations += 1;
+        self.generations
     }
 
     /// Puts a request into the outbox; [`flush`](Self::flush) sends it. Requests of the same world that it makes
@@ -103,19 +103,23 @@ impl Worker {
 
     /// As [`push`](Self::push), for a rewind to frame `tick`. Rewinding again and again, as a held key does, becomes one
     /// rewind to where the last one leads. Returns whether one more reply will come.
-    pub(crate) fn push_rewind(&mut self, world: Entity, ticket: u64, tick: u64) -> bool {
-        let to = Moment::Tick(tick);
+    pub(crate) fn push_rewind(&mut self, world: Entity, generation: u64, tick: u64) -> bool {
+        let to = JumpTarget::Tick(tick);
         let about_it = self.outbox.iter_mut().rev().find(|queued| match queued {
             Request::Step(orders) => orders.iter().any(|order| order.world == world),
             _ => queued.world() == Some(world),
         });
         if let Some(Request::Jump { to: last, .. }) = about_it
-            && matches!(last, Moment::Tick(_))
+            && matches!(last, JumpTarget::Tick(_))
         {
             *last = to;
             return false;
         }
-        self.push(Request::Jump { world, ticket, to });
+        self.push(Request::Jump {
+            world,
+            generation,
+            to,
+        });
         true
     }
 
@@ -161,9 +165,9 @@ impl Worker {
     }
 
     fn replace(&mut self) -> bool {
-        let tickets = self.tickets;
+        let generations = self.generations;
         *self = Self::start(self.compute.clone());
-        self.tickets = tickets;
+        self.generations = generations;
         false
     }
 
@@ -177,7 +181,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         // No more frames will come, or a new worker with them.
-        self.compute.turns.end_frame();
+        self.compute.gate.end_frame();
         // The worker may be waiting on either channel.
         self.requests = None;
         self.replies = never();
@@ -198,15 +202,17 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::turns::Turns;
-    use crate::{GenieDevice, GeniePriority};
+    use crate::worker::compute::{GenieDevice, GeniePriority};
+    use crate::worker::frame_gate::FrameGate;
+    use crate::worker::reply::Outcome;
+    use crate::worker::request::StepRequest;
 
     fn one_thread() -> ComputeSettings {
         ComputeSettings {
             threads: 1,
             device: GenieDevice::Cpu,
             priority: GeniePriority::Normal,
-            turns: Turns::default(),
+            gate: FrameGate::default(),
         }
     }
 
@@ -215,9 +221,9 @@ mod tests {
         let mut worker = Worker::start(one_thread());
         let [one, other] = [Entity::from_raw_u32(1), Entity::from_raw_u32(2)]
             .map(|entity| entity.expect("small indices are valid"));
-        let step = |world| StepOrder {
+        let step = |world| StepRequest {
             world,
-            ticket: 1,
+            generation: 1,
             action: 0,
             asked: Instant::now(),
             pressed: None,
@@ -226,7 +232,7 @@ mod tests {
         worker.push(Request::Step(vec![step(one), step(other)]));
         worker.push(Request::Reset {
             world: one,
-            ticket: 2,
+            generation: 2,
         });
         worker.push(Request::End { world: one });
         assert_eq!(worker.outbox.len(), 2);
@@ -242,13 +248,13 @@ mod tests {
         assert!(!worker.push_rewind(world, 1, 8));
         worker.push(Request::Save {
             world,
-            ticket: 1,
+            generation: 1,
             path: PathBuf::new(),
         });
         assert!(worker.push_rewind(world, 1, 7));
         let to = |request: &Request| match request {
             Request::Jump {
-                to: Moment::Tick(tick),
+                to: JumpTarget::Tick(tick),
                 ..
             } => Some(*tick),
             _ => None,
@@ -257,7 +263,10 @@ mod tests {
             worker.outbox.iter().map(to).collect::<Vec<_>>(),
             [Some(8), None, Some(7)]
         );
-        worker.push(Request::Reset { world, ticket: 2 });
+        worker.push(Request::Reset {
+            world,
+            generation: 2,
+        });
         let saves = |request: &Request| matches!(request, Request::Save { .. });
         assert_eq!(
             worker.outbox.iter().map(saves).collect::<Vec<_>>(),
@@ -272,17 +281,23 @@ mod tests {
         worker.stop.store(true, Ordering::Relaxed);
         let world = Entity::from_raw_u32(1).expect("small indices are valid");
         // It ends instead of replying.
-        worker.push(Request::Snapshot { world, ticket: 1 });
+        worker.push(Request::Snapshot {
+            world,
+            generation: 1,
+        });
         let patience = Instant::now();
         while worker.flush() {
             assert!(patience.elapsed() < Duration::from_mins(1));
             std::thread::yield_now();
         }
-        worker.push(Request::Snapshot { world, ticket: 2 });
+        worker.push(Request::Snapshot {
+            world,
+            generation: 2,
+        });
         assert!(worker.flush());
         let reply = worker.replies.recv_timeout(Duration::from_mins(1));
         assert!(matches!(
-            reply.map(|reply| (reply.ticket, reply.outcome)),
+            reply.map(|reply| (reply.generation, reply.outcome)),
             Ok((2, Outcome::Refused { .. }))
         ));
     }

@@ -7,28 +7,32 @@ use std::time::Instant;
 use bevy::prelude::*;
 use genie_model::{Frame, SamplerSettings};
 
-use crate::{FrameTokens, GenieError, Jump, OrderKind, Replay, WorldSnapshot};
+use crate::error::GenieError;
+use crate::output::frame::GenieTokens;
+use crate::timeline::component::GenieSnapshot;
+use crate::timeline::replay::GenieReplay;
+use crate::world::events::{GenieFailedCommand, GenieJump};
 
 /// What became of a request about one world.
 pub(crate) struct Reply {
     pub(crate) world: Entity,
-    /// The ticket of the request.
-    pub(crate) ticket: u64,
+    /// The generation of the request.
+    pub(crate) generation: u64,
     pub(crate) outcome: Outcome,
 }
 
 pub(crate) enum Outcome {
     /// A frame that was asked for.
-    Frame(Box<News>),
+    Frame(Box<FrameReply>),
     /// The world has failed.
     Failed(GenieError),
     /// The request was refused, the world goes on. `settles` says whether a frame was awaited.
     Refused {
-        order: OrderKind,
+        command: GenieFailedCommand,
         error: GenieError,
         settles: bool,
     },
-    Snapshot(WorldSnapshot),
+    Snapshot(GenieSnapshot),
     Saved {
         path: PathBuf,
         tick: u64,
@@ -36,8 +40,8 @@ pub(crate) enum Outcome {
 }
 
 /// A frame that has been made.
-pub(crate) struct News {
-    pub(crate) kind: NewsKind,
+pub(crate) struct FrameReply {
+    pub(crate) kind: FrameReplyKind,
     pub(crate) tick: u64,
     pub(crate) action: Option<usize>,
     pub(crate) asked: Instant,
@@ -45,12 +49,12 @@ pub(crate) struct News {
     /// Frames that the world can be rewound by.
     pub(crate) kept: usize,
     pub(crate) frame: Arc<Frame>,
-    pub(crate) tokens: Arc<FrameTokens>,
+    pub(crate) tokens: Arc<GenieTokens>,
     /// The frame as the texture wants it.
     pub(crate) rgba: Vec<u8>,
 }
 
-pub(crate) enum NewsKind {
+pub(crate) enum FrameReplyKind {
     Ready {
         actions: usize,
         /// Seed and sampler settings of the file that it goes on from.
@@ -60,7 +64,7 @@ pub(crate) enum NewsKind {
     Stepped,
     /// The world has gone to another moment; `origin` tells where it now comes from if that is another start.
     Jumped {
-        jump: Jump,
+        jump: GenieJump,
         origin: Option<Box<NewOrigin>>,
     },
 }
@@ -71,5 +75,5 @@ pub(crate) struct NewOrigin {
     pub(crate) seed: u64,
     pub(crate) sampler: SamplerSettings,
     /// To be played from here on.
-    pub(crate) replay: Option<Arc<Replay>>,
+    pub(crate) replay: Option<Arc<GenieReplay>>,
 }

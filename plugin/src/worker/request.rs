@@ -8,35 +8,41 @@ use bevy::prelude::*;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Fit, SamplerSettings};
 
-use crate::prompt::Origin;
-use crate::{GenieModel, Jump, OrderKind, Replay, WorldSnapshot};
+use crate::model::GenieModel;
+use crate::timeline::component::GenieSnapshot;
+use crate::timeline::replay::GenieReplay;
+use crate::world::events::{GenieFailedCommand, GenieJump};
+use crate::world::prompt::Origin;
+
+/// Requests that may wait for the worker.
+pub(super) const CAPACITY: usize = 64;
 
 /// One thing that the main thread asks for.
 pub(crate) enum Request {
     /// Start a world, in place of the one that the entity had.
-    Start(Box<StartOrder>),
+    Start(Box<StartRequest>),
     /// Go back to the prompt.
-    Reset { world: Entity, ticket: u64 },
+    Reset { world: Entity, generation: u64 },
     /// Dream one frame in each of these worlds.
-    Step(Vec<StepOrder>),
+    Step(Vec<StepRequest>),
     /// Sample the next frames in this way.
     Tune {
         world: Entity,
-        ticket: u64,
+        generation: u64,
         sampler: SamplerSettings,
     },
     /// Go to another moment.
     Jump {
         world: Entity,
-        ticket: u64,
-        to: Moment,
+        generation: u64,
+        to: JumpTarget,
     },
     /// Hand out the present moment.
-    Snapshot { world: Entity, ticket: u64 },
+    Snapshot { world: Entity, generation: u64 },
     /// Write the present moment to a file.
     Save {
         world: Entity,
-        ticket: u64,
+        generation: u64,
         path: PathBuf,
     },
     /// Forget the world.
@@ -45,9 +51,9 @@ pub(crate) enum Request {
     Forget { model: AssetId<GenieModel> },
 }
 
-pub(crate) struct StartOrder {
+pub(crate) struct StartRequest {
     pub(crate) world: Entity,
-    pub(crate) ticket: u64,
+    pub(crate) generation: u64,
     pub(crate) model: AssetId<GenieModel>,
     pub(crate) checkpoint: Arc<Checkpoint>,
     pub(crate) origin: Origin,
@@ -57,9 +63,9 @@ pub(crate) struct StartOrder {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct StepOrder {
+pub(crate) struct StepRequest {
     pub(crate) world: Entity,
-    pub(crate) ticket: u64,
+    pub(crate) generation: u64,
     pub(crate) action: usize,
     pub(crate) asked: Instant,
     /// When the first press or release came in that this frame is the first to show.
@@ -69,22 +75,22 @@ pub(crate) struct StepOrder {
 }
 
 /// Where a jump leads.
-pub(crate) enum Moment {
+pub(crate) enum JumpTarget {
     /// The frame with this tick.
     Tick(u64),
-    Snapshot(WorldSnapshot),
+    Snapshot(GenieSnapshot),
     File(PathBuf),
     /// The prompt of a replay.
-    Replay(Arc<Replay>),
+    Replay(Arc<GenieReplay>),
 }
 
-impl Moment {
-    pub(super) fn names(&self) -> (OrderKind, Jump) {
+impl JumpTarget {
+    pub(super) fn names(&self) -> (GenieFailedCommand, GenieJump) {
         match self {
-            Self::Tick(_) => (OrderKind::Rewind, Jump::Rewound),
-            Self::Snapshot(_) => (OrderKind::Restore, Jump::Restored),
-            Self::File(_) => (OrderKind::Load, Jump::Loaded),
-            Self::Replay(_) => (OrderKind::Replay, Jump::Replayed),
+            Self::Tick(_) => (GenieFailedCommand::Rewind, GenieJump::Rewound),
+            Self::Snapshot(_) => (GenieFailedCommand::Restore, GenieJump::Restored),
+            Self::File(_) => (GenieFailedCommand::Load, GenieJump::Loaded),
+            Self::Replay(_) => (GenieFailedCommand::Replay, GenieJump::Replayed),
         }
     }
 }

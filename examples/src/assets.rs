@@ -1,0 +1,49 @@
+//! The workspace's assets, wherever the example is started from.
+
+use std::path::{Path, PathBuf};
+
+use bevy_genie::{GeniePicture, GeniePrompt};
+
+/// The shipped world, within the assets folder.
+pub const MODEL: &str = "models/platformer.genie.safetensors";
+
+/// The `assets` folder: next to the example's package, or the nearest one at or above the current directory.
+pub fn root() -> PathBuf {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = std::env::current_dir().ok();
+    let starts = manifest.iter().chain(&here).flat_map(|dir| dir.ancestors());
+    starts
+        .map(|dir| dir.join("assets"))
+        .find(|assets| assets.join("models").is_dir())
+        .unwrap_or_else(|| PathBuf::from("assets"))
+}
+
+/// The pictures in the folder `prompts` of `root`, sorted by name.
+pub fn prompts(root: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(root.join("prompts")) else {
+        return Vec::new();
+    };
+    let mut pictures: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "png"))
+        .collect();
+    pictures.sort();
+    pictures
+}
+
+/// A picture of last resort, for when there is no prompt at all: a figure on the ground under the sky.
+pub fn sketch() -> GeniePrompt {
+    let mut rgba = Vec::with_capacity(64 * 64 * 4);
+    for y in 0..64 {
+        for x in 0..64 {
+            rgba.extend(match (x, y) {
+                (28..36, 38..48) => [200, 60, 50, 255],
+                (_, 48..50) => [90, 170, 70, 255],
+                (_, 50..) => [120, 80, 50, 255],
+                _ => [130, 190, 240, 255],
+            });
+        }
+    }
+    GeniePrompt::rgba(64, 64, &rgba)
+        .unwrap_or_else(|_| GeniePicture::filled(64, 64, [130, 190, 240]).into())
+}

@@ -1,0 +1,5 @@
+//! From the worker's replies to textures, frames and events.
+
+pub(crate) mod blend;
+pub(crate) mod frame;
+pub(crate) mod receive;

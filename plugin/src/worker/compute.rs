@@ -1,0 +1,117 @@
+//! Where the model's passes run, and how they share it with the game.
+
+use std::thread::available_parallelism;
+
+use bevy::prelude::*;
+use candle_core::Device;
+use thread_priority::ThreadPriority;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+
+use crate::worker::frame_gate::FrameGate;
+
+/// The device that the worker computes on.
+///
+/// The graphics processors need the cargo feature of the same name, and a model that is worth their latency. Where the device is
+/// not to be had, worlds fail with [`GenieFailed`](crate::GenieFailed), which says why; the game goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Reflect)]
+#[reflect(Debug, Default, PartialEq, Hash, Clone)]
+pub enum GenieDevice {
+    /// The processor, with the fused operations of `genie_model`.
+    #[default]
+    Cpu,
+    /// An NVIDIA card by its number; needs the feature `cuda`.
+    Cuda(usize),
+    /// An Apple graphics processor by its number; needs the feature `metal`.
+    Metal(usize),
+}
+
+impl GenieDevice {
+    /// Opens the device.
+    pub(crate) fn open(self) -> Result<Device, genie_model::Error> {
+        Ok(match self {
+            Self::Cpu => Device::Cpu,
+            Self::Cuda(number) => Device::new_cuda(number)?,
+            Self::Metal(number) => Device::new_metal(number)?,
+        })
+    }
+}
+
+/// How the worker's threads share the processor's cores with the game.
+///
+/// The default is [`BetweenFrames`](Self::BetweenFrames) where there are no more than two cores, otherwise
+/// [`Background`](Self::Background).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Reflect)]
+#[reflect(Debug, Default, PartialEq, Hash, Clone)]
+pub enum GeniePriority {
+    /// As [`Background`](Self::Background), and the model stops while the main thread is in a frame, from `First` to `Last`,
+    /// for up to 8 ms at a time. Frames are then as long as without worlds, on two cores too, where a thread of the
+    /// game that wakes up does not always find the core on which nothing but the model runs.
+    ///
+    /// Worlds get the time between frames and, of frames that leave little between them, about a fifth: a game that
+    /// needs 6 ms for each of its sixty frames a second leaves them 60 % of a core.
+    BetweenFrames,
+    /// The game goes first: where cores are short, worlds are late before its frames are. On Linux the threads only take
+    /// what is left over (`SCHED_IDLE`) and make way at once, elsewhere they have the lowest priority that a thread can have.
+    ///
+    /// A game that keeps all cores busy without a pause, with an uncapped frame rate say, leaves its worlds next to nothing.
+    Background,
+    /// Like any other thread: worlds keep up beside a game that never pauses, and its frames wait for them now and then.
+    Normal,
+}
+
+impl Default for GeniePriority {
+    fn default() -> Self {
+        match available_parallelism() {
+            Ok(cores) if cores.get() > 2 => Self::Background,
+            _ => Self::BetweenFrames,
+        }
+    }
+}
+
+impl GeniePriority {
+    /// Gives the thread that calls it the priority that the model's threads have with this setting, for other work
+    /// that a game does in the background. Without the right to it, or a word of the system for it, nothing changes.
+    ///
+    /// Waiting for the end of frames is the model's own: here, `BetweenFrames` does what `Background` does.
+    pub fn apply_to_current_thread(self) {
+        let set = match self {
+            Self::Normal => return,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::BetweenFrames | Self::Background => {
+                thread_priority::set_thread_priority_and_policy(
+                    thread_priority::thread_native_id(),
+                    ThreadPriority::Min,
+                    ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
+                )
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            Self::BetweenFrames | Self::Background => {
+                thread_priority::set_current_thread_priority(ThreadPriority::Min)
+            }
+        };
+        if let Err(error) = set {
+            debug!("a thread keeps the priority of the game's: {error}");
+        }
+    }
+}
+
+/// What the worker computes with.
+#[derive(Clone, Debug)]
+pub(crate) struct ComputeSettings {
+    /// Threads of the processor.
+    pub(crate) threads: usize,
+    pub(crate) device: GenieDevice,
+    pub(crate) priority: GeniePriority,
+    pub(crate) gate: FrameGate,
+}
+
+impl ComputeSettings {
+    /// What each of the model's threads does first.
+    pub(crate) fn begin_thread(&self) {
+        self.priority.apply_to_current_thread();
+        if self.priority == GeniePriority::BetweenFrames {
+            genie_model::set_preemption_hook(self.gate.waiting());
+        }
+    }
+}

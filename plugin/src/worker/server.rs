@@ -1,0 +1,437 @@
+//! The worker's side: models and worlds, and what is done with them.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bevy::prelude::*;
+use crossbeam_channel::{Receiver, Sender};
+use genie_model::checkpoint::Checkpoint;
+use genie_model::{Rollout, WorldModel};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::GenieError;
+use crate::model::GenieModel;
+use crate::timeline::component::GenieSnapshot;
+use crate::worker::compute::ComputeSettings;
+use crate::worker::compute::GenieDevice;
+use crate::worker::reply::{FrameReply, FrameReplyKind, NewOrigin, Outcome, Reply};
+use crate::worker::request::{CAPACITY, JumpTarget, Request, StartRequest, StepRequest};
+use crate::worker::trajectory::Trajectory;
+use crate::world::events::GenieFailedCommand;
+use crate::world::prompt::Origin;
+
+/// All models and worlds.
+pub(super) struct WorkerServer {
+    replies: Sender<Reply>,
+    stop: Arc<AtomicBool>,
+    /// The passes' own threads: Bevy's task pools and the game's use of rayon stay out of their way.
+    pool: Option<ThreadPool>,
+    device: GenieDevice,
+    models: HashMap<AssetId<GenieModel>, Loaded>,
+    loads: u64,
+    worlds: HashMap<Entity, Running>,
+    memory: Arc<AtomicUsize>,
+}
+
+#[derive(Clone)]
+struct Loaded {
+    /// Names the load: worlds of one load can be stepped together.
+    load: u64,
+    model: WorldModel,
+    bytes: usize,
+}
+
+struct Running {
+    load: u64,
+    trajectory: Trajectory,
+}
+
+impl WorkerServer {
+    pub(super) fn new(
+        replies: Sender<Reply>,
+        stop: Arc<AtomicBool>,
+        memory: Arc<AtomicUsize>,
+        compute: ComputeSettings,
+    ) -> Self {
+        let device = compute.device;
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(compute.threads.max(1))
+            .thread_name(|i| format!("genie-compute-{i}"))
+            .start_handler(move |_| compute.begin_thread())
+            .build()
+            .inspect_err(|error| warn!("genie-worker shares rayon's global threads: {error}"))
+            .ok();
+        Self {
+            replies,
+            stop,
+            pool,
+            device,
+            models: HashMap::new(),
+            loads: 0,
+            worlds: HashMap::new(),
+            memory,
+        }
+    }
+
+    /// Works until the main thread hangs up.
+    pub(super) fn serve(&mut self, requests: &Receiver<Request>) {
+        while let Ok(first) = requests.recv() {
+            // Steps that wait together are dreamt together, but never past another order about a world.
+            let mut steps = Vec::new();
+            for request in std::iter::once(first).chain(requests.try_iter().take(CAPACITY)) {
+                if let Request::Step(orders) = request {
+                    steps.extend(orders);
+                    continue;
+                }
+                if self.step(&mut steps).is_none() || self.execute(request).is_none() {
+                    return;
+                }
+            }
+            if self.step(&mut steps).is_none() {
+                return;
+            }
+            let worlds = self
+                .worlds
+                .values()
+                .map(|running| running.trajectory.memory_bytes());
+            let models = self.models.values().map(|loaded| loaded.bytes);
+            let bytes = worlds.chain(models).sum();
+            self.memory.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// `None` if nobody listens any more.
+    fn reply(&self, world: Entity, generation: u64, outcome: Outcome) -> Option<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let reply = Reply {
+            world,
+            generation,
+            outcome,
+        };
+        self.replies.send(reply).ok()
+    }
+
+    fn execute(&mut self, request: Request) -> Option<()> {
+        match request {
+            Request::Step(_) => {}
+            Request::End { world } => {
+                self.worlds.remove(&world);
+            }
+            Request::Forget { model } => {
+                self.models.remove(&model);
+            }
+            Request::Reset { world, generation } => {
+                let outcome = match self.worlds.get_mut(&world) {
+                    Some(Running { trajectory, .. }) => {
+                        trajectory.reset();
+                        frame(trajectory, FrameReplyKind::Reset, Instant::now(), None)
+                    }
+                    // The main thread resets running worlds only.
+                    None => Outcome::Failed(GenieError::WorkerGone),
+                };
+                self.reply(world, generation, outcome)?;
+            }
+            Request::Start(order) => {
+                let (world, generation, asked) = (order.world, order.generation, Instant::now());
+                self.worlds.remove(&world);
+                let from_file = matches!(order.origin, Origin::Saved(_));
+                let outcome = match self.start(*order) {
+                    Ok(running) => {
+                        let actions = running.trajectory.model().action_count();
+                        let trajectory = &running.trajectory;
+                        let saved = from_file
+                            .then(|| Box::new((trajectory.seed(), trajectory.sampler().clone())));
+                        let kind = FrameReplyKind::Ready { actions, saved };
+                        let outcome = frame(&running.trajectory, kind, asked, None);
+                        self.worlds.insert(world, running);
+                        outcome
+                    }
+                    Err(error) => Outcome::Failed(error),
+                };
+                self.reply(world, generation, outcome)?;
+            }
+            Request::Tune {
+                world,
+                generation,
+                sampler,
+            } => {
+                if let Some(running) = self.worlds.get_mut(&world)
+                    && let Err(error) = running.trajectory.tune(sampler)
+                {
+                    let outcome = Outcome::Refused {
+                        command: GenieFailedCommand::Sampler,
+                        error,
+                        settles: false,
+                    };
+                    self.reply(world, generation, outcome)?;
+                }
+            }
+            Request::Jump {
+                world,
+                generation,
+                to,
+            } => {
+                let (command, jump) = to.names();
+                let asked = Instant::now();
+                let outcome = match self.jump(world, to) {
+                    Ok(origin) => {
+                        let trajectory = &self.worlds[&world].trajectory;
+                        frame(
+                            trajectory,
+                            FrameReplyKind::Jumped { jump, origin },
+                            asked,
+                            None,
+                        )
+                    }
+                    Err(error) => Outcome::Refused {
+                        command,
+                        error,
+                        settles: true,
+                    },
+                };
+                self.reply(world, generation, outcome)?;
+            }
+            Request::Snapshot { world, generation } => {
+                let outcome = match self.worlds.get(&world) {
+                    Some(running) => Outcome::Snapshot(GenieSnapshot {
+                        trajectory: Arc::new(running.trajectory.moment()),
+                    }),
+                    None => Outcome::Refused {
+                        command: GenieFailedCommand::Snapshot,
+                        error: GenieError::NotRunning,
+                        settles: false,
+                    },
+                };
+                self.reply(world, generation, outcome)?;
+            }
+            Request::Save {
+                world,
+                generation,
+                path,
+            } => {
+                let saved = self.worlds.get(&world).ok_or(GenieError::NotRunning);
+                let saved = saved.and_then(|running| {
+                    // The rollout's bytes come from the tensor library: a panic in it must not end the worker.
+                    guarded(None, || running.trajectory.save(&path))?;
+                    Ok(running.trajectory.tick())
+                });
+                let outcome = match saved {
+                    Ok(tick) => Outcome::Saved { path, tick },
+                    Err(error) => Outcome::Refused {
+                        command: GenieFailedCommand::Save,
+                        error,
+                        settles: false,
+                    },
+                };
+                self.reply(world, generation, outcome)?;
+            }
+        }
+        Some(())
+    }
+
+    fn start(&mut self, order: StartRequest) -> Result<Running, GenieError> {
+        let StartRequest {
+            model,
+            checkpoint,
+            origin,
+            fit,
+            seed,
+            sampler,
+            ..
+        } = order;
+        if let Origin::Fork(of) = origin {
+            let source = self.worlds.get(&of).ok_or(GenieError::NotRunning)?;
+            return Ok(Running {
+                load: source.load,
+                trajectory: source.trajectory.clone(),
+            });
+        }
+        let known = self.models.get(&model).cloned();
+        let fresh_load = self.loads + 1;
+        let (pool, device) = (self.pool.as_ref(), self.device);
+        let (loaded, trajectory) = guarded(pool, || {
+            let loaded = match known {
+                Some(loaded) => loaded,
+                None => Loaded {
+                    load: fresh_load,
+                    model: WorldModel::new(Checkpoint::clone(&checkpoint), &device.open()?)?,
+                    bytes: checkpoint
+                        .tensors
+                        .values()
+                        .map(|t| 4 * t.elem_count())
+                        .sum(),
+                },
+            };
+            let model = &loaded.model;
+            let trajectory = match origin {
+                Origin::Picture(picture) => {
+                    let (width, height) = (model.config().frame_width, model.config().frame_height);
+                    let prompt = picture.into_frame()?.fitted(width, height, fit)?;
+                    Trajectory::begin(model, prompt, seed, sampler)?
+                }
+                Origin::Saved(path) => Trajectory::load(model, &path)?,
+                Origin::Fork(_) => return Err(GenieError::NotRunning),
+            };
+            Ok((loaded, trajectory))
+        })?;
+        self.loads = fresh_load;
+        let load = loaded.load;
+        self.models.insert(model, loaded);
+        Ok(Running { load, trajectory })
+    }
+
+    /// Takes a world to another moment. Returns what its settings become if it has another origin then.
+    fn jump(
+        &mut self,
+        world: Entity,
+        to: JumpTarget,
+    ) -> Result<Option<Box<NewOrigin>>, GenieError> {
+        let pool = self.pool.as_ref();
+        let running = self.worlds.get_mut(&world).ok_or(GenieError::NotRunning)?;
+        let model = running.trajectory.model().clone();
+        let mut playing = None;
+        let trajectory = match to {
+            JumpTarget::Tick(tick) => {
+                running.trajectory.rewind(tick);
+                return Ok(None);
+            }
+            JumpTarget::Snapshot(snapshot) => {
+                let (saved, loaded) = (
+                    snapshot.trajectory.model().fingerprint(),
+                    model.fingerprint(),
+                );
+                if saved != loaded {
+                    let other = genie_model::RolloutError::OtherCheckpoint { saved, loaded };
+                    return Err(genie_model::Error::from(other).into());
+                }
+                Trajectory::clone(&snapshot.trajectory)
+            }
+            JumpTarget::File(path) => guarded(pool, || Trajectory::load(&model, &path))?,
+            JumpTarget::Replay(replay) => {
+                let trajectory = guarded(pool, || Trajectory::replayed(&model, &replay))?;
+                playing = Some(replay);
+                trajectory
+            }
+        };
+        let origin = NewOrigin {
+            prompt: trajectory.prompt().clone(),
+            seed: trajectory.seed(),
+            sampler: trajectory.sampler().clone(),
+            replay: playing,
+        };
+        running.trajectory = trajectory;
+        Ok(Some(Box::new(origin)))
+    }
+
+    /// Dreams all `steps`, worlds of one model in one batch, and empties it.
+    fn step(&mut self, steps: &mut Vec<StepRequest>) -> Option<()> {
+        let mut groups: HashMap<u64, Vec<(StepRequest, Running)>> = HashMap::new();
+        let mut order_of_loads = Vec::new();
+        for order in steps.drain(..) {
+            // A world that has ended, or failed to start, is not stepped; the main thread knows.
+            if let Some(running) = self.worlds.remove(&order.world) {
+                let group = groups.entry(running.load).or_insert_with(|| {
+                    order_of_loads.push(running.load);
+                    Vec::new()
+                });
+                group.push((order, running));
+            }
+        }
+        for load in order_of_loads {
+            let mut group = groups.remove(&load).unwrap_or_default();
+            let before: Vec<_> = group.iter().map(|(_, r)| r.trajectory.newest()).collect();
+            let together = self.step_group(&mut group);
+            for ((order, mut running), before) in group.into_iter().zip(before) {
+                // One world must not take the others down: what failed together is tried one by one.
+                let outcome = match &together {
+                    Ok(()) => Ok(()),
+                    Err(_) => guarded(self.pool.as_ref(), || {
+                        running.trajectory.now_mut().step(order.action)?;
+                        Ok(())
+                    }),
+                };
+                let outcome = match outcome {
+                    Ok(()) => {
+                        running.trajectory.stepped(before, order.action, order.keep);
+                        let (asked, pressed) = (order.asked, order.pressed);
+                        frame(&running.trajectory, FrameReplyKind::Stepped, asked, pressed)
+                    }
+                    Err(error) => Outcome::Failed(error),
+                };
+                self.worlds.insert(order.world, running);
+                self.reply(order.world, order.generation, outcome)?;
+            }
+        }
+        Some(())
+    }
+
+    fn step_group(&self, group: &mut [(StepRequest, Running)]) -> Result<(), GenieError> {
+        let actions: Vec<_> = group.iter().map(|(order, _)| order.action).collect();
+        let trajectories = group.iter_mut().map(|(_, running)| &mut running.trajectory);
+        let mut rollouts: Vec<_> = trajectories.map(Trajectory::now_mut).collect();
+        guarded(self.pool.as_ref(), || {
+            Rollout::step_all(&mut rollouts, &actions)?;
+            Ok(())
+        })
+    }
+}
+
+fn frame(
+    trajectory: &Trajectory,
+    kind: FrameReplyKind,
+    asked: Instant,
+    pressed: Option<Instant>,
+) -> Outcome {
+    Outcome::Frame(Box::new(FrameReply {
+        kind,
+        tick: trajectory.tick(),
+        action: trajectory.action(),
+        asked,
+        pressed,
+        kept: trajectory.kept(),
+        rgba: trajectory.frame().to_rgba(),
+        frame: Arc::new(trajectory.frame().clone()),
+        tokens: Arc::new(trajectory.tokens()),
+    }))
+}
+
+/// Runs `work` on the pool and turns a panic into an error. What `work` changes must be whole after a panic: rollouts
+/// are, they are only replaced once a step is done.
+fn guarded<T: Send>(
+    pool: Option<&ThreadPool>,
+    work: impl FnOnce() -> Result<T, GenieError> + Send,
+) -> Result<T, GenieError> {
+    catch_unwind(AssertUnwindSafe(|| match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }))
+    .unwrap_or_else(|panic| Err(GenieError::Panic(panic_message(panic.as_ref()))))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_the_pool_becomes_an_error_and_the_pool_lives_on() {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .expect("one thread can be started");
+        let result: Result<(), _> = guarded(Some(&pool), || panic!("shape {}", 3));
+        assert!(matches!(result, Err(GenieError::Panic(text)) if text == "shape 3"));
+        assert!(matches!(guarded(Some(&pool), || Ok(7)), Ok(7)));
+    }
+}

@@ -1,0 +1,136 @@
+//! The clocks of the worlds: which frames are due, and when they are asked for.
+
+use std::time::{Duration, Instant};
+
+use bevy::prelude::*;
+
+use crate::error::GenieError;
+use crate::input::action_map::GenieActionMap;
+use crate::input::collect::HeldActions;
+use crate::model::GenieModel;
+use crate::settings::GenieSettings;
+use crate::timeline::component::GenieTimeline;
+use crate::worker::Worker;
+use crate::worker::request::{Request, StepRequest};
+use crate::world::component::{GeniePhase, GenieStatus, GenieWorld};
+use crate::world::events::fail;
+use crate::world::runtime::WorldRuntime;
+
+/// Time passes at most this much faster.
+const MAX_SPEED: f32 = 1e3;
+
+/// Asks for the frames that are due, all in one request.
+pub(crate) fn pace_worlds(
+    time: Res<Time>,
+    settings: Res<GenieSettings>,
+    models: Res<Assets<GenieModel>>,
+    mut worlds: Query<(
+        Entity,
+        &mut GenieWorld,
+        &GenieActionMap,
+        &GenieTimeline,
+        &mut HeldActions,
+        &mut GenieStatus,
+        &mut WorldRuntime,
+    )>,
+    mut worker: ResMut<Worker>,
+) {
+    let mut orders = Vec::new();
+    let asked = Instant::now();
+    let keeps_up = worker.keeps_up();
+    for (world, mut genie, map, timeline, mut held, mut status, mut runtime) in &mut worlds {
+        if status.phase != GeniePhase::Running {
+            continue;
+        }
+        let model_rate = models
+            .get(&genie.model)
+            .map(|m| m.config().frames_per_second);
+        let Some(period) = [genie.tick_rate, settings.tick_rate, model_rate]
+            .into_iter()
+            .flatten()
+            .find_map(period)
+        else {
+            continue;
+        };
+        runtime.period = period;
+        let paused = genie.paused || settings.paused;
+        if !paused {
+            let speed = (genie.speed * settings.speed).clamp(0.0, MAX_SPEED);
+            let speed = if speed.is_nan() { 0.0 } else { speed };
+            let late = runtime.accrue(time.delta().mul_f32(speed), period);
+            if late > 0 {
+                status.late_ticks += late;
+            }
+        }
+        if runtime.in_flight > 0 || !keeps_up {
+            continue;
+        }
+        if runtime.owed_steps > 0 {
+            runtime.owed_steps -= 1;
+        } else if !paused && runtime.debt >= period {
+            runtime.debt -= period;
+        } else {
+            continue;
+        }
+        let (mut action, mut pressed) = held.take(map);
+        if let Some(replay) = runtime.replay.clone()
+            && let Some(&played) = replay.actions.get(runtime.tick as usize)
+        {
+            action = played.into();
+            pressed = None;
+            let sampler = replay.sampler_after(runtime.tick);
+            if genie.sampler != *sampler {
+                genie.sampler = sampler.clone();
+            }
+        }
+        let generation = runtime.generation;
+        if runtime.sampler.as_ref() != Some(&genie.sampler) {
+            let sampler = genie.sampler.clone();
+            runtime.sampler = Some(sampler.clone());
+            worker.push(Request::Tune {
+                world,
+                generation,
+                sampler,
+            });
+        }
+        runtime.in_flight = 1;
+        orders.push(StepRequest {
+            world,
+            generation,
+            action,
+            asked,
+            pressed,
+            keep: timeline.capacity,
+        });
+    }
+    if !orders.is_empty() {
+        worker.push(Request::Step(orders));
+    }
+}
+
+/// Time between two ticks at `rate` per second, if that is a rate at all.
+fn period(rate: f32) -> Option<Duration> {
+    if rate.is_nan() || rate <= 0.0 {
+        return None;
+    }
+    // Between a thousand ticks a second and one in eleven days.
+    Some(Duration::from_secs_f64(
+        (1.0 / f64::from(rate)).clamp(1e-3, 1e6),
+    ))
+}
+
+/// Sends what the channel has room for. Without a worker all worlds fail.
+pub(crate) fn send_requests(
+    mut worker: ResMut<Worker>,
+    mut worlds: Query<(Entity, &mut GenieStatus), With<GenieWorld>>,
+    mut commands: Commands,
+) {
+    if worker.flush() {
+        return;
+    }
+    for (world, mut status) in &mut worlds {
+        if status.phase != GeniePhase::Failed {
+            fail(&mut commands, world, &mut status, GenieError::WorkerGone);
+        }
+    }
+}
