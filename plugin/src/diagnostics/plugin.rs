@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bevy::diagnostic::{Diagnostic, DiagnosticPath, Diagnostics, RegisterDiagnostic};
 use bevy::prelude::*;
+use genie_model::percentile;
 
 use crate::output::frame::GenieFrame;
 use crate::settings::GenieSystems;
@@ -159,25 +160,5 @@ fn keep(latencies: &mut VecDeque<Duration>, latency: Option<Duration>) {
     latencies.extend(latency);
     if latencies.len() > FRAMES {
         latencies.pop_front();
-    }
-}
-
-/// The value that `share` of the sorted values do not exceed.
-fn percentile(sorted: &[Duration], share: f64) -> Option<Duration> {
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_occurred() {
-        let ms: Vec<_> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!(percentile(&ms, 0.5), Some(Duration::from_millis(100)));
-        assert_eq!(percentile(&ms, 0.99), Some(Duration::from_millis(198)));
-        assert_eq!(percentile(&ms[..1], 0.99), Some(Duration::from_millis(1)));
-        assert_eq!(percentile(&[], 0.5), None);
     }
 }

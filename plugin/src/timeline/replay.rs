@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use genie_model::{Frame, SamplerSettings};
+use genie_model::{Frame, SamplerSettings, atomic_file};
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::files::{read_whole, write_whole};
+use crate::timeline::files::read_at_most;
 
 /// Larger files are no replays: this is some hundred days of play.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -88,7 +88,7 @@ impl GenieReplay {
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), GenieReplayError> {
         let path = path.as_ref();
         let text = serde_json::to_vec(self).expect("plain data structures serialise");
-        write_whole(path, &text).map_err(|error| GenieReplayError::Io {
+        atomic_file::write(path, &text).map_err(|error| GenieReplayError::Io {
             path: path.to_owned(),
             error,
         })
@@ -100,7 +100,7 @@ impl GenieReplay {
     /// [`GenieReplayError::Io`] or [`GenieReplayError::Format`], with the file's name.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, GenieReplayError> {
         let path = path.as_ref();
-        let text = read_whole(path, MAX_FILE_BYTES).map_err(|error| GenieReplayError::Io {
+        let text = read_at_most(path, MAX_FILE_BYTES).map_err(|error| GenieReplayError::Io {
             path: path.to_owned(),
             error,
         })?;

@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::timeline::files::{read_whole, write_whole};
+use genie_model::{Fnv1a, atomic_file};
+
+use crate::timeline::files::read_at_most;
 use crate::timeline::replay::GenieReplay;
 
 const MAGIC: &[u8; 8] = b"GENIEsv1";
@@ -53,7 +55,7 @@ pub(crate) fn write(
     bytes.extend(rollout);
     let checksum = checksum(&bytes[16..]);
     bytes[8..16].copy_from_slice(&checksum.to_le_bytes());
-    write_whole(path, &bytes).map_err(|error| GenieSaveError::Io {
+    atomic_file::write(path, &bytes).map_err(|error| GenieSaveError::Io {
         path: path.to_owned(),
         error,
     })
@@ -61,7 +63,7 @@ pub(crate) fn write(
 
 /// The replay and the rollout's bytes.
 pub(crate) fn read(path: &Path) -> Result<(GenieReplay, Vec<u8>), GenieSaveError> {
-    let mut bytes = read_whole(path, MAX_FILE_BYTES).map_err(|error| GenieSaveError::Io {
+    let mut bytes = read_at_most(path, MAX_FILE_BYTES).map_err(|error| GenieSaveError::Io {
         path: path.to_owned(),
         error,
     })?;
@@ -91,13 +93,12 @@ pub(crate) fn read(path: &Path) -> Result<(GenieReplay, Vec<u8>), GenieSaveError
     Ok((replay, bytes))
 }
 
-/// FNV-1a over words of eight bytes: fast, and any flipped bit shows.
+/// FNV-1a over words of eight bytes, the last one filled up with zeros, and the number of bytes.
 fn checksum(bytes: &[u8]) -> u64 {
-    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0100_0000_01b3);
-    let chunks = bytes.chunks(8).map(|chunk| {
+    let words = bytes.chunks(8).map(|chunk| {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
         u64::from_le_bytes(word)
     });
-    mix(chunks.fold(0xcbf2_9ce4_8422_2325, mix), bytes.len() as u64)
+    Fnv1a::of(words.chain([bytes.len() as u64]))
 }

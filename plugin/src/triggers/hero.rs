@@ -2,8 +2,9 @@
 
 use bevy::math::{IVec2, URect, UVec2};
 use genie_model::Frame;
+use genie_model::block_matching::sum_of_differences;
 
-use crate::triggers::pixels::{difference, inside, row};
+use crate::triggers::pixels::{inside, row};
 
 /// The hero counts as lost when the best place differs by more than this per channel, of 255.
 const LOST: u32 = 60;
@@ -58,8 +59,8 @@ impl HeroTracker {
             let fits = (0..h).all(|line| {
                 let now = row(frame, y as usize + line, x as usize, x as usize + w);
                 // His first looks keep the box from sliding off him little by little.
-                sum += difference(now, row(&self.first, line, 0, w))
-                    + difference(now, row(&self.newest, line, 0, w));
+                sum += sum_of_differences(now, row(&self.first, line, 0, w))
+                    + sum_of_differences(now, row(&self.newest, line, 0, w));
                 best.is_none_or(|(least, _)| sum < least)
             });
             if fits {

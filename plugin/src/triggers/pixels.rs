@@ -3,6 +3,7 @@
 use bevy::math::URect;
 
 use genie_model::Frame;
+use genie_model::block_matching::sum_of_differences;
 
 /// The part of a region that is inside the frame, as columns and rows.
 pub(super) fn inside(
@@ -23,13 +24,6 @@ pub(super) fn inside(
 pub(super) fn row(frame: &Frame, y: usize, from: usize, to: usize) -> &[u8] {
     let start = y * frame.width();
     &frame.pixels()[(start + from) * 3..(start + to) * 3]
-}
-
-/// Sum of absolute differences of two runs of bytes of one length.
-pub(super) fn difference(a: &[u8], b: &[u8]) -> u32 {
-    // As plain as this, it becomes one vector instruction for sixteen bytes.
-    let pairs = a.iter().zip(b);
-    pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum()
 }
 
 /// Share (0 to 1) of a region's pixels whose red, green and blue each differ from `colour` by at most `tolerance`.
@@ -73,7 +67,7 @@ pub fn find_template(
         for x in columns.start..=columns.end - w {
             let mut sum = 0;
             for line in 0..h {
-                sum += difference(row(frame, y + line, x, x + w), row(picture, line, 0, w));
+                sum += sum_of_differences(row(frame, y + line, x, x + w), row(picture, line, 0, w));
                 if sum >= best.0 {
                     break;
                 }
@@ -101,7 +95,7 @@ pub fn change(before: &Frame, after: &Frame, region: URect) -> f32 {
     let sum: u64 = rows
         .map(|y| {
             let of = |frame| row(frame, y, columns.start, columns.end);
-            u64::from(difference(of(before), of(after)))
+            u64::from(sum_of_differences(of(before), of(after)))
         })
         .sum();
     sum as f32 / (255 * 3 * area) as f32

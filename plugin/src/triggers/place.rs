@@ -1,9 +1,10 @@
 //! "Same place as this picture?" told by pixels.
 
 use genie_model::Frame;
+use genie_model::block_matching::{best_shift, sum_of_differences};
 
-use crate::triggers::pixels::{difference, row};
-use crate::triggers::scene::best_shift;
+use crate::triggers::pixels::row;
+use crate::triggers::scene::grey;
 
 /// Side of the patches that [`Place`] compares, in pixels.
 const PATCH: usize = 8;
@@ -75,12 +76,13 @@ impl Place {
         if size(&self.picture) != size(frame) {
             return 0.0;
         }
-        let by = best_shift(&self.picture, frame, slack);
+        let shift = best_shift(&grey(&self.picture), &grey(frame), slack);
         let there = |at: usize, by: i32| at.checked_add_signed(by as isize);
         let (mut seen, mut all) = (0.0, 0.0);
         for patch in &self.patches {
             all += patch.weight;
-            if let (Some(x), Some(y)) = (there(patch.left, by.x), there(patch.top, by.y))
+            if let (Some(x), Some(y)) =
+                (there(patch.left, shift.right), there(patch.top, shift.down))
                 && patch.is_seen(&self.picture, frame, x, y)
             {
                 seen += patch.weight;
@@ -101,7 +103,7 @@ impl Patch {
         (0..self.height).all(|line| {
             let (from, to) = (self.left, self.left + self.width);
             let own = row(picture, self.top + line, from, to);
-            sum += difference(own, row(frame, y + line, x, x + self.width));
+            sum += sum_of_differences(own, row(frame, y + line, x, x + self.width));
             sum <= most
         })
     }
