@@ -1,7 +1,7 @@
-//! A dream played through `bevy_enhanced_input`: arrow keys, WASD or a gamepad's directional pad, space or its lower
-//! button jumps.
+//! A world played through `bevy_enhanced_input`: arrow keys or WASD, space jumps.
 //!
-//! The input manager decides what is pressed; its events become the plugin's messages.
+//! The input manager decides what is pressed; its events become the plugin's messages. With `--features bevy_gilrs`, a
+//! gamepad plays too: its directional pad, and its lower button jumps.
 
 use bevy::prelude::*;
 use bevy_enhanced_input::prelude::*;
@@ -16,7 +16,7 @@ fn main() -> AppExit {
     App::new()
         .add_plugins((DefaultPlugins, EnhancedInputPlugin, genie))
         .add_input_context::<Playing>()
-        .add_systems(Startup, dream)
+        .add_systems(Startup, start)
         .add_plugins((
             forward::<Left>("left"),
             forward::<Right>("right"),
@@ -57,15 +57,13 @@ fn forward<A: InputAction>(name: &'static str) -> impl Plugin {
     }
 }
 
-fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Image>>) {
+fn start(mut commands: Commands, assets: Res<AssetServer>) {
     let model = assets.load("models/platformer.genie.safetensors");
-    let world = GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png"));
-    let texture = GenieTexture(images.reserve_handle());
+    let prompt = assets.load::<Image>("prompts/meadow.png");
     commands.spawn((Camera2d, Transform::from_scale(Vec3::splat(0.1))));
     commands.spawn((
-        Sprite::from_image(texture.0.clone()),
-        world,
-        texture,
+        GenieWorld::new(model, prompt),
+        Sprite::default(),
         Playing,
         actions!(Playing[
             (

@@ -155,19 +155,16 @@ fn set_up(
     options: Res<Options>,
     prompts: Res<Prompts>,
     assets: Res<AssetServer>,
-    images: Res<Assets<Image>>,
 ) {
     let model = assets
         .load_builder()
         .override_unapproved()
         .load(options.model());
-    let texture = images.reserve_handle();
     commands.spawn(Camera2d);
-    // The world and the sprite that shows it are one entity here; they need not be.
+    // A sprite on the world's own entity shows the world.
     commands.spawn((
         GenieWorld::new(model, prompts.all[prompts.now].clone()).with_seed(options.seed),
-        GenieTexture(texture.clone()),
-        Sprite::from_image(texture),
+        Sprite::default(),
     ));
     let line = |text: &str, size: f32, brightness: f32| {
         (
@@ -195,11 +192,11 @@ fn set_up(
 /// N or Tab: next prompt. R: back to the prompt. P: pause.
 fn command_world(
     keys: Res<ButtonInput<KeyCode>>,
-    worlds: Query<(Entity, &GenieWorld)>,
+    worlds: Query<(Entity, &GenieClock)>,
     mut prompts: ResMut<Prompts>,
     mut commands: MessageWriter<GenieCommand>,
 ) {
-    for (world, genie) in &worlds {
+    for (world, clock) in &worlds {
         if keys.any_just_pressed([KeyCode::KeyN, KeyCode::Tab]) {
             prompts.now = (prompts.now + 1) % prompts.all.len();
             let prompt = prompts.all[prompts.now].clone();
@@ -209,7 +206,7 @@ fn command_world(
             commands.write(GenieCommand::reset(world));
         }
         if keys.just_pressed(KeyCode::KeyP) {
-            commands.write(if genie.paused {
+            commands.write(if clock.paused {
                 GenieCommand::resume(world)
             } else {
                 GenieCommand::pause(world)
@@ -334,20 +331,20 @@ fn hold_keys(options: Res<Options>, mut keys: ResMut<ButtonInput<KeyCode>>) {
 /// After enough frames, saves the window and exits.
 fn take_screenshot(
     options: Res<Options>,
-    mut worlds: Query<(&mut GenieWorld, &GenieStatus, Option<&GenieFrame>)>,
+    mut worlds: Query<(&mut GenieClock, &GenieStatus, Option<&GenieFrame>)>,
     mut frames_since: Local<u32>,
     mut commands: Commands,
     mut exit: MessageWriter<AppExit>,
 ) {
     let wanted = options.frames.unwrap_or(10) as u64;
-    for (mut world, status, frame) in &mut worlds {
+    for (mut clock, status, frame) in &mut worlds {
         if status.phase == GeniePhase::Failed {
             exit.write(AppExit::error());
         }
         if frame.is_none_or(|frame| frame.tick < wanted) {
             continue;
         }
-        world.paused = true;
+        clock.paused = true;
         *frames_since += 1;
         // The last frame and the text have been drawn by now.
         if *frames_since == 10 {

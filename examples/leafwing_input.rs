@@ -1,4 +1,4 @@
-//! A dream played through `leafwing-input-manager`: arrow keys or WASD, space jumps.
+//! A world played through `leafwing-input-manager`: arrow keys or WASD, space jumps.
 //!
 //! The input manager decides what is pressed; what changes becomes the plugin's messages.
 
@@ -14,7 +14,7 @@ fn main() -> AppExit {
     };
     App::new()
         .add_plugins((DefaultPlugins, InputManagerPlugin::<Play>::default(), genie))
-        .add_systems(Startup, dream)
+        .add_systems(Startup, start)
         .add_systems(Update, forward)
         .run()
 }
@@ -23,7 +23,7 @@ fn main() -> AppExit {
 enum Play {
     Left,
     Right,
-    GenieJump,
+    Jump,
 }
 
 impl Play {
@@ -51,10 +51,9 @@ fn forward(
     }
 }
 
-fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Image>>) {
+fn start(mut commands: Commands, assets: Res<AssetServer>) {
     let model = assets.load("models/platformer.genie.safetensors");
-    let world = GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png"));
-    let texture = GenieTexture(images.reserve_handle());
+    let prompt = assets.load::<Image>("prompts/meadow.png");
     let keys = InputMap::new([
         (Play::Left, KeyCode::ArrowLeft),
         (Play::Left, KeyCode::KeyA),
@@ -64,5 +63,5 @@ fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Im
         (Play::Jump, KeyCode::ArrowUp),
     ]);
     commands.spawn((Camera2d, Transform::from_scale(Vec3::splat(0.1))));
-    commands.spawn((Sprite::from_image(texture.0.clone()), world, texture, keys));
+    commands.spawn((GenieWorld::new(model, prompt), Sprite::default(), keys));
 }

@@ -75,7 +75,6 @@ fn load(mut commands: Commands, options: Res<Options>, server: Res<AssetServer>)
 fn build_wall(
     loading: Res<Loading>,
     models: Res<Assets<GenieModel>>,
-    images: Res<Assets<Image>>,
     options: Res<Options>,
     prompts: Res<Prompts>,
     mut commands: Commands,
@@ -107,16 +106,14 @@ fn build_wall(
     commands.spawn(wall).with_children(|wall| {
         for seed in 0..options.rows {
             for (action, label) in model.actions().iter().enumerate() {
-                let texture = images.reserve_handle();
                 // The keyboard is off: each world has its own player.
                 let world = (
                     GenieWorld::new(loading.0.clone(), prompts.0[prompts.1].clone())
-                        .with_seed(seed)
-                        .with_tick_rate(options.rate),
-                    GenieTexture(texture.clone()),
+                        .with_seed(seed),
+                    GenieClock::default().with_tick_rate(options.rate),
                     GenieKeyboard { enabled: false },
                     HeldAction(action),
-                    ImageNode::new(texture),
+                    ImageNode::default(),
                     picture.clone(),
                 );
                 let caption = (

@@ -1,4 +1,4 @@
-//! The least it takes to play a dream: arrow keys or WASD, space jumps.
+//! The least it takes to play a generated world: arrow keys or WASD, space jumps.
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
@@ -6,14 +6,13 @@ use bevy_genie::prelude::*;
 fn main() -> AppExit {
     App::new()
         .add_plugins((DefaultPlugins, GeniePlugin::default()))
-        .add_systems(Startup, dream)
+        .add_systems(Startup, start)
         .run()
 }
 
-fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Image>>) {
+fn start(mut commands: Commands, assets: Res<AssetServer>) {
     let model = assets.load("models/platformer.genie.safetensors");
-    let world = GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png"));
-    let texture = GenieTexture(images.reserve_handle());
+    let prompt = assets.load::<Image>("prompts/meadow.png");
     commands.spawn((Camera2d, Transform::from_scale(Vec3::splat(0.1))));
-    commands.spawn((Sprite::from_image(texture.0.clone()), world, texture));
+    commands.spawn((GenieWorld::new(model, prompt), Sprite::default()));
 }

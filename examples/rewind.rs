@@ -14,7 +14,7 @@ fn main() -> AppExit {
     App::new()
         .add_plugins((DefaultPlugins, GeniePlugin::default()))
         .init_resource::<Kept>()
-        .add_systems(Startup, dream)
+        .add_systems(Startup, start)
         .add_systems(Update, (turn_back, keep_and_return, show_memory))
         .add_observer(keep)
         .run()
@@ -32,15 +32,13 @@ struct Bar;
 #[derive(Component)]
 struct Line;
 
-fn dream(mut commands: Commands, assets: Res<AssetServer>, images: Res<Assets<Image>>) {
+fn start(mut commands: Commands, assets: Res<AssetServer>) {
     let model = assets.load("models/platformer.genie.safetensors");
-    let texture = images.reserve_handle();
     commands.spawn((Camera2d, Transform::from_scale(Vec3::splat(0.1))));
     commands.spawn((
         GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png")),
-        GenieTexture(texture.clone()),
         GenieTimeline { capacity: MEMORY },
-        Sprite::from_image(texture),
+        Sprite::default(),
     ));
     let below = Node {
         position_type: PositionType::Absolute,
@@ -65,13 +63,13 @@ fn turn_back(
     keys: Res<ButtonInput<KeyCode>>,
     time: Res<Time>,
     mut since: Local<f32>,
-    mut worlds: Query<(Entity, &mut GenieWorld, &mut Sprite)>,
+    mut worlds: Query<(Entity, &mut GenieClock, &mut Sprite)>,
     mut orders: MessageWriter<GenieCommand>,
 ) {
     let back = keys.pressed(KeyCode::Backspace);
-    for (world, mut genie, mut sprite) in &mut worlds {
-        if genie.paused != back {
-            genie.paused = back;
+    for (world, mut clock, mut sprite) in &mut worlds {
+        if clock.paused != back {
+            clock.paused = back;
             sprite.color = if back {
                 Color::srgb(0.7, 0.75, 1.0)
             } else {

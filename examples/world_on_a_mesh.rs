@@ -14,6 +14,7 @@ fn main() -> AppExit {
         .insert_resource(ClearColor(Color::srgb(0.03, 0.03, 0.06)))
         .add_systems(Startup, dream)
         .add_systems(Update, turn)
+        .add_observer(put_up_screen)
         .run()
 }
 
@@ -23,38 +24,21 @@ struct Turning;
 fn dream(
     mut commands: Commands,
     assets: Res<AssetServer>,
-    images: Res<Assets<Image>>,
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<StandardMaterial>>,
 ) {
     let model = assets.load("models/platformer.genie.safetensors");
-    let texture = images.reserve_handle();
-    commands.spawn((
-        GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png")),
-        GenieTexture(texture.clone()),
-    ));
-    // Lit by the lamp: a thing in the room.
+    // The world's own entity: its material shows the world by itself. Lit by the lamp, a thing in the room.
     let skin = materials.add(StandardMaterial {
-        base_color_texture: Some(texture.clone()),
         perceptual_roughness: 0.9,
         ..default()
     });
     commands.spawn((
+        GenieWorld::new(model, assets.load::<Image>("prompts/meadow.png")),
         Turning,
         Mesh3d(meshes.add(cube(1.6))),
         MeshMaterial3d(skin),
         Transform::from_xyz(0.0, -0.6, 1.5),
-    ));
-    // Not lit: it shines by itself, in the dream's own colours.
-    let screen = materials.add(StandardMaterial {
-        base_color_texture: Some(texture),
-        unlit: true,
-        ..default()
-    });
-    commands.spawn((
-        Mesh3d(meshes.add(bent_screen(6.0, 4.0, 32))),
-        MeshMaterial3d(screen),
-        Transform::from_xyz(0.0, 0.6, -3.0),
     ));
     commands.spawn((
         PointLight {
@@ -69,6 +53,29 @@ fn dream(
         // Colours as the model made them.
         Tonemapping::None,
         Transform::from_xyz(0.0, 0.6, 6.0).looking_at(Vec3::new(0.0, 0.2, 0.0), Vec3::Y),
+    ));
+}
+
+/// Anything else shows the world with its texture. Not lit: the screen shines by itself, in the model's own colours.
+fn put_up_screen(
+    ready: On<GenieReady>,
+    worlds: Query<&GenieTexture>,
+    mut commands: Commands,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<StandardMaterial>>,
+) {
+    let Ok(texture) = worlds.get(ready.world) else {
+        return;
+    };
+    let screen = materials.add(StandardMaterial {
+        base_color_texture: Some(texture.0.clone()),
+        unlit: true,
+        ..default()
+    });
+    commands.spawn((
+        Mesh3d(meshes.add(bent_screen(6.0, 4.0, 32))),
+        MeshMaterial3d(screen),
+        Transform::from_xyz(0.0, 0.6, -3.0),
     ));
 }
 

@@ -10,17 +10,20 @@ use genie_tests::{app, checkered, run_until, tiny_checkpoint, wait_for_tick};
 
 const STEP: Duration = Duration::from_millis(20);
 
-fn start(genie: impl FnOnce(GenieWorld) -> GenieWorld) -> (App, Entity) {
+fn start(clock: GenieClock) -> (App, Entity) {
     let mut app = app(std::path::Path::new("."), STEP);
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
-    let genie = genie(GenieWorld::new(model, checkered(16, 16)).with_tick_rate(10.0));
-    let world = app.world_mut().spawn(genie).id();
+    let genie = GenieWorld::new(model, checkered(16, 16));
+    let world = app
+        .world_mut()
+        .spawn((genie, clock.with_tick_rate(10.0)))
+        .id();
     wait_for_tick(&mut app, world, 0);
     (app, world)
 }
 
-fn genie(app: &mut App, world: Entity) -> Mut<'_, GenieWorld> {
+fn clock(app: &mut App, world: Entity) -> Mut<'_, GenieClock> {
     app.world_mut().get_mut(world).unwrap()
 }
 
@@ -51,17 +54,17 @@ fn ticks_at_rest(app: &mut App, world: Entity) -> u64 {
 
 #[test]
 fn rate_speed_and_pauses_set_the_number_of_ticks() {
-    let (mut app, world) = start(|genie| genie);
+    let (mut app, world) = start(GenieClock::default());
     let within = |ticks: u64, expected: u64| ticks.abs_diff(expected) <= 2;
     let count = ticks(&mut app, world, 100);
     assert!(within(count, 20), "two seconds at ten a second: {count}");
-    genie(&mut app, world).speed = 0.5;
+    clock(&mut app, world).speed = 0.5;
     let count = ticks(&mut app, world, 100);
     assert!(within(count, 10), "half as fast: {count}");
     app.world_mut().resource_mut::<GenieSettings>().speed = 4.0;
     let count = ticks(&mut app, world, 100);
     assert!(within(count, 40), "both speeds count: {count}");
-    app.world_mut().resource_mut::<GenieSettings>().paused = true;
+    clock(&mut app, world).paused = true;
     assert_eq!(ticks_at_rest(&mut app, world), 0);
     let before = tick(&app, world);
     app.world_mut().write_message(GenieCommand::step(world));
@@ -71,13 +74,13 @@ fn rate_speed_and_pauses_set_the_number_of_ticks() {
         0,
         "a single step while paused"
     );
-    app.world_mut().resource_mut::<GenieSettings>().paused = false;
+    clock(&mut app, world).paused = false;
     for speed in [0.0, -3.0, f32::NAN] {
-        genie(&mut app, world).speed = speed;
+        clock(&mut app, world).speed = speed;
         assert_eq!(ticks_at_rest(&mut app, world), 0, "{speed}");
     }
-    genie(&mut app, world).speed = 0.5;
-    genie(&mut app, world).tick_rate = Some(5.0);
+    clock(&mut app, world).speed = 0.5;
+    clock(&mut app, world).tick_rate = Some(5.0);
     let count = ticks(&mut app, world, 100);
     assert!(within(count, 20), "half the rate: {count}");
 }
@@ -88,8 +91,9 @@ fn a_slow_model_loses_ticks_and_nothing_piles_up() {
     let mut app = app(std::path::Path::new("."), Duration::from_millis(250));
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
-    let genie = GenieWorld::new(model, checkered(16, 16)).with_tick_rate(1000.0);
-    let world = app.world_mut().spawn(genie).id();
+    let genie = GenieWorld::new(model, checkered(16, 16));
+    let clock = GenieClock::default().with_tick_rate(1000.0);
+    let world = app.world_mut().spawn((genie, clock)).id();
     wait_for_tick(&mut app, world, 3);
     let late = app.world().get::<GenieStatus>(world).unwrap().late_ticks;
     assert!(late > 400, "{late}");
@@ -105,13 +109,14 @@ fn a_slow_model_loses_ticks_and_nothing_piles_up() {
 #[test]
 fn sampler_settings_take_effect_at_the_next_tick() {
     let play = |change: Option<GenieSamplerSettings>| {
-        let (mut app, world) = start(GenieWorld::paused);
+        let (mut app, world) = start(GenieClock::paused());
         let mut frames = Vec::new();
         for tick in 1..=12 {
             if tick == 5
                 && let Some(sampler) = &change
             {
-                genie(&mut app, world).sampler = sampler.clone();
+                let mut sampling = app.world_mut().get_mut::<GenieSampler>(world).unwrap();
+                sampling.settings = sampler.clone();
             }
             app.world_mut().write_message(GenieCommand::step(world));
             let frame = wait_for_tick(&mut app, world, tick);
@@ -146,7 +151,7 @@ fn sampler_settings_take_effect_at_the_next_tick() {
 
 #[test]
 fn frames_blend_on_display_only() {
-    let (mut app, world) = start(GenieWorld::paused);
+    let (mut app, world) = start(GenieClock::paused());
     app.world_mut()
         .entity_mut(world)
         .insert(GenieBlend::default());

@@ -24,10 +24,11 @@ fn sixty_four_worlds_run_at_once_and_their_figures_are_told() {
         bevy::diagnostic::DiagnosticsPlugin,
         AssetPlugin::default(),
         ImagePlugin::default(),
-        GeniePlugins.set(GenieDiagnosticsPlugin {
+        GenieDiagnosticsPlugin {
             // Long enough that frames arrive in each, on a busy machine too.
             interval: Duration::from_millis(500),
-        }),
+        },
+        GeniePlugin::default(),
         bevy_genie::GenieOverlayPlugin,
     ))
     .insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_millis(
@@ -74,13 +75,15 @@ fn inspectors_see_and_change_a_world() {
     let mut app = app(std::path::Path::new("."), Duration::from_millis(20));
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
-    let genie = GenieWorld::new(model, checkered(16, 16)).paused();
-    let world = app.world_mut().spawn(genie).id();
+    let genie = GenieWorld::new(model, checkered(16, 16));
+    let world = app.world_mut().spawn((genie, GenieClock::paused())).id();
     wait_for_tick(&mut app, world, 0);
     let registry = app.world().resource::<AppTypeRegistry>().clone();
     let registry = registry.read();
     for name in [
         "GenieWorld",
+        "GenieClock",
+        "GenieSampler",
         "GenieStatus",
         "GenieTimeline",
         "GenieActionMap",
@@ -91,16 +94,22 @@ fn inspectors_see_and_change_a_world() {
         let component = registration.data::<ReflectComponent>().unwrap();
         assert!(component.contains(app.world().entity(world)), "{name}");
     }
-    let registration = registry.get_with_short_type_path("GenieWorld").unwrap();
-    let component = registration.data::<ReflectComponent>().unwrap();
+    let component = |name: &str| {
+        let registration = registry.get_with_short_type_path(name).unwrap();
+        registration.data::<ReflectComponent>().unwrap().clone()
+    };
     let mut entity = app.world_mut().entity_mut(world);
-    let mut genie = component.reflect_mut(&mut entity).unwrap();
-    *genie.path_mut::<f32>("sampler.temperature").unwrap() = 0.25;
-    *genie.path_mut::<f32>("speed").unwrap() = 3.0;
+    let mut sampler = component("GenieSampler").reflect_mut(&mut entity).unwrap();
+    *sampler.path_mut::<f32>("settings.temperature").unwrap() = 0.25;
+    let mut clock = component("GenieClock").reflect_mut(&mut entity).unwrap();
+    *clock.path_mut::<f32>("speed").unwrap() = 3.0;
+    let genie = component("GenieWorld").reflect_mut(&mut entity).unwrap();
     let ReflectRef::Enum(fit) = genie.reflect_path("fit").unwrap().reflect_ref() else {
         panic!("the fit is an enum");
     };
     assert_eq!(fit.variant_name(), "Crop");
-    let genie = app.world().get::<GenieWorld>(world).unwrap();
-    assert_eq!((genie.sampler.temperature, genie.speed), (0.25, 3.0));
+    let sampler = app.world().get::<GenieSampler>(world).unwrap();
+    assert!((sampler.temperature - 0.25).abs() < f32::EPSILON);
+    let clock = app.world().get::<GenieClock>(world).unwrap();
+    assert!((clock.speed - 3.0).abs() < f32::EPSILON);
 }

@@ -78,8 +78,11 @@ fn bad_checkpoints_and_prompts_fail_their_world_only() {
         steps: 0,
         ..default()
     };
-    let genie = GenieWorld::new(good, checkered(16, 16)).with_sampler(sampler);
-    let world = app.world_mut().spawn(genie).id();
+    let genie = GenieWorld::new(good, checkered(16, 16));
+    let world = app
+        .world_mut()
+        .spawn((genie, GenieSampler::from(sampler)))
+        .id();
     let message = wait_for_failure(&mut app, &failures, world);
     assert!(message.contains("steps"), "{message}");
 
@@ -151,8 +154,8 @@ fn a_changed_checkpoint_file_reaches_running_worlds() {
     app.add_observer(move |_: On<GenieReady>| *count.lock().unwrap() += 1);
     let server = app.world().resource::<AssetServer>().clone();
     let model = server.load("tiny.genie.safetensors");
-    let genie = GenieWorld::new(model, checkered(16, 16)).paused();
-    let world = app.world_mut().spawn(genie).id();
+    let genie = GenieWorld::new(model, checkered(16, 16));
+    let world = app.world_mut().spawn((genie, GenieClock::paused())).id();
     let prompt = |app: &mut App, readied| {
         run_until(app, "the start", |_| *readies.lock().unwrap() == readied);
         app.world()
@@ -195,8 +198,8 @@ fn a_prompt_asset_loads_without_a_renderer() {
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
     let spawn = |app: &mut App, prompt: GeniePrompt| {
-        let genie = GenieWorld::new(model.clone(), prompt).paused();
-        app.world_mut().spawn(genie).id()
+        let genie = GenieWorld::new(model.clone(), prompt);
+        app.world_mut().spawn((genie, GenieClock::paused())).id()
     };
     let from_asset = spawn(&mut app, server.load("prompt.png").into());
     let from_pixels = spawn(&mut app, picture.into());

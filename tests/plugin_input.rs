@@ -18,8 +18,8 @@ fn start() -> (App, Entity) {
     let mut app = app(std::path::Path::new("."), Duration::from_millis(100));
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
-    let genie = GenieWorld::new(model, checkered(16, 16)).paused();
-    let world = app.world_mut().spawn(genie).id();
+    let genie = GenieWorld::new(model, checkered(16, 16));
+    let world = app.world_mut().spawn((genie, GenieClock::paused())).id();
     wait_for_tick(&mut app, world, 0);
     (app, world)
 }

@@ -64,7 +64,10 @@ fn spawn(app: &mut App, checkpoint: u64, capacity: usize) -> Entity {
     let model = models.add(GenieModel::new(tiny_checkpoint(checkpoint)));
     let genie = GenieWorld::new(model, checkered(40, 30)).with_seed(5);
     let timeline = GenieTimeline { capacity };
-    let world = app.world_mut().spawn((genie.paused(), timeline)).id();
+    let world = app
+        .world_mut()
+        .spawn((genie, GenieClock::paused(), timeline))
+        .id();
     wait_for_tick(app, world, 0);
     world
 }
@@ -183,7 +186,10 @@ fn the_timeline_keeps_no_more_than_its_capacity() {
     assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 6)), 5);
     assert_eq!(frame(&app, world).pixels.pixels(), frames[4]);
     assert_eq!(app.world().get::<GenieStatus>(world).unwrap().rewindable, 0);
-    app.world_mut().get_mut::<GenieTimeline>(world).unwrap().capacity = 0;
+    app.world_mut()
+        .get_mut::<GenieTimeline>(world)
+        .unwrap()
+        .capacity = 0;
     play(&mut app, world, &SCRIPT[5..8]);
     assert_eq!(app.world().get::<GenieStatus>(world).unwrap().rewindable, 0);
 }
@@ -276,8 +282,8 @@ fn a_saved_world_goes_on_in_another_app() {
     let world = spawn(&mut app, 1, 8);
     let prompt = frame(&app, world).pixels;
     play(&mut app, world, &SCRIPT[..3]);
-    let mut genie = app.world_mut().get_mut::<GenieWorld>(world).unwrap();
-    genie.sampler.temperature = 2.5;
+    let mut sampler = app.world_mut().get_mut::<GenieSampler>(world).unwrap();
+    sampler.temperature = 2.5;
     play(&mut app, world, &SCRIPT[3..5]);
     app.world_mut()
         .write_message(GenieCommand::save(world, &file));
@@ -297,11 +303,10 @@ fn a_saved_world_goes_on_in_another_app() {
     let genie = app.world().get::<GenieWorld>(world).unwrap().clone();
     let genie = GenieWorld {
         prompt: GeniePrompt::Saved(file),
-        sampler: GenieSamplerSettings::default(),
         seed: 77,
         ..genie
     };
-    let other = app.world_mut().spawn(genie).id();
+    let other = app.world_mut().spawn((genie, GenieClock::paused())).id();
     assert_eq!(wait_for_tick(&mut app, other, 0).tick, 5);
     assert_eq!(play(&mut app, other, &SCRIPT[5..]), frames);
     app.world_mut().write_message(GenieCommand::reset(other));
@@ -378,9 +383,8 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
     frames.extend(play(&mut app, world, &SCRIPT[..4]));
     // Sampled in another way half-way, and a detour that is taken back.
     app.world_mut()
-        .get_mut::<GenieWorld>(world)
+        .get_mut::<GenieSampler>(world)
         .unwrap()
-        .sampler
         .temperature = 2.5;
     frames.extend(play(&mut app, world, &SCRIPT[4..8]));
     play(&mut app, world, &["left", "left"]);
@@ -443,14 +447,17 @@ fn worlds_end_at_their_limit_and_when_they_go() {
     let (mut app, told) = new_app();
     let world = spawn(&mut app, 1, 8);
     app.world_mut()
-        .get_mut::<GenieWorld>(world)
+        .get_mut::<GenieClock>(world)
         .unwrap()
         .tick_limit = Some(3);
     app.world_mut().write_message(GenieCommand::resume(world));
     run_until(&mut app, "the end", |_| {
         !told.0.lock().unwrap().ends.is_empty()
     });
-    assert_eq!(told.0.lock().unwrap().ends, [(world, GenieEndReason::TickLimit)]);
+    assert_eq!(
+        told.0.lock().unwrap().ends,
+        [(world, GenieEndReason::TickLimit)]
+    );
     for _ in 0..20 {
         app.update();
     }

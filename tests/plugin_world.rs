@@ -64,7 +64,7 @@ fn a_world_from_files_becomes_ready_and_shows_every_frame() {
     let model = server.load("tiny.genie.safetensors");
     let world = app
         .world_mut()
-        .spawn(GenieWorld::new(model, prompt).paused())
+        .spawn((GenieWorld::new(model, prompt), GenieClock::paused()))
         .id();
     let handle = app.world().get::<GenieTexture>(world).unwrap().0.clone();
     assert_ne!(
@@ -95,7 +95,10 @@ fn keys_and_actions_choose_the_latent_action() {
     let model = model(&mut app, 1);
     let world = app
         .world_mut()
-        .spawn(GenieWorld::new(model, checkered(16, 16)).paused())
+        .spawn((
+            GenieWorld::new(model, checkered(16, 16)),
+            GenieClock::paused(),
+        ))
         .id();
     wait_for_tick(&mut app, world, 0);
     let keys = |app: &mut App, change: &dyn Fn(&mut ButtonInput<KeyCode>)| {
@@ -134,7 +137,7 @@ fn play(seed: u64, actions: &[&'static str], company: bool) -> Vec<Vec<u8>> {
     let model = model(&mut app, 1);
     let genie = GenieWorld::new(model, checkered(40, 40)).with_seed(seed);
     let other = company.then(|| app.world_mut().spawn(genie.clone().with_seed(99)).id());
-    let world = app.world_mut().spawn(genie.paused()).id();
+    let world = app.world_mut().spawn((genie, GenieClock::paused())).id();
     let mut frames = vec![pixels(&wait_for_tick(&mut app, world, 0))];
     for &action in actions {
         app.world_mut()
@@ -218,13 +221,11 @@ fn a_paused_world_stands_still_until_resumed() {
 fn reset_replays_the_same_frames_and_a_new_prompt_does_not() {
     let mut app = new_app();
     let model = model(&mut app, 1);
-    let genie = GenieWorld::new(model, checkered(16, 16))
-        .with_seed(3)
-        .paused();
+    let genie = GenieWorld::new(model, checkered(16, 16)).with_seed(3);
     let resets = Arc::new(Mutex::new(0));
     let count = Arc::clone(&resets);
     app.add_observer(move |_: On<GenieReset>| *count.lock().unwrap() += 1);
-    let world = app.world_mut().spawn(genie).id();
+    let world = app.world_mut().spawn((genie, GenieClock::paused())).id();
     let play = |app: &mut App| {
         let mut frames = vec![pixels(&wait_for_tick(app, world, 0))];
         frames.extend((0..5).map(|_| pixels(&step(app, world))));
@@ -252,14 +253,15 @@ fn a_prompt_may_be_an_image_asset() {
         ..default()
     };
     let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
-    let genie = GenieWorld::new(model, handle).paused();
-    let from_image = app.world_mut().spawn(genie.clone()).id();
+    let genie = GenieWorld::new(model, handle);
+    let paused = GenieClock::paused();
+    let from_image = app.world_mut().spawn((genie.clone(), paused)).id();
     let frame = GeniePicture::filled(16, 16, [10, 200, 30]);
     let genie = GenieWorld {
         prompt: frame.into(),
         ..genie
     };
-    let from_frame = app.world_mut().spawn(genie).id();
+    let from_frame = app.world_mut().spawn((genie, paused)).id();
     let one = wait_for_tick(&mut app, from_image, 0);
     let other = wait_for_tick(&mut app, from_frame, 0);
     assert_eq!(pixels(&one), pixels(&other));

@@ -12,7 +12,7 @@ use bevy::render::render_resource::TextureFormat;
 use bevy::time::TimeUpdateStrategy;
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
-use bevy_genie::Frame;
+use bevy_genie::GeniePicture;
 use bevy_genie::recorder::{
     GenieRecorder, GenieRecorderPlugin, GenieRecorderSettings, GenieRecordingSource,
 };

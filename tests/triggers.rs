@@ -9,8 +9,8 @@ use std::time::Duration;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 use bevy_genie::triggers::{
-    GenieMotion, GenieSense, GenieTrigger, GenieTriggers, EVERYWHERE, GenieTriggersPlugin, Place,
-    Since, TokenPlace, GenieTriggerFired, GenieTriggerReleased,
+    EVERYWHERE, GenieMotion, GenieSense, GenieTrigger, GenieTriggerFired, GenieTriggerReleased,
+    GenieTriggers, Place, Since, TokenPlace,
 };
 use genie_tests::{app, checkered, run_until, tiny_checkpoint, wait_for_tick};
 
@@ -43,15 +43,13 @@ fn step(app: &mut App, world: Entity) -> GenieFrame {
 #[test]
 fn triggers_see_every_frame_and_fire_once_until_released() {
     let mut app = app(Path::new("."), TICK);
-    // The shared app is finished already; this plugin only adds a system.
-    GenieTriggersPlugin.build(&mut app);
     let log = listen(&mut app);
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
     let colour = |threshold| {
         let sense = GenieSense::Colour {
             region: EVERYWHERE,
-            colour: [0; 3],
+            colour: Color::BLACK,
             tolerance: 255,
         };
         GenieTrigger::new(format!("{threshold}"), sense, threshold)
@@ -71,8 +69,11 @@ fn triggers_see_every_frame_and_fire_once_until_released() {
             -99.0,
         ),
     ]);
-    let genie = GenieWorld::new(model, checkered(16, 16)).paused();
-    let world = app.world_mut().spawn((genie, triggers)).id();
+    let genie = GenieWorld::new(model, checkered(16, 16));
+    let world = app
+        .world_mut()
+        .spawn((genie, GenieClock::paused(), triggers))
+        .id();
     wait_for_tick(&mut app, world, 0);
     assert_eq!(*log.lock().unwrap(), [("1".to_owned(), 0)]);
     for _ in 0..4 {
@@ -109,16 +110,17 @@ fn triggers_see_every_frame_and_fire_once_until_released() {
 fn a_game_reads_motion_and_place_from_the_shipped_world() {
     let assets = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../assets"));
     let mut app = app(&assets, TICK);
-    // The shared app is finished already; this plugin only adds a system.
-    GenieTriggersPlugin.build(&mut app);
     let log = listen(&mut app);
     let model = app
         .world()
         .resource::<AssetServer>()
         .load("models/platformer.genie.safetensors");
     let picture = assets.join("prompts/desert.png");
-    let genie = GenieWorld::new(model, picture).paused();
-    let world = app.world_mut().spawn((genie, GenieMotion::default())).id();
+    let genie = GenieWorld::new(model, picture);
+    let world = app
+        .world_mut()
+        .spawn((genie, GenieClock::paused(), GenieMotion::default()))
+        .id();
     let home = wait_for_tick(&mut app, world, 0);
     assert_eq!((home.tokens.columns, home.tokens.tokens.len()), (8, 64));
     let place = GenieSense::SamePlace {

@@ -1,7 +1,6 @@
 //! The worlds behind the panels: the one that is played, and one for each strip.
 
 use bevy::prelude::*;
-use bevy_genie::GenieTimeline;
 use bevy_genie::genie_model::psnr;
 use bevy_genie::prelude::*;
 use genie_examples::held_action::HeldAction;
@@ -34,10 +33,10 @@ pub(crate) fn dream_anew(
         return;
     };
     let (width, height) = (model.config().frame_width, model.config().frame_height);
-    let mut world = GenieWorld::new(editor.model.clone(), picture.clone())
+    let world = GenieWorld::new(editor.model.clone(), picture.clone())
         .with_seed(editor.seed)
-        .with_sampler(editor.sampler.clone());
-    world.fit = editor.fit;
+        .with_fit(editor.fit);
+    let sampler = GenieSampler::from(editor.sampler.clone());
     if editor.changed {
         for world in editor.worlds.drain(..) {
             commands.entity(world).despawn();
@@ -48,9 +47,11 @@ pub(crate) fn dream_anew(
             show(&mut images, &editor.shown.cut, cut);
         }
         let timeline = GenieTimeline { capacity: 100 };
-        editor
-            .worlds
-            .push(commands.spawn((world.clone(), timeline)).id());
+        editor.worlds.push(
+            commands
+                .spawn((world.clone(), sampler.clone(), timeline))
+                .id(),
+        );
         editor.played = 0;
     }
     for strip in editor.strips.drain(..) {
@@ -59,11 +60,11 @@ pub(crate) fn dream_anew(
     for (action, label) in model.actions().iter().enumerate() {
         let nothing = GeniePicture::filled(width * STRIP as usize, height, [0; 3]);
         let image = images.add(GenieTexture::image(&nothing));
-        let world = world
-            .clone()
+        let clock = GenieClock::default()
             .with_tick_rate(20.0)
             .with_tick_limit(STRIP - 1);
         let deaf = GenieKeyboard { enabled: false };
+        let world = (world.clone(), sampler.clone(), clock);
         let world = commands.spawn((world, deaf, HeldAction(action))).id();
         let label = label.name.clone();
         editor.strips.push(Strip {

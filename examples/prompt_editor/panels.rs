@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 use bevy_egui::egui::{self, load::SizedTexture};
 use bevy_egui::{EguiContexts, EguiTextureHandle};
-use bevy_genie::GenieUnmaskingOrder;
 use bevy_genie::prelude::*;
 
 use crate::Editor;
@@ -29,7 +28,9 @@ pub(crate) fn play_with_keys(
 }
 
 pub(crate) type PlayedWorld = (
-    &'static mut GenieWorld,
+    &'static GenieWorld,
+    &'static mut GenieClock,
+    &'static mut GenieSampler,
     &'static GenieStatus,
     &'static GenieTexture,
     Option<&'static GenieFrame>,
@@ -83,10 +84,10 @@ pub(crate) fn draw_ui(
             sampler_panel(ui, editor);
         });
     for &world in &editor.worlds {
-        if let Ok((mut world, ..)) = worlds.get_mut(world)
-            && world.sampler != editor.sampler
+        if let Ok((_, _, mut sampler, ..)) = worlds.get_mut(world)
+            && sampler.settings != editor.sampler
         {
-            world.sampler = editor.sampler.clone();
+            sampler.settings = editor.sampler.clone();
         }
     }
     egui::Panel::bottom("strips")
@@ -111,13 +112,13 @@ pub(crate) fn draw_ui(
             ui.label(&editor.message);
             return;
         };
-        let Ok((mut world, status, _, frame)) = worlds.get_mut(played) else {
+        let Ok((world, mut clock, _, status, _, frame)) = worlds.get_mut(played) else {
             return;
         };
         ui.horizontal(|ui| {
-            let running = if world.paused { "Play" } else { "Pause" };
+            let running = if clock.paused { "Play" } else { "Pause" };
             if ui.button(running).clicked() {
-                world.paused = !world.paused;
+                clock.paused = !clock.paused;
             }
             if ui.button("Step").clicked() {
                 orders.write(GenieCommand::step(played));
@@ -198,8 +199,8 @@ fn worlds_row(
     if let Some(number) = chosen {
         editor.played = number;
         for (at, &world) in editor.worlds.iter().enumerate() {
-            if let Ok((mut world, ..)) = worlds.get_mut(world) {
-                world.paused = at != number;
+            if let Ok((_, mut clock, ..)) = worlds.get_mut(world) {
+                clock.paused = at != number;
             }
         }
     }
@@ -298,7 +299,10 @@ fn sampler_panel(ui: &mut egui::Ui, editor: &mut Editor) {
     ui.horizontal(|ui| {
         ui.label("order");
         for (order, name) in [
-            (GenieUnmaskingOrder::ConfidenceThreshold, "confidence threshold"),
+            (
+                GenieUnmaskingOrder::ConfidenceThreshold,
+                "confidence threshold",
+            ),
             (GenieUnmaskingOrder::Confidence, "surest first"),
             (GenieUnmaskingOrder::Random, "any"),
         ] {

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use bevy_genie::Frame;
+use bevy_genie::GeniePicture;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::imageops::{FilterType, resize};
 use image::{Delay, ImageError, RgbaImage};
@@ -14,7 +14,12 @@ use image::{Delay, ImageError, RgbaImage};
 ///
 /// # Errors
 /// If the file cannot be written; a file that was there before is then still whole.
-pub fn write(path: &Path, frames: &[Arc<GeniePicture>], scale: u32, rate: f32) -> Result<(), ImageError> {
+pub fn write(
+    path: &Path,
+    frames: &[Arc<GeniePicture>],
+    scale: u32,
+    rate: f32,
+) -> Result<(), ImageError> {
     let temporary = path.with_extension("gif.part");
     let mut file = BufWriter::new(File::create(&temporary)?);
     let mut encoder = GifEncoder::new_with_speed(&mut file, 10);

@@ -60,11 +60,10 @@ fn dream(mut commands: Commands, recording: Res<Recording>, assets: Res<AssetSer
         .override_unapproved()
         .load(recording.model.clone());
     // Paused: each frame is asked for when the one before it is there, so the film is the same on any machine.
-    commands.spawn(
-        GenieWorld::new(model, recording.prompt.clone())
-            .with_seed(recording.seed)
-            .paused(),
-    );
+    commands.spawn((
+        GenieWorld::new(model, recording.prompt.clone()).with_seed(recording.seed),
+        GenieClock::paused(),
+    ));
 }
 
 /// Keeps each frame that arrives, and asks for the next one under the script's action.

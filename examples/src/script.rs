@@ -1,6 +1,6 @@
 //! A walk to play when nobody is at the keys.
 
-use bevy_genie::ActionLabel;
+use bevy_genie::GenieActionLabel;
 
 /// Names that a label may have for a move, the number to fall back to where no label has one, and ticks to hold it.
 const WALK: [(&[&str], usize, usize); 12] = [
@@ -19,7 +19,7 @@ const WALK: [(&[&str], usize, usize); 12] = [
 ];
 
 /// The action to hold at a tick (from 0) in a world with these labels: a label's name, or a number.
-pub fn action_at(tick: usize, labels: &[ActionLabel]) -> String {
+pub fn action_at(tick: usize, labels: &[GenieActionLabel]) -> String {
     let whole: usize = WALK.iter().map(|(_, _, ticks)| ticks).sum();
     let mut left = tick % whole;
     for (names, number, ticks) in WALK {

@@ -277,7 +277,7 @@ pub use model::EMBEDDED_MODEL;
 pub use model::{GenieModel, GenieModelLoader};
 pub use output::blend::GenieBlend;
 pub use output::frame::{GenieFrame, GenieTexture, GenieTokens};
-pub use plugin::{GeniePlugin, GeniePlugins};
+pub use plugin::GeniePlugin;
 pub use reflect::{FitReflect, OrderReflect, SamplerReflect};
 pub use settings::{GenieSettings, GenieSystems};
 pub use timeline::component::{GenieSnapshot, GenieTimeline};
@@ -285,7 +285,7 @@ pub use timeline::replay::{GenieReplay, GenieReplayError, GenieSamplerChange};
 pub use timeline::save::GenieSaveError;
 pub use worker::compute::{GenieDevice, GeniePriority};
 pub use world::command::{GenieCommand, GenieCommandKind};
-pub use world::component::{GeniePhase, GenieStatus, GenieWorld};
+pub use world::component::{GenieClock, GeniePhase, GenieSampler, GenieStatus, GenieWorld};
 pub use world::conditions::{all_worlds_ready, any_world_ready, world_is_ready};
 pub use world::events::{
     GenieCommandFailed, GenieEndReason, GenieEnded, GenieFailed, GenieFailedCommand, GenieJump,
@@ -304,15 +304,15 @@ pub mod prelude {
     };
     pub use crate::triggers::{
         GenieMotion, GenieSense, GenieTrigger, GenieTriggerFired, GenieTriggerReleased,
-        GenieTriggers, GenieTriggersPlugin,
+        GenieTriggers,
     };
     pub use crate::{
-        GenieAction, GenieActionMap, GenieActionRule, GenieBlend, GenieCommand, GenieCommandFailed,
-        GenieCommandKind, GenieDevice, GenieDiagnosticsPlugin, GenieEndReason, GenieEnded,
-        GenieError, GenieFailed, GenieFailedCommand, GenieFit, GenieFrame, GenieGamepad,
-        GenieInput, GenieInputSource, GenieJump, GenieJumped, GenieKeyboard, GenieModel,
-        GenieMouse, GeniePhase, GeniePicture, GeniePlugin, GeniePlugins, GeniePriority,
-        GeniePrompt, GenieReady, GenieReplay, GenieReset, GenieSamplerSettings, GenieSaved,
+        GenieAction, GenieActionMap, GenieActionRule, GenieBlend, GenieClock, GenieCommand,
+        GenieCommandFailed, GenieCommandKind, GenieDevice, GenieDiagnosticsPlugin, GenieEndReason,
+        GenieEnded, GenieError, GenieFailed, GenieFailedCommand, GenieFit, GenieFrame,
+        GenieGamepad, GenieInput, GenieInputSource, GenieJump, GenieJumped, GenieKeyboard,
+        GenieModel, GenieMouse, GeniePhase, GeniePicture, GeniePlugin, GeniePriority, GeniePrompt,
+        GenieReady, GenieReplay, GenieReset, GenieSampler, GenieSamplerSettings, GenieSaved,
         GenieSettings, GenieSnapshot, GenieSnapshotTaken, GenieStatus, GenieStickDirection,
         GenieSystems, GenieTexture, GenieTimeline, GenieTokens, GenieUnmaskingOrder, GenieWorld,
         all_worlds_ready, any_world_ready, world_is_ready,

@@ -1,9 +1,8 @@
-//! The plugin itself, and the group that it is part of.
+//! The plugin itself.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
-use bevy::app::PluginGroupBuilder;
 use bevy::image::{CompressedImageFormats, ImageLoader};
 use bevy::input::InputSystems;
 use bevy::prelude::*;
@@ -21,14 +20,15 @@ use crate::model::{GenieModel, GenieModelLoader};
 use crate::output::blend::{GenieBlend, blend_frames};
 use crate::output::frame::{GenieFrame, GenieTexture};
 use crate::output::receive::receive_frames;
+use crate::output::show::ShowPlugin;
 use crate::settings::{GenieSettings, GenieSystems};
 use crate::timeline::component::GenieTimeline;
-use crate::triggers::GenieTriggersPlugin;
+use crate::triggers::TriggersPlugin;
 use crate::worker::Worker;
 use crate::worker::compute::{ComputeSettings, GenieDevice, GeniePriority};
 use crate::worker::frame_gate::{FrameGate, begin_frame, end_frame};
 use crate::world::command::GenieCommand;
-use crate::world::component::{GeniePhase, GenieStatus, GenieWorld};
+use crate::world::component::{GenieClock, GeniePhase, GenieSampler, GenieStatus, GenieWorld};
 use crate::world::events::{
     GenieEndReason, GenieEnded, GenieFailedCommand, GenieJump, GenieJumped, GenieReady, GenieReset,
 };
@@ -38,41 +38,8 @@ use crate::world::pace::{pace_worlds, send_requests};
 use crate::world::prompt::GeniePrompt;
 use crate::world::start::{learn_labels, start_worlds};
 
-/// [`GeniePlugin`] with its optional parts: [`GenieDiagnosticsPlugin`], [`GenieTriggersPlugin`], and with the feature
-/// `recorder` the `GenieRecorderPlugin`, which records nothing until it is told to.
-///
-/// Leave one out, or give it other settings, as with every plugin group:
-///
-/// ```
-/// # use bevy::prelude::*;
-/// # use bevy_genie::prelude::*;
-/// # let mut app = App::new();
-/// # app.add_plugins((MinimalPlugins, AssetPlugin::default()));
-/// app.add_plugins(
-///     GeniePlugins
-///         .set(GeniePlugin {
-///             tick_rate: Some(8.0),
-///             ..default()
-///         })
-///         .disable::<GenieDiagnosticsPlugin>(),
-/// );
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct GeniePlugins;
-
-impl PluginGroup for GeniePlugins {
-    fn build(self) -> PluginGroupBuilder {
-        let group = PluginGroupBuilder::start::<Self>()
-            .add(GeniePlugin::default())
-            .add(GenieDiagnosticsPlugin::default())
-            .add(GenieTriggersPlugin);
-        #[cfg(feature = "recorder")]
-        let group = group.add(crate::recorder::GenieRecorderPlugin::default());
-        group
-    }
-}
-
-/// Makes [`GenieWorld`](crate::GenieWorld) entities playable.
+/// All of the plugin: makes [`GenieWorld`] entities playable, evaluates [`triggers`](crate::triggers), and measures what
+/// [`GenieDiagnosticsPlugin`] says.
 ///
 /// Add it after Bevy's `AssetPlugin` (`DefaultPlugins` has it). It needs no window, no renderer and no keyboard, and
 /// uses them where they are there. Its settings are for good; what can be changed later is in [`GenieSettings`].
@@ -164,6 +131,11 @@ impl Plugin for GeniePlugin {
         if self.input {
             app.add_systems(PreUpdate, press_inputs.in_set(GenieSystems::Input));
         }
+        app.add_plugins((ShowPlugin, TriggersPlugin));
+        // One with other settings may be there already, or come later.
+        if !app.is_plugin_added::<GenieDiagnosticsPlugin>() {
+            app.add_plugins(GenieDiagnosticsPlugin::default());
+        }
         register_types(app);
         #[cfg(feature = "embedded_model")]
         crate::model::embed(app);
@@ -192,6 +164,8 @@ pub(crate) fn register_types(app: &mut App) {
         .register_type::<GenieBlend>()
         .register_type::<GenieDevice>()
         .register_type::<GeniePriority>()
+        .register_type::<GenieClock>()
+        .register_type::<GenieSampler>()
         .register_type::<GenieGamepad>()
         .register_type::<GenieEnded>()
         .register_type::<GenieJumped>()

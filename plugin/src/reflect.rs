@@ -3,7 +3,6 @@
 // What the macros for foreign types expand to.
 #![allow(clippy::transmute_ptr_to_ptr)]
 
-use bevy::prelude::*;
 use bevy::reflect::reflect_remote;
 use genie_model::{Fit, SamplerSettings, UnmaskingOrder};
 

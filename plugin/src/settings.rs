@@ -10,10 +10,8 @@ pub struct GenieSettings {
     /// Frames per second of worlds that do not set their own; `None` takes each model's. Starts as
     /// [`GeniePlugin::tick_rate`](crate::GeniePlugin::tick_rate).
     pub tick_rate: Option<f32>,
-    /// How fast time passes in all worlds, on top of their own [`speed`](crate::GenieWorld::speed).
+    /// How fast time passes in all worlds, on top of their own [`speed`](crate::GenieClock::speed): 0 stops all clocks.
     pub speed: f32,
-    /// Whether all worlds stand still, apart from single steps.
-    pub paused: bool,
 }
 
 impl Default for GenieSettings {
@@ -21,7 +19,6 @@ impl Default for GenieSettings {
         Self {
             tick_rate: None,
             speed: 1.0,
-            paused: false,
         }
     }
 }

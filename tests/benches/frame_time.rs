@@ -155,7 +155,10 @@ fn measure(
     let prompt = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/prompts/meadow.png");
     let genie = GenieWorld::new(model, std::path::PathBuf::from(prompt));
     // More often than it can be.
-    let world = app.world_mut().spawn(genie.with_tick_rate(1000.0)).id();
+    let world = app
+        .world_mut()
+        .spawn((genie, GenieClock::default().with_tick_rate(1000.0)))
+        .id();
     while app.world().get::<GenieFrame>(world).is_none() {
         app.update();
         std::thread::sleep(Duration::from_millis(1));
@@ -166,8 +169,8 @@ fn measure(
         // Which one comes after which changes, so that none has always the end of the same one in it.
         for turn in 0..4 {
             let beside = Beside::ALL[(turn * [1, 3][round % 2] + round / 2) % 4];
-            if let Some(mut genie) = app.world_mut().get_mut::<GenieWorld>(world) {
-                genie.paused = beside != Beside::World;
+            if let Some(mut clock) = app.world_mut().get_mut::<GenieClock>(world) {
+                clock.paused = beside != Beside::World;
             }
             counting.store(beside == Beside::Counting, Ordering::Relaxed);
             stretch(&mut app, &mut frames[beside as usize]);

@@ -104,8 +104,9 @@ fn measure(worlds: usize) {
     let entities: Vec<_> = (0..worlds)
         .map(|seed| {
             let genie = GenieWorld::new(model.clone(), checkered(64, 64));
-            let genie = genie.with_seed(seed as u64).with_tick_rate(10.0);
-            app.world_mut().spawn(genie).id()
+            let genie = genie.with_seed(seed as u64);
+            let clock = GenieClock::default().with_tick_rate(10.0);
+            app.world_mut().spawn((genie, clock)).id()
         })
         .collect();
     let all_ready = |app: &App| {

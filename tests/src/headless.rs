@@ -1,15 +1,17 @@
 //! Apps that run without a window, on a clock of their own.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bevy::diagnostic::DiagnosticsStore;
 use bevy::input::InputPlugin;
 use bevy::prelude::*;
 use bevy::time::TimeUpdateStrategy;
 use bevy_genie::prelude::*;
 
-/// Long enough for any machine; only a hang takes it.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long nothing may move. However slow the machine is, only a hang takes as long.
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An app with the plugin whose clock advances by `step` with each update; assets are in `folder`.
 pub fn app(folder: &Path, step: Duration) -> App {
@@ -38,14 +40,41 @@ pub fn app_with(plugin: GeniePlugin, folder: &Path, step: Duration) -> App {
 /// Updates the app until `done` holds.
 ///
 /// # Panics
-/// If that takes so long that the app must hang.
+/// If nothing has moved for so long that the app must hang; never because it is slow.
 pub fn run_until(app: &mut App, what: &str, mut done: impl FnMut(&mut World) -> bool) {
-    let start = Instant::now();
+    let (mut last, mut moved) = (progress(app.world_mut()), Instant::now());
     while !done(app.world_mut()) {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        let now = progress(app.world_mut());
+        if now != last {
+            (last, moved) = (now, Instant::now());
+        }
+        assert!(moved.elapsed() < PATIENCE, "waited in vain for {what}");
         app.update();
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// A hash that changes with every frame that arrives, every change in a world's phase, every asset, and with what waits
+/// for the worker.
+fn progress(world: &mut World) -> u64 {
+    let mut hash = DefaultHasher::new();
+    let mut worlds = world.query::<(Entity, &GenieStatus, Option<&GenieFrame>)>();
+    for (entity, status, frame) in worlds.iter(world) {
+        let tick = frame.map(|frame| frame.tick);
+        (entity, status.phase as u8, status.rewindable, tick).hash(&mut hash);
+    }
+    let images = world.get_resource::<Assets<Image>>().map(Assets::len);
+    let models = world.get_resource::<Assets<GenieModel>>().map(Assets::len);
+    let figure = |path| {
+        let store = world.get_resource::<DiagnosticsStore>()?;
+        store.get(path)?.value().map(f64::to_bits)
+    };
+    let waiting = [
+        figure(&GenieDiagnosticsPlugin::QUEUE),
+        figure(&GenieDiagnosticsPlugin::MEMORY),
+    ];
+    (images, models, waiting).hash(&mut hash);
+    hash.finish()
 }
 
 /// Updates the app until the world shows this tick or a later one, and returns the frame.
@@ -72,5 +101,6 @@ pub fn checkered(width: usize, height: usize) -> GeniePicture {
         ]
     };
     let pixels = (0..width * height).flat_map(pixel).collect();
-    GeniePicture::from_rgb(width, height, pixels).unwrap_or_else(|_| GeniePicture::filled(width, height, [0; 3]))
+    GeniePicture::from_rgb(width, height, pixels)
+        .unwrap_or_else(|_| GeniePicture::filled(width, height, [0; 3]))
 }

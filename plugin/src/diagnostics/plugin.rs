@@ -17,6 +17,8 @@ const FRAMES: usize = 512;
 
 /// Measures all worlds together and stores the figures in Bevy's `DiagnosticsStore`, four times a second.
 ///
+/// Part of [`GeniePlugin`](crate::GeniePlugin). Add it to an app, before or after that one, to measure at other intervals.
+///
 /// Bevy's `LogDiagnosticsPlugin` prints them, and so may the game:
 ///
 /// ```
@@ -80,7 +82,16 @@ pub(crate) struct Measurements {
 }
 
 impl Plugin for GenieDiagnosticsPlugin {
+    // `GeniePlugin` has added it, or will not.
+    fn is_unique(&self) -> bool {
+        false
+    }
+
     fn build(&self, app: &mut App) {
+        if let Some(mut measurements) = app.world_mut().get_resource_mut::<Measurements>() {
+            measurements.interval = self.interval;
+            return;
+        }
         for (path, suffix) in [
             (Self::FRAMES_PER_SECOND, ""),
             (Self::LATENCY_P50, " ms"),

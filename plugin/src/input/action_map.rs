@@ -49,9 +49,9 @@ const OPPOSITES: [(&[&str], &[&str]); 2] = [
 ///
 /// As long as the game does not say [`without_labels`](Self::without_labels), the checkpoint's labels are bound too: each
 /// name, each number, names together where a label is made of them (`right` and `jump` for `right_jump`), and the key
-/// combinations listed with them; if no label lists keys, `Digit0` to `Digit9` press the
-/// latent actions 0 to 9. Combinations of arrow keys and space are bound on the gamepad as well: directional pad or left
-/// stick, and the bottom button.
+/// combinations listed with them. `Digit0` to `Digit9` press the latent actions 0 to 9, whether or not the checkpoint is
+/// labelled, apart from digits that a label lists as its own keys. Combinations of arrow keys and space are bound on the
+/// gamepad as well: directional pad or left stick, and the bottom button.
 ///
 /// Change the component, or replace it, at any time: the next tick goes by it. It can be saved and loaded with serde:
 ///
@@ -365,16 +365,23 @@ mod tests {
     }
 
     #[test]
-    fn unlabelled_worlds_are_played_with_digits() {
+    fn digits_press_actions_by_number_with_and_without_labels() {
+        let digit = |map: &GenieActionMap, key: KeyCode| {
+            map.resolve(&[&*GenieInputSource::from(key).name()])
+        };
+        assert_eq!(digit(&map(), KeyCode::Digit4), 4);
         let mut labels = labels();
         for label in &mut labels {
             label.keys.clear();
         }
-        let mut map = GenieActionMap::default();
-        map.learn(&labels);
-        assert_eq!(
-            map.resolve(&[&*GenieInputSource::from(KeyCode::Digit4).name()]),
-            4
-        );
+        let mut unlabelled = GenieActionMap::default();
+        unlabelled.learn(&labels);
+        assert_eq!(digit(&unlabelled, KeyCode::Digit4), 4);
+        // A label's own key is its own.
+        labels[0].keys = vec![vec!["Digit4".to_owned()]];
+        let mut with_own = GenieActionMap::default();
+        with_own.learn(&labels);
+        assert_eq!(digit(&with_own, KeyCode::Digit4), 0);
+        assert_eq!(digit(&with_own, KeyCode::Digit3), 3);
     }
 }

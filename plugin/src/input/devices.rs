@@ -2,18 +2,21 @@
 
 use std::borrow::Cow;
 
+use bevy::input::keyboard::NativeKeyCode;
 use bevy::prelude::*;
+use bevy::reflect::enums::Enum;
 
 /// A key, a button or a direction of a stick, under its name in [`GenieInput`](crate::GenieInput) and
 /// [`GenieActionMap`](crate::GenieActionMap).
 #[derive(Reflect, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[reflect(Debug, PartialEq, Hash, Clone)]
 pub enum GenieInputSource {
-    /// Named as Bevy's `KeyCode` names it: `ArrowRight`, `KeyA`.
+    /// Named as the variant of `KeyCode`: `ArrowRight`, `KeyA`. A key that Bevy does not know is named by its number on
+    /// its system: `Unidentified(Xkb(210))`.
     Key(KeyCode),
     /// `MouseLeft`, `MouseRight`, `MouseMiddle`, `MouseBack`, `MouseForward`, `MouseOther(6)`.
     Mouse(MouseButton),
-    /// `GamepadSouth`, `GamepadDPadLeft`, `GamepadRightTrigger2` and so on, as Bevy's `GamepadButton` names it.
+    /// `GamepadSouth`, `GamepadDPadLeft`, `GamepadRightTrigger2` and so on, after the variant of `GamepadButton`.
     Gamepad(GamepadButton),
     /// `LeftStickUp`, `RightStickLeft` and so on.
     Stick(GenieStickDirection),
@@ -46,6 +49,19 @@ impl GenieStickDirection {
         Self::RightStickDown,
     ];
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::LeftStickLeft => "LeftStickLeft",
+            Self::LeftStickRight => "LeftStickRight",
+            Self::LeftStickUp => "LeftStickUp",
+            Self::LeftStickDown => "LeftStickDown",
+            Self::RightStickLeft => "RightStickLeft",
+            Self::RightStickRight => "RightStickRight",
+            Self::RightStickUp => "RightStickUp",
+            Self::RightStickDown => "RightStickDown",
+        }
+    }
+
     /// How far the gamepad's stick is pushed this way: 0 to 1, below 0 if it is pushed the other way.
     pub(crate) fn of(self, gamepad: &Gamepad) -> f32 {
         let (left, right) = (gamepad.left_stick(), gamepad.right_stick());
@@ -63,15 +79,29 @@ impl GenieStickDirection {
 }
 
 impl GenieInputSource {
-    /// Its name in actions and maps.
+    /// Its name in actions and maps. Names are part of the interface, since maps that are saved hold them.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
-            Self::Key(key) => format!("{key:?}"),
-            Self::Mouse(button) => format!("Mouse{button:?}"),
-            Self::Gamepad(button) => format!("Gamepad{button:?}"),
-            Self::Stick(direction) => format!("{direction:?}"),
+            Self::Key(KeyCode::Unidentified(native)) => match native {
+                NativeKeyCode::Unidentified => "Unidentified(Unidentified)".into(),
+                NativeKeyCode::Android(code) => format!("Unidentified(Android({code}))").into(),
+                NativeKeyCode::MacOS(code) => format!("Unidentified(MacOS({code}))").into(),
+                NativeKeyCode::Windows(code) => format!("Unidentified(Windows({code}))").into(),
+                NativeKeyCode::Xkb(code) => format!("Unidentified(Xkb({code}))").into(),
+            },
+            Self::Key(key) => key.variant_name().to_owned().into(),
+            Self::Mouse(button) => match button {
+                MouseButton::Left => "MouseLeft".into(),
+                MouseButton::Right => "MouseRight".into(),
+                MouseButton::Middle => "MouseMiddle".into(),
+                MouseButton::Back => "MouseBack".into(),
+                MouseButton::Forward => "MouseForward".into(),
+                MouseButton::Other(number) => format!("MouseOther({number})").into(),
+            },
+            Self::Gamepad(GamepadButton::Other(number)) => format!("GamepadOther({number})").into(),
+            Self::Gamepad(button) => format!("Gamepad{}", button.variant_name()).into(),
+            Self::Stick(direction) => direction.name().into(),
         }
-        .into()
     }
 }
 
@@ -153,6 +183,35 @@ impl Default for GenieGamepad {
             enabled: true,
             gamepad: None,
             threshold: 0.5,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_inputs_stay_as_saved_maps_have_them() {
+        let names: [(GenieInputSource, &str); 12] = [
+            (KeyCode::ArrowRight.into(), "ArrowRight"),
+            (KeyCode::KeyA.into(), "KeyA"),
+            (KeyCode::Digit7.into(), "Digit7"),
+            (KeyCode::Space.into(), "Space"),
+            (KeyCode::ShiftLeft.into(), "ShiftLeft"),
+            (
+                KeyCode::Unidentified(NativeKeyCode::Xkb(210)).into(),
+                "Unidentified(Xkb(210))",
+            ),
+            (MouseButton::Left.into(), "MouseLeft"),
+            (MouseButton::Other(6).into(), "MouseOther(6)"),
+            (GamepadButton::DPadLeft.into(), "GamepadDPadLeft"),
+            (GamepadButton::RightTrigger2.into(), "GamepadRightTrigger2"),
+            (GamepadButton::Other(3).into(), "GamepadOther(3)"),
+            (GenieStickDirection::LeftStickUp.into(), "LeftStickUp"),
+        ];
+        for (input, name) in names {
+            assert_eq!(input.name(), name);
         }
     }
 }

@@ -18,7 +18,6 @@ const ON_GAMEPAD: [(&str, [&str; 2]); 5] = [
 /// The rules of these labels, one label for each latent action.
 pub(super) fn label_rules(labels: &[ActionLabel]) -> Vec<GenieActionRule> {
     let mut rules = Vec::new();
-    let no_keys = labels.iter().all(|label| label.keys.is_empty());
     for (number, label) in labels.iter().enumerate() {
         let mut bind = |held: Vec<Cow<'static, str>>| {
             let target = GenieAction::Number(number);
@@ -36,8 +35,10 @@ pub(super) fn label_rules(labels: &[ActionLabel]) -> Vec<GenieActionRule> {
         if parts.len() > 1 && parts.iter().all(known) {
             bind(parts.iter().map(|part| (*part).to_owned().into()).collect());
         }
-        if no_keys && number < 10 {
-            bind(vec![format!("Digit{number}").into()]);
+        let digit = format!("Digit{number}");
+        let listed = |label: &ActionLabel| label.keys.iter().flatten().any(|key| *key == digit);
+        if number < 10 && !labels.iter().any(listed) {
+            bind(vec![digit.into()]);
         }
         for combination in &label.keys {
             if combination.is_empty() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bevy::prelude::*;
 
 use crate::output::frame::GenieTexture;
-use crate::output::frame::show;
-use crate::world::component::GenieWorld;
+use crate::output::frame::write_texture;
+use crate::world::component::GenieClock;
 use crate::world::runtime::WorldRuntime;
 use genie_model::Frame;
 
@@ -58,13 +58,13 @@ pub(crate) fn blend_frames(
     mut images: ResMut<Assets<Image>>,
     mut worlds: Query<(
         Option<&GenieBlend>,
-        &GenieWorld,
+        &GenieClock,
         &GenieTexture,
         &WorldRuntime,
         &mut Fade,
     )>,
 ) {
-    for (blend, genie, texture, runtime, mut fade) in &mut worlds {
+    for (blend, clock, texture, runtime, mut fade) in &mut worlds {
         // Read first: a write would count as a change in every frame of the game.
         if fade.0.is_none() {
             continue;
@@ -74,14 +74,14 @@ pub(crate) fn blend_frames(
         };
         *elapsed += time.delta();
         let period = runtime.period.as_secs_f32();
-        let speed = if genie.speed > 0.0 { genie.speed } else { 1.0 };
+        let speed = if clock.speed > 0.0 { clock.speed } else { 1.0 };
         let lasts = blend.map_or(0.0, |blend| blend.share.max(0.0)) * period / speed;
         let progress = elapsed.as_secs_f32() / lasts.max(1e-6);
         let size = UVec2::new(to.width() as u32, to.height() as u32);
         if progress < 1.0 {
-            show(&mut images, texture, size, mixed(from, to, progress));
+            write_texture(&mut images, texture, size, mixed(from, to, progress));
         } else {
-            show(&mut images, texture, size, to.to_rgba());
+            write_texture(&mut images, texture, size, to.to_rgba());
             fade.end();
         }
     }

@@ -72,7 +72,12 @@ fn frame_image(size: UVec2, rgba: Vec<u8>) -> Image {
 }
 
 /// Writes the frame into the world's image, in place if there is one of its size.
-pub(crate) fn show(images: &mut Assets<Image>, texture: &GenieTexture, size: UVec2, rgba: Vec<u8>) {
+pub(crate) fn write_texture(
+    images: &mut Assets<Image>,
+    texture: &GenieTexture,
+    size: UVec2,
+    rgba: Vec<u8>,
+) {
     if let Some(mut image) = images.get_mut(&texture.0)
         && image.size() == size
     {

@@ -3,3 +3,4 @@
 pub(crate) mod blend;
 pub(crate) mod frame;
 pub(crate) mod receive;
+pub(crate) mod show;

@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use crate::error::GenieError;
 use crate::output::blend::Fade;
 use crate::output::blend::GenieBlend;
-use crate::output::frame::show;
+use crate::output::frame::write_texture;
 use crate::output::frame::{GenieFrame, GenieTexture};
 use crate::worker::Worker;
 use crate::worker::reply::{FrameReplyKind, Outcome, Reply};
-use crate::world::component::{GeniePhase, GenieStatus, GenieWorld};
-use crate::world::events::refuse;
+use crate::world::component::{GenieClock, GeniePhase, GenieSampler, GenieStatus, GenieWorld};
 use crate::world::events::{
-    GenieEndReason, GenieEnded, GenieFailed, GenieJumped, GenieReady, GenieReset, GenieSaved,
-    GenieSnapshotTaken,
+    GenieEndReason, GenieEnded, GenieJumped, GenieReady, GenieReset, GenieSaved, GenieSnapshotTaken,
 };
+use crate::world::events::{fail, refuse};
 use crate::world::prompt::GeniePrompt;
 use crate::world::runtime::WorldRuntime;
 
@@ -27,6 +25,8 @@ type Receivers = (
     Option<&'static mut Fade>,
     Option<&'static mut GenieFrame>,
     &'static mut GenieWorld,
+    &'static GenieClock,
+    &'static mut GenieSampler,
     &'static mut GenieStatus,
     &'static mut WorldRuntime,
 );
@@ -45,8 +45,17 @@ pub(crate) fn receive_frames(
         outcome,
     } in worker.replies()
     {
-        let Ok((texture, blend, fade, newest, mut genie, mut status, mut runtime)) =
-            worlds.get_mut(world)
+        let Ok((
+            texture,
+            blend,
+            fade,
+            newest,
+            mut genie,
+            clock,
+            mut sampling,
+            mut status,
+            mut runtime,
+        )) = worlds.get_mut(world)
         else {
             continue;
         };
@@ -93,7 +102,7 @@ pub(crate) fn receive_frames(
                 if let Some(mut fade) = fade {
                     fade.end();
                 }
-                show(&mut images, texture, size, arrived.rgba);
+                write_texture(&mut images, texture, size, arrived.rgba);
             }
         }
         let frame = GenieFrame {
@@ -115,7 +124,7 @@ pub(crate) fn receive_frames(
         match arrived.kind {
             FrameReplyKind::Ready { actions, saved } => {
                 if let Some(saved) = saved {
-                    (genie.seed, genie.sampler) = *saved;
+                    (genie.seed, sampling.settings) = *saved;
                 }
                 status.phase = GeniePhase::Running;
                 commands.trigger(GenieReady {
@@ -133,7 +142,7 @@ pub(crate) fn receive_frames(
                 if let Some(origin) = origin {
                     genie.prompt = GeniePrompt::Frame(origin.prompt);
                     genie.seed = origin.seed;
-                    genie.sampler = origin.sampler;
+                    sampling.settings = origin.sampler;
                     runtime.replay = origin.replay;
                 }
                 status.replaying = runtime.replay.is_some();
@@ -149,7 +158,7 @@ pub(crate) fn receive_frames(
             runtime.replay = None;
             status.replaying = false;
             GenieEndReason::ReplayFinished
-        } else if genie.tick_limit == Some(arrived.tick) {
+        } else if clock.tick_limit == Some(arrived.tick) {
             GenieEndReason::TickLimit
         } else {
             continue;

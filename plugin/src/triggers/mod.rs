@@ -1,7 +1,7 @@
 //! Reading the dream: what game code can tell from generated frames, without labels.
 //!
 //! A [`GenieWorld`](crate::GenieWorld) paints pictures and knows nothing of coins or doors. A game gets its rules back
-//! by looking: add [`GenieTriggersPlugin`], put [`GenieTriggers`] on the world's entity, and observe [`GenieTriggerFired`].
+//! by looking: put [`GenieTriggers`] on the world's entity, and observe [`GenieTriggerFired`].
 //!
 //! ```no_run
 //! use bevy::prelude::*;
@@ -9,7 +9,7 @@
 //! use bevy_genie::triggers::{GenieSense, GenieTrigger, GenieTriggers, EVERYWHERE, GenieTriggerFired};
 //!
 //! fn watch_for_gold(ready: On<GenieReady>, mut commands: Commands) {
-//!     let gold = GenieSense::Colour { region: EVERYWHERE, colour: [250, 205, 60], tolerance: 24 };
+//!     let gold = GenieSense::Colour { region: EVERYWHERE, colour: Color::srgb_u8(250, 205, 60), tolerance: 24 };
 //!     commands
 //!         .entity(ready.world)
 //!         .insert(GenieTriggers::new([GenieTrigger::new("gold in sight", gold, 0.01)]))
@@ -52,17 +52,15 @@ use crate::output::frame::GenieFrame;
 use crate::settings::GenieSystems;
 use memory::TriggerMemory;
 
-/// Evaluates [`GenieMotion`] and [`GenieTriggers`] when frames arrive: in `PreUpdate`, after
-/// [`GenieSystems::Receive`], in [`GenieTriggerSystems`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct GenieTriggersPlugin;
+/// Evaluates [`GenieMotion`] and [`GenieTriggers`] when frames arrive.
+pub(crate) struct TriggersPlugin;
 
 /// The set of the system that reads frames, in `PreUpdate` after [`GenieSystems::Receive`]. Events of triggers have been
 /// observed when it is done, so that systems of `Update` see what their observers did.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GenieTriggerSystems;
 
-impl Plugin for GenieTriggersPlugin {
+impl Plugin for TriggersPlugin {
     fn build(&self, app: &mut App) {
         app.configure_sets(PreUpdate, GenieTriggerSystems.after(GenieSystems::Receive))
             .add_systems(PreUpdate, read_dreams.in_set(GenieTriggerSystems))

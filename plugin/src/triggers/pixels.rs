@@ -1,5 +1,6 @@
 //! What can be read off single frames and pairs of frames.
 
+use bevy::color::{Color, ColorToPacked};
 use bevy::math::URect;
 
 use genie_model::Frame;
@@ -26,14 +27,16 @@ pub(super) fn row(frame: &Frame, y: usize, from: usize, to: usize) -> &[u8] {
     &frame.pixels()[(start + from) * 3..(start + to) * 3]
 }
 
-/// Share (0 to 1) of a region's pixels whose red, green and blue each differ from `colour` by at most `tolerance`.
+/// Share (0 to 1) of a region's pixels whose red, green and blue (sRGB, 0 to 255) each differ from `colour` by at most
+/// `tolerance`.
 /// 0 for a region outside the frame. Costs one look at each pixel of the region.
-pub fn colour_share(frame: &Frame, region: URect, colour: [u8; 3], tolerance: u8) -> f32 {
+pub fn colour_share(frame: &Frame, region: URect, colour: Color, tolerance: u8) -> f32 {
     let (columns, rows) = inside(frame, region);
     let area = columns.len() * rows.len();
     if area == 0 {
         return 0.0;
     }
+    let colour = colour.to_srgba().to_u8_array_no_alpha();
     let like = |p: &[u8]| {
         let pairs = p.iter().zip(&colour);
         pairs.fold(true, |all, (a, b)| all & (a.abs_diff(*b) <= tolerance))

@@ -25,9 +25,9 @@ pub enum GenieSense {
     Colour {
         /// Where.
         region: URect,
-        /// Red, green, blue.
-        colour: [u8; 3],
-        /// How far each of the three may be off.
+        /// The colour; how opaque it is does not count.
+        colour: Color,
+        /// How far its red, green and blue (sRGB, 0 to 255) may each be off.
         tolerance: u8,
     },
     /// Likeness (0 to 1) of the place in a region that is most like a small picture; chance is about 0.8, a find above

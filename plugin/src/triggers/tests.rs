@@ -3,6 +3,8 @@
 #![allow(clippy::float_cmp)] // Shares of whole pixels are exact.
 
 use super::hero::HeroTracker;
+use genie_model::Frame;
+
 use super::*;
 
 const SIDE: usize = 64;
@@ -40,7 +42,7 @@ fn colours_are_counted_in_their_region_only() {
             [10, 10, 10]
         }
     });
-    let gold = [245, 205, 58];
+    let gold = Color::srgb_u8(245, 205, 58);
     assert_eq!(colour_share(&frame, EVERYWHERE, gold, 8), 0.125);
     assert_eq!(colour_share(&frame, URect::new(0, 0, 16, 64), gold, 8), 0.5);
     assert_eq!(colour_share(&frame, EVERYWHERE, gold, 4), 0.0);
@@ -49,7 +51,10 @@ fn colours_are_counted_in_their_region_only() {
         0.0
     );
     let outside = URect::new(100, 100, 200, 200);
-    assert_eq!(colour_share(&frame, outside, [10, 10, 10], 8), 0.0);
+    assert_eq!(
+        colour_share(&frame, outside, Color::srgb_u8(10, 10, 10), 8),
+        0.0
+    );
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! The component that makes an entity a playable world.
+//! The components of a world that the game sets and reads.
 
 use bevy::prelude::*;
 
 use crate::input::action_map::GenieActionMap;
+use crate::input::collect::HeldActions;
 use crate::input::devices::{GenieGamepad, GenieKeyboard, GenieMouse};
+use crate::input::press::PressedInputs;
 use crate::model::GenieModel;
 use crate::output::frame::GenieTexture;
 use crate::reflect::{FitReflect, SamplerReflect};
@@ -14,10 +16,16 @@ use genie_model::{Fit, SamplerSettings};
 
 /// A playable world: spawn it, and it starts as soon as its model and prompt are loaded.
 ///
-/// Inserting it again starts it anew; despawning or removing it ends the world.
+/// Its fields are read when the world starts: when the component is inserted, when
+/// [`GenieCommand::prompt`](crate::GenieCommand::prompt) gives it another prompt, and when the asset of its model changes.
+/// Inserting the component again therefore starts the world anew. What can be changed while it runs is in
+/// [`GenieClock`] and [`GenieSampler`], which come with it. Despawning the entity, or removing the component, ends the
+/// world.
 #[derive(Component, Reflect, Clone, Debug)]
 #[reflect(Component, Debug, Clone)]
 #[require(
+    GenieClock,
+    GenieSampler,
     GenieTexture,
     GenieActionMap,
     GenieKeyboard,
@@ -25,55 +33,30 @@ use genie_model::{Fit, SamplerSettings};
     GenieGamepad,
     GenieTimeline,
     GenieStatus,
+    HeldActions,
+    PressedInputs,
     WorldRuntime
 )]
 pub struct GenieWorld {
-    /// The model that dreams it.
+    /// The model that generates its frames.
     pub model: Handle<GenieModel>,
-    /// The picture that it starts from. To change it later, send [`GenieCommand::prompt`](crate::GenieCommand::prompt).
+    /// The picture that it starts from. A jump to a snapshot, a saved world or a replay puts that one's prompt here.
     pub prompt: GeniePrompt,
-    /// How a prompt of another shape than the model's frame is fitted. Takes effect at the next start.
+    /// How a prompt of another shape than the model's frame is fitted.
     #[reflect(remote = FitReflect)]
     pub fit: Fit,
-    /// Seed of the sampler: same checkpoint, prompt, actions and seed give the same frames. Takes effect at the next
-    /// start.
+    /// Seed of the sampler: same checkpoint, prompt, actions and seed give the same frames. A jump brings its own.
     pub seed: u64,
-    /// How frames are sampled. Takes effect at the next tick; settings out of range leave the old ones in force and are
-    /// told by [`GenieCommandFailed`](crate::GenieCommandFailed). Jumps to another moment bring the settings of that moment,
-    /// apart from rewinding.
-    #[reflect(remote = SamplerReflect)]
-    pub sampler: SamplerSettings,
-    /// Frames per second of `Time`; `None` takes the plugin's, which is the model's own unless set. Takes effect at
-    /// once. Values that are not above 0 are ignored.
-    pub tick_rate: Option<f32>,
-    /// How fast its time passes: 2 ticks twice as often, 0 not at all. Takes effect at once. Values below 0 count as 0.
-    pub speed: f32,
-    /// It ends when it reaches this tick, and [`GenieEnded`](crate::GenieEnded) says so. Takes effect at once.
-    pub tick_limit: Option<u64>,
-    /// Whether it stands still, apart from [`GenieCommand::step`](crate::GenieCommand::step). Takes effect at once.
-    pub paused: bool,
-}
-
-impl GeniePhase {
-    /// Whether the worker has the world: it runs or has ended.
-    pub(crate) fn is_alive(self) -> bool {
-        matches!(self, Self::Running | Self::Ended)
-    }
 }
 
 impl GenieWorld {
-    /// A running world with default settings and seed 0.
+    /// A world with the default fit and seed 0.
     pub fn new(model: Handle<GenieModel>, prompt: impl Into<GeniePrompt>) -> Self {
         Self {
             model,
             prompt: prompt.into(),
             fit: Fit::default(),
             seed: 0,
-            sampler: SamplerSettings::default(),
-            tick_rate: None,
-            speed: 1.0,
-            tick_limit: None,
-            paused: false,
         }
     }
 
@@ -84,39 +67,87 @@ impl GenieWorld {
         self
     }
 
-    /// The same world with other sampler settings.
+    /// The same world with its prompt fitted in another way.
     #[must_use]
-    pub fn with_sampler(mut self, sampler: SamplerSettings) -> Self {
-        self.sampler = sampler;
+    pub fn with_fit(mut self, fit: Fit) -> Self {
+        self.fit = fit;
         self
     }
+}
 
-    /// The same world at its own tick rate in frames per second.
+/// The clock of a world. All changes take effect at once.
+#[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
+#[reflect(Component, Default, Debug, PartialEq, Clone)]
+pub struct GenieClock {
+    /// Frames per second of `Time`; `None` takes that of [`GenieSettings`](crate::GenieSettings), which is the model's own
+    /// unless set. Values that are not above 0 are ignored.
+    pub tick_rate: Option<f32>,
+    /// How fast its time passes: 2 ticks twice as often, 0 not at all. Values below 0 count as 0.
+    pub speed: f32,
+    /// The world ends when it reaches this tick, and [`GenieEnded`](crate::GenieEnded) says so.
+    pub tick_limit: Option<u64>,
+    /// Whether the world stands still, apart from [`GenieCommand::step`](crate::GenieCommand::step).
+    pub paused: bool,
+}
+
+impl Default for GenieClock {
+    fn default() -> Self {
+        Self {
+            tick_rate: None,
+            speed: 1.0,
+            tick_limit: None,
+            paused: false,
+        }
+    }
+}
+
+impl GenieClock {
+    /// A clock that stands still.
+    pub fn paused() -> Self {
+        Self {
+            paused: true,
+            ..Self::default()
+        }
+    }
+
+    /// The same clock at a tick rate of its own, in frames per second.
     #[must_use]
     pub fn with_tick_rate(mut self, rate: f32) -> Self {
         self.tick_rate = Some(rate);
         self
     }
 
-    /// The same world, its time passing at another speed; 1 is the model's own.
+    /// The same clock at another speed; 1 is that of `Time`.
     #[must_use]
     pub fn with_speed(mut self, speed: f32) -> Self {
         self.speed = speed;
         self
     }
 
-    /// The same world, ending at this tick.
+    /// The same clock, ending the world at this tick.
     #[must_use]
     pub fn with_tick_limit(mut self, tick: u64) -> Self {
         self.tick_limit = Some(tick);
         self
     }
+}
 
-    /// The same world, paused from the start.
-    #[must_use]
-    pub fn paused(mut self) -> Self {
-        self.paused = true;
-        self
+/// How the frames of a world are sampled. Changes take effect at the next tick.
+///
+/// Settings out of range leave the ones before in force, and [`GenieCommandFailed`](crate::GenieCommandFailed) says so. Jumps
+/// to another moment bring the settings of that moment, apart from rewinding.
+#[derive(Component, Reflect, Clone, Debug, Default, PartialEq, Deref, DerefMut)]
+#[reflect(Component, Default, Debug, PartialEq, Clone)]
+pub struct GenieSampler {
+    /// The settings. The fields of the settings can be reached through the component itself.
+    #[deref]
+    #[reflect(remote = SamplerReflect)]
+    pub settings: SamplerSettings,
+}
+
+impl From<SamplerSettings> for GenieSampler {
+    fn from(settings: SamplerSettings) -> Self {
+        Self { settings }
     }
 }
 
@@ -149,4 +180,11 @@ pub enum GeniePhase {
     Ended,
     /// It stands still after [`GenieFailed`](crate::GenieFailed).
     Failed,
+}
+
+impl GeniePhase {
+    /// Whether the worker has the world: it runs or has ended.
+    pub(crate) fn is_alive(self) -> bool {
+        matches!(self, Self::Running | Self::Ended)
+    }
 }

@@ -11,20 +11,25 @@ use crate::timeline::component::GenieTimeline;
 use crate::worker::Worker;
 use crate::worker::request::{JumpTarget, Request};
 use crate::world::command::{GenieCommand, GenieCommandKind};
-use crate::world::component::{GeniePhase, GenieStatus, GenieWorld};
+use crate::world::component::{GenieClock, GeniePhase, GenieSampler, GenieStatus, GenieWorld};
 use crate::world::events::{GenieFailedCommand, refuse};
 use crate::world::runtime::WorldRuntime;
 
 /// Carries out the game's orders.
 pub(crate) fn execute_commands(
     mut messages: MessageReader<GenieCommand>,
-    mut worlds: Query<(&mut GenieWorld, &mut GenieStatus, &mut WorldRuntime)>,
+    mut worlds: Query<(
+        &mut GenieWorld,
+        &mut GenieClock,
+        &mut GenieStatus,
+        &mut WorldRuntime,
+    )>,
     mut worker: ResMut<Worker>,
     mut commands: Commands,
 ) {
     for GenieCommand { world, kind } in messages.read() {
         let world = *world;
-        let Ok((mut genie, mut status, mut runtime)) = worlds.get_mut(world) else {
+        let Ok((mut genie, mut clock, mut status, mut runtime)) = worlds.get_mut(world) else {
             continue;
         };
         let alive = status.phase.is_alive();
@@ -41,9 +46,9 @@ pub(crate) fn execute_commands(
             });
         };
         match kind {
-            GenieCommandKind::Pause => genie.paused = true,
+            GenieCommandKind::Pause => clock.paused = true,
             GenieCommandKind::Resume => {
-                genie.paused = false;
+                clock.paused = false;
                 if status.phase == GeniePhase::Ended {
                     status.phase = GeniePhase::Running;
                 }
@@ -148,7 +153,9 @@ fn fork(app: &mut World, of: Entity, into: Entity, alive: bool) {
     ) else {
         return;
     };
-    let controls = (
+    let settings = (
+        source.get::<GenieClock>().copied().unwrap_or_default(),
+        source.get::<GenieSampler>().cloned().unwrap_or_default(),
         source.get::<GenieKeyboard>().copied().unwrap_or_default(),
         source.get::<GenieMouse>().copied().unwrap_or_default(),
         source.get::<GenieGamepad>().copied().unwrap_or_default(),
@@ -158,7 +165,7 @@ fn fork(app: &mut World, of: Entity, into: Entity, alive: bool) {
     let Ok(mut target) = app.get_entity_mut(into) else {
         return;
     };
-    target.insert_if_new(controls).insert(genie);
+    target.insert_if_new(settings).insert(genie);
     if alive && let Some(mut runtime) = target.get_mut::<WorldRuntime>() {
         runtime.fork_of = Some(of);
     }

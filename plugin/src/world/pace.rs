@@ -12,7 +12,7 @@ use crate::settings::GenieSettings;
 use crate::timeline::component::GenieTimeline;
 use crate::worker::Worker;
 use crate::worker::request::{Request, StepRequest};
-use crate::world::component::{GeniePhase, GenieStatus, GenieWorld};
+use crate::world::component::{GenieClock, GeniePhase, GenieSampler, GenieStatus, GenieWorld};
 use crate::world::events::fail;
 use crate::world::runtime::WorldRuntime;
 
@@ -26,7 +26,9 @@ pub(crate) fn pace_worlds(
     models: Res<Assets<GenieModel>>,
     mut worlds: Query<(
         Entity,
-        &mut GenieWorld,
+        &GenieWorld,
+        &GenieClock,
+        &mut GenieSampler,
         &GenieActionMap,
         &GenieTimeline,
         &mut HeldActions,
@@ -38,14 +40,16 @@ pub(crate) fn pace_worlds(
     let mut orders = Vec::new();
     let asked = Instant::now();
     let keeps_up = worker.keeps_up();
-    for (world, mut genie, map, timeline, mut held, mut status, mut runtime) in &mut worlds {
+    for (world, genie, clock, mut sampling, map, timeline, mut held, mut status, mut runtime) in
+        &mut worlds
+    {
         if status.phase != GeniePhase::Running {
             continue;
         }
         let model_rate = models
             .get(&genie.model)
             .map(|m| m.config().frames_per_second);
-        let Some(period) = [genie.tick_rate, settings.tick_rate, model_rate]
+        let Some(period) = [clock.tick_rate, settings.tick_rate, model_rate]
             .into_iter()
             .flatten()
             .find_map(period)
@@ -53,9 +57,8 @@ pub(crate) fn pace_worlds(
             continue;
         };
         runtime.period = period;
-        let paused = genie.paused || settings.paused;
-        if !paused {
-            let speed = (genie.speed * settings.speed).clamp(0.0, MAX_SPEED);
+        if !clock.paused {
+            let speed = (clock.speed * settings.speed).clamp(0.0, MAX_SPEED);
             let speed = if speed.is_nan() { 0.0 } else { speed };
             let late = runtime.accrue(time.delta().mul_f32(speed), period);
             if late > 0 {
@@ -67,7 +70,7 @@ pub(crate) fn pace_worlds(
         }
         if runtime.owed_steps > 0 {
             runtime.owed_steps -= 1;
-        } else if !paused && runtime.debt >= period {
+        } else if !clock.paused && runtime.debt >= period {
             runtime.debt -= period;
         } else {
             continue;
@@ -79,13 +82,13 @@ pub(crate) fn pace_worlds(
             action = played.into();
             pressed = None;
             let sampler = replay.sampler_after(runtime.tick);
-            if genie.sampler != *sampler {
-                genie.sampler = sampler.clone();
+            if sampling.settings != *sampler {
+                sampling.settings = sampler.clone();
             }
         }
         let generation = runtime.generation;
-        if runtime.sampler.as_ref() != Some(&genie.sampler) {
-            let sampler = genie.sampler.clone();
+        if runtime.sampler.as_ref() != Some(&sampling.settings) {
+            let sampler = sampling.settings.clone();
             runtime.sampler = Some(sampler.clone());
             worker.push(Request::Tune {
                 world,

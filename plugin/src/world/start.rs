@@ -9,7 +9,7 @@ use crate::model::GenieModel;
 use crate::output::frame::GenieTexture;
 use crate::worker::Worker;
 use crate::worker::request::{Request, StartRequest};
-use crate::world::component::{GeniePhase, GenieStatus, GenieWorld};
+use crate::world::component::{GeniePhase, GenieSampler, GenieStatus, GenieWorld};
 use crate::world::events::fail;
 use crate::world::prompt::{GeniePrompt, GeniePromptError, Origin, PromptSource};
 use crate::world::runtime::WorldRuntime;
@@ -20,6 +20,7 @@ pub(crate) fn start_worlds(
     mut worlds: Query<(
         Entity,
         &GenieWorld,
+        &GenieSampler,
         &mut GenieTexture,
         &mut GenieActionMap,
         &mut GenieStatus,
@@ -36,7 +37,7 @@ pub(crate) fn start_worlds(
             worker.push(Request::Forget { model: id });
         }
         if let AssetEvent::Modified { id } = *change {
-            for (_, genie, _, _, mut status, mut runtime) in &mut worlds {
+            for (_, genie, _, _, _, mut status, mut runtime) in &mut worlds {
                 if genie.model.id() == id {
                     *status = GenieStatus::default();
                     runtime.restart(worker.generation());
@@ -44,7 +45,7 @@ pub(crate) fn start_worlds(
             }
         }
     }
-    for (world, genie, mut texture, mut map, mut status, mut runtime) in &mut worlds {
+    for (world, genie, sampler, mut texture, mut map, mut status, mut runtime) in &mut worlds {
         if status.phase != GeniePhase::Loading {
             continue;
         }
@@ -81,7 +82,7 @@ pub(crate) fn start_worlds(
             origin,
             fit: genie.fit,
             seed: genie.seed,
-            sampler: genie.sampler.clone(),
+            sampler: sampler.settings.clone(),
         })));
     }
 }
