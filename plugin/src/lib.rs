@@ -1,14 +1,13 @@
 //! Genie world models as a Bevy plugin: one picture in, a playable world out.
 //!
-//! Add [`GeniePlugin`], load a checkpoint, spawn a [`GenieWorld`] with a prompt picture, and show its
-//! [`GenieTexture`] wherever an `Image` can be shown. Arrow keys (or whatever keys the checkpoint names), or a gamepad,
-//! play it.
+//! Add [`GeniePlugin`], load a checkpoint, and spawn a [`GenieWorld`] with a prompt picture. A `Sprite`, an `ImageNode` or a
+//! material on the same entity shows the world; the arrow keys, or the keys that the checkpoint names, play it.
 //!
 //! ```no_run
 //! use bevy::prelude::*;
 //! use bevy_genie::prelude::*;
 //!
-//! fn dream(mut commands: Commands, assets: Res<AssetServer>) {
+//! fn start(mut commands: Commands, assets: Res<AssetServer>) {
 //!     let model = assets.load("models/platformer.genie.safetensors");
 //!     let prompt = GeniePrompt::Image(assets.load("prompts/meadow.png"));
 //!     commands.spawn(GenieWorld::new(model, prompt));
@@ -22,46 +21,72 @@
 //!
 //! # let mut app = App::new();
 //! app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugin::default()))
-//!     .add_systems(Startup, dream)
+//!     .add_systems(Startup, start)
 //!     .add_systems(Update, watch);
 //! ```
 //!
-//! The main thread never waits for the model: a worker thread owns all tensors, takes requests and sends frames back.
-//! What follows goes through the parts one by one, and then puts them together.
+//! # The trip of a key press
+//! ```text
+//!   main thread                                                  worker thread
+//!   -----------                                                  -------------
+//!   keys, mouse, gamepads, game code
+//!     | GenieInput: a named action is pressed or released
+//!   actions that are held
+//!     | GenieActionMap: names -> latent action, at each tick of the GenieClock
+//!   request ------------------- bounded channel ---------------> one pass of the model
+//!                                                                  for all worlds that are due
+//!   texture, GenieFrame, events <-- bounded channel ------------ frame
+//! ```
+//!
+//! The main thread never waits for the model. The worker thread owns all tensors. The sections below go through the parts
+//! one by one; the last example puts them together.
 //!
 //! # Models
 //! A [`GenieModel`] is an asset: one file `*.genie.safetensors` with weights, configuration and action labels. The asset
-//! server reads and checks it, the worker builds the networks, and all worlds of one model are dreamt in one batch. When
-//! the asset changes, by hot reloading or by hand, its worlds start again from their prompts on the new weights; a file
-//! that cannot be loaded leaves them as they are.
+//! server reads and checks the file, and the worker builds the networks. All worlds of one model are computed in one batch.
+//! When the asset changes, its worlds start again from their prompts with the new weights. A file that cannot be loaded
+//! changes nothing.
 //!
 //! # Worlds
-//! A [`GenieWorld`] component makes an entity a world; the components that it requires come with it:
+//! A [`GenieWorld`] component makes an entity a world. Its fields (model, prompt, fit, seed) are read when the world starts.
+//! The components that it requires come with it, and can be changed at any time:
 //!
 //! | component | holds |
 //! |---|---|
-//! | [`GenieTexture`] | the image of the newest frame, for a `Sprite`, an `ImageNode` or a material |
-//! | [`GenieFrame`] | the newest frame, with its tick, action, latency and pixels, once there is one |
-//! | [`GenieStatus`] | phase, late ticks, how far it can be rewound; for reading only |
+//! | [`GenieClock`] | tick rate, speed, tick limit, and whether the world is paused |
+//! | [`GenieSampler`] | how frames are sampled |
 //! | [`GenieActionMap`] | which named actions lead to which latent action |
 //! | [`GenieKeyboard`], [`GenieMouse`], [`GenieGamepad`] | which devices press its actions |
-//! | [`GenieTimeline`] | how many frames of its past are kept |
+//! | [`GenieTimeline`] | how many past frames are kept |
+//! | [`GenieTexture`] | the image of the newest frame |
+//! | [`GenieFrame`] | the newest frame, with its tick, action, latency and pixels, once there is one |
+//! | [`GenieStatus`] | phase, late ticks, how far the world can be rewound; the plugin writes it |
 //!
-//! Its prompt is a [`GeniePrompt`]: an image asset, a picture file, pixels, or a saved world. Worlds are independent;
-//! spawn as many as the machine can dream. Despawning one frees all that belongs to it.
+//! The prompt is a [`GeniePrompt`]: an image asset, a picture file, pixels, or a saved world. Worlds are independent of each
+//! other: spawn as many as the machine can compute. Despawning a world frees all that belongs to it.
+//!
+//! # Showing a world
+//! Put one of these on the world's own entity, and it shows the world by itself, as long as it has no image of its own:
+//!
+//! | component | cargo feature, on by default |
+//! |---|---|
+//! | `Sprite` | `sprite` |
+//! | `ImageNode` | `ui` |
+//! | `MeshMaterial3d<StandardMaterial>`, with the world as its base colour | `pbr` |
+//!
+//! Everything else that shows an `Image` takes the handle in [`GenieTexture`].
 //!
 //! # Actions
-//! Whatever plays a world says so with [`GenieInput`] messages: a named action of a world is pressed or released. Keys,
-//! mouse buttons and gamepads do it by themselves, under the names of [`GenieInputSource`]; game code, replays and the network
-//! do it with the names that they like. At each tick the world's [`GenieActionMap`] turns what is held into one latent
-//! action:
+//! A [`GenieInput`] message presses or releases a named action of a world. Keys, mouse buttons and gamepads write these
+//! messages by themselves, under the names of [`GenieInputSource`]. Game code, replays and the network write them under any
+//! names. At each tick the world's [`GenieActionMap`] turns the names that are held into one latent action:
 //!
 //! ```
 //! # use bevy::prelude::*;
 //! # use bevy_genie::prelude::*;
-//! fn let_an_enemy_play(worlds: Query<Entity, With<GenieWorld>>, mut actions: MessageWriter<GenieInput>) {
+//! fn let_an_enemy_play(worlds: Query<Entity, With<GenieWorld>>, mut inputs: MessageWriter<GenieInput>) {
 //!     for world in &worlds {
-//!         actions.write(GenieInput::press(world, "right"));
+//!         inputs.write(GenieInput::press(world, "right"));
 //!     }
 //! }
 //!
@@ -71,59 +96,62 @@
 //!     .bind_inputs([GenieStickDirection::RightStickUp], "jump");
 //! ```
 //!
-//! Input managers write the same messages. Turn off the plugin's own devices, with [`GeniePlugin::input`] or with
-//! `GenieKeyboard { enabled: false }` and the like on the world, so that presses do not count twice. With
-//! `bevy_enhanced_input`, its context being a component of the world's entity:
+//! Bevy reads gamepads only with its own feature `bevy_gilrs`, which the game turns on.
+//!
+//! Input managers write the same messages. Turn the plugin's own devices off, with [`GeniePlugin::input`] or with
+//! `GenieKeyboard { enabled: false }` on the world, so that presses do not count twice. With `bevy_enhanced_input`, whose
+//! context is a component of the world's entity:
 //!
 //! ```ignore
-//! fn press(jump: On<Start<GenieJump>>, mut actions: MessageWriter<bevy_genie::GenieInput>) {
-//!     actions.write(bevy_genie::GenieInput::press(jump.context, "jump"));
+//! fn press(jump: On<Start<Jump>>, mut inputs: MessageWriter<GenieInput>) {
+//!     inputs.write(GenieInput::press(jump.context, "jump"));
 //! }
-//! fn release(jump: On<Complete<GenieJump>>, mut actions: MessageWriter<bevy_genie::GenieInput>) {
-//!     actions.write(bevy_genie::GenieInput::release(jump.context, "jump"));
+//! fn release(jump: On<Complete<Jump>>, mut inputs: MessageWriter<GenieInput>) {
+//!     inputs.write(GenieInput::release(jump.context, "jump"));
 //! }
 //! ```
 //!
-//! With `leafwing-input-manager`, its `InputMap` being a component of the world's entity:
+//! With `leafwing-input-manager`, whose `InputMap` is a component of the world's entity:
 //!
 //! ```ignore
 //! for (world, state) in &worlds {
 //!     for play in state.get_just_pressed() {
-//!         actions.write(GenieInput::press(world, play.name()));
+//!         inputs.write(GenieInput::press(world, play.name()));
 //!     }
 //!     for play in state.get_just_released() {
-//!         actions.write(GenieInput::release(world, play.name()));
+//!         inputs.write(GenieInput::release(world, play.name()));
 //!     }
 //! }
 //! ```
 //!
-//! The examples `enhanced_input` and `leafwing_input` are whole.
+//! The examples `enhanced_input` and `leafwing_input` are complete programs.
 //!
 //! # Time
-//! Each world ticks on its own clock, which follows Bevy's `Time`: at [`GenieWorld::tick_rate`], else that of
-//! [`GenieSettings`], else the model's own, times [`GenieWorld::speed`]. [`GenieWorld::paused`] stops it,
-//! [`GenieCommand::step`] dreams a single frame. A world has at most one frame under way: when the model is slower than
-//! the clock, ticks are left out and counted in [`GenieStatus::late_ticks`], the last frame stays on show, and the newest
-//! actions count for the next one. [`GenieBlend`] fades from frame to frame on display.
-//! [`GenieWorld::sampler`] may be changed at any time, for the next tick.
+//! Each world has a [`GenieClock`], which follows Bevy's `Time`. Its tick rate is [`GenieClock::tick_rate`], else that of
+//! [`GenieSettings`], else the model's own. [`GenieClock::paused`] stops the clock, and [`GenieCommand::step`] asks for a
+//! single frame all the same.
 //!
-//! # GenieTimeline
-//! The same checkpoint, prompt, seed and actions give the same frames, and a world's state is a value. So [`GenieCommand`]
-//! can [`rewind`](GenieCommand::rewind) a world, [`snapshot`](GenieCommand::snapshot) and
+//! A world has at most one frame in flight. When the model is slower than the clock, ticks are left out and counted in
+//! [`GenieStatus::late_ticks`]. The last frame stays on show, and the newest actions count for the next one. [`GenieBlend`]
+//! fades from frame to frame on display.
+//!
+//! # Timeline
+//! The same checkpoint, prompt, seed and actions give the same frames, and the state of a world is a value. A
+//! [`GenieCommand`] can therefore [`rewind`](GenieCommand::rewind) a world, [`snapshot`](GenieCommand::snapshot) and
 //! [`restore`](GenieCommand::restore) it, [`fork`](GenieCommand::fork) it into another entity,
 //! [`save`](GenieCommand::save) and [`load`](GenieCommand::load) it, and [`replay`](GenieCommand::replay) what was played:
 //!
 //! ```
 //! # use bevy::prelude::*;
 //! # use bevy_genie::prelude::*;
-//! /// Half a second back while the key is held down.
-//! fn regret(
+//! /// Goes back by half a second.
+//! fn rewind(
 //!     keys: Res<ButtonInput<KeyCode>>,
 //!     worlds: Query<Entity, With<GenieWorld>>,
-//!     mut orders: MessageWriter<GenieCommand>,
+//!     mut genie: MessageWriter<GenieCommand>,
 //! ) {
 //!     if keys.just_pressed(KeyCode::Backspace) {
-//!         orders.write_batch(worlds.iter().map(|world| GenieCommand::rewind(world, 5)));
+//!         genie.write_batch(worlds.iter().map(|world| GenieCommand::rewind(world, 5)));
 //!     }
 //! }
 //!
@@ -135,7 +163,7 @@
 //!     }
 //! }
 //!
-//! /// What was played, to be shown again.
+//! /// Keeps what was played.
 //! fn keep_replay(taken: On<GenieSnapshotTaken>) {
 //!     if let Err(error) = taken.snapshot.replay().write("best_run.json") {
 //!         error!("{error}");
@@ -144,49 +172,42 @@
 //! ```
 //!
 //! # Events
-//! Messages tell what happens all the time: [`GenieFrame`] each frame that arrives. `EntityEvent`s tell what becomes of a
-//! world; observe them on its entity, or globally:
+//! [`GenieFrame`] is also a message, written for each frame that arrives. The life of a world is told by `EntityEvent`s;
+//! observe them on the world's entity, or globally:
 //!
 //! | event | when |
 //! |---|---|
-//! | [`GenieReady`] | its prompt is on show |
-//! | [`GenieReset`] | it is back at its prompt |
-//! | [`GenieJumped`] | it has been rewound, restored, loaded, or taken to the prompt of a replay |
+//! | [`GenieReady`] | the prompt is on show |
+//! | [`GenieReset`] | the world is back at its prompt |
+//! | [`GenieJumped`] | the world has been rewound, restored, loaded, or taken to the prompt of a replay |
 //! | [`GenieSnapshotTaken`], [`GenieSaved`] | a snapshot or a file has been made |
-//! | [`GenieEnded`] | its tick limit is reached, its replay is over, or it is despawned |
-//! | [`GenieCommandFailed`] | an order could not be carried out; it goes on as before |
-//! | [`GenieFailed`] | it stands still; [`GenieCommand::reset`] starts it anew |
+//! | [`GenieEnded`] | the tick limit is reached, the replay is over, or the world is despawned |
+//! | [`GenieCommandFailed`] | a command could not be carried out; the world goes on as before |
+//! | [`GenieFailed`] | the world has stopped; [`GenieCommand::reset`] starts it again |
 //!
-//! # When things go wrong
-//! A checkpoint that is damaged, a prompt that is no picture, values that are not finite, a panic in the model: each becomes
-//! a [`GenieFailed`] of the worlds that it concerns and a line in the log. The others go on. If the worker thread itself is
-//! lost, all worlds fail and a new thread takes its place, so that they can be reset. At exit the worker is told to stop and
-//! joined; if it is in the middle of a pass that takes longer than a second, it is left to end alone.
+//! # Rules of the game
+//! A world model paints pictures and keeps no score. [`triggers`] read the frames: colours, templates, motion of the scene
+//! and of the hero, and places seen before.
 //!
-//! # When things run
-//! [`GenieSystems`] names the parts: frames arrive and devices are read in `PreUpdate`, orders and actions are taken in
-//! `PostUpdate`. Systems of `Update` need no ordering. [`any_world_ready`], [`all_worlds_ready`] and [`world_is_ready`]
-//! are run conditions. [`GeniePlugins`] adds [`triggers::GenieTriggersPlugin`], with the feature `recorder` the recorder,
-//! standing still, and [`GenieDiagnosticsPlugin`], which measures frames per second, latencies, queue,
-//! late ticks and memory; `GenieOverlayPlugin`, behind the feature `overlay`, writes the figures on screen.
+//! # Errors
+//! A damaged checkpoint, a prompt that is no picture, values that are not finite, a panic in the model: each becomes a
+//! [`GenieFailed`] of the worlds that it concerns and a line in the log. The other worlds go on. If the worker thread itself is
+//! lost, all worlds fail and a new thread takes its place, so that they can be reset. When the app ends, the worker is told to
+//! stop and joined. A pass that takes longer than a second is left to end alone.
 //!
-//! Passes run on a worker thread and a pool of its own, on one core less than there are unless [`GeniePlugin::threads`] says
-//! otherwise. They take what the game leaves over: where cores are short, worlds are late before frames are. On two cores
-//! they also stop while the main thread is in a frame. [`GeniePriority`] says what that costs and how to have it otherwise.
-//! `cargo bench --profile dev --bench frame_time` measures what a busy world costs the frames of a game. On two virtual cores,
-//! for a game of sixty frames a second and a world on one thread, the 99th percentile of a frame with the world over that
-//! without it, leaving out frames that the host of the machine interrupted:
+//! # Schedules
+//! [`GenieSystems`] names the parts of the plugin: frames arrive and devices are read in `PreUpdate`, commands and actions
+//! are taken in `PostUpdate`. Systems of `Update` need no ordering. [`any_world_ready`], [`all_worlds_ready`] and
+//! [`world_is_ready`] are run conditions. [`GenieDiagnosticsPlugin`], a part of [`GeniePlugin`], measures frames per second,
+//! latencies, queue, late ticks and memory; `GenieOverlayPlugin`, behind the feature `overlay`, writes the figures on screen.
 //!
-//! | | `BetweenFrames`, two runs | `Background`, six runs | nothing against nothing |
-//! |---|---|---|---|
-//! | 7 ms a frame on the main thread | 0.93, 0.97 | 1.10 to 1.25 | 1.00 to 1.10 |
-//! | 5 ms a frame on Bevy's task pool | 1.07, 1.10 | 1.05 to 2.22 | 0.91 to 1.07 |
+//! # Processor time
+//! Passes run on a worker thread and a thread pool of its own. The pool has one thread less than there are cores, unless
+//! [`GeniePlugin::threads`] says otherwise. [`GeniePriority`] says who goes first where cores are short: by default the game,
+//! down to a floor for the worlds.
 //!
-//! The world dreamt 15 to 18 frames a second between frames, 15 to 28 in the background.
-//!
-//! All systems of the plugin together take the main thread 0.12 ms of a frame at the 99th percentile with one world and
-//! 0.35 ms with 64, each ticking ten times a second, measured with optimisation level 1 on a core kept free for it;
-//! `cargo bench --profile dev --bench main_thread` measures it on yours.
+//! All systems of the plugin together take less than 0.2 ms of the main thread with one world. The benchmarks `frame_time`,
+//! `main_thread` and `starvation` of the workspace measure this and what a busy world costs the frames of a game.
 //!
 //! # Put together
 //! ```no_run
@@ -199,43 +220,55 @@
 //! fn start(mut commands: Commands, assets: Res<AssetServer>) {
 //!     let model = assets.load("models/platformer.genie.safetensors");
 //!     let prompt = GeniePrompt::Image(assets.load("prompts/meadow.png"));
-//!     let genie = GenieWorld::new(model, prompt).with_seed(7).with_tick_limit(LENGTH);
-//!     let map = GenieActionMap::default().bind_inputs([MouseButton::Left], "jump");
-//!     commands.spawn((genie, map, GenieTimeline { capacity: 100 }));
+//!     commands.spawn((
+//!         GenieWorld::new(model, prompt).with_seed(7),
+//!         GenieClock::default().with_tick_limit(LENGTH),
+//!         GenieActionMap::default().bind_inputs([MouseButton::Left], "jump"),
+//!         GenieTimeline { capacity: 100 },
+//!     ));
 //! }
 //!
 //! fn rewind(
 //!     keys: Res<ButtonInput<KeyCode>>,
 //!     world: Single<Entity, With<GenieWorld>>,
-//!     mut orders: MessageWriter<GenieCommand>,
+//!     mut genie: MessageWriter<GenieCommand>,
 //! ) {
 //!     if keys.just_pressed(KeyCode::Backspace) {
-//!         orders.write(GenieCommand::rewind(*world, 10));
+//!         genie.write(GenieCommand::rewind(*world, 10));
 //!     }
 //! }
 //!
-//! fn show_the_run_again(ended: On<GenieEnded>, mut orders: MessageWriter<GenieCommand>) {
+//! fn keep_the_run(ended: On<GenieEnded>, mut genie: MessageWriter<GenieCommand>) {
 //!     if ended.reason == GenieEndReason::TickLimit {
-//!         orders.write(GenieCommand::snapshot(ended.world));
+//!         genie.write(GenieCommand::snapshot(ended.world));
 //!     }
 //! }
 //!
-//! fn replay(taken: On<GenieSnapshotTaken>, mut orders: MessageWriter<GenieCommand>) {
-//!     orders.write(GenieCommand::replay(taken.world, taken.snapshot.replay()));
+//! fn show_the_run_again(taken: On<GenieSnapshotTaken>, mut genie: MessageWriter<GenieCommand>) {
+//!     genie.write(GenieCommand::replay(taken.world, taken.snapshot.replay()));
 //! }
 //!
-//! fn apologise(failed: On<GenieFailed>) {
-//!     info!("the dream is over: {}", failed.error);
+//! fn report(failed: On<GenieFailed>) {
+//!     info!("the world has failed: {}", failed.error);
 //! }
 //!
 //! # let mut app = App::new();
-//! app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugins))
+//! app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugin::default()))
 //!     .add_systems(Startup, start)
 //!     .add_systems(Update, rewind.run_if(any_world_ready))
+//!     .add_observer(keep_the_run)
 //!     .add_observer(show_the_run_again)
-//!     .add_observer(replay)
-//!     .add_observer(apologise);
+//!     .add_observer(report);
 //! ```
+//!
+//! # Cargo features
+//! | feature | brings |
+//! |---|---|
+//! | `sprite`, `ui`, `pbr` (default) | worlds that show themselves, see above |
+//! | `overlay` | `GenieOverlayPlugin` |
+//! | `recorder` | the module `recorder`: a running game records itself as footage for training |
+//! | `embedded_model` | the shipped platformer inside the program, `EMBEDDED_MODEL` |
+//! | `cuda`, `metal`, `accelerate` | candle's backends for [`GenieDevice`] |
 //!
 //! # Bevy versions
 //! | bevy | bevy_genie | bevy_enhanced_input | leafwing-input-manager |

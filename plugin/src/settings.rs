@@ -26,16 +26,16 @@ impl Default for GenieSettings {
 /// When the plugin's parts run.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GenieSystems {
-    /// In `PreUpdate`: frames that have arrived become textures, [`GenieFrame`] components and messages, and the events
+    /// In `PreUpdate`: frames that have arrived become textures, [`GenieFrame`](crate::GenieFrame) components and messages, and the events
     /// of [`GenieReady`](crate::GenieReady) and the like. Systems of `Update` see them in the same frame.
     Receive,
     /// In `PreUpdate`, after Bevy's `InputSystems` and after [`Receive`](Self::Receive): keys, mouse buttons and gamepads
-    /// become [`GenieInput`] messages. Order systems that change `ButtonInput` or `Gamepad` before it.
+    /// become [`GenieInput`](crate::GenieInput) messages. Order systems that change `ButtonInput` or `Gamepad` before it.
     Input,
-    /// In `PostUpdate`: [`GenieInput`] and [`GenieCommand`] messages are read, worlds are started, and frames that are
+    /// In `PostUpdate`: [`GenieInput`](crate::GenieInput) and [`GenieCommand`](crate::GenieCommand) messages are read, worlds are started, and frames that are
     /// due are asked for. Messages written in `Update` count for the tick of the same frame; systems of `PostUpdate`
     /// that write them should be ordered before it.
     Dispatch,
-    /// In `First` the model stops, in `Last` it goes on, with [`GeniePriority::BetweenFrames`] only.
+    /// In `First` the model stops, in `Last` it goes on, with [`GeniePriority::BetweenFrames`](crate::GeniePriority::BetweenFrames) only.
     FrameGate,
 }

@@ -14,7 +14,7 @@ const MAX_HELD: usize = 64;
 ///
 /// An action stays held until it is released. One that is pressed and released between two ticks still counts for the
 /// next tick. Names are those of the world's [`GenieActionMap`]: the labels of its checkpoint, latent actions written as
-/// numbers, keys and buttons as [`GenieInputSource`] names them, and what the game has bound.
+/// numbers, keys and buttons as [`GenieInputSource`](crate::GenieInputSource) names them, and what the game has bound.
 #[derive(Message, Reflect, Clone, Debug, PartialEq)]
 #[reflect(Debug, PartialEq, Clone)]
 pub struct GenieInput {

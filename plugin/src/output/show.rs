@@ -2,6 +2,13 @@
 
 use bevy::prelude::*;
 
+#[cfg(any(feature = "sprite", feature = "ui", feature = "pbr"))]
+use crate::output::frame::GenieTexture;
+
+/// Worlds whose texture, or the component `T` that is to show it, has changed.
+#[cfg(any(feature = "sprite", feature = "ui", feature = "pbr"))]
+type Changes<T> = Or<(Changed<GenieTexture>, Changed<T>)>;
+
 /// Puts the texture of a world where its entity has a place for it. What already shows an image stays as it is.
 pub(crate) struct ShowPlugin;
 
@@ -22,7 +29,7 @@ mod sprite {
     use bevy::camera::visibility::VisibilitySystems;
     use bevy::prelude::*;
 
-    use crate::output::frame::GenieTexture;
+    use super::{Changes, GenieTexture};
     use crate::settings::GenieSystems;
 
     pub(super) fn build(app: &mut App) {
@@ -35,11 +42,7 @@ mod sprite {
         );
     }
 
-    type OnSprites<'w> = (&'w GenieTexture, &'w mut Sprite);
-
-    fn show_on_sprites(
-        mut worlds: Query<OnSprites<'static>, Or<(Changed<GenieTexture>, Changed<Sprite>)>>,
-    ) {
+    fn show_on_sprites(mut worlds: Query<(&GenieTexture, &mut Sprite), Changes<Sprite>>) {
         for (texture, mut sprite) in &mut worlds {
             if sprite.image == Handle::default() && texture.0 != Handle::default() {
                 sprite.image = texture.0.clone();
@@ -54,7 +57,7 @@ mod ui {
     use bevy::prelude::*;
     use bevy::ui::UiSystems;
 
-    use crate::output::frame::GenieTexture;
+    use super::{Changes, GenieTexture};
     use crate::settings::GenieSystems;
 
     pub(super) fn build(app: &mut App) {
@@ -66,12 +69,7 @@ mod ui {
         );
     }
 
-    fn show_on_images(
-        mut worlds: Query<
-            (&GenieTexture, &mut ImageNode),
-            Or<(Changed<GenieTexture>, Changed<ImageNode>)>,
-        >,
-    ) {
+    fn show_on_images(mut worlds: Query<(&GenieTexture, &mut ImageNode), Changes<ImageNode>>) {
         for (texture, mut node) in &mut worlds {
             let empty = [Handle::default(), TRANSPARENT_IMAGE_HANDLE].contains(&node.image);
             if empty && texture.0 != Handle::default() {
@@ -87,10 +85,11 @@ mod pbr {
     use bevy::pbr::{MeshMaterial3d, StandardMaterial};
     use bevy::prelude::*;
 
-    use crate::output::frame::GenieTexture;
+    use super::{Changes, GenieTexture};
     use crate::settings::GenieSystems;
 
     type Material = MeshMaterial3d<StandardMaterial>;
+    type MaterialChanges = Or<(Changes<Material>, AssetChanged<Material>)>;
 
     pub(super) fn build(app: &mut App) {
         app.add_systems(
@@ -103,14 +102,7 @@ mod pbr {
 
     /// The material may be loaded later than the world is spawned.
     fn show_on_materials(
-        worlds: Query<
-            (&GenieTexture, &Material),
-            Or<(
-                Changed<GenieTexture>,
-                Changed<Material>,
-                AssetChanged<Material>,
-            )>,
-        >,
+        worlds: Query<(&GenieTexture, &Material), MaterialChanges>,
         mut materials: ResMut<Assets<StandardMaterial>>,
     ) {
         for (texture, material) in &worlds {

@@ -109,7 +109,7 @@ impl GenieRecorder {
     }
 
     /// Records a picture of the game's own making as the next frame, unless the recorder stands still. Meant for
-    /// [`GenieRecordingSource::Pushed`]; the game then keeps to the [`rate`](GenieRecorderSettings::rate).
+    /// [`GenieRecordingSource::Pushed`](super::GenieRecordingSource::Pushed); the game then keeps to the [`rate`](GenieRecorderSettings::rate).
     pub fn push(&mut self, frame: Frame) {
         if self.recording {
             let (clip, index) = self.next_place();

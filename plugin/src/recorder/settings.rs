@@ -61,6 +61,6 @@ pub enum GenieRecordingSource {
     Target(RenderTarget),
     /// What this camera's target shows; nothing while there is no such camera.
     Camera(Entity),
-    /// Nothing by itself: the game calls [`GenieRecorder::push`], for pictures that it has anyway.
+    /// Nothing by itself: the game calls [`GenieRecorder::push`](super::GenieRecorder::push), for pictures that it has anyway.
     Pushed,
 }

@@ -34,7 +34,7 @@ struct Patch {
 
 impl Place {
     /// The place in this picture, which should be a frame of the world or be
-    /// [fitted](crate::Frame::fitted) to its size. Compares all 8x8 patches with each other: make it once.
+    /// [fitted](Frame::fitted) to its size. Compares all 8x8 patches with each other: make it once.
     pub fn new(picture: Frame) -> Self {
         let (width, height) = (picture.width(), picture.height());
         let mut patches: Vec<Patch> = (0..height.div_ceil(PATCH))

@@ -107,7 +107,7 @@ pub struct GenieEnded {
 #[derive(Reflect, Clone, Copy, Debug, PartialEq, Eq)]
 #[reflect(Debug, PartialEq, Clone)]
 pub enum GenieEndReason {
-    /// Its [`tick_limit`](crate::GenieWorld::tick_limit) is reached.
+    /// Its [`tick_limit`](crate::GenieClock::tick_limit) is reached.
     TickLimit,
     /// The last action of a replay has been played.
     ReplayFinished,
@@ -146,7 +146,7 @@ pub enum GenieFailedCommand {
     Load,
     /// [`GenieCommandKind::Replay`](crate::GenieCommandKind::Replay).
     Replay,
-    /// A change of [`GenieWorld::sampler`](crate::GenieWorld::sampler).
+    /// A change of the [`GenieSampler`](crate::GenieSampler).
     Sampler,
 }
 

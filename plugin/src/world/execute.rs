@@ -105,7 +105,7 @@ pub(crate) fn execute_commands(
                 jump(&mut runtime, GenieFailedCommand::Replay, to);
             }
             GenieCommandKind::Snapshot if alive => {
-                worker.push(Request::Snapshot { world, generation })
+                worker.push(Request::Snapshot { world, generation });
             }
             GenieCommandKind::Snapshot => {
                 refuse(

@@ -19,22 +19,25 @@ use crate::world::runtime::WorldRuntime;
 /// Time passes at most this much faster.
 const MAX_SPEED: f32 = 1e3;
 
+/// What decides whether a frame of a world is due, and under which action.
+type ClockedWorld = (
+    Entity,
+    &'static GenieWorld,
+    &'static GenieClock,
+    &'static mut GenieSampler,
+    &'static GenieActionMap,
+    &'static GenieTimeline,
+    &'static mut HeldActions,
+    &'static mut GenieStatus,
+    &'static mut WorldRuntime,
+);
+
 /// Asks for the frames that are due, all in one request.
 pub(crate) fn pace_worlds(
     time: Res<Time>,
     settings: Res<GenieSettings>,
     models: Res<Assets<GenieModel>>,
-    mut worlds: Query<(
-        Entity,
-        &GenieWorld,
-        &GenieClock,
-        &mut GenieSampler,
-        &GenieActionMap,
-        &GenieTimeline,
-        &mut HeldActions,
-        &mut GenieStatus,
-        &mut WorldRuntime,
-    )>,
+    mut worlds: Query<ClockedWorld>,
     mut worker: ResMut<Worker>,
 ) {
     let mut orders = Vec::new();
