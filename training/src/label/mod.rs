@@ -8,20 +8,22 @@
 //! For each action both give how often the player's figure moves left, moves right, stands still, begins to rise from rest,
 //! and falls. [`name_actions`] derives names and default keys from these shares.
 
+mod counting;
 mod motion;
+mod motion_estimator;
 mod naming;
 
 use std::fmt::{Display, Formatter};
 
 use genie_model::{ActionLabel, SamplerSettings, WorldModel};
-use rayon::prelude::*;
 
+use counting::{count_real, rests, running_speed};
 pub use motion::{Camera, Motion, hero_motion};
+use motion_estimator::{MotionEstimator, shows_hero};
 pub use naming::{ActionEffect, Effects, name_actions};
 
 use crate::dataset::Dataset;
 use crate::evaluate::{EvaluateError, Footage, WorldParts, Worlds};
-use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, hero_visible};
 
 /// Options of [`label`].
 #[derive(Clone, Debug, PartialEq)]
@@ -59,16 +61,8 @@ pub struct Labels {
     pub effects: Vec<Effects>,
 }
 
-/// One in so many transitions is used to estimate the camera.
-const CAMERA_EVERY: usize = 4;
 /// Most prompts and most frames held: far more than naming needs.
 const MOST_PROMPTS: usize = 1024;
-/// A figure is at rest when it moved no further than this vertically, in pixels a frame.
-const REST: f32 = 1.0;
-/// It begins to rise when it goes up by this many pixels in a frame, or in a few frames from a prompt.
-const RISE: f32 = 3.0;
-/// It falls when it goes down by this many pixels in a frame.
-const FALL: f32 = 2.0;
 
 /// Measures the effect of each latent action of a world and names it.
 ///
@@ -139,91 +133,6 @@ pub fn label(
     })
 }
 
-/// Counts the transitions of a segment of real frames under the actions inferred from them.
-fn count_real(effects: &mut [Effects], motions: &[Motion], actions: &[usize], speed: f32) {
-    for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
-        let at_rest = at > 0 && rests(&motions[at - 1]);
-        effects[action].usage += 1.0;
-        effects[action].real.add(motion, speed, at_rest);
-    }
-}
-
-/// Estimates the motion of the player's figure.
-enum MotionEstimator {
-    /// By the hero detector of the built-in gameplay.
-    HeroDetector,
-    /// By block matching under a camera, on frames of so many bytes.
-    Camera(Camera, usize),
-}
-
-impl MotionEstimator {
-    /// For the camera of these segments of frames of `(height, width)` pixels.
-    fn for_camera_of<'f>(
-        segments: impl Iterator<Item = &'f [u8]>,
-        (height, width): (usize, usize),
-    ) -> Self {
-        let frame_bytes = height * width * 3;
-        let frames: Vec<Vec<&[u8]>> = segments
-            .map(|segment| segment.chunks_exact(frame_bytes).collect())
-            .collect();
-        // A part of the transitions is enough to estimate the camera.
-        let pairs = frames
-            .par_iter()
-            .flat_map(|frames| frames.par_windows(2).step_by(CAMERA_EVERY));
-        let camera = Camera::estimate(pairs.map(|pair| [pair[0], pair[1]]), height, width);
-        Self::Camera(camera, frame_bytes)
-    }
-
-    /// The motion of every transition of a segment of frames.
-    fn motions(&self, segment: &[u8]) -> Vec<Motion> {
-        let frame_bytes = match self {
-            Self::HeroDetector => FRAME_BYTES,
-            Self::Camera(_, frame_bytes) => *frame_bytes,
-        };
-        let frames: Vec<&[u8]> = segment.chunks_exact(frame_bytes).collect();
-        frames
-            .par_windows(2)
-            .map(|pair| match self {
-                Self::HeroDetector => hero_motion(pair[0], pair[1]),
-                Self::Camera(camera, _) => camera.motion(pair[0], pair[1]),
-            })
-            .collect()
-    }
-}
-
-/// Whether the built-in gameplay's hero is in most of the frames.
-fn shows_hero(parts: &WorldParts, footage: &Footage) -> bool {
-    let config = parts.config();
-    if (config.frame_height, config.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
-        return false;
-    }
-    let frames = footage
-        .segments
-        .iter()
-        .filter_map(|segment| segment.bytes.get(..parts.frame_bytes()));
-    let (mut seen, mut all) = (0, 0);
-    for frame in frames {
-        all += 1;
-        seen += usize::from(hero_visible(frame));
-    }
-    seen * 2 > all
-}
-
-fn rests(motion: &Motion) -> bool {
-    motion.down.is_some_and(|down| down.abs() <= REST)
-}
-
-/// The usual horizontal speed of the figure, in pixels a frame: the median of the speeds that are not zero.
-fn running_speed<'a>(motions: impl Iterator<Item = &'a Motion>) -> f32 {
-    let mut speeds: Vec<f32> = motions
-        .filter_map(|motion| motion.right)
-        .map(f32::abs)
-        .filter(|&speed| speed >= 0.5)
-        .collect();
-    speeds.sort_by(f32::total_cmp);
-    speeds.get(speeds.len() / 2).copied().unwrap_or(1.0)
-}
-
 /// Real frames in which the figure stands: it neither rose nor fell on the way to them. Any frames where there are none.
 fn prompts_at_rest<'a>(
     parts: &WorldParts,
@@ -263,54 +172,6 @@ fn prompts_at_rest<'a>(
         prompts.extend(first.cycle().take(count));
     }
     prompts
-}
-
-impl ActionEffect {
-    /// Counts one real transition. `at_rest` says that the figure stood before it.
-    fn add(&mut self, motion: &Motion, speed: f32, at_rest: bool) {
-        self.add_sideways(motion, speed);
-        if let Some(down) = motion.down {
-            self.vertical += 1.0;
-            self.falls += f64::from(u8::from(down >= FALL));
-            if at_rest {
-                self.from_rest += 1.0;
-                self.rises += f64::from(u8::from(down <= -RISE));
-            }
-        }
-    }
-
-    /// Counts the transitions of a world in which one action was held from a prompt at rest.
-    fn add_held(&mut self, motions: &[Motion], speed: f32) {
-        let mut height = 0.0;
-        let mut highest: Option<f32> = None;
-        for (at, motion) in motions.iter().enumerate() {
-            self.add_sideways(motion, speed);
-            let Some(down) = motion.down else { continue };
-            self.vertical += 1.0;
-            self.falls += f64::from(u8::from(down >= FALL));
-            // A jump begins at once, or at the second frame where the model needs one to settle.
-            if at < 3 {
-                height -= down;
-                highest = Some(highest.map_or(height, |highest: f32| highest.max(height)));
-            }
-        }
-        if let Some(highest) = highest {
-            self.from_rest += 1.0;
-            self.rises += f64::from(u8::from(highest >= RISE));
-        }
-    }
-
-    fn add_sideways(&mut self, motion: &Motion, speed: f32) {
-        let Some(right) = motion.right else { return };
-        self.sideways += 1.0;
-        self.distance += f64::from(right);
-        let least = (0.4 * speed).max(0.5);
-        if right >= least {
-            self.goes_right += 1.0;
-        } else if right <= -least {
-            self.goes_left += 1.0;
-        }
-    }
 }
 
 impl Display for Labels {
@@ -358,7 +219,7 @@ impl Display for Labels {
 mod tests {
     use super::*;
     use crate::evaluate::tests::{tiny_dataset, tiny_world};
-    use crate::gameplay::{TrueAction, generate_clip};
+    use crate::gameplay::{FRAME_SIZE, TrueAction, generate_clip};
 
     #[test]
     fn an_untrained_world_gets_names_that_differ() {

@@ -1,6 +1,9 @@
 //! Checkpoints: one file for a world, `*.genie.safetensors`. It holds the weights as f16 or f32 and, in its header, the
 //! configuration, the version of the format, the action labels and the provenance of the weights.
 
+mod adjacency;
+mod error;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -9,19 +12,13 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
+use self::adjacency::{ADJACENCY, ADJACENCY_BEFORE, adjacency_tensors, read_adjacency};
+pub use self::error::CheckpointError;
+use self::error::VERSION;
 use crate::atomic_file;
-use crate::{AdjacentPairs, Error, GenieConfig, ParameterSpec, TokenAdjacency, parameter_specs};
+use crate::{Error, GenieConfig, ParameterSpec, TokenAdjacency, parameter_specs};
 
 const FORMAT: &str = "bevy_genie";
-const VERSION: u32 = 1;
-/// Tensors of [`TokenAdjacency`]: pairs `[P, 2]` as u32, and one f32.
-const ADJACENCY: [&str; 3] = ["adjacency.right", "adjacency.below", "adjacency.penalty"];
-/// Their names in files made before the first release, which are read still.
-const ADJACENCY_BEFORE: [&str; 3] = [
-    "neighbours.right",
-    "neighbours.below",
-    "neighbours.surprise",
-];
 /// Larger files are refused before they are read: the paper's largest model fits four times over.
 const MAX_FILE_BYTES: u64 = 64 << 30;
 
@@ -34,89 +31,6 @@ pub struct ActionLabel {
     /// Names of the keys held for it, as Bevy's `KeyCode` names them; each inner list is one combination.
     #[serde(default)]
     pub keys: Vec<Vec<String>>,
-}
-
-/// Why a checkpoint cannot be read or written. `source_name` is the file's path, or what the bytes were called.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// The file cannot be read or written.
-    #[error("{source_name}: {error}")]
-    Io {
-        /// Which file.
-        source_name: String,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// The file is too large to be a checkpoint.
-    #[error("{source_name}: {bytes} bytes are more than any checkpoint has")]
-    TooLarge {
-        /// Which file.
-        source_name: String,
-        /// Its size.
-        bytes: u64,
-    },
-    /// Not a safetensors file, or a damaged one.
-    #[error("{source_name}: not a whole safetensors file: {reason}")]
-    Damaged {
-        /// Which file.
-        source_name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A safetensors file of something else.
-    #[error("{source_name}: the header has no valid `{field}`: {reason}")]
-    Header {
-        /// Which file.
-        source_name: String,
-        /// The field of the header.
-        field: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A checkpoint of another version of the format.
-    #[error("{source_name}: checkpoint format version {found}, this build reads version {VERSION}")]
-    Version {
-        /// Which file.
-        source_name: String,
-        /// The file's version.
-        found: u32,
-    },
-    /// A tensor that the configuration needs is not there.
-    #[error("{source_name}: tensor `{tensor}` is missing")]
-    Missing {
-        /// Which file.
-        source_name: String,
-        /// Which tensor.
-        tensor: String,
-    },
-    /// A tensor that the configuration does not know.
-    #[error("{source_name}: tensor `{tensor}` does not belong to this configuration")]
-    Unexpected {
-        /// Which file.
-        source_name: String,
-        /// Which tensor.
-        tensor: String,
-    },
-    /// A tensor of another shape or type than the configuration says.
-    #[error("{source_name}: tensor `{tensor}` is {found}, expected {expected}")]
-    Shape {
-        /// Which file.
-        source_name: String,
-        /// Which tensor.
-        tensor: String,
-        /// What the file has.
-        found: String,
-        /// What was expected.
-        expected: String,
-    },
-    /// A tensor with infinities or NaNs.
-    #[error("{source_name}: tensor `{tensor}` holds values that are not finite")]
-    NonFinite {
-        /// Which file.
-        source_name: String,
-        /// Which tensor.
-        tensor: String,
-    },
 }
 
 /// A checkpoint in memory.
@@ -342,78 +256,6 @@ impl Checkpoint {
         };
         Ok(atomic_file::write(path, &bytes).map_err(io)?)
     }
-}
-
-/// Name, shape, bytes and type of each of the tensors in [`ADJACENCY`].
-fn adjacency_tensors(
-    adjacency: &TokenAdjacency,
-) -> [(String, Vec<usize>, Vec<u8>, safetensors::Dtype); 3] {
-    let pairs = |name: &str, pairs: &[[u32; 2]]| {
-        let bytes = pairs.iter().flatten().flat_map(|token| token.to_le_bytes());
-        let shape = vec![pairs.len(), 2];
-        (
-            name.to_owned(),
-            shape,
-            bytes.collect(),
-            safetensors::Dtype::U32,
-        )
-    };
-    let [right, below, penalty] = ADJACENCY;
-    let all = adjacency.pairs();
-    let bytes = adjacency.penalty().to_le_bytes().to_vec();
-    [
-        pairs(right, &all.right),
-        pairs(below, &all.below),
-        (penalty.to_owned(), vec![1], bytes, safetensors::Dtype::F32),
-    ]
-}
-
-/// The adjacency in the tensors of these names: pairs to the right, pairs below, and the penalty.
-fn read_adjacency(
-    source_name: &str,
-    config: &GenieConfig,
-    file: &SafeTensors,
-    [right, below, penalty]: [&str; 3],
-) -> Result<TokenAdjacency, Error> {
-    let codes = config.tokenizer.quantizer.codes();
-    let wrong = |tensor: &str, found: String, expected: &str| CheckpointError::Shape {
-        source_name: source_name.to_owned(),
-        tensor: tensor.to_owned(),
-        found,
-        expected: expected.to_owned(),
-    };
-    let read = |tensor: &str, columns: usize, kind: safetensors::Dtype| {
-        let view = file.tensor(tensor).map_err(|_| CheckpointError::Missing {
-            source_name: source_name.to_owned(),
-            tensor: tensor.to_owned(),
-        })?;
-        let fits = view.dtype() == kind
-            && view.shape().iter().skip(1).product::<usize>() == columns
-            && view.data().len().is_multiple_of(4 * columns);
-        if !fits {
-            let found = format!("{:?} of {:?}", view.shape(), view.dtype());
-            return Err(wrong(tensor, found, &format!("[_, {columns}] of {kind:?}")));
-        }
-        let numbers = view.data().chunks_exact(4);
-        let numbers = numbers.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        Ok(numbers.collect::<Vec<u32>>())
-    };
-    let pairs = |tensor: &str| {
-        let numbers = read(tensor, 2, safetensors::Dtype::U32)?;
-        Ok::<_, CheckpointError>(numbers.chunks_exact(2).map(|p| [p[0], p[1]]).collect())
-    };
-    let pairs = AdjacentPairs {
-        right: pairs(right)?,
-        below: pairs(below)?,
-    };
-    let numbers = read(penalty, 1, safetensors::Dtype::F32)?;
-    let number = numbers.first().map_or(f32::NAN, |&it| f32::from_bits(it));
-    let all = TokenAdjacency::new(codes, config.token_columns(), pairs, number);
-    let Some(all) = all else {
-        let expected = format!("pairs of tokens below {codes} and a penalty of at least 0 nats");
-        return Err(wrong(right, format!("and {penalty} are {number}"), &expected).into());
-    };
-    Ok(all)
 }
 
 /// The same file with its header's fields in the order of their names: the same checkpoint gives the same bytes.

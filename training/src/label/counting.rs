@@ -1,0 +1,89 @@
+//! Counts the effects of actions in the motion of the player's figure.
+
+use super::motion::Motion;
+use super::naming::{ActionEffect, Effects};
+
+/// A figure is at rest when it moved no further than this vertically, in pixels a frame.
+const REST: f32 = 1.0;
+/// It begins to rise when it goes up by this many pixels in a frame, or in a few frames from a prompt.
+const RISE: f32 = 3.0;
+/// It falls when it goes down by this many pixels in a frame.
+const FALL: f32 = 2.0;
+
+/// Counts the transitions of a segment of real frames under the actions inferred from them.
+pub(super) fn count_real(
+    effects: &mut [Effects],
+    motions: &[Motion],
+    actions: &[usize],
+    speed: f32,
+) {
+    for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
+        let at_rest = at > 0 && rests(&motions[at - 1]);
+        effects[action].usage += 1.0;
+        effects[action].real.add(motion, speed, at_rest);
+    }
+}
+
+/// Whether the figure is at rest.
+pub(super) fn rests(motion: &Motion) -> bool {
+    motion.down.is_some_and(|down| down.abs() <= REST)
+}
+
+/// The usual horizontal speed of the figure, in pixels a frame: the median of the speeds that are not zero.
+pub(super) fn running_speed<'a>(motions: impl Iterator<Item = &'a Motion>) -> f32 {
+    let mut speeds: Vec<f32> = motions
+        .filter_map(|motion| motion.right)
+        .map(f32::abs)
+        .filter(|&speed| speed >= 0.5)
+        .collect();
+    speeds.sort_by(f32::total_cmp);
+    speeds.get(speeds.len() / 2).copied().unwrap_or(1.0)
+}
+
+impl ActionEffect {
+    /// Counts one real transition. `at_rest` says that the figure stood before it.
+    pub(super) fn add(&mut self, motion: &Motion, speed: f32, at_rest: bool) {
+        self.add_sideways(motion, speed);
+        if let Some(down) = motion.down {
+            self.vertical += 1.0;
+            self.falls += f64::from(u8::from(down >= FALL));
+            if at_rest {
+                self.from_rest += 1.0;
+                self.rises += f64::from(u8::from(down <= -RISE));
+            }
+        }
+    }
+
+    /// Counts the transitions of a world in which one action was held from a prompt at rest.
+    pub(super) fn add_held(&mut self, motions: &[Motion], speed: f32) {
+        let mut height = 0.0;
+        let mut highest: Option<f32> = None;
+        for (at, motion) in motions.iter().enumerate() {
+            self.add_sideways(motion, speed);
+            let Some(down) = motion.down else { continue };
+            self.vertical += 1.0;
+            self.falls += f64::from(u8::from(down >= FALL));
+            // A jump begins at once, or at the second frame where the model needs one to settle.
+            if at < 3 {
+                height -= down;
+                highest = Some(highest.map_or(height, |highest: f32| highest.max(height)));
+            }
+        }
+        if let Some(highest) = highest {
+            self.from_rest += 1.0;
+            self.rises += f64::from(u8::from(highest >= RISE));
+        }
+    }
+
+    fn add_sideways(&mut self, motion: &Motion, speed: f32) {
+        let Some(right) = motion.right else { return };
+        self.sideways += 1.0;
+        self.distance += f64::from(right);
+        let least = (0.4 * speed).max(0.5);
+        if right >= least {
+            self.goes_right += 1.0;
+        } else if right <= -least {
+            self.goes_left += 1.0;
+        }
+    }
+}
