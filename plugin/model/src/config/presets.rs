@@ -1,0 +1,186 @@
+//! Configurations by name.
+
+use super::{
+    ActionConditioning, DynamicsConfig, GenieConfig, LatentActionConfig, LatentActionInput,
+    QuantizerConfig, TokenizerConfig, TransformerConfig,
+};
+
+impl TransformerConfig {
+    fn new(layers: usize, width: usize, heads: usize, head_width: usize, window: usize) -> Self {
+        Self {
+            layers,
+            width,
+            heads,
+            head_width,
+            feed_forward: 4,
+            window,
+            rotary_space: false,
+        }
+    }
+}
+
+impl GenieConfig {
+    /// The shipped world: 64x64 frames at 10 frames a second, sized to train and play on two CPU cores.
+    pub fn platformer() -> Self {
+        let window = 16;
+        Self {
+            frame_height: 64,
+            frame_width: 64,
+            frames_per_second: 10.0,
+            tokenizer: TokenizerConfig {
+                patch: 8,
+                quantizer: QuantizerConfig::Vq {
+                    codes: 1024,
+                    dim: 128,
+                },
+                // A window of one: the tokens of a frame depend on that frame alone.
+                encoder: TransformerConfig::new(1, 128, 4, 32, 1),
+                decoder: TransformerConfig::new(2, 128, 4, 32, 4),
+            },
+            latent_actions: LatentActionConfig {
+                actions: 6,
+                dim: 8,
+                patch: 8,
+                input: LatentActionInput::Motion,
+                encoder: TransformerConfig::new(2, 96, 3, 32, 4),
+                decoder: None,
+            },
+            dynamics: DynamicsConfig {
+                transformer: TransformerConfig {
+                    rotary_space: true,
+                    ..TransformerConfig::new(6, 128, 4, 32, window)
+                },
+                conditioning: ActionConditioning::Added,
+                changed_weight: 5.0,
+            },
+        }
+    }
+
+    /// [`platformer`](Self::platformer) made small for tests: the same frames and actions, one narrow layer everywhere.
+    pub fn tiny() -> Self {
+        let mut config = Self::platformer();
+        config.tokenizer.quantizer = QuantizerConfig::Vq { codes: 64, dim: 16 };
+        for transformer in [
+            &mut config.tokenizer.encoder,
+            &mut config.tokenizer.decoder,
+            &mut config.latent_actions.encoder,
+            &mut config.dynamics.transformer,
+        ] {
+            *transformer = TransformerConfig::new(1, 16, 2, 8, 4);
+        }
+        config
+    }
+
+    /// The paper's `CoinRun` case study (appendix F): 64x64 frames, 6 latent actions, width 512 throughout.
+    pub fn coinrun() -> Self {
+        let window = 16;
+        Self {
+            frame_height: 64,
+            frame_width: 64,
+            frames_per_second: 10.0,
+            tokenizer: TokenizerConfig {
+                patch: 4,
+                quantizer: QuantizerConfig::Vq {
+                    codes: 1024,
+                    dim: 32,
+                },
+                encoder: TransformerConfig::new(8, 512, 8, 64, window),
+                decoder: TransformerConfig::new(8, 512, 8, 64, window),
+            },
+            latent_actions: LatentActionConfig {
+                actions: 6,
+                dim: 32,
+                patch: 4,
+                input: LatentActionInput::Pixels,
+                encoder: TransformerConfig::new(8, 512, 8, 64, window),
+                decoder: Some(TransformerConfig::new(8, 512, 8, 64, window)),
+            },
+            dynamics: DynamicsConfig {
+                transformer: TransformerConfig::new(12, 512, 8, 64, window),
+                conditioning: ActionConditioning::Added,
+                changed_weight: 1.0,
+            },
+        }
+    }
+
+    /// The paper's Platformers model with the dynamics of the given row of its scaling table, or `None` for a name
+    /// that the table does not have. Names: `41M`, `96M`, `192M`, `404M`, `811M`, `1.6B`, `2.7B` and `10.1B`.
+    ///
+    /// The table counts attention layers. Its parameter counts fit a spatiotemporal block of one spatial and one
+    /// temporal attention with a four times wider feed-forward for every two of them, so a row of `L` layers is built
+    /// with `ceil(L / 2)` blocks.
+    pub fn paper(dynamics: &str) -> Option<Self> {
+        let (layers, heads, width, head_width) = match dynamics {
+            "41M" => (18, 8, 512, 64),
+            "96M" => (16, 16, 768, 64),
+            "192M" => (20, 18, 1024, 64),
+            "404M" => (21, 12, 1536, 128),
+            "811M" => (20, 20, 2048, 128),
+            "1.6B" => (28, 22, 2560, 128),
+            "2.7B" => (36, 22, 3072, 128),
+            "10.1B" => (48, 36, 5120, 128),
+            _ => return None,
+        };
+        let window = 16;
+        Some(Self {
+            // Patches reach beyond the lower edge: 23 rows of the tokenizer's, 6 of the latent action model's.
+            frame_height: 90,
+            frame_width: 160,
+            frames_per_second: 10.0,
+            tokenizer: TokenizerConfig {
+                patch: 4,
+                quantizer: QuantizerConfig::Vq {
+                    codes: 1024,
+                    dim: 32,
+                },
+                encoder: TransformerConfig::new(12, 512, 8, 64, window),
+                decoder: TransformerConfig::new(20, 1024, 16, 64, window),
+            },
+            latent_actions: LatentActionConfig {
+                actions: 8,
+                dim: 32,
+                patch: 16,
+                input: LatentActionInput::Pixels,
+                encoder: TransformerConfig::new(20, 1024, 16, 64, window),
+                decoder: Some(TransformerConfig::new(20, 1024, 16, 64, window)),
+            },
+            dynamics: DynamicsConfig {
+                transformer: TransformerConfig::new(
+                    usize::div_ceil(layers, 2),
+                    width,
+                    heads,
+                    head_width,
+                    window,
+                ),
+                conditioning: ActionConditioning::Added,
+                changed_weight: 1.0,
+            },
+        })
+    }
+
+    /// A preset by name: `platformer`, `tiny`, `coinrun`, or a row of the paper's scaling table such as `paper-41M`.
+    pub fn preset(name: &str) -> Option<Self> {
+        match name {
+            "platformer" => Some(Self::platformer()),
+            "tiny" => Some(Self::tiny()),
+            "coinrun" => Some(Self::coinrun()),
+            other => Self::paper(other.strip_prefix("paper-")?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_survive_json() {
+        for name in ["platformer", "tiny", "coinrun", "paper-41M", "paper-10.1B"] {
+            let config = GenieConfig::preset(name).unwrap();
+            config.validate().unwrap();
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<GenieConfig>(&json).unwrap(), config);
+        }
+        assert!(GenieConfig::preset("paper-12M").is_none());
+    }
+}
