@@ -24,10 +24,10 @@ pub(super) use portable::Portable;
 
 /// Defines `fn $name` that runs the generic `$body` with the [`Lanes`] of the level in use.
 macro_rules! multiversion {
-    ($(#[$meta:meta])* unsafe fn $name:ident($($arg:ident: $ty:ty),* $(,)?) = $body:ident) => {
+    ($(#[$meta:meta])* $visible:vis unsafe fn $name:ident($($arg:ident: $ty:ty),* $(,)?) = $body:ident) => {
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)]
-        unsafe fn $name($($arg: $ty),*) {
+        $visible unsafe fn $name($($arg: $ty),*) {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx2,fma")]
