@@ -201,7 +201,7 @@ mod tests {
         frames_per_second: 10,
     };
 
-    /// Three clips of 3, 1 and 5 frames over two shards, every byte different from its adjacency.
+    /// Three clips of 3, 1 and 5 frames over two shards, every byte different from its neighbours.
     fn sample(folder: &Path) -> Vec<Vec<u8>> {
         let mut writer = DatasetWriter::create(folder, FORMAT)
             .unwrap()

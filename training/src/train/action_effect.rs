@@ -15,34 +15,49 @@ const DECAY: f32 = 0.99;
 /// Scene and what moves by itself, each to the right and downwards.
 const DIRECTIONS: usize = 4;
 
-/// How often each of `A` latent actions is taken, and the mean motion of the picture under it.
+/// The effect of one latent action: how often it is taken, and the motion of the picture under it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct ActionEffect {
+    /// Weighted count of its transitions.
+    taken: f32,
+    /// Weighted sums of their signs of motion.
+    motion: [f32; DIRECTIONS],
+}
+
+impl ActionEffect {
+    /// Squared distance of the mean motions of two actions.
+    fn distance(&self, other: &Self) -> f32 {
+        let mean = |it: &Self| it.motion.map(|sum| sum / it.taken.max(1e-6));
+        let pairs = mean(self).into_iter().zip(mean(other));
+        pairs.map(|(a, b)| (a - b).powi(2)).sum()
+    }
+}
+
+/// The effects of all `A` latent actions.
 #[derive(Clone, Debug)]
 pub struct ActionEffects {
-    /// `[A]`.
-    taken: Vec<f32>,
-    /// Sums of signs of motion, `[A, DIRECTIONS]`.
-    motion: Vec<f32>,
+    actions: Vec<ActionEffect>,
 }
 
 impl ActionEffects {
     /// No observations of `actions` actions.
     pub fn new(actions: usize) -> Self {
         Self {
-            taken: vec![0.0; actions],
-            motion: vec![0.0; actions * DIRECTIONS],
+            actions: vec![ActionEffect::default(); actions],
         }
     }
 
     /// Adds transitions: the action of each, and the motion of the picture.
     pub fn observe(&mut self, transitions: impl Iterator<Item = (u32, MotionSigns)>) {
-        let all = self.taken.iter_mut().chain(&mut self.motion);
-        all.for_each(|sum| *sum *= DECAY);
+        for effect in &mut self.actions {
+            effect.taken *= DECAY;
+            effect.motion = effect.motion.map(|sum| sum * DECAY);
+        }
         for (action, signs) in transitions {
-            let action = action as usize;
-            self.taken[action] += 1.0;
-            let sums = &mut self.motion[action * DIRECTIONS..][..DIRECTIONS];
+            let effect = &mut self.actions[action as usize];
+            effect.taken += 1.0;
             let signs = signs.scene.into_iter().chain(signs.own);
-            for (sum, sign) in sums.iter_mut().zip(signs) {
+            for (sum, sign) in effect.motion.iter_mut().zip(signs) {
                 *sum += f32::from(sign);
             }
         }
@@ -54,32 +69,23 @@ impl ActionEffects {
     ///
     /// `probabilities [A]` are those of the actions after the frame.
     pub fn impossible_with_effect_of(&self, own: u32, probabilities: &[f32]) -> Vec<u32> {
-        let all = self.taken.iter().sum::<f32>();
+        let all = self.actions.iter().map(|effect| effect.taken).sum::<f32>();
         // Nothing is known of an action that is never taken.
-        let taken = (0..self.taken.len()).filter(|&action| self.taken[action] > 0.0);
+        let taken = (0..self.actions.len()).filter(|&it| self.actions[it].taken > 0.0);
         let (possible, impossible): (Vec<_>, Vec<_>) =
-            taken.partition(|&it| probabilities[it] * all >= RARER * self.taken[it]);
+            taken.partition(|&it| probabilities[it] * all >= RARER * self.actions[it].taken);
         let own = own as usize;
-        let ends_like_own = |action: usize| {
+        let distance = |a: usize, b: usize| self.actions[a].distance(&self.actions[b]);
+        let has_effect_of_own = |action: usize| {
             let others = possible.iter().filter(|&&other| other != own);
-            let nearest = others.map(|&other| self.distance(action, other));
-            self.distance(action, own) < nearest.fold(f32::INFINITY, f32::min)
+            let nearest = others.map(|&other| distance(action, other));
+            distance(action, own) < nearest.fold(f32::INFINITY, f32::min)
         };
         let impossible = impossible.into_iter().filter(|&action| action != own);
         impossible
-            .filter(|&action| ends_like_own(action))
+            .filter(|&action| has_effect_of_own(action))
             .map(|action| action as u32)
             .collect()
-    }
-
-    /// Squared distance of the mean motions of two actions.
-    fn distance(&self, a: usize, b: usize) -> f32 {
-        let mean = |action: usize| {
-            let taken = self.taken[action].max(1e-6);
-            let sums = &self.motion[action * DIRECTIONS..][..DIRECTIONS];
-            sums.iter().map(move |sum| sum / taken)
-        };
-        mean(a).zip(mean(b)).map(|(a, b)| (a - b).powi(2)).sum()
     }
 
     /// The state as named tensors.
@@ -87,9 +93,11 @@ impl ActionEffects {
     /// # Errors
     /// Never on the CPU.
     pub fn state(&self) -> candle_core::Result<HashMap<String, Tensor>> {
+        let taken: Vec<_> = self.actions.iter().map(|effect| effect.taken).collect();
+        let motion: Vec<_> = self.actions.iter().flat_map(|it| it.motion).collect();
         Ok(HashMap::from([
-            saved_values("action_effects.taken".to_owned(), &self.taken)?,
-            saved_values("action_effects.motion".to_owned(), &self.motion)?,
+            saved_values("action_effects.taken".to_owned(), &taken)?,
+            saved_values("action_effects.motion".to_owned(), &motion)?,
         ]))
     }
 
@@ -98,8 +106,16 @@ impl ActionEffects {
     /// # Errors
     /// If a part is missing or of another size.
     pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> candle_core::Result<()> {
-        restore_values(state, "action_effects.taken", &mut self.taken)?;
-        restore_values(state, "action_effects.motion", &mut self.motion)
+        let mut taken = vec![0f32; self.actions.len()];
+        let mut motion = vec![0f32; self.actions.len() * DIRECTIONS];
+        restore_values(state, "action_effects.taken", &mut taken)?;
+        restore_values(state, "action_effects.motion", &mut motion)?;
+        let values = taken.iter().zip(motion.chunks_exact(DIRECTIONS));
+        for (effect, (&taken, motion)) in self.actions.iter_mut().zip(values) {
+            effect.taken = taken;
+            effect.motion.copy_from_slice(motion);
+        }
+        Ok(())
     }
 }
 
