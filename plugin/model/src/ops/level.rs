@@ -74,7 +74,8 @@ impl fmt::Display for SimdLevel {
 pub fn simd_level() -> SimdLevel {
     static LEVEL: OnceLock<SimdLevel> = OnceLock::new();
     *LEVEL.get_or_init(|| {
-        let Some(value) = std::env::var_os(VARIABLE) else {
+        let value = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
+        let Some(value) = value else {
             return SimdLevel::best();
         };
         let value = value.to_string_lossy();
