@@ -10,6 +10,12 @@ pub struct GenieSettings {
     /// Frames per second of worlds that do not set their own; `None` takes each model's. Starts as
     /// [`GeniePlugin::tick_rate`](crate::GeniePlugin::tick_rate).
     pub tick_rate: Option<f32>,
+    /// Share of its ticks (0 to 1) that each world should get at least, where the machine can do it: half of them unless
+    /// changed. A world below it takes more than what others leave over, see [`GeniePriority`](crate::GeniePriority).
+    ///
+    /// A floor that the machine cannot keep, because the model takes too long, counts as half the time of a core. 0 leaves
+    /// the worlds to what is left over.
+    pub rate_floor: f32,
     /// How fast time passes in all worlds, on top of their own [`speed`](crate::GenieClock::speed): 0 stops all clocks.
     pub speed: f32,
 }
@@ -18,6 +24,7 @@ impl Default for GenieSettings {
     fn default() -> Self {
         Self {
             tick_rate: None,
+            rate_floor: 0.5,
             speed: 1.0,
         }
     }

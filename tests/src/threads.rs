@@ -1,11 +1,13 @@
 //! The model's threads, as Linux sees them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// The scheduling policies of the model's threads in this process; empty where the system does not tell.
+use crate::headless::PATIENCE;
+
+/// Names and scheduling policies of the model's threads in this process; empty where the system does not tell.
 ///
 /// The policy is field 41 of `/proc/.../stat`, see `proc(5)` and `sched(7)`.
-pub fn genie_thread_policies() -> Vec<u32> {
+pub fn genie_thread_policies() -> Vec<(String, u32)> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
         return Vec::new();
     };
@@ -16,20 +18,23 @@ pub fn genie_thread_policies() -> Vec<u32> {
             let (number_and_name, fields) = stat.rsplit_once(')')?;
             let (_, name) = number_and_name.split_once('(')?;
             let policy = fields.split_whitespace().nth(38)?.parse().ok()?;
-            name.starts_with("genie-").then_some(policy)
+            name.starts_with("genie-")
+                .then(|| (name.to_owned(), policy))
         })
         .collect()
 }
 
-/// Waits until the model's threads have ended. Returns how many are left after a long time.
+/// Waits until the model's threads have ended. Returns how many are left when none has ended for a long time.
 ///
 /// Threads of the pool end just after the worker that owned them.
 pub fn wait_for_no_genie_threads() -> usize {
-    for _ in 0..1000 {
-        if genie_thread_policies().is_empty() {
-            return 0;
-        }
+    let (mut left, mut moved) = (genie_thread_policies().len(), Instant::now());
+    while left > 0 && moved.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(5));
+        let now = genie_thread_policies().len();
+        if now != left {
+            (left, moved) = (now, Instant::now());
+        }
     }
-    genie_thread_policies().len()
+    left
 }

@@ -45,7 +45,7 @@ fn write(store: Option<Res<DiagnosticsStore>>, mut overlays: Query<&mut Text, Wi
     let whole = |path| figure(path).map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"));
     let frames = figure(&Figures::FRAMES_PER_SECOND).unwrap_or(0.0);
     let text = format!(
-        "{} worlds, {frames:.1} frames/s\nlatency {} / {} ms, input {} / {} ms (p50 / p99)\nqueue {}, late ticks {}, {} MiB",
+        "{} worlds, {frames:.1} frames/s\nlatency {} / {} ms, input {} / {} ms (p50 / p99)\nqueue {}, late ticks {}, starving {}, {} MiB",
         whole(&Figures::WORLDS),
         whole(&Figures::LATENCY_P50),
         whole(&Figures::LATENCY_P99),
@@ -53,6 +53,7 @@ fn write(store: Option<Res<DiagnosticsStore>>, mut overlays: Query<&mut Text, Wi
         whole(&Figures::INPUT_LATENCY_P99),
         whole(&Figures::QUEUE),
         whole(&Figures::LATE_TICKS),
+        whole(&Figures::STARVING),
         whole(&Figures::MEMORY),
     );
     for mut overlay in &mut overlays {

@@ -65,6 +65,8 @@ impl GenieDiagnosticsPlugin {
     pub const QUEUE: DiagnosticPath = DiagnosticPath::const_new("genie/queue");
     /// Ticks that the present worlds have left out since their starts.
     pub const LATE_TICKS: DiagnosticPath = DiagnosticPath::const_new("genie/late_ticks");
+    /// Worlds below their floor, see [`GenieStatus::starving`].
+    pub const STARVING: DiagnosticPath = DiagnosticPath::const_new("genie/starving");
     /// MiB that weights, worlds and their timelines take on the worker, snapshots held by the game not counted.
     pub const MEMORY: DiagnosticPath = DiagnosticPath::const_new("genie/memory");
     /// Number of worlds.
@@ -100,6 +102,7 @@ impl Plugin for GenieDiagnosticsPlugin {
             (Self::INPUT_LATENCY_P99, " ms"),
             (Self::QUEUE, ""),
             (Self::LATE_TICKS, ""),
+            (Self::STARVING, ""),
             (Self::MEMORY, " MiB"),
             (Self::WORLDS, ""),
         ] {
@@ -158,6 +161,10 @@ fn measure(
     tell(
         GenieDiagnosticsPlugin::LATE_TICKS,
         worlds.iter().map(|status| status.late_ticks).sum::<u64>() as f64,
+    );
+    tell(
+        GenieDiagnosticsPlugin::STARVING,
+        worlds.iter().filter(|status| status.starving).count() as f64,
     );
     tell(GenieDiagnosticsPlugin::WORLDS, worlds.iter().len() as f64);
     if let Some(worker) = worker {

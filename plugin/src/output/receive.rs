@@ -90,6 +90,9 @@ pub(crate) fn receive_frames(
         };
         runtime.settle();
         runtime.tick = arrived.tick;
+        if matches!(arrived.kind, FrameReplyKind::Stepped) {
+            runtime.times = Some(arrived.times);
+        }
         status.rewindable = arrived.kept as u64;
         let size = UVec2::new(arrived.frame.width() as u32, arrived.frame.height() as u32);
         match (&newest, fade) {

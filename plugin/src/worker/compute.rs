@@ -37,10 +37,14 @@ impl GenieDevice {
     }
 }
 
-/// How the worker's threads share the processor's cores with the game.
+/// How the model's threads share the processor's cores with the game and with other programs.
 ///
 /// The default is [`BetweenFrames`](Self::BetweenFrames) where there are no more than two cores, otherwise
 /// [`Background`](Self::Background).
+///
+/// Worlds have a floor, [`GenieSettings::rate_floor`](crate::GenieSettings::rate_floor). When a world falls below it, the
+/// model's passes run on threads of ordinary priority until the time that others leave over is enough again; if that does
+/// not help, they do not wait for the game's frames either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Reflect)]
 #[reflect(Debug, Default, PartialEq, Hash, Clone)]
 pub enum GeniePriority {
@@ -53,8 +57,6 @@ pub enum GeniePriority {
     BetweenFrames,
     /// The game goes first: where cores are short, worlds are late before its frames are. On Linux the threads only take
     /// what is left over (`SCHED_IDLE`) and make way at once, elsewhere they have the lowest priority that a thread can have.
-    ///
-    /// A game that keeps all cores busy without a pause, with an uncapped frame rate say, leaves its worlds next to nothing.
     Background,
     /// Like any other thread: worlds keep up beside a game that never pauses, and its frames wait for them now and then.
     Normal,
@@ -108,8 +110,8 @@ pub(crate) struct ComputeSettings {
 
 impl ComputeSettings {
     /// What each of the model's threads does first.
-    pub(crate) fn begin_thread(&self) {
-        self.priority.apply_to_current_thread();
+    pub(crate) fn begin_thread(&self, priority: GeniePriority) {
+        priority.apply_to_current_thread();
         if self.priority == GeniePriority::BetweenFrames {
             genie_model::set_preemption_hook(self.gate.waiting());
         }

@@ -1,7 +1,7 @@
 //! Takes turns between the game and the model at the processor, for [`GeniePriority::BetweenFrames`](crate::GeniePriority).
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -24,6 +24,10 @@ struct Shared {
     frame: AtomicU64,
     /// Who may be waiting for the end of one.
     threads: Mutex<Vec<Thread>>,
+    /// Whether nobody has to wait.
+    open: AtomicBool,
+    /// Nanoseconds that all threads together have waited.
+    waited: AtomicU64,
 }
 
 pub(crate) fn begin_frame(gate: Res<FrameGate>) {
@@ -60,10 +64,26 @@ impl FrameGate {
         let gate = self.clone();
         let turn_began = Cell::new(Instant::now());
         move || {
-            if turn_began.get().elapsed() >= SHORTEST_TURN && gate.wait(LONGEST_WAIT) {
+            if gate.0.open.load(Ordering::Relaxed) || turn_began.get().elapsed() < SHORTEST_TURN {
+                return;
+            }
+            let start = Instant::now();
+            if gate.wait(LONGEST_WAIT) {
                 turn_began.set(Instant::now());
+                let waited = start.elapsed().as_nanos() as u64;
+                gate.0.waited.fetch_add(waited, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Lets the model compute within frames too, or not any more.
+    pub(super) fn set_open(&self, open: bool) {
+        self.0.open.store(open, Ordering::Relaxed);
+    }
+
+    /// How long the model's threads have waited so far, all together.
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_nanos(self.0.waited.load(Ordering::Relaxed))
     }
 
     /// Waits for the end of the frame that the game is in, no longer than `longest`. Returns whether it was in one.
@@ -123,6 +143,20 @@ mod tests {
         }
         assert!(waiting.join().expect("it waits without a panic"));
         assert!(start.elapsed() < FOREVER / 2);
+    }
+
+    #[test]
+    fn nobody_waits_at_an_open_gate() {
+        let gate = FrameGate::default();
+        let wait = gate.waiting();
+        gate.begin_frame();
+        gate.set_open(true);
+        thread::sleep(SHORTEST_TURN);
+        wait();
+        assert_eq!(gate.waited(), Duration::ZERO);
+        gate.set_open(false);
+        wait();
+        assert!(gate.waited() >= LONGEST_WAIT);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The worker thread, which owns every tensor and every rollout, and the main thread's end of the channels to it.
 
 pub(crate) mod compute;
+pub(crate) mod cpu_time;
 pub(crate) mod frame_gate;
+mod pools;
 pub(crate) mod reply;
 pub(crate) mod request;
 mod server;
 pub(crate) mod trajectory;
+mod urgency;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -57,8 +60,7 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("genie-worker".to_owned())
             .spawn(move || {
-                computing.begin_thread();
-                let mut server = WorkerServer::new(reply_sender, stopped, memory_told, computing);
+                let mut server = WorkerServer::new(reply_sender, stopped, memory_told, &computing);
                 server.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.
                 drop(finish);
@@ -228,6 +230,7 @@ mod tests {
             asked: Instant::now(),
             pressed: None,
             keep: 0,
+            interval: Duration::MAX,
         };
         worker.push(Request::Step(vec![step(one), step(other)]));
         worker.push(Request::Reset {

@@ -11,6 +11,7 @@ use crate::error::GenieError;
 use crate::output::frame::GenieTokens;
 use crate::timeline::component::GenieSnapshot;
 use crate::timeline::replay::GenieReplay;
+use crate::worker::cpu_time::PassTimes;
 use crate::world::events::{GenieFailedCommand, GenieJump};
 
 /// What became of a request about one world.
@@ -46,6 +47,8 @@ pub(crate) struct FrameReply {
     pub(crate) action: Option<usize>,
     pub(crate) asked: Instant,
     pub(crate) pressed: Option<Instant>,
+    /// What became of the time of the pass that made it.
+    pub(crate) times: PassTimes,
     /// Frames that the world can be rewound by.
     pub(crate) kept: usize,
     pub(crate) frame: Arc<Frame>,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use genie_model::checkpoint::Checkpoint;
@@ -72,6 +72,8 @@ pub(crate) struct StepRequest {
     pub(crate) pressed: Option<Instant>,
     /// Frames of the past to keep.
     pub(crate) keep: usize,
+    /// Time between two frames at the rate that is the world's floor; `Duration::MAX` without one.
+    pub(crate) interval: Duration,
 }
 
 /// Where a jump leads.

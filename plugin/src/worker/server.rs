@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use crossbeam_channel::{Receiver, Sender};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Rollout, WorldModel};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPool;
 
 use crate::error::GenieError;
 use crate::model::GenieModel;
 use crate::timeline::component::GenieSnapshot;
 use crate::worker::compute::ComputeSettings;
 use crate::worker::compute::GenieDevice;
+use crate::worker::cpu_time::PassTimes;
+use crate::worker::pools::ComputePools;
 use crate::worker::reply::{FrameReply, FrameReplyKind, NewOrigin, Outcome, Reply};
 use crate::worker::request::{CAPACITY, JumpTarget, Request, StartRequest, StepRequest};
 use crate::worker::trajectory::Trajectory;
@@ -28,8 +30,7 @@ use crate::world::prompt::Origin;
 pub(super) struct WorkerServer {
     replies: Sender<Reply>,
     stop: Arc<AtomicBool>,
-    /// The passes' own threads: Bevy's task pools and the game's use of rayon stay out of their way.
-    pool: Option<ThreadPool>,
+    pools: ComputePools,
     device: GenieDevice,
     models: HashMap<AssetId<GenieModel>, Loaded>,
     loads: u64,
@@ -55,21 +56,13 @@ impl WorkerServer {
         replies: Sender<Reply>,
         stop: Arc<AtomicBool>,
         memory: Arc<AtomicUsize>,
-        compute: ComputeSettings,
+        compute: &ComputeSettings,
     ) -> Self {
-        let device = compute.device;
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(compute.threads.max(1))
-            .thread_name(|i| format!("genie-compute-{i}"))
-            .start_handler(move |_| compute.begin_thread())
-            .build()
-            .inspect_err(|error| warn!("genie-worker shares rayon's global threads: {error}"))
-            .ok();
         Self {
             replies,
             stop,
-            pool,
-            device,
+            pools: ComputePools::start(compute),
+            device: compute.device,
             models: HashMap::new(),
             loads: 0,
             worlds: HashMap::new(),
@@ -130,7 +123,7 @@ impl WorkerServer {
                 let outcome = match self.worlds.get_mut(&world) {
                     Some(Running { trajectory, .. }) => {
                         trajectory.reset();
-                        frame(trajectory, FrameReplyKind::Reset, Instant::now(), None)
+                        frame(trajectory, FrameReplyKind::Reset, Instant::now())
                     }
                     // The main thread resets running worlds only.
                     None => Outcome::Failed(GenieError::WorkerGone),
@@ -148,7 +141,7 @@ impl WorkerServer {
                         let saved = from_file
                             .then(|| Box::new((trajectory.seed(), trajectory.sampler().clone())));
                         let kind = FrameReplyKind::Ready { actions, saved };
-                        let outcome = frame(&running.trajectory, kind, asked, None);
+                        let outcome = frame(&running.trajectory, kind, asked);
                         self.worlds.insert(world, running);
                         outcome
                     }
@@ -182,12 +175,7 @@ impl WorkerServer {
                 let outcome = match self.jump(world, to) {
                     Ok(origin) => {
                         let trajectory = &self.worlds[&world].trajectory;
-                        frame(
-                            trajectory,
-                            FrameReplyKind::Jumped { jump, origin },
-                            asked,
-                            None,
-                        )
+                        frame(trajectory, FrameReplyKind::Jumped { jump, origin }, asked)
                     }
                     Err(error) => Outcome::Refused {
                         command,
@@ -215,10 +203,11 @@ impl WorkerServer {
                 generation,
                 path,
             } => {
+                let pool = self.pools.threads();
                 let saved = self.worlds.get(&world).ok_or(GenieError::NotRunning);
                 let saved = saved.and_then(|running| {
                     // The rollout's bytes come from the tensor library: a panic in it must not end the worker.
-                    guarded(None, || running.trajectory.save(&path))?;
+                    guarded(pool, || running.trajectory.save(&path))?;
                     Ok(running.trajectory.tick())
                 });
                 let outcome = match saved {
@@ -254,7 +243,7 @@ impl WorkerServer {
         }
         let known = self.models.get(&model).cloned();
         let fresh_load = self.loads + 1;
-        let (pool, device) = (self.pool.as_ref(), self.device);
+        let (pool, device) = (self.pools.threads(), self.device);
         let (loaded, trajectory) = guarded(pool, || {
             let loaded = match known {
                 Some(loaded) => loaded,
@@ -292,7 +281,7 @@ impl WorkerServer {
         world: Entity,
         to: JumpTarget,
     ) -> Result<Option<Box<NewOrigin>>, GenieError> {
-        let pool = self.pool.as_ref();
+        let pool = self.pools.threads();
         let running = self.worlds.get_mut(&world).ok_or(GenieError::NotRunning)?;
         let model = running.trajectory.model().clone();
         let mut playing = None;
@@ -343,15 +332,23 @@ impl WorkerServer {
                 group.push((order, running));
             }
         }
+        if order_of_loads.is_empty() {
+            return Some(());
+        }
+        // Groups wait for each other: what came before counts.
+        let start = self.pools.begin_pass();
         for load in order_of_loads {
             let mut group = groups.remove(&load).unwrap_or_default();
             let before: Vec<_> = group.iter().map(|(_, r)| r.trajectory.newest()).collect();
             let together = self.step_group(&mut group);
+            let intervals = group.iter().map(|(order, _)| order.interval);
+            let interval = intervals.min().unwrap_or(Duration::MAX);
+            let times = self.pools.end_pass(&start, interval);
             for ((order, mut running), before) in group.into_iter().zip(before) {
                 // One world must not take the others down: what failed together is tried one by one.
                 let outcome = match &together {
                     Ok(()) => Ok(()),
-                    Err(_) => guarded(self.pool.as_ref(), || {
+                    Err(_) => guarded(self.pools.threads(), || {
                         running.trajectory.now_mut().step(order.action)?;
                         Ok(())
                     }),
@@ -359,8 +356,10 @@ impl WorkerServer {
                 let outcome = match outcome {
                     Ok(()) => {
                         running.trajectory.stepped(before, order.action, order.keep);
-                        let (asked, pressed) = (order.asked, order.pressed);
-                        frame(&running.trajectory, FrameReplyKind::Stepped, asked, pressed)
+                        let mut reply =
+                            frame_reply(&running.trajectory, FrameReplyKind::Stepped, order.asked);
+                        (reply.pressed, reply.times) = (order.pressed, times);
+                        Outcome::Frame(Box::new(reply))
                     }
                     Err(error) => Outcome::Failed(error),
                 };
@@ -375,30 +374,31 @@ impl WorkerServer {
         let actions: Vec<_> = group.iter().map(|(order, _)| order.action).collect();
         let trajectories = group.iter_mut().map(|(_, running)| &mut running.trajectory);
         let mut rollouts: Vec<_> = trajectories.map(Trajectory::now_mut).collect();
-        guarded(self.pool.as_ref(), || {
+        guarded(self.pools.threads(), || {
             Rollout::step_all(&mut rollouts, &actions)?;
             Ok(())
         })
     }
 }
 
-fn frame(
-    trajectory: &Trajectory,
-    kind: FrameReplyKind,
-    asked: Instant,
-    pressed: Option<Instant>,
-) -> Outcome {
-    Outcome::Frame(Box::new(FrameReply {
+/// The newest frame as the answer to a request that is no step.
+fn frame(trajectory: &Trajectory, kind: FrameReplyKind, asked: Instant) -> Outcome {
+    Outcome::Frame(Box::new(frame_reply(trajectory, kind, asked)))
+}
+
+fn frame_reply(trajectory: &Trajectory, kind: FrameReplyKind, asked: Instant) -> FrameReply {
+    FrameReply {
         kind,
         tick: trajectory.tick(),
         action: trajectory.action(),
         asked,
-        pressed,
+        pressed: None,
+        times: PassTimes::default(),
         kept: trajectory.kept(),
         rgba: trajectory.frame().to_rgba(),
         frame: Arc::new(trajectory.frame().clone()),
         tokens: Arc::new(trajectory.tokens()),
-    }))
+    }
 }
 
 /// Runs `work` on the pool and turns a panic into an error. What `work` changes must be whole after a panic: rollouts
@@ -422,6 +422,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rayon::ThreadPoolBuilder;
+
     use super::*;
 
     #[test]

@@ -159,6 +159,9 @@ pub struct GenieStatus {
     pub phase: GeniePhase,
     /// Ticks left out since it started because the model was slower than the tick rate.
     pub late_ticks: u64,
+    /// Whether it has been getting less than its floor, [`GenieSettings::rate_floor`](crate::GenieSettings::rate_floor), for
+    /// some seconds. The log says why.
+    pub starving: bool,
     /// Frames that it can be rewound by; at most the capacity of its [`GenieTimeline`].
     pub rewindable: u64,
     /// Whether the actions of a replay are being played.

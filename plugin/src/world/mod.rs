@@ -10,3 +10,4 @@ pub(crate) mod pace;
 pub(crate) mod prompt;
 pub(crate) mod runtime;
 pub(crate) mod start;
+pub(crate) mod starvation;

@@ -15,6 +15,7 @@ use crate::worker::request::{Request, StepRequest};
 use crate::world::component::{GenieClock, GeniePhase, GenieSampler, GenieStatus, GenieWorld};
 use crate::world::events::fail;
 use crate::world::runtime::WorldRuntime;
+use crate::world::starvation::RateWatch;
 
 /// Time passes at most this much faster.
 const MAX_SPEED: f32 = 1e3;
@@ -43,6 +44,11 @@ pub(crate) fn pace_worlds(
     let mut orders = Vec::new();
     let asked = Instant::now();
     let keeps_up = worker.keeps_up();
+    let floor = if settings.rate_floor.is_nan() {
+        0.0
+    } else {
+        settings.rate_floor.clamp(0.0, 1.0)
+    };
     for (world, genie, clock, mut sampling, map, timeline, mut held, mut status, mut runtime) in
         &mut worlds
     {
@@ -60,20 +66,23 @@ pub(crate) fn pace_worlds(
             continue;
         };
         runtime.period = period;
-        if !clock.paused {
-            let speed = (clock.speed * settings.speed).clamp(0.0, MAX_SPEED);
-            let speed = if speed.is_nan() { 0.0 } else { speed };
-            let late = runtime.accrue(time.delta().mul_f32(speed), period);
-            if late > 0 {
-                status.late_ticks += late;
-            }
+        let speed = (clock.speed * settings.speed).clamp(0.0, MAX_SPEED);
+        let speed = if clock.paused || speed.is_nan() {
+            0.0
+        } else {
+            speed
+        };
+        let late = runtime.accrue(time.delta().mul_f32(speed), period);
+        if late > 0 {
+            status.late_ticks += late;
         }
-        if runtime.in_flight > 0 || !keeps_up {
-            continue;
-        }
-        if runtime.owed_steps > 0 {
+        let free = runtime.in_flight == 0 && keeps_up;
+        let single = free && runtime.owed_steps > 0;
+        let due = free && !single && !clock.paused && runtime.debt >= period;
+        watch_rate(world, &mut runtime, &mut status, (due, late), floor, speed);
+        if single {
             runtime.owed_steps -= 1;
-        } else if !clock.paused && runtime.debt >= period {
+        } else if due {
             runtime.debt -= period;
         } else {
             continue;
@@ -107,11 +116,41 @@ pub(crate) fn pace_worlds(
             asked,
             pressed,
             keep: timeline.capacity,
+            interval: longest_interval(period, speed, floor),
         });
     }
     if !orders.is_empty() {
         worker.push(Request::Step(orders));
     }
+}
+
+/// Notes what a world gets of its ticks, and tells when it has begun to starve.
+fn watch_rate(
+    world: Entity,
+    runtime: &mut WorldRuntime,
+    status: &mut Mut<GenieStatus>,
+    counts: (bool, u64),
+    floor: f32,
+    speed: f32,
+) {
+    if speed > 0.0 {
+        let times = runtime.times;
+        if let Some(starvation) = runtime.rates.count(Instant::now(), counts, floor, times) {
+            warn!("world {world} starves: {starvation}");
+        }
+    } else {
+        runtime.rates = RateWatch::default();
+    }
+    let starving = runtime.rates.starving();
+    if status.starving != starving {
+        status.starving = starving;
+    }
+}
+
+/// Time between two frames of a world that gets `floor` of its ticks.
+fn longest_interval(period: Duration, speed: f32, floor: f32) -> Duration {
+    let ticks_per_frame = 1.0 / f64::from(speed * floor);
+    Duration::try_from_secs_f64(period.as_secs_f64() * ticks_per_frame).unwrap_or(Duration::MAX)
 }
 
 /// Time between two ticks at `rate` per second, if that is a rate at all.

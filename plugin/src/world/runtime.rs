@@ -7,6 +7,8 @@ use bevy::prelude::*;
 use genie_model::SamplerSettings;
 
 use crate::timeline::replay::GenieReplay;
+use crate::worker::cpu_time::PassTimes;
+use crate::world::starvation::RateWatch;
 
 /// Bookkeeping of one world; what the worker knows of it is kept apart.
 #[derive(Component, Debug, Default)]
@@ -31,6 +33,10 @@ pub(crate) struct WorldRuntime {
     pub(crate) owed_steps: u32,
     /// Time between two ticks at speed 1, as last paced.
     pub(crate) period: Duration,
+    /// What became of the time of the last pass.
+    pub(crate) times: Option<PassTimes>,
+    /// Whether the world keeps its floor.
+    pub(crate) rates: RateWatch,
 }
 
 impl WorldRuntime {
@@ -45,6 +51,8 @@ impl WorldRuntime {
         self.replay = None;
         self.debt = Duration::ZERO;
         self.owed_steps = 0;
+        self.times = None;
+        self.rates = RateWatch::default();
     }
 
     /// A frame that was awaited has come, or will not.
