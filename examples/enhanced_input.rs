@@ -41,7 +41,7 @@ struct Right;
 #[action_output(bool)]
 struct Jump;
 
-/// Tells the world of an action, which it calls `name`.
+/// Passes an action on to the world under the name `name`.
 fn forward<A: InputAction>(name: &'static str) -> impl Plugin {
     move |app: &mut App| {
         app.add_observer(

@@ -1,4 +1,4 @@
-//! A platformer level that nobody built: a world model dreams every frame, under your keys.
+//! A platformer level without a level file: a world model generates every frame, under your keys.
 //!
 //! `cargo run --example generative_level` opens a window. Without a screen or a graphics adapter, or with `--record`, it
 //! plays a scripted walk through the same plugin and writes a GIF.
@@ -17,7 +17,7 @@ use genie_examples::{assets, screen};
 /// Height of the lines of text below the level, in logical pixels.
 const CAPTION: f32 = 76.0;
 
-/// Plays a level dreamt by a Genie world model.
+/// Plays a level that a Genie world model generates.
 #[derive(Parser, Resource, Clone)]
 #[command(version)]
 struct Options {
@@ -112,7 +112,7 @@ fn play(options: Options) -> AppExit {
             }),
     )
     .add_plugins(GeniePlugin {
-        // The dream is all there is to see.
+        // There is nothing else on the screen that must not wait.
         priority: GeniePriority::Normal,
         ..default()
     })
@@ -146,7 +146,7 @@ struct Prompts {
 #[derive(Component)]
 struct KeysLine;
 
-/// The line that tells what the world is doing.
+/// The line with the world's last action, frame and latency.
 #[derive(Component)]
 struct StateLine;
 

@@ -1,7 +1,7 @@
-//! A wall of dreams: one picture, one column for each latent action, one row for each seed.
+//! A wall of worlds: one picture, one column for each latent action, one row for each seed.
 //!
 //! Every world starts from the same prompt and holds its column's action for ever, so the columns show what the model
-//! has learned to do, and the rows how sure it is of it. All worlds are dreamt in one batch on one worker thread. Space
+//! has learned to do, and the rows how sure it is of it. All worlds are computed in one batch on one worker thread. Space
 //! starts them again, Tab takes the next picture.
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use clap::Parser;
 use genie_examples::held_action::{HeldAction, hold_action};
 use genie_examples::{assets, screen};
 
-/// A wall of dreams from one prompt under different actions.
+/// A wall of worlds from one prompt under different actions.
 #[derive(Parser, Resource, Clone)]
 #[command(version)]
 struct Options {
@@ -50,7 +50,7 @@ fn main() -> AppExit {
     App::new()
         .add_plugins(DefaultPlugins.set(screen::window("Many worlds", 1200, 520)))
         .add_plugins(GeniePlugin {
-            // The dream is all there is to see.
+            // There is nothing else on the screen that must not wait.
             priority: GeniePriority::Normal,
             ..default()
         })
@@ -133,15 +133,15 @@ fn start_again(
     keys: Res<ButtonInput<KeyCode>>,
     worlds: Query<Entity, With<GenieWorld>>,
     mut prompts: ResMut<Prompts>,
-    mut orders: MessageWriter<GenieCommand>,
+    mut genie: MessageWriter<GenieCommand>,
 ) {
     if keys.just_pressed(KeyCode::Space) {
-        orders.write_batch(worlds.iter().map(GenieCommand::reset));
+        genie.write_batch(worlds.iter().map(GenieCommand::reset));
     }
     if keys.just_pressed(KeyCode::Tab) {
         prompts.1 = (prompts.1 + 1) % prompts.0.len();
         let prompt = &prompts.0[prompts.1];
-        orders.write_batch(
+        genie.write_batch(
             worlds
                 .iter()
                 .map(|world| GenieCommand::prompt(world, prompt.clone())),

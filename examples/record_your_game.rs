@@ -1,7 +1,7 @@
-//! A game of your own, recorded while it is played, ready to be dreamt.
+//! A game of your own, recorded while it is played, as footage to train a model on.
 //!
-//! The game is a small runner over hills and gaps: arrow keys or A and D walk, space jumps. It plays itself as long as
-//! nobody does. All of the recording is one plugin and one call: `cut` when a new life begins. When you have played
+//! The game is a small runner over hills and gaps: arrow keys or A and D walk, space jumps. It plays itself when no
+//! key has been pressed for three seconds. All of the recording is one plugin and one call: `cut` when a new life begins. When you have played
 //! enough (ten minutes make 6,000 frames), close the window and follow the commands that it prints.
 
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ fn main() -> AppExit {
         .add_systems(Update, (play, lay_ground, follow, report).chain())
         .run();
     let out = out.display();
-    println!("recorded into {out}; to dream it:");
+    println!("recorded into {out}; to train a model on it:");
     println!("  genie import --video {out} --out data/mine --size 64x64");
     println!(
         "  genie train --config training/configs/platformer.toml --data data/mine --run runs/mine"
@@ -102,7 +102,7 @@ fn set_up(mut commands: Commands) {
     ));
 }
 
-/// Keys, or the autopilot, move the hero; who falls begins a new life, and a new clip.
+/// Keys, or the autopilot, move the hero. After a fall a new life begins, and a new clip.
 fn play(
     keys: Res<ButtonInput<KeyCode>>,
     time: Res<Time>,
@@ -122,7 +122,7 @@ fn play(
     };
     let ahead = column_at(place.translation.x + HERO.x);
     if hero.unattended > 3.0 {
-        // Now and then he turns round or stands still: footage of one action teaches nothing.
+        // Now and then the hero turns round or stands still: footage of one action teaches nothing.
         let mood = (time.elapsed_secs() * 0.7).sin() + (time.elapsed_secs() * 0.31).sin();
         walk = if mood > -0.3 {
             1.0
@@ -212,7 +212,7 @@ fn follow(
     camera.translation.y = VIEW / 2.0 - 2.0;
 }
 
-/// The window's title tells how much there is: text in the picture would be learned too.
+/// Progress is shown in the window's title: text in the picture would be learned too.
 fn report(
     recorder: Res<GenieRecorder>,
     options: Res<Options>,

@@ -64,7 +64,7 @@ fn turn_back(
     time: Res<Time>,
     mut since: Local<f32>,
     mut worlds: Query<(Entity, &mut GenieClock, &mut Sprite)>,
-    mut orders: MessageWriter<GenieCommand>,
+    mut genie: MessageWriter<GenieCommand>,
 ) {
     let back = keys.pressed(KeyCode::Backspace);
     for (world, mut clock, mut sprite) in &mut worlds {
@@ -77,7 +77,7 @@ fn turn_back(
             };
         }
         if back && *since >= PACE {
-            orders.write(GenieCommand::rewind(world, 1));
+            genie.write(GenieCommand::rewind(world, 1));
         }
     }
     *since = if *since >= PACE {
@@ -91,14 +91,14 @@ fn keep_and_return(
     keys: Res<ButtonInput<KeyCode>>,
     kept: Res<Kept>,
     worlds: Query<Entity, With<GenieWorld>>,
-    mut orders: MessageWriter<GenieCommand>,
+    mut genie: MessageWriter<GenieCommand>,
 ) {
     for world in &worlds {
         if keys.just_pressed(KeyCode::Enter) {
-            orders.write(GenieCommand::snapshot(world));
+            genie.write(GenieCommand::snapshot(world));
         }
         if let (Some(moment), true) = (&kept.0, keys.just_pressed(KeyCode::Tab)) {
-            orders.write(GenieCommand::restore(world, moment.clone()));
+            genie.write(GenieCommand::restore(world, moment.clone()));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A dream on a turning cube and on a bent screen behind it: the world's texture is an image like any other.
+//! A world on a turning cube and on a bent screen behind it: the world's texture is an image like any other.
 //!
 //! Arrow keys or WASD and space play it.
 
@@ -12,7 +12,7 @@ fn main() -> AppExit {
     App::new()
         .add_plugins((DefaultPlugins, GeniePlugin::default()))
         .insert_resource(ClearColor(Color::srgb(0.03, 0.03, 0.06)))
-        .add_systems(Startup, dream)
+        .add_systems(Startup, start)
         .add_systems(Update, turn)
         .add_observer(put_up_screen)
         .run()
@@ -21,7 +21,7 @@ fn main() -> AppExit {
 #[derive(Component)]
 struct Turning;
 
-fn dream(
+fn start(
     mut commands: Commands,
     assets: Res<AssetServer>,
     mut meshes: ResMut<Assets<Mesh>>,

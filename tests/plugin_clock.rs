@@ -31,7 +31,7 @@ fn tick(app: &App, world: Entity) -> u64 {
     app.world().get::<GenieFrame>(world).unwrap().tick
 }
 
-/// Ticks that fell due in so many updates of 20 ms: those that were dreamt, and those left out on a busy machine.
+/// Ticks that fell due in so many updates of 20 ms: those whose frames arrived, and those left out on a busy machine.
 fn ticks(app: &mut App, world: Entity, updates: u32) -> u64 {
     let due = |app: &App| {
         let late = app.world().get::<GenieStatus>(world).unwrap().late_ticks;

@@ -110,17 +110,17 @@ fn maps_change_while_the_world_runs() {
 }
 
 #[test]
-fn latency_is_told_for_the_frames_that_show_a_press() {
+fn frames_that_show_a_press_have_its_latency() {
     let (mut app, world) = start();
     next(&mut app, world);
-    let told = |app: &App| app.world().get::<GenieFrame>(world).unwrap().input_latency;
-    assert_eq!(told(&app), None);
+    let latency = |app: &App| app.world().get::<GenieFrame>(world).unwrap().input_latency;
+    assert_eq!(latency(&app), None);
     app.world_mut()
         .write_message(GenieInput::press(world, "left"));
     app.update();
     std::thread::sleep(Duration::from_millis(20));
     next(&mut app, world);
-    assert!(told(&app).unwrap() >= Duration::from_millis(20));
+    assert!(latency(&app).unwrap() >= Duration::from_millis(20));
     next(&mut app, world);
-    assert_eq!(told(&app), None, "still held is nothing new");
+    assert_eq!(latency(&app), None, "still held is nothing new");
 }

@@ -17,9 +17,9 @@ const SCRIPT: [&str; 12] = [
     "right",
 ];
 
-/// What the plugin has told, by event.
+/// The events so far.
 #[derive(Resource, Clone, Default)]
-struct Told(Arc<Mutex<Notes>>);
+struct Noted(Arc<Mutex<Notes>>);
 
 #[derive(Default)]
 struct Notes {
@@ -31,31 +31,31 @@ struct Notes {
     failed: Vec<String>,
 }
 
-fn new_app() -> (App, Told) {
+fn new_app() -> (App, Noted) {
     let mut app = app(std::path::Path::new("."), TICK);
-    let told = Told::default();
-    app.insert_resource(told.clone())
-        .add_observer(|on: On<GenieJumped>, told: Res<Told>| {
+    let noted = Noted::default();
+    app.insert_resource(noted.clone())
+        .add_observer(|on: On<GenieJumped>, noted: Res<Noted>| {
             let jump = (on.world, on.tick, on.jump);
-            told.0.lock().unwrap().jumps.push(jump);
+            noted.0.lock().unwrap().jumps.push(jump);
         })
-        .add_observer(|on: On<GenieSnapshotTaken>, told: Res<Told>| {
-            told.0.lock().unwrap().snapshots.push(on.snapshot.clone());
+        .add_observer(|on: On<GenieSnapshotTaken>, noted: Res<Noted>| {
+            noted.0.lock().unwrap().snapshots.push(on.snapshot.clone());
         })
-        .add_observer(|on: On<GenieSaved>, told: Res<Told>| {
-            told.0.lock().unwrap().saves.push(on.tick);
+        .add_observer(|on: On<GenieSaved>, noted: Res<Noted>| {
+            noted.0.lock().unwrap().saves.push(on.tick);
         })
-        .add_observer(|on: On<GenieEnded>, told: Res<Told>| {
-            told.0.lock().unwrap().ends.push((on.world, on.reason));
+        .add_observer(|on: On<GenieEnded>, noted: Res<Noted>| {
+            noted.0.lock().unwrap().ends.push((on.world, on.reason));
         })
-        .add_observer(|on: On<GenieCommandFailed>, told: Res<Told>| {
+        .add_observer(|on: On<GenieCommandFailed>, noted: Res<Noted>| {
             let text = format!("{:?}: {}", on.command, on.error);
-            told.0.lock().unwrap().refused.push(text);
+            noted.0.lock().unwrap().refused.push(text);
         })
-        .add_observer(|on: On<GenieFailed>, told: Res<Told>| {
-            told.0.lock().unwrap().failed.push(on.error.to_string());
+        .add_observer(|on: On<GenieFailed>, noted: Res<Noted>| {
+            noted.0.lock().unwrap().failed.push(on.error.to_string());
         });
-    (app, told)
+    (app, noted)
 }
 
 /// A paused world at its prompt, with this timeline capacity.
@@ -97,37 +97,37 @@ fn play(app: &mut App, world: Entity, actions: &[&'static str]) -> Vec<Vec<u8>> 
 }
 
 /// Gives an order and waits until the world has jumped.
-fn jump(app: &mut App, told: &Told, command: GenieCommand) -> u64 {
-    let before = told.0.lock().unwrap().jumps.len();
+fn jump(app: &mut App, noted: &Noted, command: GenieCommand) -> u64 {
+    let before = noted.0.lock().unwrap().jumps.len();
     app.world_mut().write_message(command);
-    let told = Arc::clone(&told.0);
-    run_until(app, "a jump", |_| told.lock().unwrap().jumps.len() > before);
-    told.lock().unwrap().jumps.last().unwrap().1
+    let noted = Arc::clone(&noted.0);
+    run_until(app, "a jump", |_| noted.lock().unwrap().jumps.len() > before);
+    noted.lock().unwrap().jumps.last().unwrap().1
 }
 
-fn refusal(app: &mut App, told: &Told, command: GenieCommand) -> String {
+fn refusal(app: &mut App, noted: &Noted, command: GenieCommand) -> String {
     app.world_mut().write_message(command);
-    let told = Arc::clone(&told.0);
+    let noted = Arc::clone(&noted.0);
     run_until(app, "a refusal", |_| {
-        !told.lock().unwrap().refused.is_empty()
+        !noted.lock().unwrap().refused.is_empty()
     });
-    let refused = std::mem::take(&mut told.lock().unwrap().refused);
+    let refused = std::mem::take(&mut noted.lock().unwrap().refused);
     assert_eq!(refused.len(), 1, "{refused:?}");
     refused[0].clone()
 }
 
-fn snapshot(app: &mut App, told: &Told, world: Entity) -> GenieSnapshot {
+fn snapshot(app: &mut App, noted: &Noted, world: Entity) -> GenieSnapshot {
     app.world_mut().write_message(GenieCommand::snapshot(world));
-    let told = Arc::clone(&told.0);
+    let noted = Arc::clone(&noted.0);
     run_until(app, "a snapshot", |_| {
-        !told.lock().unwrap().snapshots.is_empty()
+        !noted.lock().unwrap().snapshots.is_empty()
     });
-    told.lock().unwrap().snapshots.pop().unwrap()
+    noted.lock().unwrap().snapshots.pop().unwrap()
 }
 
 #[test]
-fn a_rewound_world_dreams_the_same_frames_again() {
-    let (mut app, told) = new_app();
+fn a_rewound_world_generates_the_same_frames_again() {
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 100);
     let prompt = frame(&app, world).pixels.pixels().to_vec();
     let frames = play(&mut app, world, &SCRIPT);
@@ -136,7 +136,7 @@ fn a_rewound_world_dreams_the_same_frames_again() {
     for back in [1, 5, 11] {
         let to = SCRIPT.len() - back;
         assert_eq!(
-            jump(&mut app, &told, GenieCommand::rewind(world, back as u64)),
+            jump(&mut app, &noted, GenieCommand::rewind(world, back as u64)),
             to as u64
         );
         let now = frame(&app, world);
@@ -154,7 +154,7 @@ fn a_rewound_world_dreams_the_same_frames_again() {
         assert_eq!(play(&mut app, world, &SCRIPT[to..]), frames[to..]);
     }
     // Further than it has lived: to the prompt, and on from there.
-    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 99)), 0);
+    assert_eq!(jump(&mut app, &noted, GenieCommand::rewind(world, 99)), 0);
     assert_eq!(frame(&app, world).pixels.pixels(), prompt);
     assert_eq!(frame(&app, world).action, None);
     assert_eq!(play(&mut app, world, &SCRIPT), frames);
@@ -162,7 +162,7 @@ fn a_rewound_world_dreams_the_same_frames_again() {
 
 #[test]
 fn several_rewinds_in_one_frame_add_up() {
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 100);
     play(&mut app, world, &SCRIPT[..6]);
     app.world_mut()
@@ -174,16 +174,16 @@ fn several_rewinds_in_one_frame_add_up() {
     });
     step(&mut app, world, "left");
     assert_eq!(frame(&app, world).tick, 4);
-    assert!(told.0.lock().unwrap().refused.is_empty());
+    assert!(noted.0.lock().unwrap().refused.is_empty());
 }
 
 #[test]
 fn the_timeline_keeps_no_more_than_its_capacity() {
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 3);
     let frames = play(&mut app, world, &SCRIPT[..8]);
     assert_eq!(app.world().get::<GenieStatus>(world).unwrap().rewindable, 3);
-    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 6)), 5);
+    assert_eq!(jump(&mut app, &noted, GenieCommand::rewind(world, 6)), 5);
     assert_eq!(frame(&app, world).pixels.pixels(), frames[4]);
     assert_eq!(app.world().get::<GenieStatus>(world).unwrap().rewindable, 0);
     app.world_mut()
@@ -212,26 +212,26 @@ fn each_kept_frame_takes_the_memory_that_is_stated() {
 
 #[test]
 fn a_snapshot_is_restored_as_often_as_wanted_and_elsewhere_too() {
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 8);
     play(&mut app, world, &SCRIPT[..4]);
-    let held = snapshot(&mut app, &told, world);
+    let held = snapshot(&mut app, &noted, world);
     assert_eq!(held.tick(), 4);
     assert_eq!(held.frame(), &*frame(&app, world).pixels);
     let frames = play(&mut app, world, &SCRIPT[4..]);
     for _ in 0..2 {
         let command = GenieCommand::restore(world, held.clone());
-        assert_eq!(jump(&mut app, &told, command), 4);
+        assert_eq!(jump(&mut app, &noted, command), 4);
         assert_eq!(play(&mut app, world, &SCRIPT[4..]), frames);
     }
     // Another world, another prompt, the same checkpoint.
     let other = spawn(&mut app, 1, 8);
     step(&mut app, other, "left");
-    jump(&mut app, &told, GenieCommand::restore(other, held.clone()));
+    jump(&mut app, &noted, GenieCommand::restore(other, held.clone()));
     assert_eq!(play(&mut app, other, &SCRIPT[4..]), frames);
     // Another checkpoint.
     let stranger = spawn(&mut app, 2, 8);
-    let text = refusal(&mut app, &told, GenieCommand::restore(stranger, held));
+    let text = refusal(&mut app, &noted, GenieCommand::restore(stranger, held));
     assert!(
         text.starts_with("Restore: ") && text.contains("checkpoint"),
         "{text}"
@@ -241,7 +241,7 @@ fn a_snapshot_is_restored_as_often_as_wanted_and_elsewhere_too() {
 
 #[test]
 fn a_fork_goes_on_alone_with_a_texture_of_its_own() {
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 8);
     play(&mut app, world, &SCRIPT[..4]);
     let into = app.world_mut().spawn_empty().id();
@@ -260,17 +260,17 @@ fn a_fork_goes_on_alone_with_a_texture_of_its_own() {
     // The same actions lead to the same frames, others do not; the fork's past is its own.
     let frames = play(&mut app, world, &SCRIPT[4..8]);
     assert_eq!(play(&mut app, into, &SCRIPT[4..8]), frames);
-    jump(&mut app, &told, GenieCommand::rewind(into, 6));
+    jump(&mut app, &noted, GenieCommand::rewind(into, 6));
     assert_eq!(frame(&app, into).tick, 2);
     assert_eq!(frame(&app, world).tick, 8);
     app.world_mut().despawn(world);
     let others = play(&mut app, into, &["right"; 6]);
     assert_ne!(others[2..], frames);
-    assert!(told.0.lock().unwrap().failed.is_empty());
+    assert!(noted.0.lock().unwrap().failed.is_empty());
 
     let gone = app.world_mut().spawn_empty().id();
     app.world_mut().despawn(gone);
-    let text = refusal(&mut app, &told, GenieCommand::fork(into, gone));
+    let text = refusal(&mut app, &noted, GenieCommand::fork(into, gone));
     assert!(text.starts_with("Fork: "), "{text}");
 }
 
@@ -278,7 +278,7 @@ fn a_fork_goes_on_alone_with_a_texture_of_its_own() {
 fn a_saved_world_goes_on_in_another_app() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("here.world");
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 8);
     let prompt = frame(&app, world).pixels;
     play(&mut app, world, &SCRIPT[..3]);
@@ -288,16 +288,16 @@ fn a_saved_world_goes_on_in_another_app() {
     app.world_mut()
         .write_message(GenieCommand::save(world, &file));
     run_until(&mut app, "the save", |_| {
-        told.0.lock().unwrap().saves == [5]
+        noted.0.lock().unwrap().saves == [5]
     });
     let frames = play(&mut app, world, &SCRIPT[5..]);
     drop(app);
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(names.len(), 1, "no temporary file is left: {names:?}");
 
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 8);
-    assert_eq!(jump(&mut app, &told, GenieCommand::load(world, &file)), 5);
+    assert_eq!(jump(&mut app, &noted, GenieCommand::load(world, &file)), 5);
     assert_eq!(play(&mut app, world, &SCRIPT[5..]), frames);
     // As a prompt, and back to where it came from.
     let genie = app.world().get::<GenieWorld>(world).unwrap().clone();
@@ -320,13 +320,13 @@ fn a_saved_world_goes_on_in_another_app() {
 fn damaged_files_leave_the_world_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("here.world");
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 8);
     let whole = play(&mut app, world, &SCRIPT[..5]);
     app.world_mut()
         .write_message(GenieCommand::save(world, &file));
     run_until(&mut app, "the save", |_| {
-        told.0.lock().unwrap().saves == [5]
+        noted.0.lock().unwrap().saves == [5]
     });
     let good = std::fs::read(&file).unwrap();
     let flipped = |at: usize| {
@@ -347,7 +347,7 @@ fn damaged_files_leave_the_world_as_it_was() {
     ];
     for bytes in damaged {
         std::fs::write(&file, bytes).unwrap();
-        let text = refusal(&mut app, &told, GenieCommand::load(world, &file));
+        let text = refusal(&mut app, &noted, GenieCommand::load(world, &file));
         assert!(
             text.starts_with("Load: ") && text.contains("here.world"),
             "{text}"
@@ -355,21 +355,21 @@ fn damaged_files_leave_the_world_as_it_was() {
         assert_eq!(frame(&app, world).tick, 5);
     }
     let missing = folder.path().join("missing.world");
-    let text = refusal(&mut app, &told, GenieCommand::load(world, &missing));
+    let text = refusal(&mut app, &noted, GenieCommand::load(world, &missing));
     assert!(text.contains("missing.world"), "{text}");
     let nowhere = folder.path().join("no/such/folder.world");
-    let text = refusal(&mut app, &told, GenieCommand::save(world, &nowhere));
+    let text = refusal(&mut app, &noted, GenieCommand::save(world, &nowhere));
     assert!(text.starts_with("Save: "), "{text}");
     // Of another checkpoint.
     std::fs::write(&file, &good).unwrap();
     let stranger = spawn(&mut app, 2, 8);
-    let text = refusal(&mut app, &told, GenieCommand::load(stranger, &file));
+    let text = refusal(&mut app, &noted, GenieCommand::load(stranger, &file));
     assert!(text.contains("checkpoint"), "{text}");
     // All is well otherwise.
-    jump(&mut app, &told, GenieCommand::load(world, &file));
+    jump(&mut app, &noted, GenieCommand::load(world, &file));
     // Nothing before the load is kept, apart from the prompt.
-    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 3)), 5);
-    assert_eq!(jump(&mut app, &told, GenieCommand::rewind(world, 99)), 0);
+    assert_eq!(jump(&mut app, &noted, GenieCommand::rewind(world, 3)), 5);
+    assert_eq!(jump(&mut app, &noted, GenieCommand::rewind(world, 99)), 0);
     assert_eq!(play(&mut app, world, &SCRIPT[..5]), whole);
 }
 
@@ -377,7 +377,7 @@ fn damaged_files_leave_the_world_as_it_was() {
 fn a_replay_gives_the_same_frames_and_then_ends() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("run.json");
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 2);
     let mut frames = vec![frame(&app, world).pixels.pixels().to_vec()];
     frames.extend(play(&mut app, world, &SCRIPT[..4]));
@@ -388,14 +388,14 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
         .temperature = 2.5;
     frames.extend(play(&mut app, world, &SCRIPT[4..8]));
     play(&mut app, world, &["left", "left"]);
-    jump(&mut app, &told, GenieCommand::rewind(world, 2));
+    jump(&mut app, &noted, GenieCommand::rewind(world, 2));
     frames.extend(play(&mut app, world, &SCRIPT[8..]));
-    let replay = snapshot(&mut app, &told, world).replay();
+    let replay = snapshot(&mut app, &noted, world).replay();
     assert_eq!(replay.actions.len(), SCRIPT.len());
     replay.write(&file).unwrap();
     drop(app);
 
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 2);
     play(&mut app, world, &["left", "left"]);
     let replay = GenieReplay::read(&file).unwrap();
@@ -417,10 +417,10 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
                 .read(messages)
                 .map(|f| (f.tick, f.pixels.pixels().to_vec())),
         );
-        !told.0.lock().unwrap().ends.is_empty()
+        !noted.0.lock().unwrap().ends.is_empty()
     });
     assert_eq!(
-        told.0.lock().unwrap().ends,
+        noted.0.lock().unwrap().ends,
         [(world, GenieEndReason::ReplayFinished)]
     );
     let start = seen.iter().rposition(|(tick, _)| *tick == 0).unwrap();
@@ -438,13 +438,13 @@ fn a_replay_gives_the_same_frames_and_then_ends() {
     // Not on another checkpoint.
     let stranger = spawn(&mut app, 2, 2);
     let replay = GenieReplay::read(&file).unwrap();
-    let text = refusal(&mut app, &told, GenieCommand::replay(stranger, replay));
+    let text = refusal(&mut app, &noted, GenieCommand::replay(stranger, replay));
     assert!(text.contains("checkpoint"), "{text}");
 }
 
 #[test]
 fn worlds_end_at_their_limit_and_when_they_go() {
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let world = spawn(&mut app, 1, 8);
     app.world_mut()
         .get_mut::<GenieClock>(world)
@@ -452,10 +452,10 @@ fn worlds_end_at_their_limit_and_when_they_go() {
         .tick_limit = Some(3);
     app.world_mut().write_message(GenieCommand::resume(world));
     run_until(&mut app, "the end", |_| {
-        !told.0.lock().unwrap().ends.is_empty()
+        !noted.0.lock().unwrap().ends.is_empty()
     });
     assert_eq!(
-        told.0.lock().unwrap().ends,
+        noted.0.lock().unwrap().ends,
         [(world, GenieEndReason::TickLimit)]
     );
     for _ in 0..20 {
@@ -466,23 +466,23 @@ fn worlds_end_at_their_limit_and_when_they_go() {
         app.world().get::<GenieStatus>(world).unwrap().phase,
         GeniePhase::Ended
     );
-    jump(&mut app, &told, GenieCommand::rewind(world, 1));
+    jump(&mut app, &noted, GenieCommand::rewind(world, 1));
     run_until(&mut app, "the second end", |_| {
-        told.0.lock().unwrap().ends.len() == 2
+        noted.0.lock().unwrap().ends.len() == 2
     });
     app.world_mut().write_message(GenieCommand::resume(world));
     wait_for_tick(&mut app, world, 5);
     app.world_mut().despawn(world);
     app.update();
     assert_eq!(
-        told.0.lock().unwrap().ends.last(),
+        noted.0.lock().unwrap().ends.last(),
         Some(&(world, GenieEndReason::Removed))
     );
 }
 
 #[test]
 fn orders_to_a_world_that_is_not_running_are_refused() {
-    let (mut app, told) = new_app();
+    let (mut app, noted) = new_app();
     let model = app
         .world()
         .resource::<AssetServer>()
@@ -492,7 +492,7 @@ fn orders_to_a_world_that_is_not_running_are_refused() {
         .spawn(GenieWorld::new(model, checkered(9, 9)))
         .id();
     run_until(&mut app, "the failure", |_| {
-        !told.0.lock().unwrap().failed.is_empty()
+        !noted.0.lock().unwrap().failed.is_empty()
     });
     for command in [
         GenieCommand::rewind(world, 1),
@@ -500,7 +500,7 @@ fn orders_to_a_world_that_is_not_running_are_refused() {
         GenieCommand::save(world, "never.world"),
         GenieCommand::load(world, "never.world"),
     ] {
-        let text = refusal(&mut app, &told, command);
+        let text = refusal(&mut app, &noted, command);
         assert!(text.contains("not running"), "{text}");
     }
 }

@@ -124,7 +124,7 @@ impl Drop for Game {
     }
 }
 
-/// The part of the level before the hero, who stays at one column and may hop there as he likes.
+/// The part of the level to the right of the hero, which stays in one column and may jump there.
 fn level(shot: &RgbImage) -> RgbImage {
     let (width, height) = shot.dimensions();
     image::imageops::crop_imm(shot, width * 5 / 8, height / 8, width / 4, height * 5 / 8).to_image()

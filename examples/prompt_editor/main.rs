@@ -1,12 +1,12 @@
 //! Finds out what a picture is worth as a prompt: open or drop one, see what the model makes of it, and play it.
 //!
 //! Left: the picture, how it is cut, and how the model's tokens draw it again. Below: one strip for each latent action,
-//! dreamt from the picture. In the middle: the world under your keys; rewind it, or fork it and try both ways. Sampler
+//! generated from the picture. In the middle: the world under your keys; rewind it, or fork it and try both ways. Sampler
 //! settings take effect while it runs.
 
-mod dreams;
 mod panels;
 mod picture;
+mod worlds;
 
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,8 @@ use clap::Parser;
 use genie_examples::held_action::hold_action;
 use genie_examples::{assets, screen};
 
-use dreams::{Strip, draw_frames, dream_anew};
 use panels::{draw_ui, play_with_keys};
+use worlds::{Strip, draw_frames, start_worlds};
 
 /// Tries pictures as prompts.
 #[derive(Parser, Resource, Clone)]
@@ -35,7 +35,7 @@ struct Options {
 
 fn main() -> AppExit {
     let genie = GeniePlugin {
-        // The dreams are all there is to see.
+        // There is nothing else on the screen that must not wait.
         priority: GeniePriority::Normal,
         ..default()
     };
@@ -44,7 +44,7 @@ fn main() -> AppExit {
         .add_plugins((EguiPlugin::default(), genie))
         .insert_resource(Options::parse())
         .add_systems(Startup, set_up)
-        .add_systems(Update, (accept_drops, dream_anew, draw_frames).chain())
+        .add_systems(Update, (accept_drops, start_worlds, draw_frames).chain())
         .add_systems(EguiPrimaryContextPass, (draw_ui, play_with_keys).chain())
         .add_observer(hold_action)
         .add_observer(show_failure)
@@ -75,9 +75,9 @@ struct Editor {
     /// How far a click rewinds.
     rewind: u64,
     message: String,
-    /// The picture or how it is taken has changed: everything is dreamt anew.
+    /// The picture or how it is taken has changed: all worlds start anew.
     changed: bool,
-    /// The sampler has changed: the strips are dreamt anew.
+    /// The sampler has changed: the strips start anew.
     strips_changed: bool,
 }
 

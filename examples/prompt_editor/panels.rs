@@ -42,7 +42,7 @@ pub(crate) fn draw_ui(
     mut worlds: Query<PlayedWorld>,
     models: Res<Assets<GenieModel>>,
     images: Res<Assets<Image>>,
-    mut orders: MessageWriter<GenieCommand>,
+    mut genie: MessageWriter<GenieCommand>,
     mut commands: Commands,
 ) -> Result {
     let editor = editor.bypass_change_detection();
@@ -60,7 +60,7 @@ pub(crate) fn draw_ui(
         .iter()
         .map(|strip| texture(&strip.image))
         .collect();
-    let dreams: Vec<_> = editor
+    let textures: Vec<_> = editor
         .worlds
         .iter()
         .map(|&world| {
@@ -121,15 +121,15 @@ pub(crate) fn draw_ui(
                 clock.paused = !clock.paused;
             }
             if ui.button("Step").clicked() {
-                orders.write(GenieCommand::step(played));
+                genie.write(GenieCommand::step(played));
             }
             if ui.button("Back to the prompt").clicked() {
-                orders.write(GenieCommand::reset(played));
+                genie.write(GenieCommand::reset(played));
             }
             ui.separator();
             let rewind = egui::Button::new(format!("Rewind {}", editor.rewind));
             if ui.add_enabled(status.rewindable > 0, rewind).clicked() {
-                orders.write(GenieCommand::rewind(played, editor.rewind));
+                genie.write(GenieCommand::rewind(played, editor.rewind));
             }
             ui.add(egui::DragValue::new(&mut editor.rewind).range(1..=100));
             ui.weak(format!("of {}", status.rewindable));
@@ -137,8 +137,8 @@ pub(crate) fn draw_ui(
             if ui.button("Fork").clicked() {
                 // The fork is played on; the world that it came from waits.
                 let into = commands.spawn_empty().id();
-                orders.write(GenieCommand::fork(played, into));
-                orders.write(GenieCommand::pause(played));
+                genie.write(GenieCommand::fork(played, into));
+                genie.write(GenieCommand::pause(played));
                 editor.worlds.push(into);
                 editor.played = editor.worlds.len() - 1;
             }
@@ -153,8 +153,8 @@ pub(crate) fn draw_ui(
             "{:?}, frame {tick}, {under}, {latency} ms",
             status.phase
         ));
-        worlds_row(ui, editor, &dreams, &mut worlds, &mut commands);
-        if let Some(Some(texture)) = dreams.get(editor.played) {
+        worlds_row(ui, editor, &textures, &mut worlds, &mut commands);
+        if let Some(Some(texture)) = textures.get(editor.played) {
             let room = ui.available_size();
             let scale = (room / texture.size).min_elem();
             let scale = if scale > 1.0 { scale.floor() } else { scale };
@@ -172,7 +172,7 @@ pub(crate) fn draw_ui(
 fn worlds_row(
     ui: &mut egui::Ui,
     editor: &mut Editor,
-    dreams: &[Option<SizedTexture>],
+    textures: &[Option<SizedTexture>],
     worlds: &mut Query<PlayedWorld>,
     commands: &mut Commands,
 ) {
@@ -181,7 +181,7 @@ fn worlds_row(
     }
     let (mut chosen, mut closed) = (None, None);
     ui.horizontal_wrapped(|ui| {
-        for (number, texture) in dreams.iter().enumerate() {
+        for (number, texture) in textures.iter().enumerate() {
             let Some(texture) = texture else {
                 continue;
             };

@@ -48,13 +48,13 @@ pub fn record(recording: Recording) -> AppExit {
         .add_plugins((LogPlugin::default(), assets, GeniePlugin::default()))
         .insert_resource(recording)
         .init_resource::<Film>()
-        .add_systems(Startup, dream)
+        .add_systems(Startup, start)
         .add_systems(Update, film)
         .add_observer(give_up)
         .run()
 }
 
-fn dream(mut commands: Commands, recording: Res<Recording>, assets: Res<AssetServer>) {
+fn start(mut commands: Commands, recording: Res<Recording>, assets: Res<AssetServer>) {
     let model = assets
         .load_builder()
         .override_unapproved()

@@ -1,4 +1,4 @@
-//! A walk to play when nobody is at the keys.
+//! A walk to play where there are no keys.
 
 use bevy_genie::GenieActionLabel;
 

@@ -4,7 +4,7 @@ use crate::timeline::replay::GenieReplayError;
 use crate::timeline::save::GenieSaveError;
 use crate::world::prompt::GeniePromptError;
 
-/// Why a world failed, or an order could not be carried out; told by [`GenieFailed`](crate::GenieFailed) and
+/// Why a world failed, or a command could not be carried out: part of [`GenieFailed`](crate::GenieFailed) and
 /// [`GenieCommandFailed`](crate::GenieCommandFailed).
 #[derive(Debug, thiserror::Error)]
 pub enum GenieError {
@@ -26,7 +26,7 @@ pub enum GenieError {
     /// A replay does not belong to this world.
     #[error(transparent)]
     Replay(#[from] GenieReplayError),
-    /// The order makes sense only for a world that runs or has ended, and this one is loading, starting or has failed.
+    /// The command needs a world that runs or has ended, and this one is loading, starting or has failed.
     #[error("the world is not running")]
     NotRunning,
     /// The entity of a fork is not there, or is the world itself.

@@ -172,8 +172,8 @@
 //! ```
 //!
 //! # Events
-//! [`GenieFrame`] is also a message, written for each frame that arrives. The life of a world is told by `EntityEvent`s;
-//! observe them on the world's entity, or globally:
+//! [`GenieFrame`] is also a message, written for each frame that arrives. Each step in the life of a world triggers an
+//! `EntityEvent`; observe it on the world's entity, or globally:
 //!
 //! | event | when |
 //! |---|---|
@@ -192,8 +192,8 @@
 //! # Errors
 //! A damaged checkpoint, a prompt that is no picture, values that are not finite, a panic in the model: each becomes a
 //! [`GenieFailed`] of the worlds that it concerns and a line in the log. The other worlds go on. If the worker thread itself is
-//! lost, all worlds fail and a new thread takes its place, so that they can be reset. When the app ends, the worker is told to
-//! stop and joined. A pass that takes longer than a second is left to end alone.
+//! lost, all worlds fail and a new thread takes its place, so that they can be reset. When the app ends, the worker is stopped
+//! and joined. A pass that takes longer than a second is left to end alone.
 //!
 //! # Schedules
 //! [`GenieSystems`] names the parts of the plugin: frames arrive and devices are read in `PreUpdate`, commands and actions

@@ -149,7 +149,7 @@ impl Plugin for GeniePlugin {
     }
 }
 
-/// Prompts may be image assets in apps without a renderer too, where nobody else registers Bevy's loader.
+/// Prompts may be image assets in apps without a renderer too, where nothing else registers Bevy's loader.
 fn load_images(server: Res<AssetServer>) {
     let loader = now_or_never(server.get_asset_loader_with_asset_type::<Image>());
     if !matches!(loader, Some(Ok(_))) {

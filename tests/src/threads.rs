@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::headless::PATIENCE;
 
-/// Names and scheduling policies of the model's threads in this process; empty where the system does not tell.
+/// Names and scheduling policies of the model's threads in this process; empty where the system does not have them.
 ///
 /// The policy is field 41 of `/proc/.../stat`, see `proc(5)` and `sched(7)`.
 pub fn genie_thread_policies() -> Vec<(String, u32)> {

@@ -136,8 +136,9 @@ fn measure(
     }
     let elapsed = std::mem::take(&mut seen.elapsed).as_secs_f64();
     let frames = f64::from(std::mem::take(&mut seen.frames));
-    let mut tell = |path: DiagnosticPath, value: f64| diagnostics.add_measurement(&path, || value);
-    tell(GenieDiagnosticsPlugin::FRAMES_PER_SECOND, frames / elapsed);
+    let mut measured =
+        |path: DiagnosticPath, value: f64| diagnostics.add_measurement(&path, || value);
+    measured(GenieDiagnosticsPlugin::FRAMES_PER_SECOND, frames / elapsed);
     for (latencies, half, most) in [
         (
             &seen.latencies,
@@ -154,23 +155,23 @@ fn measure(
         sorted.sort_unstable();
         for (path, share) in [(half, 0.5), (most, 0.99)] {
             if let Some(latency) = percentile(&sorted, share) {
-                tell(path, latency.as_secs_f64() * 1e3);
+                measured(path, latency.as_secs_f64() * 1e3);
             }
         }
     }
-    tell(
+    measured(
         GenieDiagnosticsPlugin::LATE_TICKS,
         worlds.iter().map(|status| status.late_ticks).sum::<u64>() as f64,
     );
-    tell(
+    measured(
         GenieDiagnosticsPlugin::STARVING,
         worlds.iter().filter(|status| status.starving).count() as f64,
     );
-    tell(GenieDiagnosticsPlugin::WORLDS, worlds.iter().len() as f64);
+    measured(GenieDiagnosticsPlugin::WORLDS, worlds.iter().len() as f64);
     if let Some(worker) = worker {
-        tell(GenieDiagnosticsPlugin::QUEUE, worker.queue() as f64);
+        measured(GenieDiagnosticsPlugin::QUEUE, worker.queue() as f64);
         let bytes = worker.memory_bytes() as f64;
-        tell(GenieDiagnosticsPlugin::MEMORY, bytes / f64::from(1 << 20));
+        measured(GenieDiagnosticsPlugin::MEMORY, bytes / f64::from(1 << 20));
     }
 }
 

@@ -26,7 +26,7 @@ impl GenieTexture {
     }
 }
 
-/// A frame that has arrived: the component holds the newest one of its world, the message tells of each.
+/// A frame that has arrived: the component holds the newest one of its world, and a message is written for each.
 ///
 /// Frames of a reset world are numbered from 0 again.
 #[derive(Component, Message, Reflect, Clone, Debug)]
@@ -35,7 +35,7 @@ impl GenieTexture {
 pub struct GenieFrame {
     /// The world.
     pub world: Entity,
-    /// 0 for the prompt as the model sees it, then one more for each frame dreamt.
+    /// 0 for the prompt as the model sees it, then one more for each generated frame.
     pub tick: u64,
     /// The latent action that led here, 0 to `A - 1`; `None` for the prompt.
     pub action: Option<usize>,

@@ -140,7 +140,7 @@ pub(crate) fn receive_frames(
             FrameReplyKind::Stepped => {}
             FrameReplyKind::Jumped { jump, origin } => {
                 status.phase = GeniePhase::Running;
-                // Told again before the next frame: the moment may have been sampled in another way.
+                // Sent again before the next frame: the moment may have been sampled in another way.
                 runtime.sampler = None;
                 if let Some(origin) = origin {
                     genie.prompt = GeniePrompt::Frame(origin.prompt);

@@ -23,7 +23,7 @@ pub(super) fn take_pictures(
     cameras: Query<&RenderTarget>,
     mut commands: Commands,
 ) {
-    // Nobody else watches this resource for changes of its clock.
+    // A running clock is no change that others should see.
     let recorder = recorder.bypass_change_detection();
     give_up_on_lost_ones(recorder, &mut commands);
     recorder.report_ends();

@@ -140,7 +140,7 @@ impl GenieRecorder {
         }
     }
 
-    /// Tells the writer which clips are over; those whose pictures are still on their way wait.
+    /// Reports to the writer which clips are over, apart from those whose pictures have not all arrived.
     pub(super) fn report_ends(&mut self) {
         let (waiting, writer) = (&self.waiting, &self.writer);
         self.over.retain(|&(clip, length)| {

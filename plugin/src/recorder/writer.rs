@@ -21,7 +21,7 @@ use crate::recorder::settings::GenieRecorderSettings;
 const CAPACITY: usize = 16;
 /// How long the game's end waits for pictures to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Name of the file that tells the pace of the clips beside it.
+/// Name of the file with the frame rate of the clips beside it.
 const PACE: &str = "frames_per_second";
 
 /// What the writer is asked to do.

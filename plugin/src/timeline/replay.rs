@@ -1,4 +1,4 @@
-//! What it takes to dream the same frames again.
+//! Replays: what it takes to generate the same frames again.
 
 use std::path::{Path, PathBuf};
 

@@ -9,13 +9,13 @@ use crate::triggers::pixels::{inside, row};
 /// The hero counts as lost when the best place differs by more than this per channel, of 255.
 const LOST: u32 = 60;
 
-/// Follows a hero through frames by his looks, from the box that he was in.
+/// Follows a hero through frames by its appearance, from the box that it was in.
 #[derive(Clone, Debug)]
 pub(super) struct HeroTracker {
     at: UVec2,
-    /// As he looked at first.
+    /// Its appearance in the first frame.
     first: Frame,
-    /// As he looked in the newest frame.
+    /// Its appearance in the newest frame.
     newest: Frame,
 }
 
@@ -32,13 +32,13 @@ impl HeroTracker {
         })
     }
 
-    /// Where he was seen last.
+    /// Where it was seen last.
     pub(super) fn place(&self) -> URect {
         let size = UVec2::new(self.first.width() as u32, self.first.height() as u32);
         URect::from_corners(self.at, self.at + size)
     }
 
-    /// How far he has moved on the screen, `None` if he is not to be seen within `reach` pixels.
+    /// How far it has moved on the screen, `None` if it is not found within `reach` pixels.
     pub(super) fn follow(&mut self, frame: &Frame, reach: u32) -> Option<IVec2> {
         let (w, h) = (self.first.width(), self.first.height());
         let room = UVec2::new(
@@ -47,7 +47,7 @@ impl HeroTracker {
         );
         let low = self.at.saturating_sub(UVec2::splat(reach)).min(room);
         let high = self.at.saturating_add(UVec2::splat(reach)).min(room);
-        // From where he was outwards: he is soon found, and the other places are left early.
+        // From its last place outwards: it is soon found, and the other places are left early.
         let mut places: Vec<_> = (low.y..=high.y)
             .flat_map(|y| (low.x..=high.x).map(move |x| UVec2::new(x, y)))
             .map(|here| (here.manhattan_distance(self.at), here.y, here.x))
@@ -58,7 +58,7 @@ impl HeroTracker {
             let mut sum = 0;
             let fits = (0..h).all(|line| {
                 let now = row(frame, y as usize + line, x as usize, x as usize + w);
-                // His first looks keep the box from sliding off him little by little.
+                // Its first appearance keeps the box from sliding off it little by little.
                 sum += sum_of_differences(now, row(&self.first, line, 0, w))
                     + sum_of_differences(now, row(&self.newest, line, 0, w));
                 best.is_none_or(|(least, _)| sum < least)

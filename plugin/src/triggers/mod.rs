@@ -1,7 +1,7 @@
-//! Reading the dream: what game code can tell from generated frames, without labels.
+//! What game code can read from generated frames, without labels.
 //!
-//! A [`GenieWorld`](crate::GenieWorld) paints pictures and knows nothing of coins or doors. A game gets its rules back
-//! by looking: put [`GenieTriggers`] on the world's entity, and observe [`GenieTriggerFired`].
+//! A [`GenieWorld`](crate::GenieWorld) generates pictures and knows nothing of coins or doors. A game gets its rules back
+//! by looking at them: put [`GenieTriggers`] on the world's entity, and observe [`GenieTriggerFired`].
 //!
 //! ```no_run
 //! use bevy::prelude::*;
@@ -63,7 +63,7 @@ pub struct GenieTriggerSystems;
 impl Plugin for TriggersPlugin {
     fn build(&self, app: &mut App) {
         app.configure_sets(PreUpdate, GenieTriggerSystems.after(GenieSystems::Receive))
-            .add_systems(PreUpdate, read_dreams.in_set(GenieTriggerSystems))
+            .add_systems(PreUpdate, evaluate_triggers.in_set(GenieTriggerSystems))
             .register_type::<GenieMotion>()
             .register_type::<GenieTriggers>()
             .register_type::<GenieTriggerFired>()
@@ -72,7 +72,7 @@ impl Plugin for TriggersPlugin {
 }
 
 /// Looks at each frame that has arrived.
-fn read_dreams(
+fn evaluate_triggers(
     mut frames: MessageReader<GenieFrame>,
     mut worlds: Query<(
         &mut TriggerMemory,

@@ -12,8 +12,8 @@ use crate::triggers::scene::{SceneShift, scene_shift};
 #[reflect(Component, Debug, Default, Clone)]
 #[require(TriggerMemory)]
 pub struct GenieMotion {
-    /// Where the hero is in the prompt (or in the first frame after this component is added), if he is to be followed; he is
-    /// followed by his looks.
+    /// Where the hero is in the prompt (or in the first frame after this component is added), if it is to be followed. It is
+    /// followed by its appearance.
     pub hero: Option<URect>,
     /// How far the scene and the hero may move between two frames, in pixels.
     pub reach: u32,
@@ -49,8 +49,8 @@ impl GenieMotion {
         self.scene
     }
 
-    /// The hero's motion on the screen since the frame before, in pixels, x to the right and y down; `None` if he is not
-    /// followed or lost.
+    /// The hero's motion on the screen since the frame before, in pixels, x to the right and y down; `None` if it is not
+    /// followed, or lost.
     pub fn hero_on_screen(&self) -> Option<IVec2> {
         self.hero_shift
     }

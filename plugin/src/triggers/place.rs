@@ -1,4 +1,4 @@
-//! "Same place as this picture?" told by pixels.
+//! Recognises a place by its pixels.
 
 use genie_model::Frame;
 use genie_model::block_matching::{best_shift, sum_of_differences};

@@ -52,15 +52,14 @@ pub enum GenieSense {
         /// Of length 1, x to the right and y down.
         along: Vec2,
     },
-    /// How far the hero has moved through the scene since the frame before along a direction, in pixels: his motion on
+    /// How far the hero has moved through the scene since the frame before along a direction, in pixels: its motion on
     /// the screen less the scene's. The world must have [`GenieMotion`] with a hero.
     HeroMotion {
         /// Of length 1, x to the right and y down.
         along: Vec2,
     },
-    /// "Same place as this picture?": how much (0 to 1) of it is seen where it should be, as [`Place::likeness`] says.
-    /// Patches are compared by their pixels. A hero who hops about takes some tenths off; another place has less than
-    /// half.
+    /// How much (0 to 1) of a known place is seen where it should be, as [`Place::likeness`] says. Patches are compared by
+    /// their pixels. A hero who jumps about takes some tenths off; another place has less than half.
     SamePlace {
         /// The place, from any picture or from [`GenieFrame::pixels`] of an earlier visit.
         #[reflect(ignore, default = "no_place")]
@@ -68,7 +67,7 @@ pub enum GenieSense {
         /// How far the picture may be off as a whole, in pixels.
         slack: u32,
     },
-    /// "Same place as this picture?", told by the model's own tokens: [`TokenPlace::likeness`].
+    /// The same by the model's own tokens, as [`TokenPlace::likeness`] says.
     SameTokens {
         /// The place, from [`GenieFrame::tokens`] of an earlier visit.
         #[reflect(ignore)]

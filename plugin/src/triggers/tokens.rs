@@ -1,4 +1,4 @@
-//! "Same place as this picture?" told by the model's own tokens.
+//! Recognises a place by the model's own tokens.
 
 use crate::output::frame::GenieTokens;
 

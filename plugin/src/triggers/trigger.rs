@@ -1,4 +1,4 @@
-//! Triggers: senses with a name and a threshold, and the events that tell of them.
+//! Triggers: senses with a name and a threshold, and their events.
 
 use std::borrow::Cow;
 

@@ -13,7 +13,7 @@ pub(super) struct CpuTime {
     pub(super) waited: Duration,
 }
 
-/// A thread whose times other threads can read. Linux tells them; elsewhere there are none.
+/// A thread whose times other threads can read. Only Linux has them.
 #[derive(Clone, Debug)]
 pub(super) struct ThreadTimes(Option<PathBuf>);
 
@@ -42,7 +42,7 @@ impl ThreadTimes {
 pub(crate) struct PassTimes {
     /// From the start to the end.
     pub(crate) wall: Duration,
-    /// A thread of the model computed; `None` where the system does not tell.
+    /// A thread of the model computed; `None` where the system does not measure it.
     pub(crate) computed: Option<Duration>,
     /// A thread of the model was ready and other threads of the machine ran.
     pub(crate) waited_for_core: Duration,

@@ -24,7 +24,7 @@ struct Shared {
     frame: AtomicU64,
     /// Who may be waiting for the end of one.
     threads: Mutex<Vec<Thread>>,
-    /// Whether nobody has to wait.
+    /// Whether the model does not have to wait.
     open: AtomicBool,
     /// Nanoseconds that all threads together have waited.
     waited: AtomicU64,

@@ -93,9 +93,9 @@ impl Worker {
             && request.supersedes()
         {
             self.outbox.retain_mut(|queued| {
-                if let Request::Step(orders) = queued {
-                    orders.retain(|order| order.world != world);
-                    return !orders.is_empty();
+                if let Request::Step(steps) = queued {
+                    steps.retain(|step| step.world != world);
+                    return !steps.is_empty();
                 }
                 queued.world() != Some(world) || queued.has_effect_elsewhere()
             });
@@ -108,7 +108,7 @@ impl Worker {
     pub(crate) fn push_rewind(&mut self, world: Entity, generation: u64, tick: u64) -> bool {
         let to = JumpTarget::Tick(tick);
         let about_it = self.outbox.iter_mut().rev().find(|queued| match queued {
-            Request::Step(orders) => orders.iter().any(|order| order.world == world),
+            Request::Step(steps) => steps.iter().any(|step| step.world == world),
             _ => queued.world() == Some(world),
         });
         if let Some(Request::Jump { to: last, .. }) = about_it
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_order_takes_the_earlier_ones_of_its_world_out_of_the_outbox() {
+    fn a_later_request_takes_the_earlier_ones_of_its_world_out_of_the_outbox() {
         let mut worker = Worker::start(one_thread());
         let [one, other] = [Entity::from_raw_u32(1), Entity::from_raw_u32(2)]
             .map(|entity| entity.expect("small indices are valid"));
@@ -239,7 +239,7 @@ mod tests {
         });
         worker.push(Request::End { world: one });
         assert_eq!(worker.outbox.len(), 2);
-        assert!(matches!(&worker.outbox[0], Request::Step(orders) if orders.len() == 1));
+        assert!(matches!(&worker.outbox[0], Request::Step(steps) if steps.len() == 1));
         assert!(matches!(worker.outbox[1], Request::End { world } if world == one));
     }
 

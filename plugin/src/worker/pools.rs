@@ -172,13 +172,13 @@ impl Pool {
         name: &'static str,
     ) -> Option<Self> {
         let times = Arc::new(Mutex::new(Vec::new()));
-        let (told, compute) = (Arc::clone(&times), compute.clone());
+        let (started, compute) = (Arc::clone(&times), compute.clone());
         ThreadPoolBuilder::new()
             .num_threads(compute.threads.max(1))
             .thread_name(move |i| format!("{name}-{i}"))
             .start_handler(move |_| {
-                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                told.push(ThreadTimes::of_this_thread());
+                let mut started = started.lock().unwrap_or_else(PoisonError::into_inner);
+                started.push(ThreadTimes::of_this_thread());
                 compute.begin_thread(priority);
             })
             .build()

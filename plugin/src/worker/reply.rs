@@ -65,7 +65,7 @@ pub(crate) enum FrameReplyKind {
     },
     Reset,
     Stepped,
-    /// The world has gone to another moment; `origin` tells where it now comes from if that is another start.
+    /// The world has gone to another moment; `origin` has its new prompt, seed and settings if it has another start now.
     Jumped {
         jump: GenieJump,
         origin: Option<Box<NewOrigin>>,

@@ -23,7 +23,7 @@ pub(crate) enum Request {
     Start(Box<StartRequest>),
     /// Go back to the prompt.
     Reset { world: Entity, generation: u64 },
-    /// Dream one frame in each of these worlds.
+    /// Generate one frame in each of these worlds.
     Step(Vec<StepRequest>),
     /// Sample the next frames in this way.
     Tune {
@@ -101,7 +101,7 @@ impl Request {
     /// The one world that the request is about.
     pub(super) fn world(&self) -> Option<Entity> {
         match self {
-            Self::Start(order) => Some(order.world),
+            Self::Start(start) => Some(start.world),
             Self::Reset { world, .. }
             | Self::End { world }
             | Self::Tune { world, .. }
@@ -112,7 +112,7 @@ impl Request {
         }
     }
 
-    /// Whether nothing that the world was told before counts any more.
+    /// Whether it makes all earlier requests about the world pointless.
     pub(super) fn supersedes(&self) -> bool {
         matches!(self, Self::Start(_) | Self::Reset { .. } | Self::End { .. })
     }

@@ -73,11 +73,11 @@ impl WorkerServer {
     /// Works until the main thread hangs up.
     pub(super) fn serve(&mut self, requests: &Receiver<Request>) {
         while let Ok(first) = requests.recv() {
-            // Steps that wait together are dreamt together, but never past another order about a world.
+            // Steps that wait together are computed together, but never past another request about a world.
             let mut steps = Vec::new();
             for request in std::iter::once(first).chain(requests.try_iter().take(CAPACITY)) {
-                if let Request::Step(orders) = request {
-                    steps.extend(orders);
+                if let Request::Step(more) = request {
+                    steps.extend(more);
                     continue;
                 }
                 if self.step(&mut steps).is_none() || self.execute(request).is_none() {
@@ -97,7 +97,7 @@ impl WorkerServer {
         }
     }
 
-    /// `None` if nobody listens any more.
+    /// `None` if the main thread has hung up.
     fn reply(&self, world: Entity, generation: u64, outcome: Outcome) -> Option<()> {
         if self.stop.load(Ordering::Relaxed) {
             return None;
@@ -130,11 +130,11 @@ impl WorkerServer {
                 };
                 self.reply(world, generation, outcome)?;
             }
-            Request::Start(order) => {
-                let (world, generation, asked) = (order.world, order.generation, Instant::now());
+            Request::Start(start) => {
+                let (world, generation, asked) = (start.world, start.generation, Instant::now());
                 self.worlds.remove(&world);
-                let from_file = matches!(order.origin, Origin::Saved(_));
-                let outcome = match self.start(*order) {
+                let from_file = matches!(start.origin, Origin::Saved(_));
+                let outcome = match self.start(*start) {
                     Ok(running) => {
                         let actions = running.trajectory.model().action_count();
                         let trajectory = &running.trajectory;
@@ -224,7 +224,7 @@ impl WorkerServer {
         Some(())
     }
 
-    fn start(&mut self, order: StartRequest) -> Result<Running, GenieError> {
+    fn start(&mut self, request: StartRequest) -> Result<Running, GenieError> {
         let StartRequest {
             model,
             checkpoint,
@@ -233,7 +233,7 @@ impl WorkerServer {
             seed,
             sampler,
             ..
-        } = order;
+        } = request;
         if let Origin::Fork(of) = origin {
             let source = self.worlds.get(&of).ok_or(GenieError::NotRunning)?;
             return Ok(Running {
@@ -318,60 +318,60 @@ impl WorkerServer {
         Ok(Some(Box::new(origin)))
     }
 
-    /// Dreams all `steps`, worlds of one model in one batch, and empties it.
+    /// Computes all `steps`, worlds of one model in one batch, and empties the list.
     fn step(&mut self, steps: &mut Vec<StepRequest>) -> Option<()> {
         let mut groups: HashMap<u64, Vec<(StepRequest, Running)>> = HashMap::new();
-        let mut order_of_loads = Vec::new();
-        for order in steps.drain(..) {
+        let mut loads = Vec::new();
+        for step in steps.drain(..) {
             // A world that has ended, or failed to start, is not stepped; the main thread knows.
-            if let Some(running) = self.worlds.remove(&order.world) {
+            if let Some(running) = self.worlds.remove(&step.world) {
                 let group = groups.entry(running.load).or_insert_with(|| {
-                    order_of_loads.push(running.load);
+                    loads.push(running.load);
                     Vec::new()
                 });
-                group.push((order, running));
+                group.push((step, running));
             }
         }
-        if order_of_loads.is_empty() {
+        if loads.is_empty() {
             return Some(());
         }
         // Groups wait for each other: what came before counts.
         let start = self.pools.begin_pass();
-        for load in order_of_loads {
+        for load in loads {
             let mut group = groups.remove(&load).unwrap_or_default();
             let before: Vec<_> = group.iter().map(|(_, r)| r.trajectory.newest()).collect();
             let together = self.step_group(&mut group);
-            let intervals = group.iter().map(|(order, _)| order.interval);
+            let intervals = group.iter().map(|(step, _)| step.interval);
             let interval = intervals.min().unwrap_or(Duration::MAX);
             let times = self.pools.end_pass(&start, interval);
-            for ((order, mut running), before) in group.into_iter().zip(before) {
+            for ((step, mut running), before) in group.into_iter().zip(before) {
                 // One world must not take the others down: what failed together is tried one by one.
                 let outcome = match &together {
                     Ok(()) => Ok(()),
                     Err(_) => guarded(self.pools.threads(), || {
-                        running.trajectory.now_mut().step(order.action)?;
+                        running.trajectory.now_mut().step(step.action)?;
                         Ok(())
                     }),
                 };
                 let outcome = match outcome {
                     Ok(()) => {
-                        running.trajectory.stepped(before, order.action, order.keep);
+                        running.trajectory.stepped(before, step.action, step.keep);
                         let mut reply =
-                            frame_reply(&running.trajectory, FrameReplyKind::Stepped, order.asked);
-                        (reply.pressed, reply.times) = (order.pressed, times);
+                            frame_reply(&running.trajectory, FrameReplyKind::Stepped, step.asked);
+                        (reply.pressed, reply.times) = (step.pressed, times);
                         Outcome::Frame(Box::new(reply))
                     }
                     Err(error) => Outcome::Failed(error),
                 };
-                self.worlds.insert(order.world, running);
-                self.reply(order.world, order.generation, outcome)?;
+                self.worlds.insert(step.world, running);
+                self.reply(step.world, step.generation, outcome)?;
             }
         }
         Some(())
     }
 
     fn step_group(&self, group: &mut [(StepRequest, Running)]) -> Result<(), GenieError> {
-        let actions: Vec<_> = group.iter().map(|(order, _)| order.action).collect();
+        let actions: Vec<_> = group.iter().map(|(step, _)| step.action).collect();
         let trajectories = group.iter_mut().map(|(_, running)| &mut running.trajectory);
         let mut rollouts: Vec<_> = trajectories.map(Trajectory::now_mut).collect();
         guarded(self.pools.threads(), || {

@@ -1,4 +1,4 @@
-//! Orders to a running world.
+//! Commands to a running world.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::timeline::component::GenieSnapshot;
 use crate::timeline::replay::GenieReplay;
 use crate::world::prompt::GeniePrompt;
 
-/// Message: an order to one world, carried out in [`GenieSystems::Dispatch`](crate::GenieSystems::Dispatch).
+/// Message: a command to one world, carried out in [`GenieSystems::Dispatch`](crate::GenieSystems::Dispatch).
 ///
-/// Orders to an entity that is no world are ignored. An order that cannot be carried out leaves the world as it was and
-/// is told by [`GenieCommandFailed`](crate::GenieCommandFailed).
+/// Commands to an entity that is no world are ignored. A command that cannot be carried out leaves the world as it was, and
+/// [`GenieCommandFailed`](crate::GenieCommandFailed) follows.
 #[derive(Message, Clone, Debug)]
 pub struct GenieCommand {
     /// The world.
@@ -21,14 +21,14 @@ pub struct GenieCommand {
     pub kind: GenieCommandKind,
 }
 
-/// What a world can be told to do.
+/// What a world can be commanded to do.
 #[derive(Clone, Debug)]
 pub enum GenieCommandKind {
     /// Stop ticking; the last frame stays.
     Pause,
     /// Tick again.
     Resume,
-    /// Dream one more frame as soon as possible, paused or not, under the action held then.
+    /// Generate one more frame as soon as possible, paused or not, under the action held then.
     Step,
     /// Go back to the prompt and its seed; [`GenieReset`](crate::GenieReset) follows. A failed world is started anew.
     Reset,
@@ -53,7 +53,7 @@ pub enum GenieCommandKind {
     Save(PathBuf),
     /// Go to a moment in a file that was saved on the same checkpoint; [`GenieJumped`](crate::GenieJumped) follows.
     Load(PathBuf),
-    /// Go to the prompt of a replay and dream its frames again, the replay's actions in place of the player's.
+    /// Go to the prompt of a replay and generate its frames again, the replay's actions in place of the player's.
     /// [`GenieJumped`](crate::GenieJumped) follows, and [`GenieEnded`](crate::GenieEnded) after the last frame. It keeps to
     /// the world's clock, pauses too.
     Replay(Arc<GenieReplay>),

@@ -116,19 +116,19 @@ pub enum GenieEndReason {
     Removed,
 }
 
-/// An order could not be carried out. The world goes on as if it had not been given.
+/// A command could not be carried out. The world goes on as before.
 #[derive(EntityEvent, Debug)]
 pub struct GenieCommandFailed {
     /// The world.
     #[event_target]
     pub world: Entity,
-    /// Which order.
+    /// Which command.
     pub command: GenieFailedCommand,
     /// Why; it has been logged too.
     pub error: GenieError,
 }
 
-/// Orders that can fail.
+/// Commands that can fail.
 #[derive(Reflect, Clone, Copy, Debug, PartialEq, Eq)]
 #[reflect(Debug, PartialEq, Clone)]
 pub enum GenieFailedCommand {
@@ -150,7 +150,7 @@ pub enum GenieFailedCommand {
     Sampler,
 }
 
-/// Stops a world and tells why.
+/// Stops a world, logs why and triggers the event.
 pub(crate) fn fail(
     commands: &mut Commands,
     world: Entity,
@@ -162,7 +162,7 @@ pub(crate) fn fail(
     commands.trigger(GenieFailed { world, error });
 }
 
-/// Tells that an order could not be carried out.
+/// Logs that a command could not be carried out and triggers the event.
 pub(crate) fn refuse(
     commands: &mut Commands,
     world: Entity,

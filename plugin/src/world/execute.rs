@@ -15,7 +15,7 @@ use crate::world::component::{GenieClock, GeniePhase, GenieSampler, GenieStatus,
 use crate::world::events::{GenieFailedCommand, refuse};
 use crate::world::runtime::WorldRuntime;
 
-/// Carries out the game's orders.
+/// Carries out the game's commands.
 pub(crate) fn execute_commands(
     mut messages: MessageReader<GenieCommand>,
     mut worlds: Query<(

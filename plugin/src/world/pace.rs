@@ -41,7 +41,7 @@ pub(crate) fn pace_worlds(
     mut worlds: Query<ClockedWorld>,
     mut worker: ResMut<Worker>,
 ) {
-    let mut orders = Vec::new();
+    let mut steps = Vec::new();
     let asked = Instant::now();
     let keeps_up = worker.keeps_up();
     let floor = if settings.rate_floor.is_nan() {
@@ -109,7 +109,7 @@ pub(crate) fn pace_worlds(
             });
         }
         runtime.in_flight = 1;
-        orders.push(StepRequest {
+        steps.push(StepRequest {
             world,
             generation,
             action,
@@ -119,12 +119,12 @@ pub(crate) fn pace_worlds(
             interval: longest_interval(period, speed, floor),
         });
     }
-    if !orders.is_empty() {
-        worker.push(Request::Step(orders));
+    if !steps.is_empty() {
+        worker.push(Request::Step(steps));
     }
 }
 
-/// Notes what a world gets of its ticks, and tells when it has begun to starve.
+/// Counts what a world gets of its ticks, and logs when it has begun to starve.
 fn watch_rate(
     world: Entity,
     runtime: &mut WorldRuntime,

@@ -21,7 +21,7 @@ pub(crate) struct WorldRuntime {
     pub(crate) tick: u64,
     /// Where the rewinds that are under way lead.
     pub(crate) rewinding_to: Option<u64>,
-    /// Sampler settings that the worker has last been told; `None` if it must be told.
+    /// Sampler settings that were last sent to the worker; `None` if they must be sent before the next frame.
     pub(crate) sampler: Option<SamplerSettings>,
     /// Start as a copy of this world, not from the prompt.
     pub(crate) fork_of: Option<Entity>,
@@ -29,7 +29,7 @@ pub(crate) struct WorldRuntime {
     pub(crate) replay: Option<Arc<GenieReplay>>,
     /// Time that has passed but has not been ticked, less than two periods.
     pub(crate) debt: Duration,
-    /// Single steps that were ordered and not yet asked for.
+    /// Single steps that the game has asked for and the worker has not been sent.
     pub(crate) owed_steps: u32,
     /// Time between two ticks at speed 1, as last paced.
     pub(crate) period: Duration,

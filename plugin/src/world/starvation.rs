@@ -38,8 +38,7 @@ impl RateWatch {
     }
 
     /// Counts a frame of the game in which a frame of the world was `asked` for or not, and `late` ticks were left out.
-    /// `floor` is the share of its ticks that the world should get. Returns what there is to tell when the world has begun to
-    /// starve.
+    /// `floor` is the share of its ticks that the world should get. Returns why, when the world has begun to starve.
     pub(crate) fn count(
         &mut self,
         now: Instant,
@@ -118,11 +117,11 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// What is told while a game of `game` frames a second runs for some seconds, and the world, with ten ticks a second,
+    /// What is logged while a game of `game` frames a second runs for some seconds, and the world, with ten ticks a second,
     /// gets a frame every `every` ticks.
     fn watch(watch: &mut RateWatch, game: u32, every: u32, times: PassTimes) -> Vec<String> {
         let start = Instant::now();
-        let mut told = Vec::new();
+        let mut logged = Vec::new();
         for second in 0..10 {
             for frame in 0..game {
                 let now = start + second * 1000 * MS + frame * 1000 * MS / game;
@@ -130,11 +129,11 @@ mod tests {
                 let tick = second * 10 + 10 * frame / game;
                 let asked = ticks > 0 && tick.is_multiple_of(every);
                 let late = u64::from(ticks) - u64::from(asked);
-                let news = watch.count(now, (asked, late), 0.5, Some(times));
-                told.extend(news.map(|news| news.to_string()));
+                let starvation = watch.count(now, (asked, late), 0.5, Some(times));
+                logged.extend(starvation.map(|starvation| starvation.to_string()));
             }
         }
-        told
+        logged
     }
 
     fn times(wall: u32, computed: u32, core: u32, frame: u32) -> PassTimes {
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_starving_world_is_told_once_with_the_reason() {
+    fn a_starving_world_is_logged_once_with_the_reason() {
         for (game, times, reason) in [
             (
                 60,
@@ -171,9 +170,9 @@ mod tests {
             (2, times(30, 25, 5, 0), "the game itself runs at 2.0 frames"),
         ] {
             let mut rates = RateWatch::default();
-            let told = watch(&mut rates, game, 5, times);
-            assert_eq!(told.len(), 1, "{told:?}");
-            assert!(told[0].contains(reason), "{told:?}");
+            let logged = watch(&mut rates, game, 5, times);
+            assert_eq!(logged.len(), 1, "{logged:?}");
+            assert!(logged[0].contains(reason), "{logged:?}");
             assert!(rates.starving());
         }
     }

@@ -19,7 +19,7 @@ pub(crate) struct Strip {
 }
 
 /// Starts the world to be played and one world for each strip.
-pub(crate) fn dream_anew(
+pub(crate) fn start_worlds(
     mut editor: ResMut<Editor>,
     models: Res<Assets<GenieModel>>,
     mut images: ResMut<Assets<Image>>,
