@@ -48,7 +48,7 @@ impl GenieModel {
 /// # use bevy::prelude::*;
 /// # use bevy_genie::prelude::*;
 /// # let mut app = App::new();
-/// # app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugins));
+/// # app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugin::default()));
 /// # let assets = app.world().resource::<AssetServer>();
 /// let model: Handle<GenieModel> = assets.load(EMBEDDED_MODEL);
 /// ```
@@ -67,7 +67,7 @@ pub(crate) fn embed(app: &mut App) {
 
 /// Loads [`GenieModel`] from `*.genie.safetensors`.
 ///
-/// The whole file is read and checked in the asset server's task, so a file that is damaged or of another program
+/// The whole file is read and checked in the asset server's task, so that a file that is damaged, or of another kind,
 /// fails to load; the networks are built by the worker thread.
 #[derive(Debug, Default, TypePath)]
 pub struct GenieModelLoader;

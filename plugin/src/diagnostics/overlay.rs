@@ -5,11 +5,10 @@ use bevy::prelude::*;
 
 use crate::diagnostics::plugin::GenieDiagnosticsPlugin as Figures;
 
-/// Writes the figures of [`GenieDiagnosticsPlugin`](crate::GenieDiagnosticsPlugin), which must be there too, into the
-/// upper left corner of the screen: feature `overlay`.
+/// Writes the figures of [`GenieDiagnosticsPlugin`](crate::GenieDiagnosticsPlugin) into the upper left corner of the screen: feature `overlay`.
 ///
 /// It uses Bevy's user interface and its default font. The text is the entity with [`GenieOverlay`]: hide it or move it
-/// as you like.
+/// as needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GenieOverlayPlugin;
 

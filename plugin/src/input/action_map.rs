@@ -10,7 +10,7 @@ use crate::input::devices::GenieInputSource;
 use crate::input::label_rules::label_rules;
 use crate::input::rule::{GenieAction, GenieActionRule};
 
-/// Names that pull in opposite directions: while both sides of a pair are held, neither counts.
+/// Names of opposite directions: while both sides of a pair are held, neither counts.
 const OPPOSITES: [(&[&str], &[&str]); 2] = [
     (
         &[
@@ -47,13 +47,13 @@ const OPPOSITES: [(&[&str], &[&str]); 2] = [
 /// counts. When no rule holds, the world idles: under the latent action that the game has set, else the one labelled
 /// `idle`, else 0.
 ///
-/// As long as the game does not say [`without_labels`](Self::without_labels), the checkpoint's labels are bound too: each
+/// Unless the map was made [`without_labels`](Self::without_labels), the checkpoint's labels are bound too: each
 /// name, each number, names together where a label is made of them (`right` and `jump` for `right_jump`), and the key
 /// combinations listed with them. `Digit0` to `Digit9` press the latent actions 0 to 9, whether or not the checkpoint is
 /// labelled, apart from digits that a label lists as its own keys. Combinations of arrow keys and space are bound on the
 /// gamepad as well: directional pad or left stick, and the bottom button.
 ///
-/// Change the component, or replace it, at any time: the next tick goes by it. It can be saved and loaded with serde:
+/// Change the component, or replace it, at any time: it counts from the next tick on. It can be saved and loaded with serde:
 ///
 /// ```
 /// use bevy_genie::prelude::*;
@@ -179,7 +179,7 @@ impl GenieActionMap {
     }
 
     /// The latent action for the names held, in the order in which they were pressed. Bindings to latent actions that
-    /// the checkpoint does not have are passed over.
+    /// the checkpoint does not have are ignored.
     pub fn resolve(&self, held: &[&str]) -> usize {
         let held = without_opposites(held);
         let mut best: Option<((i32, usize, usize), usize)> = None;

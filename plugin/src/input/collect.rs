@@ -110,8 +110,8 @@ impl HeldActions {
         }
     }
 
-    /// The latent action of the tick at hand, and when the first change came in that it takes account of; short presses
-    /// have then had their tick.
+    /// The latent action of this tick, and when the first press or release came in that it takes account of. Actions that
+    /// were pressed and released since the last tick have counted once then.
     pub(crate) fn take(&mut self, map: &GenieActionMap) -> (usize, Option<Instant>) {
         let names: Vec<&str> = self.held.iter().map(|held| &*held.name).collect();
         let action = map.resolve(&names);

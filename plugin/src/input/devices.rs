@@ -1,4 +1,4 @@
-//! What presses actions by itself: keys, mouse buttons, gamepad buttons and sticks.
+//! Devices that press actions without game code: keys, mouse buttons, gamepad buttons and sticks.
 
 use std::borrow::Cow;
 
@@ -163,8 +163,8 @@ impl Default for GenieMouse {
     }
 }
 
-/// Which gamepads press this world's actions. Bevy sees gamepads when its feature `bevy_gilrs` is on, which is left to
-/// the game.
+/// Which gamepads press this world's actions. Bevy reads gamepads when its feature `bevy_gilrs` is on, which the game
+/// decides.
 #[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
 #[reflect(Component, Default, Debug, PartialEq, Clone)]
 pub struct GenieGamepad {

@@ -11,7 +11,7 @@ use crate::world::component::GenieClock;
 use crate::world::runtime::WorldRuntime;
 use genie_model::Frame;
 
-/// Add it to a world to have its texture fade from each frame to the next, so that few frames a second look smoother.
+/// On a world's entity, makes its texture fade from each frame to the next, so that few frames a second look smoother.
 ///
 /// What is seen then lags behind [`GenieFrame`](crate::GenieFrame), which always is the newest frame, by up to a tick.
 /// Prompts and jumps are shown at once. It mixes pixels and uploads the texture in every frame of the game while a fade

@@ -1,4 +1,4 @@
-//! What a world gives: a texture to show and frames to read.
+//! The output of a world: a texture to show and frames to read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use bevy::prelude::*;
 
 use genie_model::Frame;
 
-/// The image that shows the newest frame of a world: clone the handle into a `Sprite`, an `ImageNode` or a material.
+/// The image that shows the newest frame of a world: a `Sprite`, an `ImageNode` or a
+/// `MeshMaterial3d<StandardMaterial>` on the world's entity shows it by itself, anything else takes a clone of the handle.
 ///
 /// The handle is reserved when the world is spawned and never changes. The image behind it appears with
 /// [`GenieReady`](crate::GenieReady): `Rgba8UnormSrgb`, sampled nearest, of the model's frame size; it is written in
@@ -46,7 +47,7 @@ pub struct GenieFrame {
     /// The picture, for scores and triggers.
     #[reflect(ignore)]
     pub pixels: Arc<Frame>,
-    /// What the model made the picture from, for comparing places and moments.
+    /// What the model made the picture from, for comparing places and times.
     #[reflect(ignore)]
     pub tokens: Arc<GenieTokens>,
 }

@@ -13,7 +13,7 @@ use crate::recorder::writer::Picture;
 
 /// Pictures that are asked for and not yet back.
 const MOST_WAITING: usize = 8;
-/// A picture that has not come back by then never will.
+/// A picture that has not come back by then is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks for the picture of this frame of the game, if one is due.
@@ -92,7 +92,7 @@ pub(super) fn take_over(mut shot: On<ScreenshotCaptured>, mut recorder: ResMut<G
         .position(|w| w.entity == shot.entity);
     if let Some(place) = place {
         let Shot { clip, index, .. } = recorder.waiting.swap_remove(place);
-        // Only we asked for it; taken, not copied.
+        // Taken, not copied: the recorder alone has asked for it.
         let image = std::mem::take(&mut shot.image);
         recorder.pass_on(clip, index, Picture::Image(Box::new(image)));
     }

@@ -49,7 +49,7 @@ pub struct GenieRecorderStatus {
 }
 
 impl GenieRecorder {
-    /// A recorder that stands still.
+    /// A recorder that has not been started.
     pub fn new(settings: GenieRecorderSettings) -> Self {
         Self {
             writer: Writer::start(&settings),
@@ -108,7 +108,7 @@ impl GenieRecorder {
         }
     }
 
-    /// Records a picture of the game's own making as the next frame, unless the recorder stands still. Meant for
+    /// Records a picture of the game's own making as the next frame, while the recorder is started. Meant for
     /// [`GenieRecordingSource::Pushed`](super::GenieRecordingSource::Pushed); the game then keeps to the [`rate`](GenieRecorderSettings::rate).
     pub fn push(&mut self, frame: Frame) {
         if self.recording {

@@ -1,4 +1,4 @@
-//! The past of a world: how much of it is kept, and values that hold a moment of it.
+//! The past of a world: how much of it is kept, and snapshots of it.
 
 use std::sync::Arc;
 
@@ -37,8 +37,8 @@ impl GenieTimeline {
     }
 }
 
-/// A moment of a world, held by the game: [`GenieCommand::restore`](crate::GenieCommand::restore) goes back to it, in the
-/// same world or in another one of the same checkpoint, as often as you like.
+/// The state of a world at one tick, held by the game: [`GenieCommand::restore`](crate::GenieCommand::restore) goes back to it, in the
+/// same world or in another one of the same checkpoint, as often as wanted.
 ///
 /// It is made on [`GenieCommand::snapshot`](crate::GenieCommand::snapshot) and comes with
 /// [`GenieSnapshotTaken`](crate::GenieSnapshotTaken). Cloning it is cheap; the memory is free when the last clone is gone.
@@ -63,7 +63,7 @@ impl GenieSnapshot {
         self.trajectory.sampler()
     }
 
-    /// The way from the prompt to this moment, to be played again or saved with little space.
+    /// What led from the prompt to this state, to be played again or saved in little space.
     pub fn replay(&self) -> GenieReplay {
         self.trajectory.replay()
     }

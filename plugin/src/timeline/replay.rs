@@ -52,7 +52,7 @@ pub enum GenieReplayError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
     /// The file is not a replay.

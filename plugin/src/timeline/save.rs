@@ -22,7 +22,7 @@ pub enum GenieSaveError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
     /// The file is no saved world.

@@ -12,8 +12,8 @@ use crate::worker::frame_gate::FrameGate;
 
 /// The device that the worker computes on.
 ///
-/// The graphics processors need the cargo feature of the same name, and a model that is worth their latency. Where the device is
-/// not to be had, worlds fail with [`GenieFailed`](crate::GenieFailed), which says why; the game goes on.
+/// The graphics processors need the cargo feature of the same name, and a model that is large enough to be worth their latency. Where the
+/// device cannot be opened, worlds fail with [`GenieFailed`](crate::GenieFailed), which says why; the game goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Reflect)]
 #[reflect(Debug, Default, PartialEq, Hash, Clone)]
 pub enum GenieDevice {
@@ -49,8 +49,8 @@ impl GenieDevice {
 #[reflect(Debug, Default, PartialEq, Hash, Clone)]
 pub enum GeniePriority {
     /// As [`Background`](Self::Background), and the model stops while the main thread is in a frame, from `First` to `Last`,
-    /// for up to 8 ms at a time. Frames are then as long as without worlds, on two cores too, where a thread of the
-    /// game that wakes up does not always find the core on which nothing but the model runs.
+    /// for up to 8 ms at a time. Frames then take as long as without worlds, even on two cores, where a thread of the
+    /// game that wakes up is not always put on the core that runs only the model.
     ///
     /// Worlds get the time between frames and, of frames that leave little between them, about a fifth: a game that
     /// needs 6 ms for each of its sixty frames a second leaves them 60 % of a core.
@@ -58,7 +58,7 @@ pub enum GeniePriority {
     /// The game goes first: where cores are short, worlds are late before its frames are. On Linux the threads only take
     /// what is left over (`SCHED_IDLE`) and make way at once, elsewhere they have the lowest priority that a thread can have.
     Background,
-    /// Like any other thread: worlds keep up beside a game that never pauses, and its frames wait for them now and then.
+    /// Threads like any other: worlds keep up beside a game that never pauses, and its frames sometimes wait for them.
     Normal,
 }
 
@@ -73,7 +73,7 @@ impl Default for GeniePriority {
 
 impl GeniePriority {
     /// Gives the thread that calls it the priority that the model's threads have with this setting, for other work
-    /// that a game does in the background. Without the right to it, or a word of the system for it, nothing changes.
+    /// that a game does in the background. Where the system does not allow it, nothing changes.
     ///
     /// Waiting for the end of frames is the model's own: here, `BetweenFrames` does what `Background` does.
     pub fn apply_to_current_thread(self) {

@@ -37,7 +37,7 @@ impl ThreadTimes {
     }
 }
 
-/// What became of the time that a pass of the model took.
+/// How the time of a pass of the model was spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PassTimes {
     /// From the start to the end.

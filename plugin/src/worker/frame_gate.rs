@@ -13,8 +13,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(8);
 /// How long the model computes at least between two waits: worlds go on beside a game that leaves nothing between frames.
 const SHORTEST_TURN: Duration = Duration::from_millis(2);
 
-/// Whose turn it is. The main thread never waits here, not even for a lock: whoever holds one may not get to run for as long as
-/// the game is busy.
+/// Whether the game is in a frame. The main thread never waits here, not even for a lock: a thread that holds one may not get
+/// to run for as long as the game is busy.
 #[derive(Resource, Clone, Debug, Default)]
 pub(crate) struct FrameGate(Arc<Shared>);
 
@@ -54,7 +54,7 @@ impl FrameGate {
         }
     }
 
-    /// What this thread of the model does between the parts of its work.
+    /// What the calling thread, one of the model's, does between the parts of its work.
     pub(crate) fn waiting(&self) -> impl Fn() + 'static {
         let threads = self.0.threads.lock();
         // A list is whole at any time.

@@ -141,8 +141,8 @@ impl Worker {
         self.outbox.is_empty()
     }
 
-    /// Sends what fits into the channel without waiting. Returns `false` if the worker is gone and all that it knew with
-    /// it; if it broke down, another one is there now.
+    /// Sends what fits into the channel without waiting. Returns `false` if the worker is gone, and all its state with
+    /// it. If it broke down, another one has been started.
     pub(crate) fn flush(&mut self) -> bool {
         let broke_down =
             self.thread.is_some() && self.finished.try_recv() == Err(TryRecvError::Disconnected);

@@ -113,7 +113,7 @@ impl ComputePools {
         }
     }
 
-    /// What became of the time since `start`. Frames come `interval` apart at the rate that is the worlds' floor.
+    /// How the time since `start` was spent. Frames come `interval` apart at the rate that is the worlds' floor.
     pub(super) fn end_pass(&mut self, start: &PassStart, interval: Duration) -> PassTimes {
         let now = self.times(start.urgency);
         let threads = now.iter().zip(&start.threads).filter_map(|(now, before)| {

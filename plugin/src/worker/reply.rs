@@ -1,4 +1,4 @@
-//! What the worker answers.
+//! Replies of the worker.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::timeline::replay::GenieReplay;
 use crate::worker::cpu_time::PassTimes;
 use crate::world::events::{GenieFailedCommand, GenieJump};
 
-/// What became of a request about one world.
+/// The outcome of a request about one world.
 pub(crate) struct Reply {
     pub(crate) world: Entity,
     /// The generation of the request.
@@ -47,7 +47,7 @@ pub(crate) struct FrameReply {
     pub(crate) action: Option<usize>,
     pub(crate) asked: Instant,
     pub(crate) pressed: Option<Instant>,
-    /// What became of the time of the pass that made it.
+    /// How the time of the pass that made it was spent.
     pub(crate) times: PassTimes,
     /// Frames that the world can be rewound by.
     pub(crate) kept: usize,
@@ -72,11 +72,11 @@ pub(crate) enum FrameReplyKind {
     },
 }
 
-/// What a world's settings become after a jump to another line through time.
+/// What a world's settings become after a jump to another trajectory.
 pub(crate) struct NewOrigin {
     pub(crate) prompt: Frame,
     pub(crate) seed: u64,
     pub(crate) sampler: SamplerSettings,
-    /// To be played from here on.
+    /// Its actions are played from here on.
     pub(crate) replay: Option<Arc<GenieReplay>>,
 }

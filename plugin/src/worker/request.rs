@@ -1,4 +1,4 @@
-//! What the main thread asks the worker for.
+//! Requests to the worker.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::world::prompt::Origin;
 /// Requests that may wait for the worker.
 pub(super) const CAPACITY: usize = 64;
 
-/// One thing that the main thread asks for.
+/// A request of the main thread.
 pub(crate) enum Request {
     /// Start a world, in place of the one that the entity had.
     Start(Box<StartRequest>),
@@ -31,15 +31,15 @@ pub(crate) enum Request {
         generation: u64,
         sampler: SamplerSettings,
     },
-    /// Go to another moment.
+    /// Jump to another state.
     Jump {
         world: Entity,
         generation: u64,
         to: JumpTarget,
     },
-    /// Hand out the present moment.
+    /// Take a snapshot.
     Snapshot { world: Entity, generation: u64 },
-    /// Write the present moment to a file.
+    /// Write the current state to a file.
     Save {
         world: Entity,
         generation: u64,
@@ -117,7 +117,7 @@ impl Request {
         matches!(self, Self::Start(_) | Self::Reset { .. } | Self::End { .. })
     }
 
-    /// Whether the request serves something else than the world's next frames.
+    /// Whether it has an effect outside the world.
     pub(super) fn has_effect_elsewhere(&self) -> bool {
         matches!(self, Self::Snapshot { .. } | Self::Save { .. })
     }

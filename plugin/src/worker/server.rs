@@ -1,4 +1,4 @@
-//! The worker's side: models and worlds, and what is done with them.
+//! The worker's side of the channels: it owns models and worlds, and carries out requests about them.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -275,7 +275,7 @@ impl WorkerServer {
         Ok(Running { load, trajectory })
     }
 
-    /// Takes a world to another moment. Returns what its settings become if it has another origin then.
+    /// Takes a world to another state. Returns its new settings if it has another origin then.
     fn jump(
         &mut self,
         world: Entity,

@@ -1,4 +1,4 @@
-//! One world as the worker keeps it: the newest state, the states before it, and how it came about.
+//! One world as the worker keeps it: the newest state, the states before it, and the actions that led there.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -108,7 +108,7 @@ impl Trajectory {
         }
     }
 
-    /// The same moment without what lies before it.
+    /// The newest state without those before it.
     pub(crate) fn moment(&self) -> Self {
         Self {
             prompt: Arc::clone(&self.prompt),

@@ -68,7 +68,11 @@ impl UrgencyControl {
             (None, Some(computed)) => computed.as_secs_f64(),
             // The quickest pass waited least.
             (Some(least), None) => (1.01 * least).min(wall),
-            (None, None) => wall,
+            (None, None) => {
+                // What a pass costs shows only where it does not have to wait.
+                self.now = self.now.max(Urgency::FairShare);
+                wall
+            }
         });
         // A floor that the machine cannot keep gets half of the time of a core.
         let attainable = 2.0 * self.cost.unwrap_or_default();
@@ -185,6 +189,24 @@ mod tests {
             control.observe_probe(1.1);
         }
         assert_eq!(control.now(), Urgency::Leftover);
+    }
+
+    #[test]
+    fn where_computing_time_is_not_measured_the_first_passes_show_what_one_costs() {
+        let unmeasured = |wall: u32| PassTimes {
+            computed: None,
+            ..pass(wall, 0)
+        };
+        let mut control = control();
+        control.observe(&unmeasured(1000), INTERVAL);
+        assert_eq!(control.now(), Urgency::FairShare);
+        control.observe(&unmeasured(30), INTERVAL);
+        for _ in 0..CALM_PROBES[0] {
+            control.observe_probe(1.1);
+        }
+        assert_eq!(control.now(), Urgency::Leftover);
+        control.observe(&unmeasured(1000), INTERVAL);
+        assert_eq!(control.now(), Urgency::FairShare);
     }
 
     #[test]

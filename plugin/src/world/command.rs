@@ -17,7 +17,7 @@ use crate::world::prompt::GeniePrompt;
 pub struct GenieCommand {
     /// The world.
     pub world: Entity,
-    /// What it is to do.
+    /// What the world should do.
     pub kind: GenieCommandKind,
 }
 
@@ -37,25 +37,25 @@ pub enum GenieCommandKind {
     /// Go back by so many frames, or as far as the [`GenieTimeline`](crate::GenieTimeline) is kept, or to the prompt;
     /// [`GenieJumped`](crate::GenieJumped) follows.
     Rewind(u64),
-    /// Hand out this moment; [`GenieSnapshotTaken`](crate::GenieSnapshotTaken) follows.
+    /// Take a snapshot of the current state; [`GenieSnapshotTaken`](crate::GenieSnapshotTaken) follows.
     Snapshot,
-    /// Go to a moment handed out before, here or by another world of the same checkpoint;
-    /// [`GenieJumped`](crate::GenieJumped) follows. What lay before it cannot be rewound to.
+    /// Go to the state of a snapshot, of this world or of another one of the same checkpoint;
+    /// [`GenieJumped`](crate::GenieJumped) follows. It cannot be rewound further than to there.
     Restore(GenieSnapshot),
-    /// Make an existing entity, which need have no components, a world of its own that goes on from this moment:
+    /// Make an existing entity, which needs no components, a second world that goes on from the current state:
     /// [`GenieReady`](crate::GenieReady) follows there. It gets a copy of this world's settings, action map and timeline
-    /// and a texture of its own; what it has of them already stays. A world that is still loading is started twice instead.
+    /// and a texture of its own; components of these kinds that it has already stay as they are. A world that is still loading is started twice instead.
     Fork {
         /// The entity that becomes a world.
         into: Entity,
     },
-    /// Write this moment to a file; [`GenieSaved`](crate::GenieSaved) follows. The file is complete or not there.
+    /// Write the current state to a file; [`GenieSaved`](crate::GenieSaved) follows. The file is either complete or not written at all.
     Save(PathBuf),
-    /// Go to a moment in a file that was saved on the same checkpoint; [`GenieJumped`](crate::GenieJumped) follows.
+    /// Go to the state in a file that was saved on the same checkpoint; [`GenieJumped`](crate::GenieJumped) follows.
     Load(PathBuf),
     /// Go to the prompt of a replay and generate its frames again, the replay's actions in place of the player's.
-    /// [`GenieJumped`](crate::GenieJumped) follows, and [`GenieEnded`](crate::GenieEnded) after the last frame. It keeps to
-    /// the world's clock, pauses too.
+    /// [`GenieJumped`](crate::GenieJumped) follows, and [`GenieEnded`](crate::GenieEnded) after the last frame. The
+    /// world's clock sets the pace; pauses count.
     Replay(Arc<GenieReplay>),
 }
 

@@ -135,7 +135,7 @@ impl GenieClock {
 /// How the frames of a world are sampled. Changes take effect at the next tick.
 ///
 /// Settings out of range leave the ones before in force, and [`GenieCommandFailed`](crate::GenieCommandFailed) says so. Jumps
-/// to another moment bring the settings of that moment, apart from rewinding.
+/// bring the settings of the state that they lead to, apart from rewinding.
 #[derive(Component, Reflect, Clone, Debug, Default, PartialEq, Deref, DerefMut)]
 #[reflect(Component, Default, Debug, PartialEq, Clone)]
 pub struct GenieSampler {

@@ -1,4 +1,4 @@
-//! Events of a world's life. They target the world's entity: observe them there, or globally.
+//! Events in the life of a world. They target the world's entity: observe them there, or globally.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::error::GenieError;
 use crate::timeline::component::GenieSnapshot;
 use crate::world::component::{GeniePhase, GenieStatus};
 
-/// The world's prompt has been taken in: its texture and [`GenieFrame`](crate::GenieFrame) are there, and it runs
+/// The model has encoded the world's prompt: its texture and [`GenieFrame`](crate::GenieFrame) are there, and it runs
 /// unless it is paused. Comes again after a new prompt.
 #[derive(EntityEvent, Reflect, Clone, Debug)]
 #[reflect(Event, Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct GenieReset {
     pub world: Entity,
 }
 
-/// The world has failed and stands still, its last frame on show. A reset or a new prompt starts it again.
+/// The world has failed and has stopped. Its last frame stays on show. A reset or a new prompt starts it again.
 #[derive(EntityEvent, Debug)]
 pub struct GenieFailed {
     /// The world.
@@ -41,7 +41,7 @@ pub struct GenieFailed {
     pub error: GenieError,
 }
 
-/// The world has gone to another moment of its timeline: its texture and [`GenieFrame`](crate::GenieFrame) show it, and
+/// The world has jumped to another state: its texture and [`GenieFrame`](crate::GenieFrame) show it, and
 /// it goes on from there.
 #[derive(EntityEvent, Reflect, Clone, Debug)]
 #[reflect(Event, Debug, Clone)]
@@ -51,11 +51,11 @@ pub struct GenieJumped {
     pub world: Entity,
     /// Where it is now: 0 for the prompt.
     pub tick: u64,
-    /// What took it there.
+    /// Why.
     pub jump: GenieJump,
 }
 
-/// What takes a world to another moment.
+/// Why a world has jumped to another state.
 #[derive(Reflect, Clone, Copy, Debug, PartialEq, Eq)]
 #[reflect(Debug, PartialEq, Clone)]
 pub enum GenieJump {
@@ -75,7 +75,7 @@ pub struct GenieSnapshotTaken {
     /// The world.
     #[event_target]
     pub world: Entity,
-    /// The moment.
+    /// The state, with its frame.
     pub snapshot: GenieSnapshot,
 }
 
@@ -91,8 +91,8 @@ pub struct GenieSaved {
     pub tick: u64,
 }
 
-/// The world has come to an end, its last frame on show; [`GenieCommandKind::Resume`](crate::GenieCommandKind::Resume) goes on from
-/// there, and a reset, a prompt or a jump to another moment starts it again.
+/// The world has ended. Its last frame stays on show; [`GenieCommandKind::Resume`](crate::GenieCommandKind::Resume) goes on from
+/// there, and a reset, a prompt or a jump to another state starts it again.
 #[derive(EntityEvent, Reflect, Clone, Debug)]
 #[reflect(Event, Debug, Clone)]
 pub struct GenieEnded {

@@ -41,7 +41,7 @@ pub(crate) fn begin_world(
     debug_assert_eq!(status.phase, GeniePhase::Loading);
 }
 
-/// The world is despawned, or no world any more.
+/// The world is despawned, or its component removed.
 pub(crate) fn end_world(
     remove: On<Remove, GenieWorld>,
     mut worker: ResMut<Worker>,

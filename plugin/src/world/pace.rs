@@ -79,7 +79,14 @@ pub(crate) fn pace_worlds(
         let free = runtime.in_flight == 0 && keeps_up;
         let single = free && runtime.owed_steps > 0;
         let due = free && !single && !clock.paused && runtime.debt >= period;
-        watch_rate(world, &mut runtime, &mut status, (due, late), floor, speed);
+        if speed > 0.0 {
+            watch_rate(world, &mut runtime, &mut status, asked, (due, late), floor);
+        } else {
+            runtime.rates = RateWatch::default();
+            if status.starving {
+                status.starving = false;
+            }
+        }
         if single {
             runtime.owed_steps -= 1;
         } else if due {
@@ -124,22 +131,18 @@ pub(crate) fn pace_worlds(
     }
 }
 
-/// Counts what a world gets of its ticks, and logs when it has begun to starve.
+/// Counts what a running world gets of its ticks, and logs when it has begun to starve.
 fn watch_rate(
     world: Entity,
     runtime: &mut WorldRuntime,
     status: &mut Mut<GenieStatus>,
+    now: Instant,
     counts: (bool, u64),
     floor: f32,
-    speed: f32,
 ) {
-    if speed > 0.0 {
-        let times = runtime.times;
-        if let Some(starvation) = runtime.rates.count(Instant::now(), counts, floor, times) {
-            warn!("world {world} starves: {starvation}");
-        }
-    } else {
-        runtime.rates = RateWatch::default();
+    let times = runtime.times;
+    if let Some(starvation) = runtime.rates.count(now, counts, floor, times) {
+        warn!("world {world} starves: {starvation}");
     }
     let starving = runtime.rates.starving();
     if status.starving != starving {

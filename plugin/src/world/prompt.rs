@@ -8,7 +8,7 @@ use bevy::prelude::*;
 
 use genie_model::Frame;
 
-/// Files larger than this are no prompt pictures.
+/// Larger files are not read as prompt pictures.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// The picture that a world starts from, of any size: it is scaled to the model's frame, and cut or letterboxed as
@@ -19,7 +19,7 @@ pub enum GeniePrompt {
     /// An image asset. Its pixels must be kept in the main world, as they are unless it was loaded with other
     /// settings. In apps without a renderer, which would have no image loader, the plugin registers Bevy's own.
     Image(Handle<Image>),
-    /// A picture file on disk, read by the worker thread, of a format that Bevy's features turn on. Not an asset path.
+    /// A picture file on disk, read by the worker thread, in a format that Bevy's features turn on. It is not an asset path.
     File(PathBuf),
     /// Pixels in memory.
     Frame(Frame),
@@ -39,7 +39,7 @@ pub enum GeniePromptError {
     Io {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
     /// The file is larger than any picture should be.
@@ -67,7 +67,7 @@ impl GeniePrompt {
     /// A prompt from RGBA bytes, `width * height * 4` of them, rows from the top.
     ///
     /// # Errors
-    /// [`genie_model::Error::FrameSize`] if the number of bytes is another one.
+    /// [`genie_model::Error::FrameSize`] if there are more or fewer bytes.
     pub fn rgba(width: usize, height: usize, pixels: &[u8]) -> Result<Self, genie_model::Error> {
         Ok(Self::Frame(Frame::from_rgba(width, height, pixels)?))
     }

@@ -33,7 +33,7 @@ pub(crate) struct WorldRuntime {
     pub(crate) owed_steps: u32,
     /// Time between two ticks at speed 1, as last paced.
     pub(crate) period: Duration,
-    /// What became of the time of the last pass.
+    /// How the time of the last pass was spent.
     pub(crate) times: Option<PassTimes>,
     /// Whether the world keeps its floor.
     pub(crate) rates: RateWatch,

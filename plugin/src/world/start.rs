@@ -108,7 +108,7 @@ fn source(
     Ok(Some(Origin::Picture(picture)))
 }
 
-/// Binds the checkpoint's labels in maps that the game has put in place of others.
+/// Binds the checkpoint's labels in action maps that have been replaced.
 pub(crate) fn learn_labels(
     models: Res<Assets<GenieModel>>,
     mut worlds: Query<(&GenieWorld, &mut GenieActionMap), Changed<GenieActionMap>>,

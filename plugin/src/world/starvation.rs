@@ -28,6 +28,7 @@ pub(crate) struct RateWatch {
 pub(crate) struct Starvation {
     rate: f64,
     due: f64,
+    floor: f64,
     game: f64,
     times: Option<PassTimes>,
 }
@@ -59,11 +60,12 @@ impl RateWatch {
         let starvation = Starvation {
             rate: per_second(self.asked),
             due: per_second(due),
+            floor: f64::from(floor),
             game: per_second(self.game_frames),
             times,
         };
         let before = self.starving;
-        let starving = starvation.rate < TOLERANCE * f64::from(floor) * starvation.due;
+        let starving = starvation.rate < TOLERANCE * starvation.floor * starvation.due;
         *self = Self {
             since: Some(now),
             starving,
@@ -80,7 +82,7 @@ impl fmt::Display for Starvation {
         } = self;
         write!(f, "{rate:.1} of {due:.1} frames a second: ")?;
         // A world gets at most one frame in each of the game's.
-        if *game < 0.5 * due {
+        if *game < self.floor * due {
             return write!(f, "the game itself runs at {game:.1} frames a second");
         }
         let Some(times) = self.times else {
