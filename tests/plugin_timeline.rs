@@ -101,7 +101,9 @@ fn jump(app: &mut App, noted: &Noted, command: GenieCommand) -> u64 {
     let before = noted.0.lock().unwrap().jumps.len();
     app.world_mut().write_message(command);
     let noted = Arc::clone(&noted.0);
-    run_until(app, "a jump", |_| noted.lock().unwrap().jumps.len() > before);
+    run_until(app, "a jump", |_| {
+        noted.lock().unwrap().jumps.len() > before
+    });
     noted.lock().unwrap().jumps.last().unwrap().1
 }
 

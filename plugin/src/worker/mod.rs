@@ -3,6 +3,7 @@
 pub(crate) mod compute;
 pub(crate) mod cpu_time;
 pub(crate) mod frame_gate;
+mod guard;
 mod pools;
 pub(crate) mod reply;
 pub(crate) mod request;

@@ -1,8 +1,6 @@
 //! The worker's side of the channels: it owns models and worlds, and carries out requests about them.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +9,6 @@ use bevy::prelude::*;
 use crossbeam_channel::{Receiver, Sender};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Rollout, WorldModel};
-use rayon::ThreadPool;
 
 use crate::error::GenieError;
 use crate::model::GenieModel;
@@ -19,6 +16,7 @@ use crate::timeline::component::GenieSnapshot;
 use crate::worker::compute::ComputeSettings;
 use crate::worker::compute::GenieDevice;
 use crate::worker::cpu_time::PassTimes;
+use crate::worker::guard::guarded;
 use crate::worker::pools::ComputePools;
 use crate::worker::reply::{FrameReply, FrameReplyKind, NewOrigin, Outcome, Reply};
 use crate::worker::request::{CAPACITY, JumpTarget, Request, StartRequest, StepRequest};
@@ -398,42 +396,5 @@ fn frame_reply(trajectory: &Trajectory, kind: FrameReplyKind, asked: Instant) ->
         rgba: trajectory.frame().to_rgba(),
         frame: Arc::new(trajectory.frame().clone()),
         tokens: Arc::new(trajectory.tokens()),
-    }
-}
-
-/// Runs `work` on the pool and turns a panic into an error. What `work` changes must be whole after a panic: rollouts
-/// are, they are only replaced once a step is done.
-fn guarded<T: Send>(
-    pool: Option<&ThreadPool>,
-    work: impl FnOnce() -> Result<T, GenieError> + Send,
-) -> Result<T, GenieError> {
-    catch_unwind(AssertUnwindSafe(|| match pool {
-        Some(pool) => pool.install(work),
-        None => work(),
-    }))
-    .unwrap_or_else(|panic| Err(GenieError::Panic(panic_message(panic.as_ref()))))
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use rayon::ThreadPoolBuilder;
-
-    use super::*;
-
-    #[test]
-    fn a_panic_in_the_pool_becomes_an_error_and_the_pool_lives_on() {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(1)
-            .build()
-            .expect("one thread can be started");
-        let result: Result<(), _> = guarded(Some(&pool), || panic!("shape {}", 3));
-        assert!(matches!(result, Err(GenieError::Panic(text)) if text == "shape 3"));
-        assert!(matches!(guarded(Some(&pool), || Ok(7)), Ok(7)));
     }
 }
