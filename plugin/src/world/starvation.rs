@@ -47,7 +47,11 @@ impl RateWatch {
         floor: f32,
         times: Option<PassTimes>,
     ) -> Option<Starvation> {
-        let since = *self.since.get_or_insert(now);
+        let Some(since) = self.since else {
+            // What is due now fell due before.
+            self.since = Some(now);
+            return None;
+        };
         self.asked += u64::from(asked);
         self.late += late;
         self.game_frames += 1;
