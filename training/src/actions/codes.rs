@@ -1,0 +1,72 @@
+//! From what the anchor does to one of a few codes.
+
+use rand::seq::index::sample;
+use rand_chacha::ChaCha8Rng;
+use rand::SeedableRng;
+
+use super::AgentSettings;
+use super::k_means::{settle, spread_starts};
+use super::motion_series::moving;
+
+/// Transitions that codes are placed by.
+const SAMPLES: usize = 6000;
+/// Rounds of k-means in each restart.
+const ROUNDS: usize = 15;
+/// Displacements of more than this many times the usual one are all alike.
+const LARGEST: f32 = 2.0;
+
+/// What a transition is described by before it becomes a code: a direction on the screen, [x, y].
+pub(crate) type Description = [f32; 2];
+
+/// The usual displacement on each axis: the median of those that are not zero, at least 1.
+pub(crate) fn usual_motion(motions: &[[f32; 2]], settings: &AgentSettings) -> [f32; 2] {
+    [0, 1].map(|axis| {
+        let mut sizes: Vec<f32> = motions
+            .iter()
+            .map(|motion| motion[axis].abs())
+            .filter(|&size| size > settings.least_motion)
+            .collect();
+        sizes.sort_by(f32::total_cmp);
+        sizes.get(sizes.len() / 2).map_or(1.0, |&size| size.max(1.0))
+    })
+}
+
+/// Describes a transition: its displacement where there is one, else which way the looks say.
+pub(crate) fn describe(motion: [f32; 2], look: [f32; 2], usual: [f32; 2], settings: &AgentSettings) -> Description {
+    if moving(motion, settings) {
+        [0, 1].map(|axis| {
+            let size = motion[axis].abs();
+            if size <= settings.least_motion {
+                0.0
+            } else {
+                // Direction counts first, distance second.
+                motion[axis].signum() * (0.6 + 0.4 * (size / usual[axis]).min(LARGEST))
+            }
+        })
+    } else {
+        look.map(|part| part * settings.look_weight)
+    }
+}
+
+/// Places `count` codes; the best of several starts.
+pub(crate) fn place_codes(
+    descriptions: &[Description],
+    count: usize,
+    settings: &AgentSettings,
+    seed: u64,
+) -> Vec<Description> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let samples: Vec<Description> = sample(&mut rng, descriptions.len(), descriptions.len().min(SAMPLES))
+        .into_iter()
+        .map(|index| descriptions[index])
+        .collect();
+    let mut best: Option<(f32, Vec<Description>)> = None;
+    for _ in 0..settings.code_restarts.max(1) {
+        let mut centres = spread_starts(&samples, count, &mut rng);
+        let distortion = settle(&samples, &mut centres, ROUNDS);
+        if best.as_ref().is_none_or(|(least, _)| distortion < *least) {
+            best = Some((distortion, centres));
+        }
+    }
+    best.map(|(_, centres)| centres).unwrap_or_default()
+}
