@@ -145,7 +145,7 @@ impl AnchoredAgent {
             .collect();
         let pictures = crops(source, &clips, &tracks, size, settings)?;
         let (looks, read) = LookReader::fit(&tracks, &pictures, settings, seed);
-        let motions: Vec<[f32; 2]> = tracks.iter().flat_map(|track| transitions(track)).map(|frame| frame.motion).collect();
+        let motions: Vec<[f32; 2]> = tracks.iter().flat_map(|track| motions_of(track)).collect();
         if motions.is_empty() {
             return Err(AgentError::NotFound("no clip has two frames"));
         }
@@ -153,8 +153,7 @@ impl AnchoredAgent {
         let descriptions: Vec<Description> = tracks
             .iter()
             .zip(&read)
-            .flat_map(|(track, read)| transitions(track).iter().zip(read))
-            .map(|(frame, look)| describe(frame.motion, *look, usual, settings))
+            .flat_map(|(track, read)| describe(&motions_of(track), read, usual, settings))
             .collect();
         let codes = place_codes(&descriptions, settings.actions.unwrap_or(8), settings, seed);
         let report = AgentReport {
@@ -237,11 +236,12 @@ impl AnchoredAgent {
 
     fn encode(&self, track: &[TrackedFrame], read: &[[f32; 2]], size: WorkingSize) -> ClipActions {
         let factor = size.factor as f32;
+        let descriptions = describe(&motions_of(track), read, self.usual, &self.settings);
         transitions(track)
             .iter()
             .zip(read)
-            .map(|(frame, look)| {
-                let description = describe(frame.motion, *look, self.usual, &self.settings);
+            .zip(descriptions)
+            .map(|((frame, look), description)| {
                 AgentTransition {
                     code: nearest(&description, &self.codes).0,
                     displacement: frame.motion.map(|part| part * factor),
@@ -294,6 +294,11 @@ impl AnchoredAgent {
 /// The frames of a track that lead to another.
 fn transitions(track: &[TrackedFrame]) -> &[TrackedFrame] {
     &track[..track.len().saturating_sub(1)]
+}
+
+/// Displacements of the transitions of a track.
+fn motions_of(track: &[TrackedFrame]) -> Vec<[f32; 2]> {
+    transitions(track).iter().map(|frame| frame.motion).collect()
 }
 
 /// Clips evenly over the footage, with at most about so many transitions.

@@ -15,8 +15,9 @@ const ROUNDS: usize = 15;
 /// Displacements of more than this many times the usual one are all alike.
 const LARGEST: f32 = 2.0;
 
-/// What a transition is described by before it becomes a code: a direction on the screen, [x, y].
-pub(crate) type Description = [f32; 2];
+/// What a transition is described by before it becomes a code: a direction on the screen, [x, y], in it and in the next one, where
+/// much of what a player does shows only.
+pub(crate) type Description = [f32; 4];
 
 /// The usual displacement on each axis: the median of those that are not zero, at least 1.
 pub(crate) fn usual_motion(motions: &[[f32; 2]], settings: &AgentSettings) -> [f32; 2] {
@@ -31,8 +32,29 @@ pub(crate) fn usual_motion(motions: &[[f32; 2]], settings: &AgentSettings) -> [f
     })
 }
 
-/// Describes a transition: its displacement where there is one, else which way the looks say.
-pub(crate) fn describe(motion: [f32; 2], look: [f32; 2], usual: [f32; 2], settings: &AgentSettings) -> Description {
+/// Describes every transition of a clip by its displacement and what the looks say of it.
+pub(crate) fn describe(
+    motions: &[[f32; 2]],
+    looks: &[[f32; 2]],
+    usual: [f32; 2],
+    settings: &AgentSettings,
+) -> Vec<Description> {
+    let ways: Vec<[f32; 2]> = motions
+        .iter()
+        .zip(looks)
+        .map(|(motion, look)| way(*motion, *look, usual, settings))
+        .collect();
+    ways.iter()
+        .enumerate()
+        .map(|(index, here)| {
+            let next = ways.get(index + 1).unwrap_or(here).map(|part| part * settings.next_weight);
+            [here[0], here[1], next[0], next[1]]
+        })
+        .collect()
+}
+
+/// Direction of a transition: its displacement where there is one, else which way the looks say.
+fn way(motion: [f32; 2], look: [f32; 2], usual: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
     if moving(motion, settings) {
         [0, 1].map(|axis| {
             let size = motion[axis].abs();

@@ -93,6 +93,8 @@ pub struct AgentSettings {
     pub least_motion: f32,
     /// Weight of the looks where the anchor stands still, against a displacement of usual size.
     pub look_weight: f32,
+    /// Weight of the next transition in the description of one.
+    pub next_weight: f32,
 
     /// Number of codes; `None` chooses it from the footage.
     pub actions: Option<usize>,
@@ -142,6 +144,7 @@ impl Default for AgentSettings {
             look_steps: 500,
             least_motion: 0.4,
             look_weight: 0.6,
+            next_weight: 1.0,
             actions: Some(8),
             code_restarts: 6,
         }

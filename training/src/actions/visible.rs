@@ -1,7 +1,7 @@
 //! How much of the true actions can be seen at all: supervised classifiers, for evaluation only.
 //!
-//! Two look at different things: one at the surroundings of the found agent over four frames, and at its track; the other at the
-//! motion of every patch of the picture, whatever was found. Their mean is a third. The best counts.
+//! Three look at different things: one at the surroundings of the found agent over four frames, and at its track; one at the track
+//! and the codes alone; one at the motion of every patch of the picture, whatever was found. Their means are asked too. The best counts.
 
 use rayon::prelude::*;
 
@@ -26,7 +26,8 @@ pub struct Labelled<'a> {
 /// What a classifier sees of the true actions in frames that it has not learnt from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VisibleActions {
-    /// Information that its decisions give about the true action, in nats, bias corrected.
+    /// Information about the true action that was seen, in nats: what its decisions give, bias corrected, or what its probabilities do,
+    /// whichever is more.
     pub information: f64,
     /// Share of right decisions.
     pub accuracy: f64,
@@ -41,7 +42,9 @@ const REACH: usize = 8;
 /// Transitions around this one whose displacement is looked at.
 const LAGS: [isize; 5] = [-2, -1, 0, 1, 2];
 /// Values that describe the track around a transition.
-const TRACK_VALUES: usize = LAGS.len() * 5 + 4;
+const TRACK_VALUES: usize = LAGS.len() * 7 + 4;
+/// Transitions whose codes are looked at.
+const CODES: usize = 3;
 const WIDTH: usize = 128;
 const BATCH: usize = 128;
 const EPOCHS: usize = 8;
@@ -66,13 +69,16 @@ pub fn visible_actions(learnt: Labelled<'_>, scored: Labelled<'_>, seed: u64) ->
         });
     }
     let classes = 1 + learnt.truth.iter().chain(&scored.truth).copied().max().map_or(0, usize::from);
-    let views: [fn(&Examples, usize, &mut [f32]); 2] = [Examples::fill_anchored, Examples::fill_motion];
-    let inputs = [learnt.anchored_inputs(), learnt.motion_inputs];
+    let codes = 1 + learnt.codes.iter().chain(&scored.codes).flatten().copied().max().unwrap_or(0);
+    let views: [(Fill, usize); 3] = [
+        (Examples::fill_anchored, learnt.anchored_inputs()),
+        (Examples::fill_track, TRACK_VALUES + codes * CODES),
+        (Examples::fill_motion, learnt.motion_inputs),
+    ];
     let probabilities: Vec<Vec<Vec<f32>>> = views
         .par_iter()
-        .zip(inputs)
         .map(|(fill, inputs)| {
-            let mut network = Network::new(&[inputs, WIDTH, WIDTH, classes], seed);
+            let mut network = Network::new(&[*inputs, WIDTH, WIDTH, classes], seed);
             let plan = TrainingPlan {
                 steps: EPOCHS * learnt.truth.len().div_ceil(BATCH),
                 batch: BATCH,
@@ -91,16 +97,23 @@ pub fn visible_actions(learnt: Labelled<'_>, scored: Labelled<'_>, seed: u64) ->
             network.probabilities_of(scored.truth.len(), &|example, out| fill(&scored, example, out))
         })
         .collect();
-    let mean: Vec<Vec<f32>> = probabilities[0]
-        .iter()
-        .zip(&probabilities[1])
-        .map(|(a, b)| a.iter().zip(b).map(|(a, b)| (a + b) / 2.0).collect())
-        .collect();
-    let best = [&probabilities[0], &probabilities[1], &mean]
+    let best = [&[0][..], &[1], &[2], &[0, 1], &[0, 1, 2]]
         .into_iter()
-        .map(|rows| judge(rows, &scored.truth))
+        .map(|views| judge(&mean_of(&probabilities, views), &scored.truth))
         .max_by(|a, b| a.information.total_cmp(&b.information));
-    Ok(best.expect("three were judged"))
+    Ok(best.expect("some were judged"))
+}
+
+/// Mean probabilities of some of the classifiers.
+fn mean_of(probabilities: &[Vec<Vec<f32>>], views: &[usize]) -> Vec<Vec<f32>> {
+    let mut mean = probabilities[views[0]].clone();
+    for &view in &views[1..] {
+        for (row, other) in mean.iter_mut().zip(&probabilities[view]) {
+            row.iter_mut().zip(other).for_each(|(sum, value)| *sum += value);
+        }
+    }
+    mean.iter_mut().flatten().for_each(|value| *value /= views.len() as f32);
+    mean
 }
 
 fn judge(rows: &[Vec<f32>], truth: &[u8]) -> VisibleActions {
@@ -118,18 +131,24 @@ fn judge(rows: &[Vec<f32>], truth: &[u8]) -> VisibleActions {
         .map(|(row, &truth)| -f64::from(row[usize::from(truth)].max(1e-6)).ln())
         .sum();
     let count = truth.len() as f64;
+    let likelihood_gain = counts.second_entropy() - surprise / count;
     VisibleActions {
-        information: counts.information(),
+        information: counts.information().max(likelihood_gain),
         accuracy: right as f64 / count,
-        likelihood_gain: counts.second_entropy() - surprise / count,
+        likelihood_gain,
     }
 }
+
+/// Writes what a classifier sees of an example.
+type Fill = fn(&Examples, usize, &mut [f32]);
 
 /// What the classifiers see of transitions.
 struct Examples {
     /// Pictures around the agent, frame after frame.
     pictures: Vec<Vec<u8>>,
     tracks: Vec<[f32; TRACK_VALUES]>,
+    /// Codes of the transitions before, at and after.
+    codes: Vec<[usize; CODES]>,
     /// Motion of every patch, as bytes.
     motion: Vec<Vec<u8>>,
     motion_inputs: usize,
@@ -164,6 +183,9 @@ impl Examples {
                     }
                     part.pictures.push(picture);
                     part.tracks.push(describe_track(track, at, size));
+                    part.codes.push([-1, 0, 1].map(|lag| {
+                        at.checked_add_signed(lag).and_then(|at| track.get(at)).map_or(track[at].code, |step| step.code)
+                    }));
                     let local = at - window.read_start;
                     let pair: Vec<u8> = frames[local..local + 2].iter().flat_map(super::footage::Planes::interleaved).collect();
                     let features = genie_model::motion_features(&pair, size.height, size.width, PATCH);
@@ -177,6 +199,7 @@ impl Examples {
         for part in parts {
             all.pictures.extend(part.pictures);
             all.tracks.extend(part.tracks);
+            all.codes.extend(part.codes);
             all.motion.extend(part.motion);
             all.truth.extend(part.truth);
         }
@@ -187,6 +210,7 @@ impl Examples {
         Self {
             pictures: Vec::new(),
             tracks: Vec::new(),
+            codes: Vec::new(),
             motion: Vec::new(),
             motion_inputs: (size.height / PATCH) * (size.width / PATCH) * genie_model::MOTION_FEATURES,
             truth: Vec::new(),
@@ -201,6 +225,16 @@ impl Examples {
         let picture = self.pictures[example].iter().map(|&value| f32::from(value) / 64.0 - 2.0);
         let values = picture.chain(self.tracks[example]);
         out.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+    }
+
+    fn fill_track(&self, example: usize, out: &mut [f32]) {
+        let (track, codes) = out.split_at_mut(TRACK_VALUES);
+        track.copy_from_slice(&self.tracks[example]);
+        codes.fill(0.0);
+        let kinds = codes.len() / CODES;
+        for (lag, &code) in self.codes[example].iter().enumerate() {
+            codes[lag * kinds + code] = 1.0;
+        }
     }
 
     fn fill_motion(&self, example: usize, out: &mut [f32]) {
@@ -231,6 +265,7 @@ fn describe_track(track: &ClipActions, at: usize, size: WorkingSize) -> [f32; TR
             put(if moved.abs() > 0.4 { moved.signum() } else { 0.0 });
         }
         put(if step.is_some_and(|step| step.seen) { 1.0 } else { 0.0 });
+        step.map_or([0.0; 2], |step| step.look).into_iter().for_each(&mut put);
     }
     let edges = [size.width as f32, size.height as f32];
     let here = track[at].position;
