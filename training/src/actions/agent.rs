@@ -28,7 +28,9 @@ pub enum AgentError {
     #[error("no player was found in the footage: {0}")]
     NotFound(&'static str),
     /// Clips of another size than the agent was found in.
-    #[error("the agent was found in frames of {found_height}x{found_width} pixels, these have {height}x{width}")]
+    #[error(
+        "the agent was found in frames of {found_height}x{found_width} pixels, these have {height}x{width}"
+    )]
     OtherSize {
         /// Height of the frames that the agent was found in.
         found_height: usize,
@@ -130,7 +132,10 @@ impl AnchoredAgent {
         if classes.is_empty() {
             return Err(AgentError::NotFound("nothing moves"));
         }
-        let labels: Vec<Vec<Vec<usize>>> = observed.par_iter().map(|clip| classify(clip, &classes)).collect();
+        let labels: Vec<Vec<Vec<usize>>> = observed
+            .par_iter()
+            .map(|clip| classify(clip, &classes))
+            .collect();
         let groups = group_classes(&observed, &labels, &classes, settings);
         let edges = [size.width as f32, size.height as f32];
         let candidates = rank(&observed, &labels, &groups, edges, settings, seed);
@@ -155,7 +160,7 @@ impl AnchoredAgent {
             .zip(&read)
             .flat_map(|(track, read)| describe(&motions_of(track), read, usual, settings))
             .collect();
-        let codes = place_codes(&descriptions, settings.actions.unwrap_or(8), settings, seed);
+        let codes = place_codes(&descriptions, settings, seed);
         let report = AgentReport {
             candidates: candidates
                 .iter()
@@ -188,7 +193,9 @@ impl AnchoredAgent {
         }
         let mut fitted = vec![false; source.clip_count()];
         clips.iter().for_each(|&clip| fitted[clip] = true);
-        let rest: Vec<usize> = (0..source.clip_count()).filter(|&clip| !fitted[clip]).collect();
+        let rest: Vec<usize> = (0..source.clip_count())
+            .filter(|&clip| !fitted[clip])
+            .collect();
         for (&clip, found) in rest.iter().zip(agent.apply_to(source, &rest)?) {
             actions[clip] = found;
         }
@@ -213,18 +220,37 @@ impl AnchoredAgent {
         Ok(self.apply_to(source, &clips)?)
     }
 
-    fn apply_to(&self, source: &dyn FrameSource, clips: &[usize]) -> Result<Vec<ClipActions>, DatasetError> {
+    fn apply_to(
+        &self,
+        source: &dyn FrameSource,
+        clips: &[usize],
+    ) -> Result<Vec<ClipActions>, DatasetError> {
         if clips.is_empty() {
             return Ok(Vec::new());
         }
         let size = WorkingSize::new(self.frame_size, self.settings.working_edge);
         let settings = &self.settings;
         let scrolls = scrolls(source, clips, size, settings)?;
-        let observed = observe(source, clips, scrolls, size, self.report.camera_moves, settings)?;
+        let observed = observe(
+            source,
+            clips,
+            scrolls,
+            size,
+            self.report.camera_moves,
+            settings,
+        )?;
         let edges = [size.width as f32, size.height as f32];
         let tracks: Vec<Vec<TrackedFrame>> = observed
             .par_iter()
-            .map(|clip| track(clip, &classify(clip, &self.classes), &self.group, edges, settings))
+            .map(|clip| {
+                track(
+                    clip,
+                    &classify(clip, &self.classes),
+                    &self.group,
+                    edges,
+                    settings,
+                )
+            })
             .collect();
         let pictures = crops(source, clips, &tracks, size, settings)?;
         Ok(tracks
@@ -241,15 +267,13 @@ impl AnchoredAgent {
             .iter()
             .zip(read)
             .zip(descriptions)
-            .map(|((frame, look), description)| {
-                AgentTransition {
-                    code: nearest(&description, &self.codes).0,
-                    displacement: frame.motion.map(|part| part * factor),
-                    seen: frame.seen,
-                    look: *look,
-                    present: frame.blob.is_some(),
-                    position: frame.place.map(|part| (part + 0.5) * factor),
-                }
+            .map(|((frame, look), description)| AgentTransition {
+                code: nearest(&description, &self.codes).0,
+                displacement: frame.motion.map(|part| part * factor),
+                seen: frame.seen,
+                look: *look,
+                present: frame.blob.is_some(),
+                position: frame.place.map(|part| (part + 0.5) * factor),
             })
             .collect()
     }
@@ -261,7 +285,12 @@ impl AnchoredAgent {
 
     /// What does not fit together in one that comes from a file.
     pub(crate) fn problem(&self) -> Option<String> {
-        let finite = self.codes.iter().flatten().chain(&self.usual).chain(self.classes.iter().flatten());
+        let finite = self
+            .codes
+            .iter()
+            .flatten()
+            .chain(&self.usual)
+            .chain(self.classes.iter().flatten());
         if self.codes.is_empty() || self.classes.is_empty() {
             return Some("expected codes and classes, found none".to_owned());
         }
@@ -298,12 +327,17 @@ fn transitions(track: &[TrackedFrame]) -> &[TrackedFrame] {
 
 /// Displacements of the transitions of a track.
 fn motions_of(track: &[TrackedFrame]) -> Vec<[f32; 2]> {
-    transitions(track).iter().map(|frame| frame.motion).collect()
+    transitions(track)
+        .iter()
+        .map(|frame| frame.motion)
+        .collect()
 }
 
 /// Clips evenly over the footage, with at most about so many transitions.
 fn spread_clips(source: &dyn FrameSource, most: usize) -> Vec<usize> {
-    let total: usize = (0..source.clip_count()).map(|clip| source.clip_len(clip).saturating_sub(1)).sum();
+    let total: usize = (0..source.clip_count())
+        .map(|clip| source.clip_len(clip).saturating_sub(1))
+        .sum();
     let all = (0..source.clip_count()).filter(|&clip| source.clip_len(clip) > 0);
     if total <= most {
         return all.collect();
@@ -327,10 +361,15 @@ fn spread_clips(source: &dyn FrameSource, most: usize) -> Vec<usize> {
 /// Mean colour of the blobs of a group.
 fn group_colour(clips: &[ClipObservation], labels: &[Vec<Vec<usize>>], group: &Group) -> [f32; 3] {
     let (mut sum, mut count) = ([0.0_f64; 3], 0.0_f64);
-    let blobs = clips.iter().zip(labels).flat_map(|(clip, labels)| clip.blobs.iter().flatten().zip(labels.iter().flatten()));
+    let blobs = clips
+        .iter()
+        .zip(labels)
+        .flat_map(|(clip, labels)| clip.blobs.iter().flatten().zip(labels.iter().flatten()));
     for (blob, _) in blobs.filter(|(_, label)| group.contains(label)) {
         let colour = super::blobs::look_colour(&blob.look);
-        sum.iter_mut().zip(colour).for_each(|(sum, value)| *sum += f64::from(value));
+        sum.iter_mut()
+            .zip(colour)
+            .for_each(|(sum, value)| *sum += f64::from(value));
         count += 1.0;
     }
     sum.map(|sum| (sum / count.max(1.0)) as f32)
@@ -339,7 +378,10 @@ fn group_colour(clips: &[ClipObservation], labels: &[Vec<Vec<usize>>], group: &G
 fn median_edges(clips: &[ClipObservation], tracks: &[Vec<TrackedFrame>]) -> [f32; 2] {
     let mut edges = [Vec::new(), Vec::new()];
     for_each_anchor(clips, tracks, &mut |blob| {
-        edges.iter_mut().zip(blob.edges).for_each(|(all, edge)| all.push(edge));
+        edges
+            .iter_mut()
+            .zip(blob.edges)
+            .for_each(|(all, edge)| all.push(edge));
     });
     edges.map(|mut all| {
         all.sort_by(f32::total_cmp);

@@ -17,7 +17,11 @@ const PRIOR_LINKS: f32 = 20.0;
 pub(crate) type ClassCentres = Vec<[f32; LOOK_VALUES]>;
 
 /// Fits classes to the looks of blobs; fewer than asked for where there are few blobs.
-pub(crate) fn fit_classes(clips: &[ClipObservation], settings: &AgentSettings, seed: u64) -> ClassCentres {
+pub(crate) fn fit_classes(
+    clips: &[ClipObservation],
+    settings: &AgentSettings,
+    seed: u64,
+) -> ClassCentres {
     let looks: Vec<&[f32; LOOK_VALUES]> = clips
         .iter()
         .flat_map(|clip| clip.blobs.iter().flatten())
@@ -39,7 +43,12 @@ pub(crate) fn fit_classes(clips: &[ClipObservation], settings: &AgentSettings, s
 pub(crate) fn classify(clip: &ClipObservation, centres: &ClassCentres) -> Vec<Vec<usize>> {
     clip.blobs
         .iter()
-        .map(|blobs| blobs.iter().map(|blob| nearest(&blob.look, centres).0).collect())
+        .map(|blobs| {
+            blobs
+                .iter()
+                .map(|blob| nearest(&blob.look, centres).0)
+                .collect()
+        })
         .collect()
 }
 
@@ -71,7 +80,12 @@ impl ClassCounts {
         self
     }
 
-    fn of_clip(clip: &ClipObservation, labels: &[Vec<usize>], classes: usize, settings: &AgentSettings) -> Self {
+    fn of_clip(
+        clip: &ClipObservation,
+        labels: &[Vec<usize>],
+        classes: usize,
+        settings: &AgentSettings,
+    ) -> Self {
         let mut counts = Self::new(classes);
         for (frame, (blobs, labels_here)) in clip.blobs.iter().zip(labels).enumerate() {
             let mut present = labels_here.clone();
@@ -97,8 +111,13 @@ impl ClassCounts {
 
 /// The blob of the next frame that a blob has become.
 fn linked(blob: &Blob, next: &[Blob], settings: &AgentSettings) -> Option<usize> {
-    let found = blob.forward.filter(|found| found.cost < settings.link_cost)?;
-    let expected = [blob.centre[0] + found.shift[0], blob.centre[1] + found.shift[1]];
+    let found = blob
+        .forward
+        .filter(|found| found.cost < settings.link_cost)?;
+    let expected = [
+        blob.centre[0] + found.shift[0],
+        blob.centre[1] + found.shift[1],
+    ];
     let distance = |other: &Blob| {
         let [x, y] = [0, 1].map(|axis| (other.centre[axis] - expected[axis]).abs());
         x.max(y)
@@ -134,11 +153,20 @@ pub(crate) fn group_classes(
         let mut best: Option<(f32, usize, usize)> = None;
         for a in 0..groups.len() {
             for b in a + 1..groups.len() {
-                if !may_merge(&groups[a], &groups[b], &frames, (a, b), centres, &counts, settings) {
+                if !may_merge(
+                    &groups[a],
+                    &groups[b],
+                    &frames,
+                    (a, b),
+                    centres,
+                    &counts,
+                    settings,
+                ) {
                     continue;
                 }
                 let affinity = affinity(&groups[a], &groups[b], &counts);
-                if affinity >= settings.merge_share && best.is_none_or(|(most, ..)| affinity > most) {
+                if affinity >= settings.merge_share && best.is_none_or(|(most, ..)| affinity > most)
+                {
                     best = Some((affinity, a, b));
                 }
             }
@@ -211,7 +239,9 @@ fn may_merge(
         for &class in group {
             let frames = counts.together[class * counts.classes + class] + 1.0;
             let colour = look_colour(&centres[class]);
-            sum.iter_mut().zip(colour).for_each(|(sum, value)| *sum += frames * value);
+            sum.iter_mut()
+                .zip(colour)
+                .for_each(|(sum, value)| *sum += frames * value);
             weight += frames;
         }
         sum.map(|sum| sum / weight)
@@ -233,7 +263,8 @@ fn affinity(a: &[usize], b: &[usize], counts: &ClassCounts) -> f32 {
     };
     let all: Vec<usize> = (0..counts.classes).collect();
     let outward = |group: &[usize]| {
-        links(group, &all) + links(&all, group) + PRIOR_LINKS * group.len() as f32 - 2.0 * links(group, group)
+        links(group, &all) + links(&all, group) + PRIOR_LINKS * group.len() as f32
+            - 2.0 * links(group, group)
     };
     (links(a, b) + links(b, a)) / outward(a).min(outward(b)).max(1.0)
 }

@@ -57,7 +57,12 @@ impl Padded {
 /// pixels look most alike.
 ///
 /// `None` if no displacement leaves half of the blob inside.
-pub(crate) fn find(piece: &Piece, picture: &Planes, other: &Padded, settings: &AgentSettings) -> Option<Match> {
+pub(crate) fn find(
+    piece: &Piece,
+    picture: &Planes,
+    other: &Padded,
+    settings: &AgentSettings,
+) -> Option<Match> {
     let reach = other.margin.min((LANES - 1) / 2);
     let span = 2 * reach + 1;
     let count = piece.pixels.len();
@@ -67,16 +72,28 @@ pub(crate) fn find(piece: &Piece, picture: &Planes, other: &Padded, settings: &A
     let mut seen = vec![[0_u16; LANES]; span];
     for pixels in piece.pixels.chunks(EMPTY_AFTER) {
         for &pixel in pixels {
-            let (x, y) = (pixel as usize % picture.width, pixel as usize / picture.width);
+            let (x, y) = (
+                pixel as usize % picture.width,
+                pixel as usize / picture.width,
+            );
             let colour = [0, 1, 2].map(|channel| picture.plane(channel)[pixel as usize]);
             for line in 0..span {
                 let at = (y + other.margin - reach + line) * other.row + x + other.margin - reach;
                 let window = |plane: &[u8]| -> [u8; LANES] {
-                    plane[at..at + LANES].try_into().expect("a slice of that length")
+                    plane[at..at + LANES]
+                        .try_into()
+                        .expect("a slice of that length")
                 };
                 let planes = [0, 1, 2].map(|channel| window(&other.planes[channel]));
                 let inside = window(&other.inside);
-                add_differences(&mut sums[line], &mut seen[line], colour, &planes, &inside, settings.blob_cap);
+                add_differences(
+                    &mut sums[line],
+                    &mut seen[line],
+                    colour,
+                    &planes,
+                    &inside,
+                    settings.blob_cap,
+                );
             }
         }
         for line in 0..span {
@@ -150,8 +167,17 @@ fn fine_shift(piece: &Piece, picture: &Planes, other: &Padded, whole: [i32; 2]) 
         let x = (pixel as usize % picture.width + other.margin) as i32 + whole[0];
         let y = (pixel as usize / picture.width + other.margin) as i32 + whole[1];
         let at = y as usize * other.row + x as usize;
-        let around = [at.wrapping_sub(1), at + 1, at.wrapping_sub(other.row), at + other.row];
-        if around.iter().any(|&near| other.inside.get(near) != Some(&1)) || other.inside[at] != 1 {
+        let around = [
+            at.wrapping_sub(1),
+            at + 1,
+            at.wrapping_sub(other.row),
+            at + other.row,
+        ];
+        if around
+            .iter()
+            .any(|&near| other.inside.get(near) != Some(&1))
+            || other.inside[at] != 1
+        {
             continue;
         }
         let value = |channel: usize, at: usize| i32::from(other.planes[channel][at]);
@@ -170,5 +196,90 @@ fn fine_shift(piece: &Piece, picture: &Planes, other: &Padded, whole: [i32; 2]) 
             count += 1;
         }
     }
-    solve_shift(squares.map(|v| v as f32), products.map(|v| v as f32), count as f32)
+    solve_shift(
+        squares.map(|v| v as f32),
+        products.map(|v| v as f32),
+        count as f32,
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::blobs::pieces;
+    use super::super::footage::WorkingSize;
+    use super::*;
+    use proptest::prelude::*;
+
+    const WIDTH: usize = 20;
+    const HEIGHT: usize = 14;
+
+    /// The whole-pixel search as it is said, one pixel and shift after another.
+    fn naive(
+        piece: &Piece,
+        picture: &Planes,
+        other: &Planes,
+        settings: &AgentSettings,
+    ) -> Option<([i64; 2], f32)> {
+        let reach = settings.blob_reach as i64;
+        let mut best: Option<([i64; 2], f32)> = None;
+        for y in -reach..=reach {
+            for x in -reach..=reach {
+                let (mut sum, mut inside) = (0, 0);
+                for &pixel in &piece.pixels {
+                    let at = [
+                        pixel as i64 % WIDTH as i64 + x,
+                        pixel as i64 / WIDTH as i64 + y,
+                    ];
+                    if !(0..WIDTH as i64).contains(&at[0]) || !(0..HEIGHT as i64).contains(&at[1]) {
+                        continue;
+                    }
+                    let there = at[1] as usize * WIDTH + at[0] as usize;
+                    let difference: u16 = (0..3)
+                        .map(|channel| {
+                            u16::from(
+                                picture.plane(channel)[pixel as usize]
+                                    .abs_diff(other.plane(channel)[there]),
+                            )
+                        })
+                        .sum();
+                    sum += u32::from(difference.min(settings.blob_cap));
+                    inside += 1;
+                }
+                let count = piece.pixels.len();
+                if inside * 2 < count || inside == 0 {
+                    continue;
+                }
+                let cost = sum as f32 / inside as f32
+                    + settings.blob_motion_cost * (x.abs() + y.abs()) as f32
+                    + settings.blob_outside_cost * (count - inside) as f32 / count as f32;
+                if best.is_none_or(|(_, least)| cost < least) {
+                    best = Some(([x, y], cost));
+                }
+            }
+        }
+        best
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn the_search_finds_what_the_naive_one_finds(
+            first in proptest::collection::vec(any::<u8>(), WIDTH * HEIGHT * 3),
+            second in proptest::collection::vec(any::<u8>(), WIDTH * HEIGHT * 3),
+            mask in proptest::collection::vec(proptest::bool::weighted(0.4), WIDTH * HEIGHT),
+        ) {
+            let settings = AgentSettings { fine_motion: false, ..AgentSettings::default() };
+            let size = WorkingSize { factor: 1, height: HEIGHT, width: WIDTH };
+            let (first, second) = (Planes::reduce(&first, WIDTH, size), Planes::reduce(&second, WIDTH, size));
+            let padded = Padded::new(&second, settings.blob_reach);
+            for piece in pieces(&mask, WIDTH, &settings) {
+                let found = find(&piece, &first, &padded, &settings).unwrap();
+                let (shift, cost) = naive(&piece, &first, &second, &settings).unwrap();
+                prop_assert_eq!(found.shift, shift.map(|part| part as f32));
+                prop_assert!((found.cost - cost).abs() < 1e-3);
+            }
+        }
+    }
 }

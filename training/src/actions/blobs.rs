@@ -65,7 +65,9 @@ pub(crate) fn pieces(foreground: &[bool], width: usize, settings: &AgentSettings
             width: right - left + 1,
             height: bottom - top + 1,
         };
-        if piece.pixels.len() >= settings.blob_pixels && piece.width.max(piece.height) <= settings.blob_edge {
+        if piece.pixels.len() >= settings.blob_pixels
+            && piece.width.max(piece.height) <= settings.blob_edge
+        {
             found.push(piece);
         }
     }

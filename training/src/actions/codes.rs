@@ -1,8 +1,8 @@
 //! From what the anchor does to one of a few codes.
 
+use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
-use rand::SeedableRng;
 
 use super::AgentSettings;
 use super::k_means::{settle, spread_starts};
@@ -28,7 +28,9 @@ pub(crate) fn usual_motion(motions: &[[f32; 2]], settings: &AgentSettings) -> [f
             .filter(|&size| size > settings.least_motion)
             .collect();
         sizes.sort_by(f32::total_cmp);
-        sizes.get(sizes.len() / 2).map_or(1.0, |&size| size.max(1.0))
+        sizes
+            .get(sizes.len() / 2)
+            .map_or(1.0, |&size| size.max(1.0))
     })
 }
 
@@ -47,7 +49,10 @@ pub(crate) fn describe(
     ways.iter()
         .enumerate()
         .map(|(index, here)| {
-            let next = ways.get(index + 1).unwrap_or(here).map(|part| part * settings.next_weight);
+            let next = ways
+                .get(index + 1)
+                .unwrap_or(here)
+                .map(|part| part * settings.next_weight);
             [here[0], here[1], next[0], next[1]]
         })
         .collect()
@@ -70,18 +75,48 @@ fn way(motion: [f32; 2], look: [f32; 2], usual: [f32; 2], settings: &AgentSettin
     }
 }
 
-/// Places `count` codes; the best of several starts.
+/// Numbers of codes that are tried where the number is not given.
+const TRIED_COUNTS: std::ops::RangeInclusive<usize> = 3..=12;
+/// The fewest codes are chosen that leave at most this share of the variance of the descriptions.
+const LEFT_OVER: f32 = 0.15;
+
+/// Places codes, as many as the settings say or the descriptions ask for; the best of several starts.
 pub(crate) fn place_codes(
+    descriptions: &[Description],
+    settings: &AgentSettings,
+    seed: u64,
+) -> Vec<Description> {
+    if let Some(count) = settings.actions {
+        return place(descriptions, count, settings, seed).1;
+    }
+    let (variance, _) = place(descriptions, 1, settings, seed);
+    let mut found = Vec::new();
+    for count in TRIED_COUNTS {
+        let distortion;
+        (distortion, found) = place(descriptions, count, settings, seed);
+        if distortion <= LEFT_OVER * variance {
+            break;
+        }
+    }
+    found
+}
+
+/// Places `count` codes; also their mean squared distance to what they stand for.
+fn place(
     descriptions: &[Description],
     count: usize,
     settings: &AgentSettings,
     seed: u64,
-) -> Vec<Description> {
+) -> (f32, Vec<Description>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let samples: Vec<Description> = sample(&mut rng, descriptions.len(), descriptions.len().min(SAMPLES))
-        .into_iter()
-        .map(|index| descriptions[index])
-        .collect();
+    let samples: Vec<Description> = sample(
+        &mut rng,
+        descriptions.len(),
+        descriptions.len().min(SAMPLES),
+    )
+    .into_iter()
+    .map(|index| descriptions[index])
+    .collect();
     let mut best: Option<(f32, Vec<Description>)> = None;
     for _ in 0..settings.code_restarts.max(1) {
         let mut centres = spread_starts(&samples, count, &mut rng);
@@ -90,5 +125,5 @@ pub(crate) fn place_codes(
             best = Some((distortion, centres));
         }
     }
-    best.map(|(_, centres)| centres).unwrap_or_default()
+    best.unwrap_or_default()
 }

@@ -67,7 +67,9 @@ impl FrameSource for ClipsInMemory {
 
     fn clip_len(&self, clip: usize) -> usize {
         let frame = self.frame_size.0 * self.frame_size.1 * CHANNELS;
-        self.clips.get(clip).map_or(0, |bytes| bytes.len() / frame.max(1))
+        self.clips
+            .get(clip)
+            .map_or(0, |bytes| bytes.len() / frame.max(1))
     }
 
     fn read(
@@ -118,10 +120,18 @@ impl FrameSource for SomeClips<'_> {
     }
 
     fn clip_len(&self, clip: usize) -> usize {
-        self.clips.get(clip).map_or(0, |&clip| self.source.clip_len(clip))
+        self.clips
+            .get(clip)
+            .map_or(0, |&clip| self.source.clip_len(clip))
     }
 
-    fn read(&self, clip: usize, start: usize, count: usize, out: &mut Vec<u8>) -> Result<(), DatasetError> {
+    fn read(
+        &self,
+        clip: usize,
+        start: usize,
+        count: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DatasetError> {
         // A clip that is not there is the source's to refuse.
         let clip = self.clips.get(clip).copied().unwrap_or(usize::MAX);
         self.source.read(clip, start, count, out)
@@ -217,7 +227,9 @@ impl Planes {
     /// The picture as [H, W, 3].
     pub(crate) fn interleaved(&self) -> Vec<u8> {
         let pixels = self.height * self.width;
-        (0..pixels).flat_map(|pixel| [0, 1, 2].map(|channel| self.bytes[channel * pixels + pixel])).collect()
+        (0..pixels)
+            .flat_map(|pixel| [0, 1, 2].map(|channel| self.bytes[channel * pixels + pixel]))
+            .collect()
     }
 
     /// Brightness, [H, W].
@@ -238,8 +250,18 @@ impl Planes {
         let pixels = self.height * self.width;
         for channel in 0..CHANNELS {
             let range = channel * pixels..(channel + 1) * pixels;
-            spread(self.plane(channel), self.width, &mut low.bytes[range.clone()], u8::min);
-            spread(self.plane(channel), self.width, &mut high.bytes[range], u8::max);
+            spread(
+                self.plane(channel),
+                self.width,
+                &mut low.bytes[range.clone()],
+                u8::min,
+            );
+            spread(
+                self.plane(channel),
+                self.width,
+                &mut high.bytes[range],
+                u8::max,
+            );
         }
         (low, high)
     }

@@ -59,9 +59,8 @@ impl<'a> Comparison<'a> {
                 None => (&self.frames[other], &self.frames[other]),
             };
             // Where the scene was in the other frame, seen from this one.
-            let shift = [0, 1].map(|axis| {
-                (self.places[frame][axis] - self.places[other][axis]).round() as i64
-            });
+            let shift = [0, 1]
+                .map(|axis| (self.places[frame][axis] - self.places[other][axis]).round() as i64);
             let (left, right) = overlap(width, shift[0]);
             let (top, bottom) = overlap(height, shift[1]);
             if left >= right {
@@ -92,11 +91,16 @@ impl<'a> Comparison<'a> {
                 }
             }
         }
-        let (least, share) = (self.settings.foreground_votes, self.settings.foreground_share);
+        let (least, share) = (
+            self.settings.foreground_votes,
+            self.settings.foreground_share,
+        );
         differing
             .iter()
             .zip(&compared)
-            .map(|(&votes, &count)| count >= least && f32::from(votes) >= share * f32::from(count) - 1e-4)
+            .map(|(&votes, &count)| {
+                count >= least && f32::from(votes) >= share * f32::from(count) - 1e-4
+            })
             .collect()
     }
 }
@@ -104,12 +108,17 @@ impl<'a> Comparison<'a> {
 /// Pixels along an axis that both frames show: first, and one past the last.
 fn overlap(edge: usize, shift: i64) -> (usize, usize) {
     let size = edge as i64;
-    (shift.clamp(0, size) as usize, (size + shift.min(0)).max(0) as usize)
+    (
+        shift.clamp(0, size) as usize,
+        (size + shift.min(0)).max(0) as usize,
+    )
 }
 
 /// Raises each difference to how far the value lies outside of its bounds.
 fn largest_excess(difference: &mut [u8], values: &[u8], low: &[u8], high: &[u8]) {
-    for (((difference, &value), &low), &high) in difference.iter_mut().zip(values).zip(low).zip(high) {
+    for (((difference, &value), &low), &high) in
+        difference.iter_mut().zip(values).zip(low).zip(high)
+    {
         let excess = low.saturating_sub(value).max(value.saturating_sub(high));
         *difference = (*difference).max(excess);
     }

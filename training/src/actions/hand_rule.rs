@@ -55,7 +55,11 @@ impl HandRule {
         let mut frequent: Vec<([i8; 2], usize)> = counts.into_iter().collect();
         frequent.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         frequent.truncate(actions);
-        rule.codes = frequent.into_iter().enumerate().map(|(code, (way, _))| (way, code)).collect();
+        rule.codes = frequent
+            .into_iter()
+            .enumerate()
+            .map(|(code, (way, _))| (way, code))
+            .collect();
         Ok(rule)
     }
 
@@ -65,12 +69,19 @@ impl HandRule {
     /// Footage that cannot be read.
     pub fn apply(&self, source: &dyn FrameSource) -> Result<Vec<Vec<usize>>, DatasetError> {
         let code = |signs: &Signs| self.codes.get(&self.way(signs)).copied().unwrap_or(0);
-        Ok(signs(source)?.iter().map(|clip| clip.iter().map(code).collect()).collect())
+        Ok(signs(source)?
+            .iter()
+            .map(|clip| clip.iter().map(code).collect())
+            .collect())
     }
 
     fn way(&self, (scene, own): &Signs) -> [i8; 2] {
         [0, 1].map(|axis| {
-            let sign = if self.camera_follows[axis] { -scene[axis] } else { own[axis] };
+            let sign = if self.camera_follows[axis] {
+                -scene[axis]
+            } else {
+                own[axis]
+            };
             let occurs = match sign {
                 -1 => self.occurs[axis][0],
                 1 => self.occurs[axis][1],

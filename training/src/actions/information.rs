@@ -108,7 +108,9 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mean: f64 = (0..40)
             .map(|_| {
-                let pairs: Vec<(u8, u8)> = (0..300).map(|_| (rng.random_range(0..8), rng.random_range(0..9))).collect();
+                let pairs: Vec<(u8, u8)> = (0..300)
+                    .map(|_| (rng.random_range(0..8), rng.random_range(0..9)))
+                    .collect();
                 PairCounts::new(pairs).information()
             })
             .sum::<f64>()
@@ -120,7 +122,19 @@ mod tests {
     #[test]
     fn a_known_case() {
         // Both bits even; they agree in three of four.
-        let counts = PairCounts::new([(0, 0), (0, 0), (0, 0), (0, 1), (1, 1), (1, 1), (1, 1), (1, 0)].repeat(10_000));
+        let counts = PairCounts::new(
+            [
+                (0, 0),
+                (0, 0),
+                (0, 0),
+                (0, 1),
+                (1, 1),
+                (1, 1),
+                (1, 1),
+                (1, 0),
+            ]
+            .repeat(10_000),
+        );
         let expected = 2_f64.ln() + 0.75 * 0.75_f64.ln() + 0.25 * 0.25_f64.ln();
         assert!((counts.information() - expected).abs() < 1e-4);
         assert!((counts.table_accuracy() - 0.75).abs() < 1e-9);

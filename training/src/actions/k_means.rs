@@ -30,7 +30,10 @@ pub(crate) fn spread_starts<const D: usize>(
         return Vec::new();
     };
     let mut centres = vec![points[rng.random_range(0..=last)]];
-    let mut distances: Vec<f32> = points.iter().map(|point| distance(point, &centres[0])).collect();
+    let mut distances: Vec<f32> = points
+        .iter()
+        .map(|point| distance(point, &centres[0]))
+        .collect();
     while centres.len() < count {
         let total: f64 = distances.iter().map(|&d| f64::from(d)).sum();
         let mut left = rng.random::<f64>() * total;
@@ -48,7 +51,11 @@ pub(crate) fn spread_starts<const D: usize>(
 }
 
 /// Moves centres to the means of the points nearest to them, `rounds` times; centres without points stay. Returns the mean squared distance.
-pub(crate) fn settle<const D: usize>(points: &[[f32; D]], centres: &mut [[f32; D]], rounds: usize) -> f32 {
+pub(crate) fn settle<const D: usize>(
+    points: &[[f32; D]],
+    centres: &mut [[f32; D]],
+    rounds: usize,
+) -> f32 {
     let mut mean_distance = 0.0;
     for _ in 0..rounds {
         let mut sums = vec![([0.0_f64; D], 0_u32); centres.len()];

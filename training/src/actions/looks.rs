@@ -45,7 +45,10 @@ pub(crate) fn crops(
     for (window, part) in windows.iter().zip(parts) {
         found[window.clip].extend(part);
     }
-    Ok(clips.iter().map(|&clip| std::mem::take(&mut found[clip])).collect())
+    Ok(clips
+        .iter()
+        .map(|&clip| std::mem::take(&mut found[clip]))
+        .collect())
 }
 
 /// The picture around a place; beyond the edge its last pixels go on.
@@ -103,7 +106,9 @@ impl LookReader {
         let mut block = 0;
         for (clip, track) in tracks.iter().enumerate() {
             let transitions = track.len().saturating_sub(1);
-            let halves_here: Vec<usize> = (0..transitions).map(|frame| (block + frame / BLOCK) % 2).collect();
+            let halves_here: Vec<usize> = (0..transitions)
+                .map(|frame| (block + frame / BLOCK) % 2)
+                .collect();
             for (frame, &half) in halves_here.iter().enumerate() {
                 halves[half].push((clip, frame));
             }
@@ -112,9 +117,18 @@ impl LookReader {
         }
         let way = |&(clip, frame): &Place| direction(tracks[clip][frame].motion, settings);
         let moving: [Vec<Place>; 2] = [0, 1].map(|half: usize| {
-            halves[half].iter().copied().filter(|place| way(place) != [0, 0]).collect()
+            halves[half]
+                .iter()
+                .copied()
+                .filter(|place| way(place) != [0, 0])
+                .collect()
         });
-        let nothing = || half_of.iter().map(|halves| vec![[0.0; 2]; halves.len()]).collect();
+        let nothing = || {
+            half_of
+                .iter()
+                .map(|halves| vec![[0.0; 2]; halves.len()])
+                .collect()
+        };
         if moving.iter().any(|half| half.len() < FEWEST) {
             return (Self::silent(), nothing());
         }
@@ -122,14 +136,16 @@ impl LookReader {
         directions.sort_unstable();
         directions.dedup();
         let class = |place: &Place| directions.binary_search(&way(place)).unwrap_or(0);
-        let fill = |&(clip, frame): &Place, out: &mut [f32]| to_inputs(&crops[clip][frame + 1], out);
+        let fill =
+            |&(clip, frame): &Place, out: &mut [f32]| to_inputs(&crops[clip][frame + 1], out);
         let networks: Vec<Network> = moving
             .par_iter()
             .enumerate()
             .map(|(half, places)| {
                 let inputs = CHANNELS * 4 * settings.look_reach * settings.look_reach;
                 let seed = seed * 2 + half as u64;
-                let mut network = Network::new(&[inputs, settings.look_width, directions.len()], seed);
+                let mut network =
+                    Network::new(&[inputs, settings.look_width, directions.len()], seed);
                 let plan = TrainingPlan {
                     steps: settings.look_steps,
                     batch: 128,
@@ -152,7 +168,8 @@ impl LookReader {
             .par_iter()
             .enumerate()
             .map(|(half, places)| {
-                networks[1 - half].probabilities_of(places.len(), &|example, out| fill(&places[example], out))
+                networks[1 - half]
+                    .probabilities_of(places.len(), &|example, out| fill(&places[example], out))
             })
             .collect();
         let mut reader = Self {
@@ -182,7 +199,9 @@ impl LookReader {
         for way in expected.iter_mut().flatten() {
             *way = [way[0] - reader.mean[0], way[1] - reader.mean[1]];
         }
-        reader.told = told(&halves, &read, directions.len(), &|place| (way(place) != [0, 0]).then(|| class(place)));
+        reader.told = told(&halves, &read, directions.len(), &|place| {
+            (way(place) != [0, 0]).then(|| class(place))
+        });
         (reader, expected)
     }
 
@@ -190,10 +209,15 @@ impl LookReader {
     pub(crate) fn problem(&self, settings: &AgentSettings) -> Option<String> {
         let inputs = CHANNELS * 4 * settings.look_reach * settings.look_reach;
         let fits = |network: &Network| {
-            network.is_sound() && network.inputs() == inputs && network.classes() == self.directions.len()
+            network.is_sound()
+                && network.inputs() == inputs
+                && network.classes() == self.directions.len()
         };
         (!self.networks.iter().all(fits)).then(|| {
-            format!("expected networks from {inputs} values to {} directions", self.directions.len())
+            format!(
+                "expected networks from {inputs} values to {} directions",
+                self.directions.len()
+            )
         })
     }
 
@@ -202,7 +226,8 @@ impl LookReader {
         let transitions = crops.len().saturating_sub(1);
         let mut sums = vec![[0.0; 2]; transitions];
         for network in &self.networks {
-            let rows = network.probabilities_of(transitions, &|frame, out| to_inputs(&crops[frame + 1], out));
+            let rows = network
+                .probabilities_of(transitions, &|frame, out| to_inputs(&crops[frame + 1], out));
             for (sum, row) in sums.iter_mut().zip(&rows) {
                 let way = self.expected(row);
                 for axis in [0, 1] {
@@ -252,7 +277,11 @@ fn told(
 /// Signs of a displacement.
 fn direction(motion: [f32; 2], settings: &AgentSettings) -> [i8; 2] {
     motion.map(|part| {
-        if part.abs() > settings.least_motion { part.signum() as i8 } else { 0 }
+        if part.abs() > settings.least_motion {
+            part.signum() as i8
+        } else {
+            0
+        }
     })
 }
 

@@ -31,11 +31,16 @@ mod scroll;
 mod settings;
 mod sheet;
 mod stored;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod tracking;
 mod unpredictability;
 mod visible;
 
-pub use agent::{AgentError, AgentReport, AnchoredAgent, AgentTransition, CandidateReport, ClipActions};
+pub use agent::{
+    AgentError, AgentReport, AgentTransition, AnchoredAgent, CandidateReport, ClipActions,
+};
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
 pub use hand_rule::HandRule;
 pub use information::PairCounts;

@@ -18,7 +18,11 @@ pub(crate) struct GroupState {
 }
 
 /// The states of a group in every frame of a clip, by its largest blob.
-pub(crate) fn series(clip: &ClipObservation, labels: &[Vec<usize>], group: &Group) -> Vec<GroupState> {
+pub(crate) fn series(
+    clip: &ClipObservation,
+    labels: &[Vec<usize>],
+    group: &Group,
+) -> Vec<GroupState> {
     let largest = |frame: usize| {
         let blobs = clip.blobs.get(frame)?;
         let mut best = None;
@@ -41,9 +45,14 @@ pub(crate) fn series(clip: &ClipObservation, labels: &[Vec<usize>], group: &Grou
             };
             let scroll = clip.scrolls.get(frame).copied().unwrap_or_default();
             GroupState {
-                motion: shift.map_or([0.0; 2], |shift| [shift[0] - scroll[0], shift[1] - scroll[1]]),
+                motion: shift.map_or([0.0; 2], |shift| {
+                    [shift[0] - scroll[0], shift[1] - scroll[1]]
+                }),
                 seen: shift.is_some(),
-                count: labels[frame].iter().filter(|label| group.contains(label)).count(),
+                count: labels[frame]
+                    .iter()
+                    .filter(|label| group.contains(label))
+                    .count(),
                 place: here.map_or([-1.0; 2], |blob| blob.centre),
             }
         })

@@ -139,13 +139,25 @@ impl Network {
                 let mut values = inputs.column_mut(column);
                 fill(example, values.as_mut_slice());
                 if plan.noise > 0.0 {
-                    values.iter_mut().for_each(|value| *value += plan.noise * nearly_normal(&mut rng));
+                    values
+                        .iter_mut()
+                        .for_each(|value| *value += plan.noise * nearly_normal(&mut rng));
                 }
                 *target_slot = target(example);
             }
             let progress = step as f32 / plan.steps as f32;
-            let rate = plan.learning_rate * ((step + 1) as f32 / WARM_UP).min(1.0) * (1.0 - progress) + 1e-5;
-            self.step(&inputs, &targets, &mut moments, rate, step + 1, plan, &mut rng);
+            let rate =
+                plan.learning_rate * ((step + 1) as f32 / WARM_UP).min(1.0) * (1.0 - progress)
+                    + 1e-5;
+            self.step(
+                &inputs,
+                &targets,
+                &mut moments,
+                rate,
+                step + 1,
+                plan,
+                &mut rng,
+            );
         }
     }
 
@@ -169,7 +181,13 @@ impl Network {
                 if plan.dropout > 0.0 {
                     let keep = 1.0 / (1.0 - plan.dropout);
                     let limit = (f64::from(plan.dropout) * f64::from(u32::MAX)) as u32;
-                    out.apply(|value| *value *= if rng.random::<u32>() < limit { 0.0 } else { keep });
+                    out.apply(|value| {
+                        *value *= if rng.random::<u32>() < limit {
+                            0.0
+                        } else {
+                            keep
+                        }
+                    });
                 }
             }
             activations.push(out);
@@ -182,7 +200,11 @@ impl Network {
         }
         gradient *= 1.0 / targets.len() as f32;
         for index in (0..=last).rev() {
-            let below = if index == 0 { inputs } else { &activations[index - 1] };
+            let below = if index == 0 {
+                inputs
+            } else {
+                &activations[index - 1]
+            };
             let weight_gradient = &gradient * below.transpose();
             let bias_gradient = gradient.column_sum();
             if index > 0 {
@@ -227,7 +249,11 @@ impl Network {
     }
 
     /// Probabilities of many examples, worked on in batches, as rows of classes.
-    pub(crate) fn probabilities_of(&self, count: usize, fill: &dyn Fn(usize, &mut [f32])) -> Vec<Vec<f32>> {
+    pub(crate) fn probabilities_of(
+        &self,
+        count: usize,
+        fill: &dyn Fn(usize, &mut [f32]),
+    ) -> Vec<Vec<f32>> {
         const BATCH: usize = 512;
         let mut rows = Vec::with_capacity(count);
         for start in (0..count).step_by(BATCH) {
@@ -237,7 +263,11 @@ impl Network {
                 fill(start + column, inputs.column_mut(column).as_mut_slice());
             }
             let found = self.probabilities(&inputs);
-            rows.extend(found.column_iter().map(|column| column.iter().copied().collect()));
+            rows.extend(
+                found
+                    .column_iter()
+                    .map(|column| column.iter().copied().collect()),
+            );
         }
         rows
     }
@@ -270,8 +300,12 @@ fn adam(
     (rate, decay, number): (f32, f32, usize),
 ) {
     let power = number.min(10_000) as i32;
-    let (first_scale, second_scale) = (1.0 / (1.0 - MOMENTUM.powi(power)), 1.0 / (1.0 - SQUARES.powi(power)));
-    for (((value, &slope), mean), square) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+    let (first_scale, second_scale) = (
+        1.0 / (1.0 - MOMENTUM.powi(power)),
+        1.0 / (1.0 - SQUARES.powi(power)),
+    );
+    for (((value, &slope), mean), square) in values.iter_mut().zip(gradient).zip(first).zip(second)
+    {
         *mean = MOMENTUM * *mean + (1.0 - MOMENTUM) * slope;
         *square = SQUARES * *square + (1.0 - SQUARES) * slope * slope;
         let step = (*mean * first_scale) / ((*square * second_scale).sqrt() + 1e-8);

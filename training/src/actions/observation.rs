@@ -43,7 +43,9 @@ impl ClipObservation {
 
     /// Displacement of the scene that leads to a frame.
     pub(crate) fn scroll_to(&self, frame: usize) -> [f32; 2] {
-        frame.checked_sub(1).map_or([0.0; 2], |before| self.scrolls[before])
+        frame
+            .checked_sub(1)
+            .map_or([0.0; 2], |before| self.scrolls[before])
     }
 }
 
@@ -74,7 +76,14 @@ pub(crate) fn scrolls(
             let first = window.start - window.read_start;
             let last = (window.end - window.read_start).min(greys.len() - 1);
             Ok((first..last)
-                .map(|at| scroll(&greys[at], &greys[at + 1], (size.height, size.width), settings))
+                .map(|at| {
+                    scroll(
+                        &greys[at],
+                        &greys[at + 1],
+                        (size.height, size.width),
+                        settings,
+                    )
+                })
                 .collect())
         })
         .collect::<Result<_, DatasetError>>()?;
@@ -90,7 +99,11 @@ pub(crate) fn observe(
     camera_moves: bool,
     settings: &AgentSettings,
 ) -> Result<Vec<ClipObservation>, DatasetError> {
-    let margin = settings.compared_frames.iter().map(|offset| offset.unsigned_abs()).max();
+    let margin = settings
+        .compared_frames
+        .iter()
+        .map(|offset| offset.unsigned_abs())
+        .max();
     let windows = windows(source, clips, margin.unwrap_or(1).max(1) as usize);
     let mut clip_scrolls = vec![&[][..]; source.clip_count()];
     for (&clip, scrolls) in clips.iter().zip(&scrolls) {
@@ -112,7 +125,8 @@ pub(crate) fn observe(
             let blobs = wanted.map(|at| {
                 let mask = comparison.foreground(at);
                 let neighbour = |at: Option<usize>| {
-                    at.filter(|at| (from..until).contains(at)).map(|at| &padded[at - from])
+                    at.filter(|at| (from..until).contains(at))
+                        .map(|at| &padded[at - from])
                 };
                 let (next, previous) = (neighbour(Some(at + 1)), neighbour(at.checked_sub(1)));
                 pieces(&mask, size.width, settings)

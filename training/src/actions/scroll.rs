@@ -146,7 +146,11 @@ fn fine_scroll(
             count += 1;
         }
     }
-    solve_shift([xx, xy, yy].map(|v| v as f32), [xt, yt].map(|v| v as f32), count as f32)
+    solve_shift(
+        [xx, xy, yy].map(|v| v as f32),
+        [xt, yt].map(|v| v as f32),
+        count as f32,
+    )
 }
 
 /// The displacement from the sums of products of slopes (over two pixels) and changes.
@@ -161,10 +165,18 @@ pub(crate) fn solve_shift([xx, xy, yy]: [f32; 3], [xt, yt]: [f32; 2], count: f32
         ]
     } else {
         let alone = |square: f32, product: f32| {
-            if square > least { -2.0 * product / square } else { 0.0 }
+            if square > least {
+                -2.0 * product / square
+            } else {
+                0.0
+            }
         };
         // Only one axis can be read.
-        if xx >= yy { [alone(xx, xt), 0.0] } else { [0.0, alone(yy, yt)] }
+        if xx >= yy {
+            [alone(xx, xt), 0.0]
+        } else {
+            [0.0, alone(yy, yt)]
+        }
     };
     shift.map(|part| {
         if part.abs() < FINE_NOISE || !part.is_finite() {
@@ -173,4 +185,49 @@ pub(crate) fn solve_shift([xx, xy, yy]: [f32; 3], [xt, yt]: [f32; 2], count: f32
             part.clamp(-FINE_REACH, FINE_REACH)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Smooth scenery, seen from a place below a pixel.
+    fn scenery(size: (usize, usize), place: [f32; 2]) -> Vec<u8> {
+        let value = |x: f32, y: f32| {
+            128.0 + 50.0 * (x * 0.45).sin() * (y * 0.3).cos() + 40.0 * (x * 0.2 + y * 0.55).sin()
+        };
+        (0..size.0 * size.1)
+            .map(|at| {
+                value(
+                    (at % size.1) as f32 + place[0],
+                    (at / size.1) as f32 + place[1],
+                )
+                .round() as u8
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_camera_is_followed_below_a_pixel() {
+        let size = (48, 70);
+        for shift in [[0.0, 0.0], [3.0, -2.0], [0.4, 0.0], [-1.6, 0.7], [6.0, 5.0]] {
+            let before = scenery(size, [0.0, 0.0]);
+            // The scene moves against the camera.
+            let after = scenery(size, [-shift[0], -shift[1]]);
+            let found = scroll(&before, &after, size, &AgentSettings::default());
+            for axis in [0, 1] {
+                assert!(
+                    (found[axis] - shift[axis]).abs() < 0.15,
+                    "{shift:?}: {found:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn flat_pictures_do_not_scroll() {
+        let settings = AgentSettings::default();
+        assert_eq!(scroll(&[7; 64], &[7; 64], (8, 8), &settings), [0.0; 2]);
+        assert_eq!(scroll(&[7; 64], &[200; 64], (8, 8), &settings), [0.0; 2]);
+    }
 }

@@ -172,7 +172,11 @@ impl AgentSettings {
                 return Some(format!("{name} must be {least} to {most}, not {value}"));
             }
         }
-        if self.compared_frames.iter().any(|offset| offset.unsigned_abs() > 64) {
+        if self
+            .compared_frames
+            .iter()
+            .any(|offset| offset.unsigned_abs() > 64)
+        {
             return Some("compared_frames must lie within 64 frames".to_owned());
         }
         // Sums of differences are 16 bits wide.

@@ -24,7 +24,12 @@ pub fn code_examples(
     let all: Vec<(usize, usize)> = found
         .iter()
         .enumerate()
-        .flat_map(|(clip, transitions)| transitions.iter().enumerate().map(move |(at, step)| (clip, at, step)))
+        .flat_map(|(clip, transitions)| {
+            transitions
+                .iter()
+                .enumerate()
+                .map(move |(at, step)| (clip, at, step))
+        })
         .filter(|(.., step)| step.code == code)
         .map(|(clip, at, _)| (clip, at))
         .collect();
@@ -50,7 +55,8 @@ pub fn code_examples(
 /// Draws the outline of a box around a place; what is outside of the picture is left out.
 fn draw_box(frame: &mut [u8], (height, width): (usize, usize), place: [f32; 2], edges: [f32; 2]) {
     let [left, top] = [0, 1].map(|axis| (place[axis] - edges[axis] / 2.0 - ROOM).round() as i64);
-    let [right, bottom] = [0, 1].map(|axis| (place[axis] + edges[axis] / 2.0 + ROOM).round() as i64);
+    let [right, bottom] =
+        [0, 1].map(|axis| (place[axis] + edges[axis] / 2.0 + ROOM).round() as i64);
     let mut dot = |x: i64, y: i64| {
         if (0..width as i64).contains(&x) && (0..height as i64).contains(&y) {
             let at = (y as usize * width + x as usize) * CHANNELS;

@@ -85,8 +85,8 @@ impl AnchoredAgent {
             .take(MOST_BYTES)
             .read_to_end(&mut text)
             .map_err(io("read"))?;
-        let stored: Stored<Self> =
-            serde_json::from_slice(&text).map_err(|error| damaged(format!("not an agent: {error}")))?;
+        let stored: Stored<Self> = serde_json::from_slice(&text)
+            .map_err(|error| damaged(format!("not an agent: {error}")))?;
         if stored.format_version != VERSION {
             return Err(damaged(format!(
                 "expected format version {VERSION}, found {}",

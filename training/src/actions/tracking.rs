@@ -41,7 +41,8 @@ pub(crate) fn track(
             if let Some(blob) = here {
                 place = blob.centre;
             }
-            let next = (chosen.get(frame + 1).copied().flatten()).map(|index| &clip.blobs[frame + 1][index]);
+            let next = (chosen.get(frame + 1).copied().flatten())
+                .map(|index| &clip.blobs[frame + 1][index]);
             let shift = displacement(here, next, settings);
             let scroll = clip.scrolls.get(frame).copied().unwrap_or_default();
             let on_screen = shift.unwrap_or_default();
@@ -58,11 +59,19 @@ pub(crate) fn track(
 }
 
 /// Displacement on the screen, by the better of both matches.
-fn displacement(here: Option<&Blob>, next: Option<&Blob>, settings: &AgentSettings) -> Option<[f32; 2]> {
+fn displacement(
+    here: Option<&Blob>,
+    next: Option<&Blob>,
+    settings: &AgentSettings,
+) -> Option<[f32; 2]> {
     let forward = here.and_then(|blob| blob.forward);
     let backward = next.and_then(|blob| blob.backward);
     match (forward, backward) {
-        (Some(forward), Some(backward)) if backward.cost >= forward.cost - settings.backward_gain => Some(forward.shift),
+        (Some(forward), Some(backward))
+            if backward.cost >= forward.cost - settings.backward_gain =>
+        {
+            Some(forward.shift)
+        }
         (_, Some(backward)) => Some(backward.shift.map(|part| -part)),
         (Some(forward), None) => Some(forward.shift),
         (None, None) => None,
@@ -83,8 +92,15 @@ fn choose(
     for (frame, blobs) in clip.blobs.iter().enumerate() {
         let scroll = clip.scroll_to(frame);
         last = last.map(|place| [place[0] + scroll[0], place[1] + scroll[1]]);
-        let members: Vec<usize> = (0..blobs.len()).filter(|&index| group.contains(&labels[frame][index])).collect();
-        let largest = || members.iter().copied().max_by(|&a, &b| blobs[a].area.total_cmp(&blobs[b].area).then(b.cmp(&a)));
+        let members: Vec<usize> = (0..blobs.len())
+            .filter(|&index| group.contains(&labels[frame][index]))
+            .collect();
+        let largest = || {
+            members
+                .iter()
+                .copied()
+                .max_by(|&a, &b| blobs[a].area.total_cmp(&blobs[b].area).then(b.cmp(&a)))
+        };
         let distance = |index: usize, place: [f32; 2]| {
             let [x, y] = [0, 1].map(|axis| (blobs[index].centre[axis] - place[axis]).abs());
             x.max(y)
@@ -93,11 +109,19 @@ fn choose(
             (_, []) => None,
             (None, _) => largest(),
             (Some(_), &[only]) if lost > FRESH => Some(only),
-            (Some(place), &[only]) if distance(only, place) < NEAR + NEAR_PER_FRAME * lost as f32 => Some(only),
+            (Some(place), &[only])
+                if distance(only, place) < NEAR + NEAR_PER_FRAME * lost as f32 =>
+            {
+                Some(only)
+            }
             (Some(_), _) if lost > settings.lost_frames => largest(),
             (Some(place), _) => {
-                let cost = |index: usize| distance(index, place) - SIZE_BONUS * blobs[index].area.sqrt();
-                members.iter().copied().min_by(|&a, &b| cost(a).total_cmp(&cost(b)))
+                let cost =
+                    |index: usize| distance(index, place) - SIZE_BONUS * blobs[index].area.sqrt();
+                members
+                    .iter()
+                    .copied()
+                    .min_by(|&a, &b| cost(a).total_cmp(&cost(b)))
             }
         };
         match pick {

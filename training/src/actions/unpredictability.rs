@@ -58,8 +58,13 @@ pub(crate) fn rank(
                 .collect()
         })
         .collect();
-    let active: Vec<f32> = states.iter().map(|clips| activity(clips, settings)).collect();
-    let mut order: Vec<usize> = (0..groups.len()).filter(|&group| active[group] > 0.0).collect();
+    let active: Vec<f32> = states
+        .iter()
+        .map(|clips| activity(clips, settings))
+        .collect();
+    let mut order: Vec<usize> = (0..groups.len())
+        .filter(|&group| active[group] > 0.0)
+        .collect();
     order.sort_by(|&a, &b| active[b].total_cmp(&active[a]).then(a.cmp(&b)));
     order.truncate(settings.candidates);
     let others: Vec<usize> = order.iter().take(settings.neighbours).copied().collect();
@@ -70,7 +75,11 @@ pub(crate) fn rank(
                 clips,
                 states: &states,
                 group,
-                others: others.iter().copied().filter(|&other| other != group).collect(),
+                others: others
+                    .iter()
+                    .copied()
+                    .filter(|&other| other != group)
+                    .collect(),
                 edges,
                 settings,
             };
@@ -114,7 +123,11 @@ impl View<'_> {
         let own = &self.states[self.group][clip];
         let bounded = |value: f32| value.clamp(-FARTHEST, FARTHEST) / (FARTHEST / 2.0);
         let direction = |value: f32| {
-            if value.abs() > self.settings.least_motion { value.signum() } else { 0.0 }
+            if value.abs() > self.settings.least_motion {
+                value.signum()
+            } else {
+                0.0
+            }
         };
         let mut values = out.iter_mut();
         let mut put = |value: f32| {
@@ -135,7 +148,9 @@ impl View<'_> {
         put(f32::from(u8::from(here.count > 0)));
         put(f32::from(u8::from(here.count > 1)));
         for lag in 1..=2 {
-            self.clips[clip].scrolls[frame - lag].iter().for_each(|&part| put(bounded(part)));
+            self.clips[clip].scrolls[frame - lag]
+                .iter()
+                .for_each(|&part| put(bounded(part)));
         }
         for &other in &self.others {
             let other = &self.states[other][clip];
@@ -145,7 +160,10 @@ impl View<'_> {
                 put(if there.count > 0 { apart } else { 0.0 });
             }
             put(f32::from(u8::from(there.count > 0)));
-            other[frame - 1].motion.iter().for_each(|&part| put(bounded(part)));
+            other[frame - 1]
+                .motion
+                .iter()
+                .for_each(|&part| put(bounded(part)));
         }
     }
 
@@ -156,7 +174,11 @@ impl View<'_> {
         for (clip, states) in self.states[self.group].iter().enumerate() {
             for frame in LAGS..states.len().saturating_sub(1) {
                 let here = block + frame / BLOCK;
-                let part = if here % HELD_OUT == HELD_OUT - 1 { &mut held_out } else { &mut learnt };
+                let part = if here % HELD_OUT == HELD_OUT - 1 {
+                    &mut held_out
+                } else {
+                    &mut learnt
+                };
                 part.push((clip, frame));
             }
             block += states.len().div_ceil(BLOCK).max(1);
@@ -171,7 +193,8 @@ impl View<'_> {
         if learnt.is_empty() {
             return 0.0;
         }
-        let token = |&(clip, frame): &(usize, usize)| token(self.states[self.group][clip][frame].motion);
+        let token =
+            |&(clip, frame): &(usize, usize)| token(self.states[self.group][clip][frame].motion);
         let width = self.settings.predictor_width;
         let mut network = Network::new(&[self.inputs(), width, width, TOKENS], seed);
         let plan = TrainingPlan {

@@ -58,7 +58,11 @@ const PATCH: usize = 8;
 ///
 /// # Errors
 /// Footage that cannot be read.
-pub fn visible_actions(learnt: Labelled<'_>, scored: Labelled<'_>, seed: u64) -> Result<VisibleActions, DatasetError> {
+pub fn visible_actions(
+    learnt: Labelled<'_>,
+    scored: Labelled<'_>,
+    seed: u64,
+) -> Result<VisibleActions, DatasetError> {
     let learnt = Examples::gather(learnt, MOST)?;
     let scored = Examples::gather(scored, usize::MAX)?;
     if learnt.truth.is_empty() || scored.truth.is_empty() {
@@ -68,8 +72,21 @@ pub fn visible_actions(learnt: Labelled<'_>, scored: Labelled<'_>, seed: u64) ->
             likelihood_gain: 0.0,
         });
     }
-    let classes = 1 + learnt.truth.iter().chain(&scored.truth).copied().max().map_or(0, usize::from);
-    let codes = 1 + learnt.codes.iter().chain(&scored.codes).flatten().copied().max().unwrap_or(0);
+    let classes = 1 + learnt
+        .truth
+        .iter()
+        .chain(&scored.truth)
+        .copied()
+        .max()
+        .map_or(0, usize::from);
+    let codes = 1 + learnt
+        .codes
+        .iter()
+        .chain(&scored.codes)
+        .flatten()
+        .copied()
+        .max()
+        .unwrap_or(0);
     let views: [(Fill, usize); 3] = [
         (Examples::fill_anchored, learnt.anchored_inputs()),
         (Examples::fill_track, TRACK_VALUES + codes * CODES),
@@ -94,7 +111,9 @@ pub fn visible_actions(learnt: Labelled<'_>, scored: Labelled<'_>, seed: u64) ->
                 &|example| usize::from(learnt.truth[example]),
                 &plan,
             );
-            network.probabilities_of(scored.truth.len(), &|example, out| fill(&scored, example, out))
+            network.probabilities_of(scored.truth.len(), &|example, out| {
+                fill(&scored, example, out)
+            })
         })
         .collect();
     let best = [&[0][..], &[1], &[2], &[0, 1], &[0, 1, 2]]
@@ -109,10 +128,14 @@ fn mean_of(probabilities: &[Vec<Vec<f32>>], views: &[usize]) -> Vec<Vec<f32>> {
     let mut mean = probabilities[views[0]].clone();
     for &view in &views[1..] {
         for (row, other) in mean.iter_mut().zip(&probabilities[view]) {
-            row.iter_mut().zip(other).for_each(|(sum, value)| *sum += value);
+            row.iter_mut()
+                .zip(other)
+                .for_each(|(sum, value)| *sum += value);
         }
     }
-    mean.iter_mut().flatten().for_each(|value| *value /= views.len() as f32);
+    mean.iter_mut()
+        .flatten()
+        .for_each(|value| *value /= views.len() as f32);
     mean
 }
 
@@ -124,7 +147,11 @@ fn judge(rows: &[Vec<f32>], truth: &[u8]) -> VisibleActions {
             .map_or(0, |(class, _)| class)
     };
     let counts = PairCounts::new(rows.iter().map(decision).zip(truth.iter().copied()));
-    let right = rows.iter().zip(truth).filter(|(row, truth)| decision(row) == usize::from(**truth)).count();
+    let right = rows
+        .iter()
+        .zip(truth)
+        .filter(|(row, truth)| decision(row) == usize::from(**truth))
+        .count();
     let surprise: f64 = rows
         .iter()
         .zip(truth)
@@ -157,10 +184,18 @@ struct Examples {
 
 impl Examples {
     fn gather(labelled: Labelled<'_>, most: usize) -> Result<Self, DatasetError> {
-        let Labelled { source, found, truth } = labelled;
+        let Labelled {
+            source,
+            found,
+            truth,
+        } = labelled;
         let size = WorkingSize::new(source.frame_size(), WORKING_EDGE);
         let clips: Vec<usize> = (0..source.clip_count().min(found.len()))
-            .filter(|&clip| truth.clip(clip).is_some_and(|truth| truth.len() == found[clip].len()))
+            .filter(|&clip| {
+                truth
+                    .clip(clip)
+                    .is_some_and(|truth| truth.len() == found[clip].len())
+            })
             .collect();
         let total: usize = clips.iter().map(|&clip| found[clip].len()).sum();
         let stride = total.div_ceil(most.max(1)).max(1);
@@ -174,22 +209,32 @@ impl Examples {
                 let actions = truth.clip(window.clip).unwrap_or_default();
                 let last = window.end.min(track.len());
                 for at in (window.start..last).step_by(stride) {
-                    let place = track[at].position.map(|part| part / size.factor as f32 - 0.5);
+                    let place = track[at]
+                        .position
+                        .map(|part| part / size.factor as f32 - 0.5);
                     let mut picture = Vec::new();
                     for offset in FRAMES {
                         // At the ends of a clip the nearest frame stands in.
-                        let frame = (at as isize + offset - window.read_start as isize).clamp(0, frames.len() as isize - 1);
+                        let frame = (at as isize + offset - window.read_start as isize)
+                            .clamp(0, frames.len() as isize - 1);
                         picture.extend(crop(&frames[frame as usize], place, REACH));
                     }
                     part.pictures.push(picture);
                     part.tracks.push(describe_track(track, at, size));
                     part.codes.push([-1, 0, 1].map(|lag| {
-                        at.checked_add_signed(lag).and_then(|at| track.get(at)).map_or(track[at].code, |step| step.code)
+                        at.checked_add_signed(lag)
+                            .and_then(|at| track.get(at))
+                            .map_or(track[at].code, |step| step.code)
                     }));
                     let local = at - window.read_start;
-                    let pair: Vec<u8> = frames[local..local + 2].iter().flat_map(super::footage::Planes::interleaved).collect();
-                    let features = genie_model::motion_features(&pair, size.height, size.width, PATCH);
-                    part.motion.push(features.into_iter().map(to_byte).collect());
+                    let pair: Vec<u8> = frames[local..local + 2]
+                        .iter()
+                        .flat_map(super::footage::Planes::interleaved)
+                        .collect();
+                    let features =
+                        genie_model::motion_features(&pair, size.height, size.width, PATCH);
+                    part.motion
+                        .push(features.into_iter().map(to_byte).collect());
                     part.truth.push(actions[at]);
                 }
                 Ok(part)
@@ -212,7 +257,9 @@ impl Examples {
             tracks: Vec::new(),
             codes: Vec::new(),
             motion: Vec::new(),
-            motion_inputs: (size.height / PATCH) * (size.width / PATCH) * genie_model::MOTION_FEATURES,
+            motion_inputs: (size.height / PATCH)
+                * (size.width / PATCH)
+                * genie_model::MOTION_FEATURES,
             truth: Vec::new(),
         }
     }
@@ -222,9 +269,13 @@ impl Examples {
     }
 
     fn fill_anchored(&self, example: usize, out: &mut [f32]) {
-        let picture = self.pictures[example].iter().map(|&value| f32::from(value) / 64.0 - 2.0);
+        let picture = self.pictures[example]
+            .iter()
+            .map(|&value| f32::from(value) / 64.0 - 2.0);
         let values = picture.chain(self.tracks[example]);
-        out.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+        out.iter_mut()
+            .zip(values)
+            .for_each(|(slot, value)| *slot = value);
     }
 
     fn fill_track(&self, example: usize, out: &mut [f32]) {
@@ -262,10 +313,20 @@ fn describe_track(track: &ClipActions, at: usize, size: WorkingSize) -> [f32; TR
         for axis in [0, 1] {
             let moved = step.map_or(0.0, |step| step.displacement[axis] / factor);
             put(moved.clamp(-6.0, 6.0) / 2.0);
-            put(if moved.abs() > 0.4 { moved.signum() } else { 0.0 });
+            put(if moved.abs() > 0.4 {
+                moved.signum()
+            } else {
+                0.0
+            });
         }
-        put(if step.is_some_and(|step| step.seen) { 1.0 } else { 0.0 });
-        step.map_or([0.0; 2], |step| step.look).into_iter().for_each(&mut put);
+        put(if step.is_some_and(|step| step.seen) {
+            1.0
+        } else {
+            0.0
+        });
+        step.map_or([0.0; 2], |step| step.look)
+            .into_iter()
+            .for_each(&mut put);
     }
     let edges = [size.width as f32, size.height as f32];
     let here = track[at].position;

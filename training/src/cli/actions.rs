@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use genie_model::atomic_file;
 use genie_training::actions::{
-    ActionScore, AgentSettings, AnchoredAgent, ClipActions, FrameSource, Labelled, SomeClips, VisibleActions,
-    code_examples, visible_actions,
+    ActionScore, AgentSettings, AnchoredAgent, ClipActions, FrameSource, Labelled, SomeClips,
+    VisibleActions, code_examples, visible_actions,
 };
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
 use genie_training::pictures::{RgbFrame, write_sheet};
@@ -96,7 +96,13 @@ pub(crate) fn run(args: Args) -> CliResult {
         ..AgentSettings::default()
     };
     if let (true, Some(held_out)) = (args.benchmark, &args.held_out) {
-        return benchmark::run(&args.data, held_out, &settings, args.skip_visible, args.json);
+        return benchmark::run(
+            &args.data,
+            held_out,
+            &settings,
+            args.skip_visible,
+            args.json,
+        );
     }
     let data = Dataset::open(&args.data)?;
     let (agent, found) = AnchoredAgent::fit(&data, &settings, args.seed)?;
@@ -105,7 +111,12 @@ pub(crate) fn run(args: Args) -> CliResult {
         Some(folder) => {
             let held_out = Dataset::open(folder)?;
             let held_found = agent.apply(&held_out)?;
-            judge((&data, &found), (&held_out, &held_found), args.skip_visible, args.seed)?
+            judge(
+                (&data, &found),
+                (&held_out, &held_found),
+                args.skip_visible,
+                args.seed,
+            )?
         }
         None => judge_by_halves(&data, &found, args.skip_visible, args.seed)?,
     };
@@ -142,7 +153,10 @@ fn usage(found: &[ClipActions], actions: usize) -> Vec<f64> {
         counts[transition.code] += 1;
     }
     let total: u64 = counts.iter().sum();
-    counts.into_iter().map(|count| count as f64 / total.max(1) as f64).collect()
+    counts
+        .into_iter()
+        .map(|count| count as f64 / total.max(1) as f64)
+        .collect()
 }
 
 /// The true actions of a dataset, where they are known.
@@ -168,12 +182,24 @@ fn judge(
         return Ok(None);
     };
     let score = ActionScore::new(held_out.1, &truth);
-    let learnt_truth = if skip_visible { None } else { known_actions(learnt.0)? };
+    let learnt_truth = if skip_visible {
+        None
+    } else {
+        known_actions(learnt.0)?
+    };
     let visible = learnt_truth
         .map(|learnt_truth| {
             visible_actions(
-                Labelled { source: learnt.0, found: learnt.1, truth: &learnt_truth },
-                Labelled { source: held_out.0, found: held_out.1, truth: &truth },
+                Labelled {
+                    source: learnt.0,
+                    found: learnt.1,
+                    truth: &learnt_truth,
+                },
+                Labelled {
+                    source: held_out.0,
+                    found: held_out.1,
+                    truth: &truth,
+                },
                 seed,
             )
         })
@@ -206,8 +232,16 @@ fn judge_by_halves(
     let (learnt_clips, learnt_found, learnt_truth) = half(0);
     let (scored_clips, scored_found, scored_truth) = half(1);
     let visible = visible_actions(
-        Labelled { source: &SomeClips::new(data, learnt_clips), found: &learnt_found, truth: &learnt_truth },
-        Labelled { source: &SomeClips::new(data, scored_clips), found: &scored_found, truth: &scored_truth },
+        Labelled {
+            source: &SomeClips::new(data, learnt_clips),
+            found: &learnt_found,
+            truth: &learnt_truth,
+        },
+        Labelled {
+            source: &SomeClips::new(data, scored_clips),
+            found: &scored_found,
+            truth: &scored_truth,
+        },
         seed,
     )?;
     Ok(Some(Judged::new(score, Some(visible))))
@@ -221,7 +255,9 @@ impl Judged {
             entropy: score.entropy,
             decoding_accuracy: score.accuracy,
             visible_information: visible,
-            ratio: visible.filter(|&visible| visible > 0.0).map(|visible| score.information / visible),
+            ratio: visible
+                .filter(|&visible| visible > 0.0)
+                .map(|visible| score.information / visible),
         }
     }
 }
@@ -249,14 +285,30 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
     );
     println!(
         "the camera {}; looks tell {:.2} of {:.2} nats about its direction",
-        if report.camera_moves { "moves" } else { "stands still" },
+        if report.camera_moves {
+            "moves"
+        } else {
+            "stands still"
+        },
         report.looks_tell[0],
         report.looks_tell[1]
     );
     for (code, share) in usage.iter().enumerate() {
-        let motions: Vec<[f32; 2]> = found.iter().flatten().filter(|step| step.code == code).map(|step| step.displacement).collect();
-        let mean = |axis: usize| motions.iter().map(|motion| motion[axis]).sum::<f32>() / motions.len().max(1) as f32;
-        println!("  code {code}: {:5.1} %, moves by {:+.1} {:+.1} pixels on average", 100.0 * share, mean(0), mean(1));
+        let motions: Vec<[f32; 2]> = found
+            .iter()
+            .flatten()
+            .filter(|step| step.code == code)
+            .map(|step| step.displacement)
+            .collect();
+        let mean = |axis: usize| {
+            motions.iter().map(|motion| motion[axis]).sum::<f32>() / motions.len().max(1) as f32
+        };
+        println!(
+            "  code {code}: {:5.1} %, moves by {:+.1} {:+.1} pixels on average",
+            100.0 * share,
+            mean(0),
+            mean(1)
+        );
     }
 }
 
@@ -268,12 +320,19 @@ fn print_judged(judged: Judged) {
         100.0 * judged.decoding_accuracy
     );
     if let (Some(visible), Some(ratio)) = (judged.visible_information, judged.ratio) {
-        println!("a classifier trained on true actions sees {visible:.3} nats: the codes tell {ratio:.2} of it");
+        println!(
+            "a classifier trained on true actions sees {visible:.3} nats: the codes tell {ratio:.2} of it"
+        );
     }
 }
 
 /// Writes a sheet for each code, and what was found beside it.
-fn write_pictures(data: &Dataset, agent: &AnchoredAgent, found: &[ClipActions], folder: &Path) -> CliResult {
+fn write_pictures(
+    data: &Dataset,
+    agent: &AnchoredAgent,
+    found: &[ClipActions],
+    folder: &Path,
+) -> CliResult {
     let (height, width) = data.frame_size();
     for code in 0..agent.actions() {
         let examples = code_examples(data, agent, found, code, EXAMPLES)?;
@@ -282,7 +341,10 @@ fn write_pictures(data: &Dataset, agent: &AnchoredAgent, found: &[ClipActions], 
             .flatten()
             .map(|frame| RgbFrame::new(height, width, frame))
             .collect::<Result<_, _>>()?;
-        let rows: Vec<Vec<RgbFrame<'_>>> = frames.chunks(2 * EXAMPLES_PER_ROW).map(<[_]>::to_vec).collect();
+        let rows: Vec<Vec<RgbFrame<'_>>> = frames
+            .chunks(2 * EXAMPLES_PER_ROW)
+            .map(<[_]>::to_vec)
+            .collect();
         if !rows.is_empty() {
             write_sheet(&folder.join(format!("code-{code:02}.png")), &rows, 2)?;
         }

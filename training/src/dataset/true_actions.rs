@@ -55,7 +55,10 @@ impl TrueActions {
     /// The true actions of some of the clips, in the order in which they are given; clips that do not exist have none.
     #[must_use]
     pub fn select(&self, clips: &[usize]) -> Self {
-        let clips = clips.iter().map(|&clip| self.clip(clip).unwrap_or_default().to_vec()).collect();
+        let clips = clips
+            .iter()
+            .map(|&clip| self.clip(clip).unwrap_or_default().to_vec())
+            .collect();
         Self { clips }
     }
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use genie_training::actions::{
-    ActionScore, AgentError, AgentSettings, AnchoredAgent, FrameSource, HandRule, Labelled, visible_actions,
+    ActionScore, AgentError, AgentSettings, AnchoredAgent, FrameSource, HandRule, Labelled,
+    visible_actions,
 };
 use genie_training::dataset::{Dataset, TrueActions};
 use serde::Serialize;
@@ -33,7 +34,13 @@ struct Game {
 }
 
 /// Prints the table, or its lines as JSON.
-pub(super) fn run(train: &Path, held_out: &Path, settings: &AgentSettings, skip_visible: bool, json: bool) -> CliResult {
+pub(super) fn run(
+    train: &Path,
+    held_out: &Path,
+    settings: &AgentSettings,
+    skip_visible: bool,
+    json: bool,
+) -> CliResult {
     let mut games = Vec::new();
     for folder in datasets(train)? {
         let Some(name) = folder.file_name() else {
@@ -46,7 +53,9 @@ pub(super) fn run(train: &Path, held_out: &Path, settings: &AgentSettings, skip_
         let game = measure(&folder, &other, settings, skip_visible)?;
         if !json {
             if games.is_empty() {
-                println!("| game | entropy | visible | rule | information (spread) | share | accuracy | margin | seconds |");
+                println!(
+                    "| game | entropy | visible | rule | information (spread) | share | accuracy | margin | seconds |"
+                );
                 println!("|---|---|---|---|---|---|---|---|---|");
             }
             print_line(&game);
@@ -88,11 +97,17 @@ fn measure(
     skip_visible: bool,
 ) -> Result<Game, Box<dyn std::error::Error + Send + Sync>> {
     let (data, held_out) = (Dataset::open(train)?, Dataset::open(held_out)?);
-    let (truth, held_truth) = (TrueActions::open(data.folder())?, TrueActions::open(held_out.folder())?);
+    let (truth, held_truth) = (
+        TrueActions::open(data.folder())?,
+        TrueActions::open(held_out.folder())?,
+    );
     let rule = HandRule::fit(&data, settings.actions.unwrap_or(8))?.apply(&held_out)?;
     let rule = ActionScore::of_codes(&rule, &held_truth);
     let mut game = Game {
-        game: train.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        game: train
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         entropy: rule.entropy,
         rule: rule.information,
         information: Vec::new(),
@@ -123,14 +138,25 @@ fn measure(
         game.margin.push(agent.margin());
         if !skip_visible && game.visible.is_none() {
             let visible = visible_actions(
-                Labelled { source: &data, found: &found, truth: &truth },
-                Labelled { source: &held_out, found: &held_found, truth: &held_truth },
+                Labelled {
+                    source: &data,
+                    found: &found,
+                    truth: &truth,
+                },
+                Labelled {
+                    source: &held_out,
+                    found: &held_found,
+                    truth: &held_truth,
+                },
                 seed,
             )?;
             game.visible = Some(visible.information);
         }
     }
-    game.share = game.visible.filter(|&visible| visible > 0.0).map(|visible| (mean(&game.information) / visible).clamp(0.0, 1.0));
+    game.share = game
+        .visible
+        .filter(|&visible| visible > 0.0)
+        .map(|visible| (mean(&game.information) / visible).clamp(0.0, 1.0));
     Ok(game)
 }
 
@@ -146,7 +172,8 @@ fn spread(values: &[f64]) -> f64 {
 }
 
 fn print_line(game: &Game) {
-    let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+    let optional =
+        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     let margin = game.margin.iter().copied().fold(f32::INFINITY, f32::min);
     println!(
         "| {} | {:.2} | {} | {:.2} | {:.3} ({:.3}) | {} | {:.2} | {margin:.1} | {:.1} |",
