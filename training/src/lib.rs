@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`gameplay`]: a built-in platformer that makes unlabelled footage;
+//! - [`actions`]: the player and its actions, found in video alone;
 //! - [`dataset`]: clips in shards, and how batches of them are drawn;
 //! - [`train`]: the two phases of training, resumable at every step;
 //! - [`evaluate`]: image quality, controllability and long play of a trained world;
@@ -15,6 +16,7 @@
 //! - [`plan`]: the cost of a training before it begins;
 //! - [`pictures`]: sheets, strips and GIFs of frames.
 
+pub mod actions;
 pub mod dataset;
 pub mod evaluate;
 pub mod gameplay;

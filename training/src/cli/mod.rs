@@ -2,6 +2,7 @@
 //!
 //! A subcommand is a module with `Args` and `run`, a variant of [`Command`] and an arm of [`run`].
 
+mod actions;
 mod bench;
 mod evaluate;
 mod gameplay;
@@ -31,6 +32,8 @@ enum Command {
     Gameplay(gameplay::Args),
     /// Turn folders of PNG or JPEG frames and animated GIFs into a dataset.
     Import(import::Args),
+    /// Find the player and its actions in a dataset.
+    Actions(actions::Args),
     /// Train a world on a dataset.
     Train(train::Args),
     /// Evaluate a world on a dataset.
@@ -50,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> CliResult {
     match cli.command {
         Command::Gameplay(args) => gameplay::run(args),
         Command::Import(args) => import::run(args),
+        Command::Actions(args) => actions::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Label(args) => label::run(args),

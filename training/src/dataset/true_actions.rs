@@ -52,6 +52,16 @@ impl TrueActions {
         self.clips.len()
     }
 
+    /// The true actions of some of the clips, in the order in which they are given; clips that do not exist have none.
+    #[must_use]
+    pub fn select(&self, clips: &[usize]) -> Self {
+        let clips = clips
+            .iter()
+            .map(|&clip| self.clip(clip).unwrap_or_default().to_vec())
+            .collect();
+        Self { clips }
+    }
+
     /// The actions of a clip: action i leads from frame i to frame i + 1, so there is one less than frames.
     pub fn clip(&self, clip: usize) -> Option<&[u8]> {
         self.clips.get(clip).map(Vec::as_slice)

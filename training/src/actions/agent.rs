@@ -1,0 +1,404 @@
+//! The anchored agent: found in footage, then applied to any clip of the same game.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::AgentSettings;
+use super::appearance::{ClassCentres, Group, classify, fit_classes, group_classes};
+use super::codes::{Description, describe, place_codes, usual_motion};
+use super::footage::{FrameSource, WorkingSize};
+use super::k_means::nearest;
+use super::looks::{LookReader, crops};
+use super::observation::{ClipObservation, camera_moves, observe, scrolls};
+use super::tracking::{TrackedFrame, track};
+use super::unpredictability::rank;
+use crate::dataset::DatasetError;
+
+/// Why no agent came of footage.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// The footage cannot be read.
+    #[error(transparent)]
+    Footage(#[from] DatasetError),
+    /// Settings that cannot be worked with.
+    #[error("settings of the search for the player: {0}")]
+    Settings(String),
+    /// Nothing in it behaves like a player.
+    #[error("no player was found in the footage: {0}")]
+    NotFound(&'static str),
+    /// Clips of another size than the agent was found in.
+    #[error(
+        "the agent was found in frames of {found_height}x{found_width} pixels, these have {height}x{width}"
+    )]
+    OtherSize {
+        /// Height of the frames that the agent was found in.
+        found_height: usize,
+        /// Their width.
+        found_width: usize,
+        /// Height of the frames of the footage.
+        height: usize,
+        /// Their width.
+        width: usize,
+    },
+}
+
+/// A thing that may be the player.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateReport {
+    /// What ranks it: surprise, less where there are several of it.
+    pub score: f32,
+    /// Held-out surprise of its motion given the past, in nats.
+    pub surprise: f32,
+    /// Share of the frames in which it is there.
+    pub presence: f32,
+    /// Mean number of things that look like it where it is there.
+    pub count: f32,
+    /// Share of the frames in which it moves.
+    pub activity: f32,
+    /// Mean colour.
+    pub colour: [f32; 3],
+}
+
+/// What is known of a found agent, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentReport {
+    /// The things that were ranked; the first is the anchor.
+    pub candidates: Vec<CandidateReport>,
+    /// Whether the camera moves.
+    pub camera_moves: bool,
+    /// How much its looks tell about its direction, and how much there is to tell, in nats.
+    pub looks_tell: [f32; 2],
+    /// Median width and height in pixels of the footage.
+    pub edges: [f32; 2],
+}
+
+/// A player found in footage, and how its transitions become codes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnchoredAgent {
+    settings: AgentSettings,
+    frame_size: (usize, usize),
+    classes: ClassCentres,
+    group: Group,
+    looks: LookReader,
+    usual: [f32; 2],
+    codes: Vec<Description>,
+    report: AgentReport,
+}
+
+/// What the agent does between two frames.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AgentTransition {
+    /// Index of the code.
+    pub code: usize,
+    /// Displacement [x, y] relative to the scene, in pixels of the footage.
+    pub displacement: [f32; 2],
+    /// Whether the displacement was seen.
+    pub seen: bool,
+    /// Direction [x, y] that its looks tell, less what they tell on average.
+    pub look: [f32; 2],
+    /// Whether the anchor is there in the earlier frame.
+    pub present: bool,
+    /// Where it is in the earlier frame, or was last: [x, y] in pixels of the footage.
+    pub position: [f32; 2],
+}
+
+/// The transitions of one clip, one fewer than its frames.
+pub type ClipActions = Vec<AgentTransition>;
+
+impl AnchoredAgent {
+    /// Finds the agent in footage; also what it does in every clip of it. `seed` decides all that is drawn.
+    ///
+    /// # Errors
+    /// Footage that cannot be read, or in which nothing behaves like a player.
+    pub fn fit(
+        source: &dyn FrameSource,
+        settings: &AgentSettings,
+        seed: u64,
+    ) -> Result<(Self, Vec<ClipActions>), AgentError> {
+        if let Some(problem) = settings.problem() {
+            return Err(AgentError::Settings(problem));
+        }
+        let frame_size = source.frame_size();
+        let size = WorkingSize::new(frame_size, settings.working_edge);
+        if size.height < 8 || size.width < 8 {
+            return Err(AgentError::NotFound("the frames are too small"));
+        }
+        let clips = spread_clips(source, settings.fitted_transitions);
+        let scrolls = scrolls(source, &clips, size, settings)?;
+        let camera_moves = camera_moves(&scrolls, settings);
+        let observed = observe(source, &clips, scrolls, size, camera_moves, settings)?;
+        let classes = fit_classes(&observed, settings, seed);
+        if classes.is_empty() {
+            return Err(AgentError::NotFound("nothing moves"));
+        }
+        let labels: Vec<Vec<Vec<usize>>> = observed
+            .par_iter()
+            .map(|clip| classify(clip, &classes))
+            .collect();
+        let groups = group_classes(&observed, &labels, &classes, settings);
+        let edges = [size.width as f32, size.height as f32];
+        let candidates = rank(&observed, &labels, &groups, edges, settings, seed);
+        let Some(best) = candidates.first() else {
+            return Err(AgentError::NotFound("nothing moves by itself"));
+        };
+        let group = groups[best.group].clone();
+        let tracks: Vec<Vec<TrackedFrame>> = observed
+            .par_iter()
+            .zip(&labels)
+            .map(|(clip, labels)| track(clip, labels, &group, edges, settings))
+            .collect();
+        let pictures = crops(source, &clips, &tracks, size, settings)?;
+        let (looks, read) = LookReader::fit(&tracks, &pictures, settings, seed);
+        let motions: Vec<[f32; 2]> = tracks.iter().flat_map(|track| motions_of(track)).collect();
+        if motions.is_empty() {
+            return Err(AgentError::NotFound("no clip has two frames"));
+        }
+        let usual = usual_motion(&motions, settings);
+        let descriptions: Vec<Description> = tracks
+            .iter()
+            .zip(&read)
+            .flat_map(|(track, read)| describe(&motions_of(track), read, usual, settings))
+            .collect();
+        let codes = place_codes(&descriptions, settings, seed);
+        let report = AgentReport {
+            candidates: candidates
+                .iter()
+                .map(|candidate| CandidateReport {
+                    score: candidate.score,
+                    surprise: candidate.surprise,
+                    presence: candidate.presence,
+                    count: candidate.count,
+                    activity: candidate.activity,
+                    colour: group_colour(&observed, &labels, &groups[candidate.group]),
+                })
+                .collect(),
+            camera_moves,
+            looks_tell: looks.told,
+            edges: median_edges(&observed, &tracks).map(|edge| edge * size.factor as f32),
+        };
+        let agent = Self {
+            settings: settings.clone(),
+            frame_size,
+            classes,
+            group,
+            looks,
+            usual,
+            codes,
+            report,
+        };
+        let mut actions: Vec<ClipActions> = vec![Vec::new(); source.clip_count()];
+        for ((&clip, track), read) in clips.iter().zip(&tracks).zip(&read) {
+            actions[clip] = agent.encode(track, read, size);
+        }
+        let mut fitted = vec![false; source.clip_count()];
+        clips.iter().for_each(|&clip| fitted[clip] = true);
+        let rest: Vec<usize> = (0..source.clip_count())
+            .filter(|&clip| !fitted[clip])
+            .collect();
+        for (&clip, found) in rest.iter().zip(agent.apply_to(source, &rest)?) {
+            actions[clip] = found;
+        }
+        Ok((agent, actions))
+    }
+
+    /// What the agent does in other clips of the same game.
+    ///
+    /// # Errors
+    /// Footage of another frame size, or that cannot be read.
+    pub fn apply(&self, source: &dyn FrameSource) -> Result<Vec<ClipActions>, AgentError> {
+        let (height, width) = source.frame_size();
+        if (height, width) != self.frame_size {
+            return Err(AgentError::OtherSize {
+                found_height: self.frame_size.0,
+                found_width: self.frame_size.1,
+                height,
+                width,
+            });
+        }
+        let clips: Vec<usize> = (0..source.clip_count()).collect();
+        Ok(self.apply_to(source, &clips)?)
+    }
+
+    fn apply_to(
+        &self,
+        source: &dyn FrameSource,
+        clips: &[usize],
+    ) -> Result<Vec<ClipActions>, DatasetError> {
+        if clips.is_empty() {
+            return Ok(Vec::new());
+        }
+        let size = WorkingSize::new(self.frame_size, self.settings.working_edge);
+        let settings = &self.settings;
+        let scrolls = scrolls(source, clips, size, settings)?;
+        let observed = observe(
+            source,
+            clips,
+            scrolls,
+            size,
+            self.report.camera_moves,
+            settings,
+        )?;
+        let edges = [size.width as f32, size.height as f32];
+        let tracks: Vec<Vec<TrackedFrame>> = observed
+            .par_iter()
+            .map(|clip| {
+                track(
+                    clip,
+                    &classify(clip, &self.classes),
+                    &self.group,
+                    edges,
+                    settings,
+                )
+            })
+            .collect();
+        let pictures = crops(source, clips, &tracks, size, settings)?;
+        Ok(tracks
+            .par_iter()
+            .zip(&pictures)
+            .map(|(track, pictures)| self.encode(track, &self.looks.read(pictures), size))
+            .collect())
+    }
+
+    fn encode(&self, track: &[TrackedFrame], read: &[[f32; 2]], size: WorkingSize) -> ClipActions {
+        let factor = size.factor as f32;
+        let descriptions = describe(&motions_of(track), read, self.usual, &self.settings);
+        transitions(track)
+            .iter()
+            .zip(read)
+            .zip(descriptions)
+            .map(|((frame, look), description)| AgentTransition {
+                code: nearest(&description, &self.codes).0,
+                displacement: frame.motion.map(|part| part * factor),
+                seen: frame.seen,
+                look: *look,
+                present: frame.blob.is_some(),
+                position: frame.place.map(|part| (part + 0.5) * factor),
+            })
+            .collect()
+    }
+
+    /// Number of codes.
+    pub fn actions(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// What does not fit together in one that comes from a file.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let finite = self
+            .codes
+            .iter()
+            .flatten()
+            .chain(&self.usual)
+            .chain(self.classes.iter().flatten());
+        if self.codes.is_empty() || self.classes.is_empty() {
+            return Some("expected codes and classes, found none".to_owned());
+        }
+        if self.group.iter().any(|&class| class >= self.classes.len()) {
+            return Some("the group names a class that is not there".to_owned());
+        }
+        if !finite.copied().all(f32::is_finite) || self.usual.iter().any(|&part| part <= 0.0) {
+            return Some("expected finite numbers".to_owned());
+        }
+        if let Some(problem) = self.settings.problem() {
+            return Some(problem);
+        }
+        self.looks.problem(&self.settings)
+    }
+
+    /// How many times higher it ranks than the second candidate; infinite if there is none.
+    pub fn margin(&self) -> f32 {
+        match self.report.candidates.as_slice() {
+            [first, second, ..] => first.score / second.score.max(1e-6),
+            _ => f32::INFINITY,
+        }
+    }
+
+    /// What is known of it.
+    pub fn report(&self) -> &AgentReport {
+        &self.report
+    }
+}
+
+/// The frames of a track that lead to another.
+fn transitions(track: &[TrackedFrame]) -> &[TrackedFrame] {
+    &track[..track.len().saturating_sub(1)]
+}
+
+/// Displacements of the transitions of a track.
+fn motions_of(track: &[TrackedFrame]) -> Vec<[f32; 2]> {
+    transitions(track)
+        .iter()
+        .map(|frame| frame.motion)
+        .collect()
+}
+
+/// Clips evenly over the footage, with at most about so many transitions.
+fn spread_clips(source: &dyn FrameSource, most: usize) -> Vec<usize> {
+    let total: usize = (0..source.clip_count())
+        .map(|clip| source.clip_len(clip).saturating_sub(1))
+        .sum();
+    let all = (0..source.clip_count()).filter(|&clip| source.clip_len(clip) > 0);
+    if total <= most {
+        return all.collect();
+    }
+    // Every clip whose share of the footage crosses a multiple of the step.
+    let mut taken = 0.0;
+    let mut seen = 0.0;
+    let share = most as f64 / total as f64;
+    let mut chosen = Vec::new();
+    for clip in all {
+        let transitions = source.clip_len(clip).saturating_sub(1) as f64;
+        seen += transitions;
+        if taken < seen * share {
+            taken += transitions;
+            chosen.push(clip);
+        }
+    }
+    chosen
+}
+
+/// Mean colour of the blobs of a group.
+fn group_colour(clips: &[ClipObservation], labels: &[Vec<Vec<usize>>], group: &Group) -> [f32; 3] {
+    let (mut sum, mut count) = ([0.0_f64; 3], 0.0_f64);
+    let blobs = clips
+        .iter()
+        .zip(labels)
+        .flat_map(|(clip, labels)| clip.blobs.iter().flatten().zip(labels.iter().flatten()));
+    for (blob, _) in blobs.filter(|(_, label)| group.contains(label)) {
+        let colour = super::blobs::look_colour(&blob.look);
+        sum.iter_mut()
+            .zip(colour)
+            .for_each(|(sum, value)| *sum += f64::from(value));
+        count += 1.0;
+    }
+    sum.map(|sum| (sum / count.max(1.0)) as f32)
+}
+
+fn median_edges(clips: &[ClipObservation], tracks: &[Vec<TrackedFrame>]) -> [f32; 2] {
+    let mut edges = [Vec::new(), Vec::new()];
+    for_each_anchor(clips, tracks, &mut |blob| {
+        edges
+            .iter_mut()
+            .zip(blob.edges)
+            .for_each(|(all, edge)| all.push(edge));
+    });
+    edges.map(|mut all| {
+        all.sort_by(f32::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or(0.0)
+    })
+}
+
+fn for_each_anchor(
+    clips: &[ClipObservation],
+    tracks: &[Vec<TrackedFrame>],
+    each: &mut dyn FnMut(&super::observation::Blob),
+) {
+    for (clip, track) in clips.iter().zip(tracks) {
+        for (blobs, tracked) in clip.blobs.iter().zip(track) {
+            if let Some(index) = tracked.blob {
+                each(&blobs[index]);
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Finding the player and its actions in video alone: no label, no word about the kind of game, the same settings for all.
+//!
+//! In nearly every 2D game the thing that the player controls is there in nearly every frame, once, with a look that hardly changes, and
+//! its motion is what the past explains least. [`AnchoredAgent`] finds it, follows it, and calls each transition by what it does:
+//!
+//! 1. how the camera moves (`scroll`), and so what does not belong to the scene (`foreground`);
+//! 2. its connected pieces (`blobs`), and where each goes (`blob_motion`);
+//! 3. which of them are the same thing (`appearance`);
+//! 4. which thing moves least predictably (`unpredictability`): the anchor;
+//! 5. where the anchor is in each frame (`tracking`), and which way it looks (`looks`), for steps into a wall;
+//! 6. its displacement relative to the scene, as one of a few codes (`codes`).
+//!
+//! True actions, where a dataset has them, are used by evaluation only: [`PairCounts`] measures what codes tell about them.
+
+mod agent;
+mod appearance;
+mod blob_motion;
+mod blobs;
+mod codes;
+mod footage;
+mod foreground;
+mod hand_rule;
+mod information;
+mod k_means;
+mod looks;
+mod motion_series;
+mod network;
+mod observation;
+mod score;
+mod scroll;
+mod settings;
+mod sheet;
+mod stored;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod tracking;
+mod unpredictability;
+mod visible;
+
+pub use agent::{
+    AgentError, AgentReport, AgentTransition, AnchoredAgent, CandidateReport, ClipActions,
+};
+pub use footage::{ClipsInMemory, FrameSource, SomeClips};
+pub use hand_rule::HandRule;
+pub use information::PairCounts;
+pub use score::ActionScore;
+pub use settings::AgentSettings;
+pub use sheet::code_examples;
+pub use stored::StoredAgentError;
+pub use visible::{Labelled, VisibleActions, visible_actions};

@@ -1,0 +1,101 @@
+//! A found agent in a file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use genie_model::atomic_file;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::agent::AnchoredAgent;
+
+/// Version of the format.
+const VERSION: u32 = 1;
+/// Largest file that is read.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Why an agent's file could not be written or read.
+#[derive(Debug, Error)]
+pub enum StoredAgentError {
+    /// The operating system refused.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The file does not hold an agent.
+    #[error("{}: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        problem: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored<A> {
+    format_version: u32,
+    agent: A,
+}
+
+impl AnchoredAgent {
+    /// Writes the agent as JSON, whole or not at all.
+    ///
+    /// # Errors
+    /// A failing disk.
+    pub fn save(&self, path: &Path) -> Result<(), StoredAgentError> {
+        let io = |source| StoredAgentError::Io {
+            doing: "write",
+            path: path.to_path_buf(),
+            source,
+        };
+        let stored = Stored {
+            format_version: VERSION,
+            agent: self,
+        };
+        let text = serde_json::to_vec(&stored).map_err(|error| io(error.into()))?;
+        atomic_file::write_in_new_folders(path, &text).map_err(io)
+    }
+
+    /// Reads an agent that was written by [`save`](Self::save).
+    ///
+    /// # Errors
+    /// A file that cannot be read, or that does not hold an agent that fits together.
+    pub fn load(path: &Path) -> Result<Self, StoredAgentError> {
+        let io = |doing| {
+            move |source| StoredAgentError::Io {
+                doing,
+                path: path.to_path_buf(),
+                source,
+            }
+        };
+        let damaged = |problem: String| StoredAgentError::Damaged {
+            path: path.to_path_buf(),
+            problem,
+        };
+        let mut text = Vec::new();
+        File::open(path)
+            .map_err(io("open"))?
+            .take(MOST_BYTES)
+            .read_to_end(&mut text)
+            .map_err(io("read"))?;
+        let stored: Stored<Self> = serde_json::from_slice(&text)
+            .map_err(|error| damaged(format!("not an agent: {error}")))?;
+        if stored.format_version != VERSION {
+            return Err(damaged(format!(
+                "expected format version {VERSION}, found {}",
+                stored.format_version
+            )));
+        }
+        match stored.agent.problem() {
+            Some(problem) => Err(damaged(problem)),
+            None => Ok(stored.agent),
+        }
+    }
+}

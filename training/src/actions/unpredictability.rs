@@ -1,0 +1,231 @@
+//! Which group is the player: the one whose motion the past explains least, though it is there once and nearly always.
+
+use rayon::prelude::*;
+
+use super::AgentSettings;
+use super::appearance::Group;
+use super::motion_series::{GroupState, activity, series};
+use super::network::{Network, TrainingPlan};
+use super::observation::ClipObservation;
+
+/// Bounds of the bins of displacement on each axis.
+const BOUNDS: [f32; 4] = [-2.5, -0.5, 0.5, 2.5];
+/// Kinds of displacement: a bin for each axis.
+const TOKENS: usize = 25;
+/// Frames of a candidate's own past that the predictor sees.
+const LAGS: usize = 3;
+/// Frames after which the held-out part of the footage may begin or end.
+const BLOCK: usize = 250;
+/// Every so many blocks one is held out.
+const HELD_OUT: usize = 4;
+/// Displacements beyond this are all alike to the predictor.
+const FARTHEST: f32 = 6.0;
+
+/// A group that may be the player.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Candidate {
+    /// Index among the groups.
+    pub(crate) group: usize,
+    /// What ranks it.
+    pub(crate) score: f32,
+    /// Held-out cross-entropy of its motion given the past, in nats.
+    pub(crate) surprise: f32,
+    /// Share of the frames in which it is there.
+    pub(crate) presence: f32,
+    /// Mean number of its blobs where it is there.
+    pub(crate) count: f32,
+    /// Share of the frames in which it moves.
+    pub(crate) activity: f32,
+}
+
+/// Ranks the groups that move most, the likeliest player first.
+pub(crate) fn rank(
+    clips: &[ClipObservation],
+    labels: &[Vec<Vec<usize>>],
+    groups: &[Group],
+    edges: [f32; 2],
+    settings: &AgentSettings,
+    seed: u64,
+) -> Vec<Candidate> {
+    // Per group, per clip.
+    let states: Vec<Vec<Vec<GroupState>>> = groups
+        .par_iter()
+        .map(|group| {
+            clips
+                .iter()
+                .zip(labels)
+                .map(|(clip, labels)| series(clip, labels, group))
+                .collect()
+        })
+        .collect();
+    let active: Vec<f32> = states
+        .iter()
+        .map(|clips| activity(clips, settings))
+        .collect();
+    let mut order: Vec<usize> = (0..groups.len())
+        .filter(|&group| active[group] > 0.0)
+        .collect();
+    order.sort_by(|&a, &b| active[b].total_cmp(&active[a]).then(a.cmp(&b)));
+    order.truncate(settings.candidates);
+    let others: Vec<usize> = order.iter().take(settings.neighbours).copied().collect();
+    let mut candidates: Vec<Candidate> = order
+        .par_iter()
+        .map(|&group| {
+            let view = View {
+                clips,
+                states: &states,
+                group,
+                others: others
+                    .iter()
+                    .copied()
+                    .filter(|&other| other != group)
+                    .collect(),
+                edges,
+                settings,
+            };
+            let surprise = view.surprise(seed);
+            let frames = || states[group].iter().flatten();
+            let present = frames().filter(|state| state.count > 0).count();
+            let blobs: usize = frames().map(|state| state.count).sum();
+            let count = blobs as f32 / present.max(1) as f32;
+            Candidate {
+                group,
+                score: surprise * (-settings.count_penalty * (count - 1.0)).exp(),
+                surprise,
+                presence: present as f32 / frames().count().max(1) as f32,
+                count,
+                activity: active[group],
+            }
+        })
+        .collect();
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.group.cmp(&b.group)));
+    candidates
+}
+
+/// What the predictor of one group's motion sees.
+struct View<'a> {
+    clips: &'a [ClipObservation],
+    states: &'a [Vec<Vec<GroupState>>],
+    group: usize,
+    others: Vec<usize>,
+    /// Width and height in working pixels.
+    edges: [f32; 2],
+    settings: &'a AgentSettings,
+}
+
+impl View<'_> {
+    fn inputs(&self) -> usize {
+        LAGS * 5 + 4 + 4 + 5 * self.others.len()
+    }
+
+    /// Inputs that describe what came before a transition.
+    fn fill(&self, clip: usize, frame: usize, out: &mut [f32]) {
+        let own = &self.states[self.group][clip];
+        let bounded = |value: f32| value.clamp(-FARTHEST, FARTHEST) / (FARTHEST / 2.0);
+        let direction = |value: f32| {
+            if value.abs() > self.settings.least_motion {
+                value.signum()
+            } else {
+                0.0
+            }
+        };
+        let mut values = out.iter_mut();
+        let mut put = |value: f32| {
+            if let Some(slot) = values.next() {
+                *slot = value;
+            }
+        };
+        for lag in 1..=LAGS {
+            let before = &own[frame - lag];
+            before.motion.iter().for_each(|&part| put(bounded(part)));
+            before.motion.iter().for_each(|&part| put(direction(part)));
+            put(f32::from(u8::from(before.seen)));
+        }
+        let here = &own[frame];
+        for axis in [0, 1] {
+            put(2.0 * here.place[axis] / self.edges[axis] - 1.0);
+        }
+        put(f32::from(u8::from(here.count > 0)));
+        put(f32::from(u8::from(here.count > 1)));
+        for lag in 1..=2 {
+            self.clips[clip].scrolls[frame - lag]
+                .iter()
+                .for_each(|&part| put(bounded(part)));
+        }
+        for &other in &self.others {
+            let other = &self.states[other][clip];
+            let there = &other[frame];
+            for axis in [0, 1] {
+                let apart = (there.place[axis] - here.place[axis]) / 16.0;
+                put(if there.count > 0 { apart } else { 0.0 });
+            }
+            put(f32::from(u8::from(there.count > 0)));
+            other[frame - 1]
+                .motion
+                .iter()
+                .for_each(|&part| put(bounded(part)));
+        }
+    }
+
+    /// Held-out cross-entropy, in nats, of the group's displacement given what came before; 0 where the footage is too short to tell.
+    fn surprise(&self, seed: u64) -> f32 {
+        let (mut learnt, mut held_out) = (Vec::new(), Vec::new());
+        let mut block = 0;
+        for (clip, states) in self.states[self.group].iter().enumerate() {
+            for frame in LAGS..states.len().saturating_sub(1) {
+                let here = block + frame / BLOCK;
+                let part = if here % HELD_OUT == HELD_OUT - 1 {
+                    &mut held_out
+                } else {
+                    &mut learnt
+                };
+                part.push((clip, frame));
+            }
+            block += states.len().div_ceil(BLOCK).max(1);
+        }
+        if learnt.is_empty() || held_out.is_empty() {
+            // Too little to hold anything out: what it does not know it must be judged by.
+            (learnt, held_out) = {
+                let all: Vec<_> = learnt.into_iter().chain(held_out).collect();
+                (all.clone(), all)
+            };
+        }
+        if learnt.is_empty() {
+            return 0.0;
+        }
+        let token =
+            |&(clip, frame): &(usize, usize)| token(self.states[self.group][clip][frame].motion);
+        let width = self.settings.predictor_width;
+        let mut network = Network::new(&[self.inputs(), width, width, TOKENS], seed);
+        let plan = TrainingPlan {
+            steps: self.settings.predictor_steps,
+            batch: 256,
+            learning_rate: 3e-3,
+            weight_decay: 0.02,
+            dropout: 0.0,
+            noise: 0.0,
+            seed,
+        };
+        network.train(
+            learnt.len(),
+            &|example, out| self.fill(learnt[example].0, learnt[example].1, out),
+            &|example| token(&learnt[example]),
+            &plan,
+        );
+        let rows = network.probabilities_of(held_out.len(), &|example, out| {
+            self.fill(held_out[example].0, held_out[example].1, out);
+        });
+        let total: f32 = rows
+            .iter()
+            .zip(&held_out)
+            .map(|(row, example)| -row[token(example)].max(1e-6).ln())
+            .sum();
+        total / held_out.len() as f32
+    }
+}
+
+/// The kind of a displacement.
+fn token(motion: [f32; 2]) -> usize {
+    let bin = |part: f32| BOUNDS.iter().filter(|&&bound| part >= bound).count();
+    bin(motion[0]) * (BOUNDS.len() + 1) + bin(motion[1])
+}

@@ -1,0 +1,369 @@
+//! `genie actions`: the player and its actions, found in a dataset.
+
+mod benchmark;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use genie_model::atomic_file;
+use genie_training::actions::{
+    ActionScore, AgentSettings, AnchoredAgent, ClipActions, FrameSource, Labelled, SomeClips,
+    VisibleActions, code_examples, visible_actions,
+};
+use genie_training::dataset::{Dataset, DatasetError, TrueActions};
+use genie_training::pictures::{RgbFrame, write_sheet};
+use serde::Serialize;
+
+use super::CliResult;
+
+/// Transitions that a picture of a code shows.
+const EXAMPLES: usize = 24;
+/// Transitions side by side.
+const EXAMPLES_PER_ROW: usize = 6;
+
+/// Arguments of `genie actions`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the dataset that the player is looked for in.
+    data: PathBuf,
+    /// Folder of a dataset of other play of the same game, which the codes are judged by; without one they are judged by the same footage.
+    #[arg(long)]
+    held_out: Option<PathBuf>,
+    /// Number of actions, or `auto` to choose it from the footage.
+    #[arg(long, default_value = "8", value_parser = parse_count)]
+    count: Count,
+    /// The same seed finds the same.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// File for what was found, to apply it to other footage.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Folder for a picture of each code: frames before and after, with a box around the player.
+    #[arg(long)]
+    pictures: Option<PathBuf>,
+    /// Print figures as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Do not measure how much of the true actions can be seen, which takes longest.
+    #[arg(long)]
+    skip_visible: bool,
+    /// Take DATA and the held-out folder as folders of datasets of the same names, and print a table of all with three seeds each.
+    #[arg(long, requires = "held_out")]
+    benchmark: bool,
+}
+
+/// A number of actions; `None` chooses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Count(Option<usize>);
+
+fn parse_count(text: &str) -> Result<Count, String> {
+    if text == "auto" {
+        return Ok(Count(None));
+    }
+    match text.parse() {
+        Ok(count @ 2..=256) => Ok(Count(Some(count))),
+        _ => Err("expected a number from 2 to 256, or auto".to_owned()),
+    }
+}
+
+/// Figures as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    data: &'a Path,
+    held_out: Option<&'a Path>,
+    seed: u64,
+    agent: &'a genie_training::actions::AgentReport,
+    margin: f32,
+    /// Share of the transitions of each code.
+    usage: &'a [f64],
+    actions: Option<Judged>,
+}
+
+/// How the codes compare with true actions.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Judged {
+    information: f64,
+    entropy: f64,
+    decoding_accuracy: f64,
+    visible_information: Option<f64>,
+    ratio: Option<f64>,
+}
+
+/// Finds the player and says what was found.
+pub(crate) fn run(args: Args) -> CliResult {
+    let settings = AgentSettings {
+        actions: args.count.0,
+        ..AgentSettings::default()
+    };
+    if let (true, Some(held_out)) = (args.benchmark, &args.held_out) {
+        return benchmark::run(
+            &args.data,
+            held_out,
+            &settings,
+            args.skip_visible,
+            args.json,
+        );
+    }
+    let data = Dataset::open(&args.data)?;
+    let (agent, found) = AnchoredAgent::fit(&data, &settings, args.seed)?;
+    let usage = usage(&found, agent.actions());
+    let judged = match &args.held_out {
+        Some(folder) => {
+            let held_out = Dataset::open(folder)?;
+            let held_found = agent.apply(&held_out)?;
+            judge(
+                (&data, &found),
+                (&held_out, &held_found),
+                args.skip_visible,
+                args.seed,
+            )?
+        }
+        None => judge_by_halves(&data, &found, args.skip_visible, args.seed)?,
+    };
+    if args.json {
+        let report = Report {
+            data: &args.data,
+            held_out: args.held_out.as_deref(),
+            seed: args.seed,
+            agent: agent.report(),
+            margin: agent.margin(),
+            usage: &usage,
+            actions: judged,
+        };
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        describe(&agent, &found, &usage);
+        if let Some(judged) = judged {
+            print_judged(judged);
+        }
+    }
+    if let Some(path) = &args.out {
+        agent.save(path)?;
+    }
+    if let Some(folder) = &args.pictures {
+        write_pictures(&data, &agent, &found, folder)?;
+    }
+    Ok(())
+}
+
+/// Share of the transitions of each code.
+fn usage(found: &[ClipActions], actions: usize) -> Vec<f64> {
+    let mut counts = vec![0_u64; actions];
+    for transition in found.iter().flatten() {
+        counts[transition.code] += 1;
+    }
+    let total: u64 = counts.iter().sum();
+    counts
+        .into_iter()
+        .map(|count| count as f64 / total.max(1) as f64)
+        .collect()
+}
+
+/// The true actions of a dataset, where they are known.
+fn known_actions(data: &Dataset) -> Result<Option<TrueActions>, DatasetError> {
+    match TrueActions::open(data.folder()) {
+        Ok(truth) => Ok(Some(truth)),
+        Err(DatasetError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Footage and what was found in it.
+type Found<'a> = (&'a Dataset, &'a [ClipActions]);
+
+/// Compares with the true actions of held-out footage, if they are known.
+fn judge(
+    learnt: Found<'_>,
+    held_out: Found<'_>,
+    skip_visible: bool,
+    seed: u64,
+) -> Result<Option<Judged>, DatasetError> {
+    let Some(truth) = known_actions(held_out.0)? else {
+        return Ok(None);
+    };
+    let score = ActionScore::new(held_out.1, &truth);
+    let learnt_truth = if skip_visible {
+        None
+    } else {
+        known_actions(learnt.0)?
+    };
+    let visible = learnt_truth
+        .map(|learnt_truth| {
+            visible_actions(
+                Labelled {
+                    source: learnt.0,
+                    found: learnt.1,
+                    truth: &learnt_truth,
+                },
+                Labelled {
+                    source: held_out.0,
+                    found: held_out.1,
+                    truth: &truth,
+                },
+                seed,
+            )
+        })
+        .transpose()?;
+    Ok(Some(Judged::new(score, visible)))
+}
+
+/// Compares with the true actions of the same footage, if they are known; what can be seen is learnt from one half of the clips and looked
+/// for in the other.
+fn judge_by_halves(
+    data: &Dataset,
+    found: &[ClipActions],
+    skip_visible: bool,
+    seed: u64,
+) -> Result<Option<Judged>, DatasetError> {
+    let Some(truth) = known_actions(data)? else {
+        return Ok(None);
+    };
+    let score = ActionScore::new(found, &truth);
+    let clips = FrameSource::clip_count(data);
+    if skip_visible || clips < 2 {
+        return Ok(Some(Judged::new(score, None)));
+    }
+    let half = |odd: usize| -> (Vec<usize>, Vec<ClipActions>, TrueActions) {
+        let clips: Vec<usize> = (odd..clips).step_by(2).collect();
+        let found = clips.iter().map(|&clip| found[clip].clone()).collect();
+        let truth = truth.select(&clips);
+        (clips, found, truth)
+    };
+    let (learnt_clips, learnt_found, learnt_truth) = half(0);
+    let (scored_clips, scored_found, scored_truth) = half(1);
+    let visible = visible_actions(
+        Labelled {
+            source: &SomeClips::new(data, learnt_clips),
+            found: &learnt_found,
+            truth: &learnt_truth,
+        },
+        Labelled {
+            source: &SomeClips::new(data, scored_clips),
+            found: &scored_found,
+            truth: &scored_truth,
+        },
+        seed,
+    )?;
+    Ok(Some(Judged::new(score, Some(visible))))
+}
+
+impl Judged {
+    fn new(score: ActionScore, visible: Option<VisibleActions>) -> Self {
+        let visible = visible.map(|visible| visible.information);
+        Self {
+            information: score.information,
+            entropy: score.entropy,
+            decoding_accuracy: score.accuracy,
+            visible_information: visible,
+            ratio: visible
+                .filter(|&visible| visible > 0.0)
+                .map(|visible| score.information / visible),
+        }
+    }
+}
+
+/// Says in words what was found.
+fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
+    let report = agent.report();
+    let Some(anchor) = report.candidates.first() else {
+        return;
+    };
+    let [red, green, blue] = anchor.colour.map(|part| part.round() as u8);
+    println!(
+        "the player: {:.0}x{:.0} pixels, mean colour #{red:02x}{green:02x}{blue:02x}, there in {:.0} % of the frames, {:.2} of it at a time; moves in {:.0} %",
+        report.edges[0],
+        report.edges[1],
+        100.0 * anchor.presence,
+        anchor.count,
+        100.0 * anchor.activity,
+    );
+    println!(
+        "its motion surprises by {:.2} nats given the past; it ranks {:.1} times higher than the next of {} candidates",
+        anchor.surprise,
+        agent.margin(),
+        report.candidates.len()
+    );
+    println!(
+        "the camera {}; looks tell {:.2} of {:.2} nats about its direction",
+        if report.camera_moves {
+            "moves"
+        } else {
+            "stands still"
+        },
+        report.looks_tell[0],
+        report.looks_tell[1]
+    );
+    for (code, share) in usage.iter().enumerate() {
+        let motions: Vec<[f32; 2]> = found
+            .iter()
+            .flatten()
+            .filter(|step| step.code == code)
+            .map(|step| step.displacement)
+            .collect();
+        let mean = |axis: usize| {
+            motions.iter().map(|motion| motion[axis]).sum::<f32>() / motions.len().max(1) as f32
+        };
+        println!(
+            "  code {code}: {:5.1} %, moves by {:+.1} {:+.1} pixels on average",
+            100.0 * share,
+            mean(0),
+            mean(1)
+        );
+    }
+}
+
+fn print_judged(judged: Judged) {
+    println!(
+        "codes tell {:.3} of {:.2} nats about the true action; the best table gets {:.1} % right",
+        judged.information,
+        judged.entropy,
+        100.0 * judged.decoding_accuracy
+    );
+    if let (Some(visible), Some(ratio)) = (judged.visible_information, judged.ratio) {
+        println!(
+            "a classifier trained on true actions sees {visible:.3} nats: the codes tell {ratio:.2} of it"
+        );
+    }
+}
+
+/// Writes a sheet for each code, and what was found beside it.
+fn write_pictures(
+    data: &Dataset,
+    agent: &AnchoredAgent,
+    found: &[ClipActions],
+    folder: &Path,
+) -> CliResult {
+    let (height, width) = data.frame_size();
+    for code in 0..agent.actions() {
+        let examples = code_examples(data, agent, found, code, EXAMPLES)?;
+        let frames: Vec<RgbFrame<'_>> = examples
+            .iter()
+            .flatten()
+            .map(|frame| RgbFrame::new(height, width, frame))
+            .collect::<Result<_, _>>()?;
+        let rows: Vec<Vec<RgbFrame<'_>>> = frames
+            .chunks(2 * EXAMPLES_PER_ROW)
+            .map(<[_]>::to_vec)
+            .collect();
+        if !rows.is_empty() {
+            write_sheet(&folder.join(format!("code-{code:02}.png")), &rows, 2)?;
+        }
+    }
+    let text = serde_json::to_vec_pretty(agent.report())?;
+    atomic_file::write_in_new_folders(&folder.join("agent.json"), &text)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_numbers_or_auto() {
+        assert_eq!(parse_count("auto"), Ok(Count(None)));
+        assert_eq!(parse_count("6"), Ok(Count(Some(6))));
+        for wrong in ["", "0", "1", "257", "-3", "many"] {
+            assert!(parse_count(wrong).is_err(), "{wrong}");
+        }
+    }
+}
