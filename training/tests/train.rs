@@ -38,6 +38,7 @@ fn config() -> TrainConfig {
         initial_weights: InitialWeights::Footage,
         gravity: true,
         actions_frozen: 5,
+        choose_stages: None,
         model: GenieConfig::tiny(),
     }
 }
