@@ -171,7 +171,11 @@ mod tests {
         }
         let heavy = config.model.dynamics.changed_weight;
         for (stage, weight) in [1.0, heavy, heavy].into_iter().enumerate() {
-            assert!(masking.weights[stage].iter().all(|&w| w == weight));
+            assert!(
+                masking.weights[stage]
+                    .iter()
+                    .all(|w| (w - weight).abs() < 1e-6)
+            );
         }
         let targets = masking
             .rows

@@ -118,7 +118,9 @@ impl PatchSample {
     fn hash(&self, bytes: &[u8]) -> u64 {
         let mut hash = Fnv1a::new();
         hash.write(self.seed);
-        bytes.iter().for_each(|&byte| hash.write(byte));
+        for &byte in bytes {
+            hash.write(byte);
+        }
         // The upper half decides, and is less well mixed than the lower one.
         hash.finish().rotate_left(32)
     }

@@ -35,7 +35,7 @@ pub struct StageChoice {
 impl Default for StageChoice {
     fn default() -> Self {
         Self {
-            psnr: 30.0,
+            psnr: 35.0,
             least_gain: 0.3,
             most: 6,
         }
@@ -221,7 +221,7 @@ mod tests {
                 let flat = [40 * (clip / 2), 20 * frame, 0].repeat(256);
                 let mut bytes = flat;
                 if noise {
-                    bytes.iter_mut().for_each(|byte| *byte = rng.random());
+                    rng.fill(&mut bytes[..]);
                 }
                 writer.push_frame(&bytes).unwrap();
             }
