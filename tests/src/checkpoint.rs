@@ -20,7 +20,11 @@ pub fn tiny_config() -> GenieConfig {
     let mut config = GenieConfig::platformer();
     config.frame_height = 16;
     config.frame_width = 16;
-    config.tokenizer.quantizer = QuantizerConfig::Vq { codes: 32, dim: 8 };
+    config.tokenizer.quantizer = QuantizerConfig::Vq {
+        codes: 32,
+        dim: 8,
+        stages: 1,
+    };
     config.tokenizer.encoder = transformer(1);
     config.tokenizer.decoder = transformer(1);
     config.latent_actions.actions = 3;

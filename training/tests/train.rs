@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use candle_core::Device;
-use genie_model::{GenieConfig, WorldModel};
+use genie_model::{Frame, GenieConfig, WorldModel};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, TrainConfig, TrainError,
-    TrainingPhase, time_steps, train,
+    CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, StageChoice,
+    TrainConfig, TrainError, TrainingPhase, time_steps, train,
 };
 
 fn config() -> TrainConfig {
@@ -38,6 +38,7 @@ fn config() -> TrainConfig {
         initial_weights: InitialWeights::Footage,
         gravity: true,
         actions_frozen: 5,
+        choose_stages: None,
         model: GenieConfig::tiny(),
     }
 }
@@ -89,6 +90,44 @@ fn a_stopped_run_goes_on_to_the_same_world() {
     assert!(loaded.latent_action_model().is_some());
 }
 
+/// The number of codes is chosen when a run begins, and is the run's from then on.
+#[test]
+fn a_run_with_several_codes_per_token_goes_on_to_the_same_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, one, two) = (
+        folder.path().join("data"),
+        folder.path().join("one"),
+        folder.path().join("two"),
+    );
+    footage(&data);
+    let mut config = config();
+    // No start is as good as that, so that all stages are taken.
+    config.choose_stages = Some(StageChoice {
+        psnr: 99.0,
+        least_gain: -99.0,
+        most: 3,
+    });
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
+    for (phase, stop_at) in [("tokenizer", 3), ("dynamics", 11)] {
+        let stop = |name: &str, steps: u64| name == phase && steps == stop_at;
+        let resume = two.exists();
+        train(&config, &data, &two, resume, &Device::Cpu, &stop).unwrap();
+    }
+    train(&config, &data, &two, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(world(&one), world(&two));
+    let run: TrainConfig =
+        toml::from_str(&std::fs::read_to_string(one.join("config.toml")).unwrap()).unwrap();
+    assert_eq!(run.model.tokenizer.quantizer.stages(), 3);
+    let loaded = WorldModel::load(one.join("world.genie.safetensors")).unwrap();
+    assert_eq!(loaded.config().tokenizer, run.model.tokenizer);
+    assert!(loaded.adjacency().is_none());
+    let prompt = Frame::filled(64, 64, [90, 160, 230]);
+    let mut rollout = loaded.prompt(&prompt, 1).unwrap();
+    rollout.step(2).unwrap();
+    assert_eq!(rollout.tokens().len(), 3 * 64);
+}
+
 #[test]
 fn a_run_is_not_overwritten_or_mixed_with_another() {
     let folder = tempfile::tempdir().unwrap();
@@ -129,7 +168,7 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
     footage(&data);
-    let wrong: [(&str, Change); 7] = [
+    let wrong: [(&str, Change); 8] = [
         ("tokenizer.batch", |c| c.tokenizer.batch = 0),
         ("dynamics.clip_frames", |c| c.dynamics.clip_frames = 1),
         ("corruption.tokens", |c| c.corruption.tokens = 8.0),
@@ -141,6 +180,13 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
             c.corruption.scheduled_sampling = -0.1;
         }),
         ("fully_masked", |c| c.fully_masked = 1.5),
+        ("choose_stages.most", |c| {
+            let most = 0;
+            c.choose_stages = Some(StageChoice {
+                most,
+                ..StageChoice::default()
+            });
+        }),
     ];
     for (name, make_wrong) in wrong {
         let mut config = config();

@@ -42,13 +42,14 @@
 //! # }
 //! ```
 //!
-//! Shapes are named by their dimensions throughout: `B` batch, `T` frames, `N` tokens per frame, `D` width, `V` codebook
-//! size, `A` latent actions, `P` values per patch.
+//! Shapes are named by their dimensions throughout: `B` batch, `T` frames, `N` tokens per frame, `Q` codes per token, `D` width,
+//! `V` codebook size, `A` latent actions, `P` values per patch.
 
 mod adjacency;
 pub mod atomic_file;
 pub mod block_matching;
 pub mod checkpoint;
+mod code_heads;
 mod config;
 mod dynamics;
 mod error;
@@ -67,6 +68,7 @@ mod rollout;
 mod sampler;
 mod tokenizer;
 mod transformer;
+mod unmasking;
 mod world;
 
 pub use adjacency::{AdjacentPairs, TokenAdjacency};
@@ -91,4 +93,5 @@ pub use rollout::{Rollout, RolloutError};
 pub use sampler::{Drawn, SamplerSettings, UnmaskingOrder};
 pub use tokenizer::VideoTokenizer;
 pub use transformer::{FrameState, SpatioTemporalTransformer, StreamRow, TransformerCache, Wanted};
+pub use unmasking::{UnmaskedFrame, unmask_frames};
 pub use world::WorldModel;

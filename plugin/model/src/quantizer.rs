@@ -1,17 +1,23 @@
-//! From vectors to tokens: vector quantisation with a learned codebook, or finite scalar quantisation.
+//! From vectors to tokens: vector quantisation with learned codebooks, or finite scalar quantisation.
+//!
+//! A token is `Q` codes, one of each stage. A frame's tokens are given as `N Q` codes, all of a token one after the other;
+//! with one stage, as in the paper, token and code are the same.
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use crate::{Error, QuantizerConfig, ops};
 
-/// A codebook of `V` codes of width `C`.
+/// `Q` codebooks of `V` codes of width `C`.
 #[derive(Clone, Debug)]
 pub enum Quantizer {
-    /// The nearest of `V` learned vectors.
+    /// The nearest of `V` learned vectors and, in each further stage, the nearest to what is left (residual vector
+    /// quantisation; Lee et al. 2022).
     Vq {
-        /// `[V, C]`.
+        /// Codebooks of all stages, one after the other: `[Q V, C]`.
         codebook: Tensor,
+        /// Number `Q` of stages.
+        stages: usize,
     },
     /// Each dimension rounded to one of a few levels between -1 and 1 (Mentzer et al. 2023).
     Fsq {
@@ -25,12 +31,12 @@ pub enum Quantizer {
 /// Vectors after quantisation.
 #[derive(Clone, Debug)]
 pub struct Quantized {
-    /// The codes `[.., C]`; their gradient passes straight through to the vectors.
+    /// The code vectors `[.., N, C]`, sums over the stages; their gradient passes straight through to the vectors.
     pub codes: Tensor,
-    /// Tokens `[..]` (u32).
+    /// Codes of the tokens, `[.., N Q]` (u32).
     pub tokens: Tensor,
-    /// Mean squared distance of the vectors from their codes, which pulls the encoder to its codebook. Zero for
-    /// finite scalar quantisation.
+    /// Mean squared distance of the vectors from the sum of their codes up to each stage, mean over the stages; it pulls the
+    /// encoder to its codebooks. Zero for finite scalar quantisation.
     pub commitment: Tensor,
 }
 
@@ -41,13 +47,16 @@ impl Quantizer {
     /// [`Error::Tensor`] if the codebook is missing or has another shape.
     pub fn new(config: &QuantizerConfig, vb: VarBuilder) -> Result<Self, Error> {
         match config {
-            QuantizerConfig::Vq { codes, dim } => {
+            QuantizerConfig::Vq { codes, dim, stages } => {
                 let init = Init::Randn {
                     mean: 0.0,
                     stdev: 1.0,
                 };
-                let codebook = vb.get_with_hints((*codes, *dim), "codebook", init)?;
-                Ok(Self::Vq { codebook })
+                let codebook = vb.get_with_hints((stages * codes, *dim), "codebook", init)?;
+                Ok(Self::Vq {
+                    codebook,
+                    stages: *stages,
+                })
             }
             QuantizerConfig::Fsq { levels } => Ok(Self::Fsq {
                 levels: levels.clone(),
@@ -56,14 +65,22 @@ impl Quantizer {
         }
     }
 
-    /// All codes `[V, C]`.
+    /// The codes of all stages, one stage after the other: `[Q V, C]`.
     pub fn codebook(&self) -> &Tensor {
         match self {
-            Self::Vq { codebook } | Self::Fsq { codebook, .. } => codebook,
+            Self::Vq { codebook, .. } | Self::Fsq { codebook, .. } => codebook,
         }
     }
 
-    /// Nearest tokens `[..]` (u32) of vectors `[.., C]`.
+    /// Number `Q` of codes of a token.
+    pub fn stages(&self) -> usize {
+        match self {
+            Self::Vq { stages, .. } => *stages,
+            Self::Fsq { .. } => 1,
+        }
+    }
+
+    /// Nearest codes `[.., N Q]` (u32) of vectors `[.., N, C]`.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
@@ -73,12 +90,7 @@ impl Quantizer {
         let (outer, dim) = (&dims[..dims.len() - 1], dims[dims.len() - 1]);
         let flat = vectors.reshape(((), dim))?;
         let tokens = match self {
-            Self::Vq { codebook } => {
-                // argmin |x - c|^2 = argmax (x.c - |c|^2 / 2)
-                let codebook = codebook.detach();
-                let half = (codebook.sqr()?.sum(D::Minus1)? * -0.5)?;
-                ops::linear_bias(&flat, &codebook, &half)?.argmax(D::Minus1)?
-            }
+            Self::Vq { codebook, stages } => residual_codes(&flat, &codebook.detach(), *stages)?,
             Self::Fsq { levels, .. } => {
                 let values = bounded(&flat)?.flatten_all()?.to_vec1::<f32>()?;
                 let tokens: Vec<u32> = values
@@ -93,18 +105,28 @@ impl Quantizer {
                 Tensor::from_vec(tokens, flat.dim(0)?, flat.device())?
             }
         };
-        Ok(tokens.reshape(outer)?)
+        let mut shape = outer.to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last *= self.stages();
+        }
+        Ok(tokens.reshape(shape)?)
     }
 
-    /// Codes `[.., C]` of tokens `[..]`.
+    /// Code vectors `[.., N, C]` of tokens `[.., N Q]`: sums over the stages.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if a token is not in the codebook.
+    /// [`Error::Tensor`] if a code is not in the codebook, or the codes are no whole number of tokens.
     pub fn codes(&self, tokens: &Tensor) -> Result<Tensor, Error> {
-        Ok(ops::gather_rows(self.codebook(), tokens)?)
+        let codebook = self.codebook();
+        let stages = self.stages();
+        if stages == 1 {
+            return Ok(ops::gather_rows(codebook, tokens)?);
+        }
+        let rows = ops::table_rows(tokens, stages, codebook.dim(0)? / stages)?;
+        Ok(ops::gather_row_sums(codebook, &rows)?)
     }
 
-    /// Quantises vectors `[.., C]` with a straight-through gradient.
+    /// Quantises vectors `[.., N, C]` with a straight-through gradient.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
@@ -113,7 +135,7 @@ impl Quantizer {
         let codes = self.codes(&tokens)?.detach();
         match self {
             Self::Vq { .. } => Ok(Quantized {
-                commitment: (vectors - &codes)?.sqr()?.mean_all()?,
+                commitment: self.commitment(vectors, &tokens, &codes)?,
                 codes: (vectors + (codes - vectors.detach())?)?,
                 tokens,
             }),
@@ -127,6 +149,51 @@ impl Quantizer {
             }
         }
     }
+
+    /// See [`Quantized::commitment`]; `codes` are the sums over all stages.
+    fn commitment(
+        &self,
+        vectors: &Tensor,
+        tokens: &Tensor,
+        codes: &Tensor,
+    ) -> Result<Tensor, Error> {
+        let stages = self.stages();
+        let mut distance = (vectors - codes)?.sqr()?.mean_all()?;
+        if stages > 1 {
+            let codebook = self.codebook().detach();
+            let rows = ops::table_rows(tokens, stages, codebook.dim(0)? / stages)?;
+            let axis = rows.rank() - 1;
+            let mut sum = vectors.zeros_like()?.detach();
+            for stage in 0..stages - 1 {
+                let rows = rows.narrow(axis, stage, 1)?.squeeze(axis)?.contiguous()?;
+                sum = (sum + ops::gather_rows(&codebook, &rows)?)?;
+                distance = (distance + (vectors - &sum)?.sqr()?.mean_all()?)?;
+            }
+        }
+        Ok((distance / stages as f64)?)
+    }
+}
+
+/// Codes `[R, Q]` of vectors `[R, C]`: in each stage the nearest to what the ones before left over.
+fn residual_codes(
+    vectors: &Tensor,
+    codebook: &Tensor,
+    stages: usize,
+) -> candle_core::Result<Tensor> {
+    let codes = codebook.dim(0)? / stages.max(1);
+    let mut residual = vectors.clone();
+    let mut chosen = Vec::with_capacity(stages);
+    for stage in 0..stages {
+        let book = codebook.narrow(0, stage * codes, codes)?;
+        // argmin |x - c|^2 = argmax (x.c - |c|^2 / 2)
+        let half = (book.sqr()?.sum(D::Minus1)? * -0.5)?;
+        let nearest = ops::linear_bias(&residual, &book, &half)?.argmax(D::Minus1)?;
+        if stage + 1 < stages {
+            residual = (residual - ops::gather_rows(&book, &nearest)?)?;
+        }
+        chosen.push(nearest);
+    }
+    Tensor::stack(&chosen, 1)
 }
 
 fn bounded(vectors: &Tensor) -> candle_core::Result<Tensor> {
@@ -166,13 +233,42 @@ mod tests {
     fn vq_finds_the_nearest_code() {
         let device = Device::Cpu;
         let codebook = Tensor::new(&[[0f32, 0.], [1., 0.], [0., 2.]], &device).unwrap();
-        let quantizer = Quantizer::Vq { codebook };
+        let quantizer = Quantizer::Vq {
+            codebook,
+            stages: 1,
+        };
         let vectors = Tensor::new(
             &[[[0.9f32, 0.2], [0.1, 1.2]], [[0.1, 0.2], [9., 9.]]],
             &device,
         );
         let tokens = quantizer.tokens(&vectors.unwrap()).unwrap();
         assert_eq!(tokens.to_vec2::<u32>().unwrap(), [[1, 2], [0, 2]]);
+    }
+
+    #[test]
+    fn later_stages_quantise_what_is_left() {
+        let device = Device::Cpu;
+        let codebook = Tensor::new(&[[0f32, 0.], [4., 0.], [1., 0.], [0., 1.]], &device).unwrap();
+        let quantizer = Quantizer::Vq {
+            codebook,
+            stages: 2,
+        };
+        let vectors = Tensor::new(&[[[4.1f32, 0.9], [0.8, 0.1], [5.0, 0.1]]], &device).unwrap();
+        let quantized = quantizer.quantize(&vectors).unwrap();
+        let tokens = quantized.tokens.to_vec2::<u32>().unwrap();
+        assert_eq!(tokens, [[1, 1, 0, 0, 1, 0]]);
+        let codes = quantized.codes.to_vec3::<f32>().unwrap();
+        let expected = [[4f32, 1.], [1., 0.], [5., 0.]];
+        for (code, expected) in codes[0].iter().zip(expected) {
+            assert!(code.iter().zip(expected).all(|(c, e)| (c - e).abs() < 1e-6));
+        }
+        // Squared distances after one stage and after both, over six values each.
+        let one = (0.1f32.powi(2) + 0.9f32.powi(2))
+            + (0.8f32.powi(2) + 0.1f32.powi(2))
+            + (1.0 + 0.1f32.powi(2));
+        let both = 2.0 * 0.1f32.powi(2) + (0.2f32.powi(2) + 0.1f32.powi(2)) + 0.1f32.powi(2);
+        let commitment = quantized.commitment.to_scalar::<f32>().unwrap();
+        assert!((commitment - (one + both) / 12.0).abs() < 1e-5);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ops::KeyValue;
 use crate::transformer::{FrameState, StreamRow, TransformerCache, Wanted};
-use crate::{Error, Frame, SamplerSettings, WorldModel};
+use crate::{Error, Frame, SamplerSettings, UnmaskedFrame, WorldModel, unmask_frames};
 
 /// One running world.
 ///
@@ -29,7 +29,7 @@ pub struct Rollout {
     rng: ChaCha8Rng,
     /// Index of the newest frame; the prompt is frame 0.
     time: u64,
-    /// Tokens of the newest frame, whose keys and values are not in `past` yet.
+    /// Codes of the newest frame, `[N Q]`, whose keys and values are not in `past` yet.
     tokens: Vec<u32>,
     /// Row of the action embeddings that led to the newest frame.
     action: u32,
@@ -109,9 +109,15 @@ impl Rollout {
         &self.frame
     }
 
-    /// Tokens of the newest frame, `N` of them.
+    /// Codes of the tokens of the newest frame, `N Q` of them: the `Q` codes of one token after those of another.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    /// The first code of each of the `N` tokens of the newest frame, which says most about what is there.
+    pub fn first_codes(&self) -> Vec<u32> {
+        let stages = self.model.dynamics().stages();
+        self.tokens.iter().step_by(stages).copied().collect()
     }
 
     /// Index of the newest frame; the prompt is frame 0.
@@ -214,22 +220,39 @@ impl Rollout {
         Ok(&self.frame)
     }
 
-    /// Logits `[N, V]` of the next frame under `action` while all its tokens are masked; the world stays at its frame.
+    /// Logits `[N, V]` of the first codes of the next frame's tokens under `action` while all of them are masked; the world stays
+    /// at its frame.
     ///
     /// # Errors
     /// [`Error::Action`] if the world has no such action.
     pub fn next_logits(&self, action: usize) -> Result<Tensor, Error> {
+        self.model.dynamics().logits(&self.next_hidden(action)?)
+    }
+
+    /// Logits `[N, V]` of every stage of the next frame's codes under `action` while all of its tokens are masked, for each stage
+    /// given the earlier ones of `codes` `[N Q]`; the world stays at its frame.
+    ///
+    /// # Errors
+    /// [`Error::Action`] if the world has no such action, [`Error::Tensor`] if there are not as many codes.
+    pub fn next_logits_given(&self, action: usize, codes: &[u32]) -> Result<Vec<Tensor>, Error> {
+        let hidden = self.next_hidden(action)?;
+        let model = &self.model;
+        let (dynamics, tokens) = (model.dynamics(), hidden.dim(0)?);
+        let codes = Tensor::from_slice(codes, (tokens, dynamics.stages()), model.device())?;
+        dynamics.logits_given(&hidden, model.token_embeddings(), &codes)
+    }
+
+    /// Hidden states `[N, D]` of the next frame while all of its tokens are masked.
+    fn next_hidden(&self, action: usize) -> Result<Tensor, Error> {
         let available = self.model.action_count();
         if action >= available {
             return Err(Error::Action { action, available });
         }
         let mut copy = [self.clone()];
-        let masked = vec![vec![
-            self.model.token_embeddings().dim(0)? as u32 - 1;
-            self.tokens.len()
-        ]];
+        let codes = self.model.config().tokenizer.quantizer.codes() as u32;
+        let masked = vec![vec![codes; self.tokens.len()]];
         let hidden = first_pass(&self.model, &mut copy, &[action as u32], &masked)?;
-        Ok(self.model.dynamics().logits(&hidden)?.squeeze(0)?)
+        Ok(hidden.squeeze(0)?)
     }
 
     /// Decodes the newest frames of several worlds of one model and appends to their decoders' pasts.
@@ -316,7 +339,9 @@ impl Rollout {
         let config = model.config();
         let tokens = config.tokens_per_frame();
         let codes = config.tokenizer.quantizer.codes() as u32;
-        if state.tokens.len() != tokens || state.tokens.iter().any(|&t| t >= codes) {
+        if state.tokens.len() != config.codes_per_frame()
+            || state.tokens.iter().any(|&t| t >= codes)
+        {
             return Err(damaged("its tokens do not fit the model".to_owned()).into());
         }
         if state.action as usize > model.action_count() {
@@ -476,8 +501,8 @@ fn sample_frames(
 ) -> Result<(), Error> {
     let actions: Vec<u32> = actions.iter().map(|&a| a as u32).collect();
     let codes = model.config().tokenizer.quantizer.codes() as u32;
-    let tokens = model.config().tokens_per_frame();
-    let mut next = vec![vec![codes; tokens]; rollouts.len()];
+    let per_frame = model.config().codes_per_frame();
+    let mut next = vec![vec![codes; per_frame]; rollouts.len()];
     let mut hidden = first_pass(model, rollouts, &actions, &next)?;
     let embedded = actions_tensor(model, &actions)?;
     let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
@@ -504,26 +529,14 @@ fn sample_frames(
                 .stream(embeddings, &ids, &embedded, &rows)?
                 .0;
         }
-        let logits = model.dynamics().logits(&hidden)?;
-        debug_assert_eq!(logits.dim(D::Minus1)?, codes as usize);
-        let mut logits = logits
-            .to_dtype(DType::F32)?
-            .flatten_from(1)?
-            .to_vec2::<f32>()?;
-        for ((rollout, tokens), logits) in rollouts.iter_mut().zip(&mut next).zip(&mut logits) {
-            if step >= rollout.sampler.steps {
-                continue;
-            }
-            model
-                .dynamics()
-                .undo_changed_weight(logits, &rollout.tokens);
-            let Rollout { sampler, rng, .. } = rollout;
-            if !sampler.unmask(tokens, logits, step, model.adjacency(), rng) {
-                return Err(Error::NonFinite {
-                    part: "dynamics model",
-                });
-            }
-        }
+        let frames = rollouts.iter_mut().zip(&mut next);
+        let frames = frames.map(|(rollout, tokens)| UnmaskedFrame {
+            sampler: &rollout.sampler,
+            before: &rollout.tokens,
+            tokens,
+            rng: &mut rollout.rng,
+        });
+        unmask_frames(model, &hidden, &mut frames.collect::<Vec<_>>(), step)?;
     }
     for ((rollout, tokens), action) in rollouts.iter_mut().zip(next).zip(actions) {
         rollout.time += 1;

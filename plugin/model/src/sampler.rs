@@ -72,6 +72,36 @@ struct Scratch {
     weights: Vec<f32>,
 }
 
+impl Scratch {
+    fn new(codes: usize) -> Self {
+        Self {
+            logits: vec![0f32; codes],
+            weights: vec![0f32; codes],
+        }
+    }
+}
+
+/// What a step draws for the masked tokens of a frame, before it is decided which of them are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Draws {
+    /// Places of the `M` masked tokens.
+    pub(crate) places: Vec<usize>,
+    /// Their codes, `M` of each stage that has been drawn.
+    pub(crate) codes: Vec<Vec<u32>>,
+    chances: Vec<Chances>,
+}
+
+/// How likely a drawn token is.
+#[derive(Debug)]
+struct Chances {
+    /// Log-probability of its codes: the sum of [`Drawn::confidence`].
+    confidence: f32,
+    /// The sum of [`Drawn::best`].
+    best: f32,
+    /// For the noise on the order.
+    gumbel: f32,
+}
+
 impl Default for SamplerSettings {
     fn default() -> Self {
         Self {
@@ -137,6 +167,8 @@ impl SamplerSettings {
     /// masked, as many as the schedule says for `step`. Where the `adjacency` of tokens is known, it
     /// lowers the logits of tokens that the footage never shows beside those that are decided.
     ///
+    /// Tokens have one code each; [`unmask_frames`](crate::unmask_frames) is for those of several.
+    ///
     /// Returns `false`, with the tokens in no useful state, if a logit is not finite.
     pub fn unmask(
         &self,
@@ -146,40 +178,103 @@ impl SamplerSettings {
         adjacency: Option<&TokenAdjacency>,
         rng: &mut impl Rng,
     ) -> bool {
-        let codes = logits.len() / tokens.len().max(1);
-        let mask = codes as u32;
-        let adjacency = adjacency.filter(|it| self.adjacency > 0.0 && it.codes() == codes);
-        let mut keep_masked = self.masked_after(step, tokens.len());
-        let mut below_threshold = 0;
-        let fade = 1.0 - (step + 1) as f32 / self.steps as f32;
-        let mut candidates = Vec::new();
-        let mut scratch = Scratch {
-            logits: vec![0f32; codes],
-            weights: vec![0f32; codes],
-        };
-        for (place, token) in tokens.iter().enumerate() {
-            if *token != mask {
+        match self.draw(tokens, 1, logits, adjacency, rng) {
+            Some(draws) => self.keep(tokens, &draws, step, (logits, adjacency), rng),
+            None => false,
+        }
+    }
+
+    /// Draws the first code of every masked one of the `tokens` `[N Q]` of `stages` (`Q`) codes by `logits` `[N, V]`. `None` if
+    /// one of them is not finite. Only tokens of one code heed the `adjacency`.
+    pub(crate) fn draw(
+        &self,
+        tokens: &[u32],
+        stages: usize,
+        logits: &[f32],
+        adjacency: Option<&TokenAdjacency>,
+        rng: &mut impl Rng,
+    ) -> Option<Draws> {
+        let codes = logits.len() * stages / tokens.len().max(1);
+        let adjacency = self.heeded(adjacency, stages, codes);
+        let mut scratch = Scratch::new(codes);
+        let mut draws = Draws::default();
+        let mut first = Vec::new();
+        for (place, token) in tokens.chunks_exact(stages).enumerate() {
+            if token[0] as usize != codes {
                 continue;
             }
-            let drawn = self.choose_beside(tokens, logits, place, adjacency, &mut scratch, rng);
-            let Some(drawn) = drawn else {
+            let drawn = self.choose_beside(tokens, logits, place, adjacency, &mut scratch, rng)?;
+            let gumbel = -(-rng.random::<f32>().max(1e-9).ln()).max(1e-9).ln();
+            draws.places.push(place);
+            first.push(drawn.token);
+            draws.chances.push(Chances {
+                confidence: drawn.confidence,
+                best: drawn.best,
+                gumbel,
+            });
+        }
+        draws.codes.push(first);
+        Some(draws)
+    }
+
+    /// Draws the next code of every token in `draws` by `logits` `[M, V]`. `false` if one of them is not finite.
+    pub(crate) fn draw_next(&self, draws: &mut Draws, logits: &[f32], rng: &mut impl Rng) -> bool {
+        let codes = logits.len() / draws.places.len().max(1);
+        let mut weights = vec![0f32; codes];
+        let mut next = Vec::with_capacity(draws.places.len());
+        for (chances, logits) in draws
+            .chances
+            .iter_mut()
+            .zip(logits.chunks_exact(codes.max(1)))
+        {
+            let Some(drawn) = self.choose(logits, &mut weights, rng) else {
                 return false;
             };
-            let gumbel = -(-rng.random::<f32>().max(1e-9).ln()).max(1e-9).ln();
-            let noise = self.order_noise * fade * gumbel;
+            next.push(drawn.token);
+            chances.confidence += drawn.confidence;
+            chances.best += drawn.best;
+        }
+        draws.codes.push(next);
+        true
+    }
+
+    /// Writes the drawn tokens into `tokens` `[N Q]`, but for the least confident ones, as many as the schedule says for `step`.
+    /// The confidence in a token is the mean log-probability of its codes. `logits` `[N, V]` and the adjacency are those of
+    /// [`draw`](Self::draw).
+    ///
+    /// Returns `false` if a logit is not finite.
+    pub(crate) fn keep(
+        &self,
+        tokens: &mut [u32],
+        draws: &Draws,
+        step: usize,
+        (logits, adjacency): (&[f32], Option<&TokenAdjacency>),
+        rng: &mut impl Rng,
+    ) -> bool {
+        let stages = draws.codes.len().max(1);
+        let codes = logits.len() * stages / tokens.len().max(1);
+        let adjacency = self.heeded(adjacency, stages, codes);
+        let mut keep_masked = self.masked_after(step, tokens.len() / stages);
+        let mut below_threshold = 0;
+        let fade = 1.0 - (step + 1) as f32 / self.steps as f32;
+        let mut candidates = Vec::with_capacity(draws.places.len());
+        for (index, (&place, chances)) in draws.places.iter().zip(&draws.chances).enumerate() {
+            let mean = |sum: f32| sum / stages as f32;
+            let (confidence, best) = (mean(chances.confidence), mean(chances.best));
+            let noise = self.order_noise * fade * chances.gumbel;
             let priority = match self.order {
-                UnmaskingOrder::Confidence => drawn.confidence + noise,
-                UnmaskingOrder::Random => gumbel,
+                UnmaskingOrder::Confidence => confidence + noise,
+                UnmaskingOrder::Random => chances.gumbel,
                 // Not by the token that was drawn: unlikely tokens would then hardly ever be kept.
-                UnmaskingOrder::ConfidenceThreshold if drawn.best >= THRESHOLD.ln() => {
-                    ABOVE_THRESHOLD + drawn.best
+                UnmaskingOrder::ConfidenceThreshold if best >= THRESHOLD.ln() => {
+                    ABOVE_THRESHOLD + best
                 }
                 UnmaskingOrder::ConfidenceThreshold => {
                     below_threshold += 1;
-                    drawn.best + noise
+                    best + noise
                 }
             };
-            candidates.push((priority, place, drawn.token));
+            candidates.push((priority, place, index));
         }
         if self.order == UnmaskingOrder::ConfidenceThreshold {
             // An even share of those below the threshold for this step and for each of those to come, at least one.
@@ -189,19 +284,34 @@ impl SamplerSettings {
         }
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
         candidates.truncate(candidates.len().saturating_sub(keep_masked));
-        for (_, place, token) in candidates {
+        let mut scratch = Scratch::new(codes);
+        for (_, place, index) in candidates {
+            let mut first = draws.codes[0][index];
             // It was drawn before its neighbours of this step were decided: drawn again if it violates the adjacency.
-            tokens[place] = if adjacency.is_none_or(|it| it.fits(tokens, place, token)) {
-                token
-            } else {
+            if adjacency.is_some_and(|it| !it.fits(tokens, place, first)) {
                 let drawn = self.choose_beside(tokens, logits, place, adjacency, &mut scratch, rng);
                 let Some(drawn) = drawn else {
                     return false;
                 };
-                drawn.token
-            };
+                first = drawn.token;
+            }
+            let token = &mut tokens[place * stages..][..stages];
+            token[0] = first;
+            for (code, drawn) in token.iter_mut().zip(&draws.codes).skip(1) {
+                *code = drawn[index];
+            }
         }
         true
+    }
+
+    /// The adjacency, if it counts for tokens of `stages` codes out of `codes`.
+    fn heeded<'a>(
+        &self,
+        adjacency: Option<&'a TokenAdjacency>,
+        stages: usize,
+        codes: usize,
+    ) -> Option<&'a TokenAdjacency> {
+        adjacency.filter(|it| self.adjacency > 0.0 && stages == 1 && it.codes() == codes)
     }
 
     /// [`choose`](Self::choose) for a place among `tokens` that are decided, by the `logits` `[N, V]` of the frame.

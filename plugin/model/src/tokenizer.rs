@@ -150,7 +150,7 @@ impl VideoTokenizer {
         self.decoder.forward(codes)
     }
 
-    /// Patches `[B, T, N, P]` to tokens `[B, T, N]` (u32).
+    /// Patches `[B, T, N, P]` to the codes of their tokens, `[B, T, N Q]` (u32).
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
@@ -158,7 +158,7 @@ impl VideoTokenizer {
         self.quantizer.tokens(&self.encode(patches)?)
     }
 
-    /// Tokens `[B, T, N]` to patches `[B, T, N, P]`.
+    /// Tokens `[B, T, N Q]` to patches `[B, T, N, P]`.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
@@ -166,7 +166,7 @@ impl VideoTokenizer {
         self.decode(&self.quantizer.codes(tokens)?)
     }
 
-    /// One frame's patches of each row, `[R, N, P]`, to tokens `[R, N]`, with the frames' keys and values.
+    /// One frame's patches of each row, `[R, N, P]`, to tokens `[R, N Q]`, with the frames' keys and values.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
@@ -179,7 +179,7 @@ impl VideoTokenizer {
         Ok((self.quantizer.tokens(&codes)?, states))
     }
 
-    /// One frame's tokens of each row, `[R, N]`, to patches `[R, N, P]`, with the frames' keys and values.
+    /// One frame's tokens of each row, `[R, N Q]`, to patches `[R, N, P]`, with the frames' keys and values.
     ///
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.

@@ -160,7 +160,7 @@ impl WorldModel {
         self.parts.fingerprint
     }
 
-    /// Token embeddings `[V + 1, D]` of the dynamics model, the mask's last.
+    /// Token embeddings `[Q (V + 1), D]` of the dynamics model, see [`DynamicsModel::token_embeddings`].
     pub fn token_embeddings(&self) -> &Tensor {
         &self.parts.token_embeddings
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
-use common::{picture, random_vars, small_config};
+use common::{picture, random_vars, residual_config, small_config};
 use genie_model::{
     ActionConditioning, DynamicsModel, GenieConfig, LatentActionInput, LatentActionModel,
     MaskedTokens, TransformerConfig, VideoTokenizer, frames_to_patches,
@@ -62,7 +62,15 @@ fn patches(config: &GenieConfig) -> Tensor {
 
 #[test]
 fn tokenizer() {
-    let mut config = small_config();
+    tokenizer_of(small_config());
+}
+
+#[test]
+fn tokenizer_of_several_codes_per_token() {
+    tokenizer_of(residual_config());
+}
+
+fn tokenizer_of(mut config: GenieConfig) {
     // With a window of one the encoder's temporal attention has nothing to choose between.
     config.tokenizer.encoder.window = 3;
     let vars = random_vars(&config, 1);
@@ -80,8 +88,7 @@ fn tokenizer() {
     assert_gradients(&vars, "tokenizer.", &(loss + quantized.commitment).unwrap());
 }
 
-fn dynamics(conditioning: ActionConditioning) {
-    let mut config = small_config();
+fn dynamics(mut config: GenieConfig, conditioning: ActionConditioning) {
     config.dynamics.conditioning = conditioning;
     let vars = random_vars(&config, 2);
     let vb = builder(&vars);
@@ -92,16 +99,23 @@ fn dynamics(conditioning: ActionConditioning) {
     let actions = latent.quantize(&latent.encode(&features).unwrap()).unwrap();
     let tokens = tokenizer.tokenize(&patches(&config)).unwrap();
     let masked = tokens.ones_like().unwrap().affine(24.0, 0.0).unwrap();
+    let known = tokens.reshape(((), dynamics.stages())).unwrap();
     let tokens = MaskedTokens {
         context: tokens,
         masked,
     };
     let codebook = tokenizer.quantizer().codebook().detach();
+    let embeddings = dynamics.token_embeddings(&codebook).unwrap();
     let hidden = dynamics
-        .forward(&tokens, &actions.codes, &codebook)
+        .forward(&tokens, &actions.codes, &embeddings)
         .unwrap();
-    let logits = dynamics.logits(&hidden).unwrap();
-    let loss = (logits.sqr().unwrap().mean_all().unwrap() + actions.commitment).unwrap();
+    let hidden = hidden.flatten_to(2).unwrap();
+    let logits = dynamics.logits_given(&hidden, &embeddings, &known).unwrap();
+    assert_eq!(logits.len(), dynamics.stages());
+    let mut loss = actions.commitment;
+    for logits in logits {
+        loss = (loss + logits.sqr().unwrap().mean_all().unwrap()).unwrap();
+    }
     // Tokens that do not occur have no gradient of their own, but the table as a whole has.
     assert_gradients(&vars, "dynamics.", &loss);
     assert_gradients(&vars, "latent_actions.encoder.", &loss);
@@ -109,12 +123,17 @@ fn dynamics(conditioning: ActionConditioning) {
 
 #[test]
 fn dynamics_and_latent_actions() {
-    dynamics(ActionConditioning::Added);
+    dynamics(small_config(), ActionConditioning::Added);
+}
+
+#[test]
+fn dynamics_of_several_codes_per_token() {
+    dynamics(residual_config(), ActionConditioning::Added);
 }
 
 #[test]
 fn dynamics_with_an_action_token() {
-    dynamics(ActionConditioning::Prepended);
+    dynamics(small_config(), ActionConditioning::Prepended);
 }
 
 #[test]

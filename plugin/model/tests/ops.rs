@@ -161,6 +161,8 @@ proptest! {
         let ids: Vec<u32> = (0..2 * count).map(|_| rng.random_range(0..rows as u32)).collect();
         let ids = Tensor::from_vec(ids, (2, count), &Device::Cpu).unwrap();
         same(rng, &[table], |v| ops::gather_rows(&v[0], &ids), |v| composed::gather_rows(&v[0], &ids));
+        let table = random(rng, &[rows, width]);
+        same(rng, &[table], |v| ops::gather_row_sums(&v[0], &ids), |v| composed::gather_row_sums(&v[0], &ids));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Device, IndexOp, Tensor};
-use common::{picture, prepended_config, random_world, small_config};
+use common::{picture, prepended_config, random_world, residual_config, small_config};
 use genie_model::{
     Fit, GenieConfig, MaskedTokens, Rollout, SamplerSettings, UnmaskingOrder, WorldModel,
     set_preemption_hook,
@@ -21,10 +21,39 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     difference.max(0).unwrap().to_scalar().unwrap()
 }
 
-/// Logits of the next frame from one ordinary pass over all frames since the prompt.
-fn recomputed_logits(world: &WorldModel, tokens: &[Vec<u32>], actions: &[usize]) -> Tensor {
+fn mask(world: &WorldModel) -> u32 {
+    world.config().tokenizer.quantizer.codes() as u32
+}
+
+/// Codes that nobody drew, to ask for the logits of later stages.
+fn some_codes(world: &WorldModel) -> Vec<u32> {
+    let count = world.config().codes_per_frame() as u32;
+    (0..count).map(|i| (7 * i + 3) % mask(world)).collect()
+}
+
+/// Logits of all stages, each given the earlier ones of [`some_codes`].
+fn logits_of_stages(world: &WorldModel, hidden: &Tensor) -> Vec<Tensor> {
+    let (dynamics, codes) = (world.dynamics(), some_codes(world));
+    let shape = (codes.len() / dynamics.stages(), dynamics.stages());
+    let codes = Tensor::from_vec(codes, shape, &Device::Cpu).unwrap();
+    let embeddings = world.token_embeddings();
+    dynamics.logits_given(hidden, embeddings, &codes).unwrap()
+}
+
+/// The same of the next frame of a world that streams.
+fn streamed_logits(rollout: &Rollout, action: usize) -> Vec<Tensor> {
+    let codes = some_codes(rollout.model());
+    let logits = rollout.next_logits_given(action, &codes).unwrap();
+    let first = rollout.next_logits(action).unwrap();
+    assert_eq!(largest_difference(&first, &logits[0]).to_bits(), 0);
+    assert_eq!(logits.len(), rollout.model().dynamics().stages());
+    logits
+}
+
+/// The same from one ordinary pass over all frames since the prompt.
+fn recomputed_logits(world: &WorldModel, tokens: &[Vec<u32>], actions: &[usize]) -> Vec<Tensor> {
     let n = tokens[0].len();
-    let mask = world.token_embeddings().dim(0).unwrap() as u32 - 1;
+    let mask = mask(world);
     let mut ids: Vec<u32> = tokens.concat();
     ids.extend(vec![mask; n]);
     let frames = tokens.len() + 1;
@@ -46,7 +75,7 @@ fn recomputed_logits(world: &WorldModel, tokens: &[Vec<u32>], actions: &[usize])
         .forward_window(world.token_embeddings(), &ids, &actions)
         .unwrap();
     let last = hidden.i((0, frames - 1)).unwrap().contiguous().unwrap();
-    world.dynamics().logits(&last).unwrap()
+    logits_of_stages(world, &last)
 }
 
 fn cached_equals_recomputed(config: &GenieConfig) {
@@ -57,10 +86,15 @@ fn cached_equals_recomputed(config: &GenieConfig) {
     let reach = config.dynamics.transformer.window - 1;
     for frame in 1..=reach {
         let actions = &ACTIONS[..frame];
-        let cached = rollout.next_logits(actions[frame - 1]).unwrap();
+        let cached = streamed_logits(&rollout, actions[frame - 1]);
         let recomputed = recomputed_logits(&world, &tokens, actions);
-        let off = largest_difference(&cached, &recomputed);
-        assert!(off < 1e-4, "frame {frame}: logits differ by {off}");
+        for (stage, (cached, recomputed)) in cached.iter().zip(&recomputed).enumerate() {
+            let off = largest_difference(cached, recomputed);
+            assert!(
+                off < 1e-4,
+                "frame {frame}, stage {stage}: logits differ by {off}"
+            );
+        }
         rollout.step(actions[frame - 1]).unwrap();
         tokens.push(rollout.tokens().to_vec());
     }
@@ -76,6 +110,11 @@ fn cached_logits_equal_recomputed_ones_with_an_action_token() {
     cached_equals_recomputed(&prepended_config());
 }
 
+#[test]
+fn cached_logits_equal_recomputed_ones_of_several_codes_per_token() {
+    cached_equals_recomputed(&residual_config());
+}
+
 /// The pass that training uses gives the masked frame the logits that play gives it.
 fn training_equals_streaming(config: &GenieConfig) {
     let world = random_world(config, 4);
@@ -83,12 +122,12 @@ fn training_equals_streaming(config: &GenieConfig) {
     let mut tokens = vec![rollout.tokens().to_vec()];
     let mut cached = Vec::new();
     for &action in &ACTIONS[..4] {
-        cached.push(rollout.next_logits(action).unwrap());
+        cached.push(streamed_logits(&rollout, action));
         rollout.step(action).unwrap();
         tokens.push(rollout.tokens().to_vec());
     }
     let n = tokens[0].len();
-    let mask = world.token_embeddings().dim(0).unwrap() as u32 - 1;
+    let mask = mask(&world);
     let context = Tensor::from_vec(tokens.concat(), (1, 5, n), &Device::Cpu).unwrap();
     let masked = Tensor::full(mask, (1, 5, n), &Device::Cpu).unwrap();
     let tensors = common::random_tensors(config, 4);
@@ -98,16 +137,24 @@ fn training_equals_streaming(config: &GenieConfig) {
         .index_select(&numbers, 0)
         .unwrap();
     let tokens = MaskedTokens { context, masked };
-    let codebook = world.tokenizer().quantizer().codebook();
     let hidden = world
         .dynamics()
-        .forward(&tokens, &codes.unsqueeze(0).unwrap(), codebook)
+        .forward(
+            &tokens,
+            &codes.unsqueeze(0).unwrap(),
+            world.token_embeddings(),
+        )
         .unwrap();
     for (frame, cached) in cached.iter().enumerate() {
         let hidden = hidden.i((0, frame + 1)).unwrap().contiguous().unwrap();
-        let trained = world.dynamics().logits(&hidden).unwrap();
-        let off = largest_difference(cached, &trained);
-        assert!(off < 1e-4, "frame {frame}: logits differ by {off}");
+        let trained = logits_of_stages(&world, &hidden);
+        for (stage, (cached, trained)) in cached.iter().zip(&trained).enumerate() {
+            let off = largest_difference(cached, trained);
+            assert!(
+                off < 1e-4,
+                "frame {frame}, stage {stage}: logits differ by {off}"
+            );
+        }
     }
 }
 
@@ -122,8 +169,18 @@ fn training_pass_equals_streaming_with_an_action_token() {
 }
 
 #[test]
+fn training_pass_equals_streaming_of_several_codes_per_token() {
+    training_equals_streaming(&residual_config());
+}
+
+#[test]
 fn decoder_streams_what_it_computes_for_a_clip() {
-    let world = random_world(&small_config(), 7);
+    decoder_streams(&small_config());
+    decoder_streams(&residual_config());
+}
+
+fn decoder_streams(config: &GenieConfig) {
+    let world = random_world(config, 7);
     let mut rollout = world.prompt(&picture(32, 8), 9).unwrap();
     let mut tokens = rollout.tokens().to_vec();
     let mut last = Vec::new();
@@ -131,7 +188,7 @@ fn decoder_streams_what_it_computes_for_a_clip() {
         last = rollout.step(action).unwrap().pixels().to_vec();
         tokens.extend(rollout.tokens());
     }
-    let tokens = Tensor::from_vec(tokens, (1, 4, 16), &Device::Cpu).unwrap();
+    let tokens = Tensor::from_vec(tokens, (1, 4, ()), &Device::Cpu).unwrap();
     let patches = world.tokenizer().reconstruct(&tokens).unwrap();
     let frames = genie_model::patches_to_frames(&patches, 32, 32, 8).unwrap();
     let whole = &frames[3 * 32 * 32 * 3..];
@@ -153,7 +210,12 @@ fn play(rollout: &mut Rollout, frames: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn replays_forks_and_saves_go_on_bit_for_bit() {
-    let world = random_world(&small_config(), 10);
+    goes_on_bit_for_bit(&small_config());
+    goes_on_bit_for_bit(&residual_config());
+}
+
+fn goes_on_bit_for_bit(config: &GenieConfig) {
+    let world = random_world(config, 10);
     let mut first = world.prompt(&picture(32, 11), 12).unwrap();
     let beginning = play(&mut first, 9);
     let mut again = world.prompt(&picture(32, 11), 12).unwrap();
@@ -196,7 +258,12 @@ fn memory_stays_flat_for_a_thousand_frames() {
 
 #[test]
 fn worlds_stepped_together_give_the_same_frames_as_alone() {
-    let world = random_world(&small_config(), 20);
+    together_as_alone(&small_config());
+    together_as_alone(&residual_config());
+}
+
+fn together_as_alone(config: &GenieConfig) {
+    let world = random_world(config, 20);
     let mut alone: Vec<_> = (0..3)
         .map(|i| world.prompt(&picture(32, i), i).unwrap())
         .collect();
@@ -240,7 +307,12 @@ fn a_pass_asks_between_its_parts_whether_it_may_go_on() {
 
 #[test]
 fn every_sampler_setting_fills_the_frame() {
-    let world = random_world(&small_config(), 21);
+    fills_the_frame(&small_config());
+    fills_the_frame(&residual_config());
+}
+
+fn fills_the_frame(config: &GenieConfig) {
+    let world = random_world(config, 21);
     for steps in [1, 2, 4, 25] {
         for order in [
             UnmaskingOrder::Confidence,
@@ -256,7 +328,10 @@ fn every_sampler_setting_fills_the_frame() {
                 .prompt_with(&picture(40, 1), 1, Fit::Crop, sampler)
                 .unwrap();
             rollout.step(0).unwrap();
+            assert_eq!(rollout.tokens().len(), config.codes_per_frame());
             assert!(rollout.tokens().iter().all(|&t| t < 24));
+            let first = rollout.tokens().chunks(config.codes_per_frame() / 16);
+            assert!(first.map(|token| token[0]).eq(rollout.first_codes()));
         }
     }
     let bad = SamplerSettings {

@@ -57,7 +57,7 @@ pub struct GenieFrame {
 pub struct GenieTokens {
     /// Patches in a row.
     pub columns: usize,
-    /// `N` numbers of codebook entries, each below `V`.
+    /// `N` numbers of codebook entries, each below `V`; of tokens of several codes the first one, which says most.
     pub tokens: Vec<u32>,
 }
 

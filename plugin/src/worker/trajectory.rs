@@ -138,7 +138,7 @@ impl Trajectory {
         let config = self.model().config();
         GenieTokens {
             columns: config.token_columns(),
-            tokens: self.now.tokens().to_vec(),
+            tokens: self.now.first_codes(),
         }
     }
 
@@ -239,5 +239,5 @@ pub(crate) fn frame_bytes(config: &GenieConfig) -> usize {
     };
     let values =
         values(&config.dynamics.transformer, rows) + values(&config.tokenizer.decoder, tokens);
-    4 * (values + tokens) + 3 * config.frame_width * config.frame_height
+    4 * (values + config.codes_per_frame()) + 3 * config.frame_width * config.frame_height
 }

@@ -129,7 +129,8 @@ impl Trainer {
                 let targets = tokens.index_select(&batch.rows, 0)?;
                 let actions = latent.quantize(&latent.encode(&batch.features)?)?;
                 let codebook = tokenizer.quantizer().codebook();
-                let hidden = dynamics.forward(&batch.tokens, &actions.codes, codebook)?;
+                let embeddings = dynamics.token_embeddings(codebook)?;
+                let hidden = dynamics.forward(&batch.tokens, &actions.codes, &embeddings)?;
                 let hidden = ops::gather_rows(&hidden.flatten_to(2)?, &batch.rows)?;
                 let logits = dynamics.logits(&hidden)?;
                 let loss = ops::masked_cross_entropy(&logits, &targets, &batch.weights)?;

@@ -37,6 +37,9 @@ impl AdjacencyCounts {
             let patches = frames_to_patches(&real.bytes, height, width, patch, device)?;
             let tokens = parts.world.tokenizer().tokenize(&patches.unsqueeze(0)?)?;
             for frame in tokens.squeeze(0)?.flatten_from(1)?.to_vec2::<u32>()? {
+                // Of tokens of several codes the first ones are compared.
+                let stages = config.tokenizer.quantizer.stages();
+                let frame: Vec<u32> = frame.into_iter().step_by(stages).collect();
                 adjacency.learn(segment, &frame);
             }
         }

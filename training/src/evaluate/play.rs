@@ -83,9 +83,9 @@ impl Worlds {
         self.rollouts.iter().map(Rollout::frame)
     }
 
-    /// The tokens of the newest frame of every world, `N` of each.
-    pub fn tokens(&self) -> impl ExactSizeIterator<Item = &[u32]> {
-        self.rollouts.iter().map(Rollout::tokens)
+    /// The first codes of the tokens of the newest frame of every world, `N` of each.
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = Vec<u32>> {
+        self.rollouts.iter().map(Rollout::first_codes)
     }
 
     /// `measure` of every world's newest frame.

@@ -187,7 +187,7 @@ pub(super) fn play(
     for step in 1..=steps {
         let now: Vec<usize> = commands.iter_mut().map(|c| c.next(&in_use)).collect();
         worlds.step(&now)?;
-        worlds.tokens().for_each(|frame| adjacency.observe(frame));
+        worlds.tokens().for_each(|frame| adjacency.observe(&frame));
         history.push_back(newest(&worlds));
         if history.len() > shown {
             history.pop_front();

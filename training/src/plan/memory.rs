@@ -98,7 +98,8 @@ pub(super) fn tokenizer_phase(
     let phase = &config.tokenizer;
     let tokens = (clips * phase.clip_frames * model.tokens_per_frame()) as f64;
     let patch = (model.tokenizer.patch * model.tokenizer.patch * 3) as f64;
-    let codes = 3.0 * model.tokenizer.quantizer.dim() as f64;
+    let codes =
+        (2 + model.tokenizer.quantizer.stages()) as f64 * model.tokenizer.quantizer.dim() as f64;
     let coders = kept(&model.tokenizer.encoder, options.recompute)
         + kept(&model.tokenizer.decoder, options.recompute);
     let values = optimiser_values(phase.optimiser.block_matrices);
@@ -124,12 +125,13 @@ pub(super) fn dynamics_phase(
     let streams = 2.0 * tokens * kept(&model.dynamics.transformer, options.recompute);
     let actions = frames * latent_actions(model, options.recompute);
     let values = optimiser_values(phase.optimiser.block_matrices);
+    let quantizer = &model.tokenizer.quantizer;
     // In the mean three quarters of the tokens are masked; logits and their gradient are float32.
     let fully = f64::from(config.fully_masked);
     let masked = tokens * (fully + (1.0 - fully) * 0.75);
     Memory {
         activations: (streams + actions) * options.precision.bytes(),
-        logits: 2.0 * masked * model.tokenizer.quantizer.codes() as f64 * 4.0,
+        logits: 2.0 * masked * (quantizer.stages() * quantizer.codes()) as f64 * 4.0,
         ..trained(parameters as f64, frozen as f64, values, options.precision)
     }
 }

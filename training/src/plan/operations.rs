@@ -46,6 +46,7 @@ pub struct Operations {
 pub fn count_operations(config: &TrainConfig) -> Operations {
     let model = &config.model;
     let codes = model.tokenizer.quantizer.codes() as f64;
+    let stages = model.tokenizer.quantizer.stages() as f64;
     let dim = model.tokenizer.quantizer.dim() as f64;
     let tokens = model.tokens_per_frame() as f64;
     let patch = patch_len(model.tokenizer.patch);
@@ -58,7 +59,7 @@ pub fn count_operations(config: &TrainConfig) -> Operations {
 
     // The tokenizer, per frame.
     let nearest_code = match model.tokenizer.quantizer {
-        QuantizerConfig::Vq { .. } => tokens * 2.0 * dim * codes,
+        QuantizerConfig::Vq { .. } => tokens * 2.0 * dim * stages * codes,
         QuantizerConfig::Fsq { .. } => 0.0,
     };
     let embed_patches = tokens * 2.0 * patch * encoder.width as f64;
@@ -88,12 +89,14 @@ pub fn count_operations(config: &TrainConfig) -> Operations {
     let actions = transitions * latent_actions(model, phase.clip_frames - 1);
     let width = dynamics.width as f64;
     // The codebook is frozen, the projection of it is not.
-    let embeddings = 2.0 * (2.0 * codes * dim * width);
+    let embeddings = 2.0 * (2.0 * stages * codes * dim * width);
     let led = 3.0 * transitions * 2.0 * model.latent_actions.dim as f64 * width;
     let streams = 3.0 * 2.0 * frames * blocks(dynamics, dynamics_tokens, seen(dynamics));
     let fully = f64::from(config.fully_masked);
     let masked = transitions * tokens * (fully + (1.0 - fully) * std::f64::consts::FRAC_2_PI);
-    let logits = 3.0 * masked * 2.0 * width * codes;
+    // Each stage after the first projects the codes before it, and has a feed-forward twice as wide as the model.
+    let later_stages = (stages - 1.0) * (2.0 + 8.0) * width * width;
+    let logits = 3.0 * masked * (2.0 * width * stages * codes + later_stages);
 
     Operations {
         encode: encode(1.0) + nearest_code,
@@ -184,7 +187,11 @@ mod tests {
         };
         let model = &mut config.model;
         (model.frame_height, model.frame_width) = (16, 16);
-        model.tokenizer.quantizer = QuantizerConfig::Vq { codes: 8, dim: 2 };
+        model.tokenizer.quantizer = QuantizerConfig::Vq {
+            codes: 8,
+            dim: 2,
+            stages: 1,
+        };
         (model.tokenizer.encoder, model.tokenizer.decoder) = (block(1), block(2));
         model.latent_actions.input = LatentActionInput::Differences;
         (model.latent_actions.actions, model.latent_actions.dim) = (2, 2);
@@ -247,6 +254,18 @@ mod tests {
         assert!(more.dynamics_step > less.dynamics_step);
         larger.model.tokenizer.quantizer = QuantizerConfig::Fsq { levels: vec![2; 3] };
         assert!(count_operations(&larger).encode < less.encode + 4.0 * 2.0 * 4.0);
+        // Twice the codes of a token: a second search, and in training a second head beside what it knows of the first.
+        let mut twice = tiny.clone();
+        twice.model.tokenizer.quantizer = QuantizerConfig::Vq {
+            codes: 8,
+            dim: 2,
+            stages: 2,
+        };
+        let (one, two) = (count_operations(&tiny), count_operations(&twice));
+        assert!((two.encode - one.encode - 4.0 * 2.0 * 2.0 * 8.0).abs() < 1e-9);
+        assert!((two.further_pass - one.further_pass).abs() < 1e-9);
+        let second = 2.0 * 128.0 + 2.0 * 128.0 + 3.0 * 4.0 * (64.0 + 160.0);
+        assert!((two.dynamics_step - one.dynamics_step - second).abs() < 1e-9);
         // No blocks, no passes.
         larger.model.dynamics.transformer.layers = 0;
         assert!(count_operations(&larger).first_pass.abs() < 1e-9);

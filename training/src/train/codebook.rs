@@ -50,6 +50,11 @@ impl EmaCodebook {
         Tensor::from_slice(&self.codes, shape, device)
     }
 
+    /// One of the codes, of `C` values.
+    pub(super) fn code(&self, index: u32) -> &[f32] {
+        &self.codes[index as usize * self.dim..][..self.dim]
+    }
+
     /// Running share of each code in the assignments.
     pub fn usage(&self) -> Vec<f32> {
         let total = self.counts.iter().sum::<f32>().max(1e-12);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::optimiser::OptimiserConfig;
+use super::stage_choice::StageChoice;
 
 /// A training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,10 @@ pub struct TrainConfig {
     /// as that.
     #[serde(default)]
     pub gravity: bool,
+    /// Chooses the stages of the tokenizer's quantizer from the footage when a run begins, in place of those that the model
+    /// says; the run's `config.toml` says which.
+    #[serde(default)]
+    pub choose_stages: Option<StageChoice>,
     /// The model; last, because TOML wants tables behind plain values.
     pub model: GenieConfig,
 }
@@ -81,7 +86,9 @@ impl TrainConfig {
             .into_iter()
             .filter(|(_, share)| !(0.0..=1.0).contains(share))
             .map(|(name, _)| format!("{name} must be 0 to 1"));
-        match problems.chain(shares).next() {
+        let stages = self.choose_stages.as_ref().and_then(StageChoice::problem);
+        let stages = stages.map(|problem| format!("choose_stages.{problem}"));
+        match problems.chain(shares).chain(stages).next() {
             None => Ok(()),
             Some(reason) => Err(TrainError::Config {
                 path: path.to_owned(),

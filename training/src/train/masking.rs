@@ -8,38 +8,48 @@ use super::config::TrainConfig;
 
 /// A batch with wrong tokens in the context and masked ones in the frames themselves.
 pub(super) struct Masking {
-    /// Tokens of the past, `[B, T, N]` in order, some of them wrong.
+    /// Codes of the past, `[B, T, N Q]` in order, some of them wrong.
     pub(super) context: Vec<u32>,
-    /// Tokens of the frames to predict, some of them masked.
+    /// Codes of the frames to predict, `V` where a token is masked.
     pub(super) masked: Vec<u32>,
-    /// Positions of the masked tokens in the flattened batch.
+    /// The `R` masked tokens, by their positions in `[B, T, N]` in order.
     pub(super) rows: Vec<u32>,
-    /// Loss weight of each row.
-    pub(super) weights: Vec<f32>,
+    /// Their codes, `R` of each of the `Q` stages.
+    pub(super) targets: Vec<Vec<u32>>,
+    /// Loss weight of each of these.
+    pub(super) weights: Vec<Vec<f32>>,
     /// Rows of changed tokens in fully masked frames: those that depend on the action most.
     hard: Vec<u32>,
 }
 
 impl Masking {
-    /// Draws which of `tokens`, `[B, T, N]` in order, are wrong in the context and which are masked.
-    pub(super) fn draw(tokens: &[u32], config: &TrainConfig, rng: &mut ChaCha8Rng) -> Self {
+    /// Draws which of the tokens with these `codes`, `[B, T, N Q]` in order, are wrong in the context and which are masked.
+    ///
+    /// A code has changed if it, or one of its token's earlier codes, differs from the frame before: what a stage says depends
+    /// on those before it.
+    pub(super) fn draw(codes: &[u32], config: &TrainConfig, rng: &mut ChaCha8Rng) -> Self {
+        let quantizer = &config.model.tokenizer.quantizer;
+        let (stages, mask) = (quantizer.stages(), quantizer.codes() as u32);
         let (frames, per_frame) = (config.dynamics.clip_frames, config.model.tokens_per_frame());
-        let mask = config.model.tokenizer.quantizer.codes() as u32;
+        let tokens = codes.len() / stages;
+        let token = |at: usize| &codes[at * stages..][..stages];
         let mut masking = Self {
-            context: tokens.to_vec(),
-            masked: tokens.to_vec(),
+            context: codes.to_vec(),
+            masked: codes.to_vec(),
             rows: Vec::new(),
-            weights: Vec::new(),
+            targets: vec![Vec::new(); stages],
+            weights: vec![Vec::new(); stages],
             hard: Vec::new(),
         };
-        for start in (0..tokens.len()).step_by(frames * per_frame) {
+        for start in (0..tokens).step_by(frames * per_frame) {
             let wrong = rng.random::<f32>() * config.corruption.tokens;
             for frame in 0..frames {
                 let first = start + frame * per_frame;
-                for token in &mut masking.context[first..first + per_frame] {
+                let context = &mut masking.context[first * stages..][..per_frame * stages];
+                for context in context.chunks_exact_mut(stages) {
                     if rng.random::<f32>() < wrong {
                         // A token from the same batch is a plausible wrong one.
-                        *token = tokens[rng.random_range(0..tokens.len())];
+                        context.copy_from_slice(token(rng.random_range(0..tokens)));
                     }
                 }
                 if frame == 0 {
@@ -55,41 +65,48 @@ impl Masking {
                     if rng.random::<f32>() >= rate {
                         continue;
                     }
-                    let changed = tokens[i] != tokens[i - per_frame];
-                    masking.masked[i] = mask;
-                    if fully && changed {
+                    let (now, before) = (token(i), token(i - per_frame));
+                    masking.masked[i * stages..][..stages].fill(mask);
+                    if fully && now[0] != before[0] {
                         masking.hard.push(masking.rows.len() as u32);
                     }
                     masking.rows.push(i as u32);
-                    let weight = if changed {
-                        config.model.dynamics.changed_weight
-                    } else {
-                        1.0
-                    };
-                    masking.weights.push(weight);
+                    for stage in 0..stages {
+                        let weight = if now[..=stage] == before[..=stage] {
+                            1.0
+                        } else {
+                            config.model.dynamics.changed_weight
+                        };
+                        masking.targets[stage].push(now[stage]);
+                        masking.weights[stage].push(weight);
+                    }
                 }
             }
         }
         masking
     }
 
-    /// Share of the changed tokens of fully masked frames of which the likeliest prediction, by `logits` `[R, V]` of the
-    /// masked rows, is that of `targets`.
-    pub(super) fn hard_accuracy(
-        &self,
-        targets: &[u32],
-        logits: &Tensor,
-    ) -> candle_core::Result<f64> {
+    /// Share of the changed tokens of fully masked frames whose first code is the likeliest by `logits` `[R, V]` of the first
+    /// codes of the masked rows.
+    pub(super) fn hard_accuracy(&self, logits: &Tensor) -> candle_core::Result<f64> {
         let best = logits.detach().argmax(D::Minus1)?.to_vec1::<u32>()?;
-        let right = |&&row: &&u32| best[row as usize] == targets[row as usize];
+        let right = |&&row: &&u32| best[row as usize] == self.targets[0][row as usize];
         let right = self.hard.iter().filter(right).count();
         Ok(right as f64 / self.hard.len().max(1) as f64)
+    }
+
+    /// The codes of all masked rows, `[R, Q]` in order.
+    pub(super) fn target_codes(&self) -> Vec<u32> {
+        let rows = 0..self.rows.len();
+        rows.flat_map(|row| self.targets.iter().map(move |stage| stage[row]))
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use genie_model::QuantizerConfig;
     use rand::SeedableRng;
 
     #[test]
@@ -115,7 +132,7 @@ mod tests {
         let rows: Vec<_> = masking.rows.iter().map(|&row| row as usize).collect();
         assert_eq!(rows, masked);
         assert!(rows.iter().all(|row| row % clip >= per_frame));
-        for (&row, &weight) in rows.iter().zip(&masking.weights) {
+        for (&row, &weight) in rows.iter().zip(&masking.weights[0]) {
             let changes = tokens[row] != tokens[row - per_frame];
             assert_eq!(weight > 1.0, changes);
         }
@@ -127,5 +144,43 @@ mod tests {
             .count();
         let most = config.corruption.tokens * tokens.len() as f32;
         assert!(wrong > 0 && (wrong as f32) < 1.5 * most, "{wrong}");
+    }
+
+    #[test]
+    fn tokens_of_several_codes_are_masked_whole_and_weighted_from_the_first_change() {
+        let mut config = TrainConfig::platformer();
+        let (codes, dim, stages) = (1024, 128, 3);
+        config.model.tokenizer.quantizer = QuantizerConfig::Vq { codes, dim, stages };
+        config.corruption.tokens = 0.0;
+        let per_frame = config.model.tokens_per_frame();
+        let tokens = config.dynamics.clip_frames * per_frame;
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        // Of every token the second code changes, and with it what the third one means.
+        let code = |i: usize| (if i % 3 == 1 { i / 3 / per_frame } else { 5 }) as u32;
+        let all: Vec<_> = (0..3 * tokens).map(code).collect();
+        let masking = Masking::draw(&all, &config, &mut rng);
+        assert_eq!(masking.context, all);
+        for (i, token) in masking.masked.chunks_exact(3).enumerate() {
+            let masked = masking.rows.contains(&(i as u32));
+            let whole = if masked {
+                &[1024; 3]
+            } else {
+                &all[3 * i..][..3]
+            };
+            assert_eq!(token, whole);
+        }
+        let heavy = config.model.dynamics.changed_weight;
+        for (stage, weight) in [1.0, heavy, heavy].into_iter().enumerate() {
+            assert!(
+                masking.weights[stage]
+                    .iter()
+                    .all(|w| (w - weight).abs() < 1e-6)
+            );
+        }
+        let targets = masking
+            .rows
+            .iter()
+            .flat_map(|&row| &all[3 * row as usize..][..3]);
+        assert_eq!(masking.target_codes(), targets.copied().collect::<Vec<_>>());
     }
 }

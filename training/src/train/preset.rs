@@ -58,6 +58,7 @@ impl TrainConfig {
             ..Self::platformer()
         };
         config.model = model;
+        config.choose_stages = None;
         config.actions_frozen = 0;
         config.gravity = false;
         Some(config)

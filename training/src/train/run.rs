@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
+use genie_model::QuantizerConfig;
 use genie_model::ops::with_matmul_precision;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -16,6 +17,7 @@ use super::error::TrainError;
 use super::metrics::MetricsLog;
 use super::phase::{Phase, Start, step_rng};
 use super::run_folder::RunFolder;
+use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
 
@@ -44,10 +46,42 @@ pub fn train(
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
+    let config = &with_stages(config, &dataset, run)?;
     let folder = RunFolder::open(run, config, resume)?;
     with_matmul_precision(config.matmul_precision(), || {
         train_phases(config, &dataset, &folder, device, stop)
     })
+}
+
+/// The configuration with the stages that the run in the folder `run` has, or that the footage takes if it has not begun.
+fn with_stages(
+    config: &TrainConfig,
+    dataset: &Dataset,
+    run: &Path,
+) -> Result<TrainConfig, TrainError> {
+    let (Some(choice), QuantizerConfig::Vq { .. }) =
+        (&config.choose_stages, &config.model.tokenizer.quantizer)
+    else {
+        return Ok(config.clone());
+    };
+    let chosen = if let Some(begun) = RunFolder::config_of(run)? {
+        begun.model.tokenizer.quantizer.stages()
+    } else {
+        tracing::info!("choosing the number of codes of a token");
+        let chosen = choose_stages(dataset, &config.model, choice, config.seed)?;
+        let psnr: Vec<_> = chosen.psnr.iter().map(|it| format!("{it:.1}")).collect();
+        tracing::info!(
+            "{} per token; PSNR of held-out frames with one and more: {} dB",
+            chosen.stages,
+            psnr.join(", ")
+        );
+        chosen.stages
+    };
+    let mut config = config.clone();
+    if let QuantizerConfig::Vq { stages, .. } = &mut config.model.tokenizer.quantizer {
+        *stages = chosen;
+    }
+    Ok(config)
 }
 
 fn train_phases(

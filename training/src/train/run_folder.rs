@@ -40,17 +40,12 @@ impl RunFolder {
             path: path.clone(),
             reason: e.to_string(),
         })?;
-        if path.exists() {
+        if let Some(old) = Self::config_of(root)? {
             if !resume {
                 return Err(TrainError::RunExists {
                     path: root.to_owned(),
                 });
             }
-            let old = std::fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
-            let old: TrainConfig = toml::from_str(&old).map_err(|e| TrainError::Config {
-                path: path.clone(),
-                reason: e.to_string(),
-            })?;
             // Only the length of a phase may change: a run can be extended.
             let mut comparable = old;
             comparable.tokenizer.steps = config.tokenizer.steps;
@@ -65,6 +60,20 @@ impl RunFolder {
         }
         atomic_file::write(&path, text.as_bytes()).map_err(|e| TrainError::io(&path, e))?;
         Ok(folder)
+    }
+
+    /// The configuration of the run in a folder, if there is one.
+    pub(super) fn config_of(root: &Path) -> Result<Option<TrainConfig>, TrainError> {
+        let path = root.join("config.toml");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
+        let config = toml::from_str(&text).map_err(|e| TrainError::Config {
+            path,
+            reason: e.to_string(),
+        })?;
+        Ok(Some(config))
     }
 
     /// The exported world.

@@ -7,12 +7,13 @@ use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, patches_to_frame
 use rand_chacha::ChaCha8Rng;
 
 use super::batches::Batches;
-use super::codebook::EmaCodebook;
 use super::config::{InitialWeights, PhaseConfig, TrainConfig};
-use super::data_driven::{patch_statistics, start_tokenizer};
+use super::data_driven::start_tokenizer;
 use super::error::TrainError;
 use super::optimiser::Optimiser;
+use super::patch_sample::patch_statistics;
 use super::phase::{Phase, Start};
+use super::residual_codebooks::ResidualCodebooks;
 use super::run_folder::RunFolder;
 use super::variables::Variables;
 use crate::dataset::Dataset;
@@ -22,6 +23,8 @@ const COMMITMENT: f64 = 0.25;
 /// Frames sampled for the data-driven start, and the most distinct patches kept of them.
 const START_FRAMES: usize = 6000;
 const START_PATCHES: usize = 40_000;
+/// Share of an old mean that the codebooks' moving averages keep at every step.
+const CODEBOOK_DECAY: f32 = 0.99;
 /// Steps between revivals of unused codes.
 const REVIVE_EVERY: u64 = 25;
 /// Mean squared error (30 dB) above which a patch may take over an unused code.
@@ -33,7 +36,8 @@ pub(super) struct TokenizerPhase<'a> {
     batches: Batches<'a>,
     variables: Variables,
     tokenizer: VideoTokenizer,
-    codebook: Option<EmaCodebook>,
+    /// Unless the codes are fixed.
+    codebooks: Option<ResidualCodebooks>,
     optimiser: Optimiser,
     device: Device,
 }
@@ -59,12 +63,16 @@ impl<'a> TokenizerPhase<'a> {
             );
             start_tokenizer(&variables, &model, &statistics, config.seed)?;
         }
-        let is_vq = matches!(model.tokenizer.quantizer, QuantizerConfig::Vq { .. });
-        let mut codebook = if is_vq {
-            let codes = variables.get("tokenizer.quantizer.codebook")?;
-            Some(EmaCodebook::new(codes.as_tensor(), 0.99, false)?)
-        } else {
-            None
+        let mut codebooks = match model.tokenizer.quantizer {
+            QuantizerConfig::Vq { stages, .. } => {
+                let codes = variables.get("tokenizer.quantizer.codebook")?;
+                Some(ResidualCodebooks::new(
+                    codes.as_tensor(),
+                    stages,
+                    CODEBOOK_DECAY,
+                )?)
+            }
+            QuantizerConfig::Fsq { .. } => None,
         };
         // The codebook follows its vectors by moving averages, not by gradients.
         let trained: Vec<_> = variables
@@ -77,8 +85,8 @@ impl<'a> TokenizerPhase<'a> {
         if let Start::Saved(saved) = start {
             variables.restore(&saved.tensors)?;
             optimiser.restore(&saved.tensors, saved.step)?;
-            if let Some(codebook) = &mut codebook {
-                codebook.restore("tokenizer", &saved.tensors)?;
+            if let Some(codebooks) = &mut codebooks {
+                codebooks.restore(&saved.tensors)?;
             }
             step = saved.step;
         }
@@ -89,7 +97,7 @@ impl<'a> TokenizerPhase<'a> {
             batches,
             variables,
             tokenizer,
-            codebook,
+            codebooks,
             optimiser,
             device: device.clone(),
         };
@@ -133,21 +141,22 @@ impl Phase for TokenizerPhase<'_> {
             ("psnr".to_owned(), -10.0 * mse.max(1e-12).log10()),
             ("gradient_norm".to_owned(), norm),
         ]);
-        if let Some(codebook) = &mut self.codebook {
+        if let Some(codebooks) = &mut self.codebooks {
             let dim = self.config.tokenizer.quantizer.dim();
             let vectors = vectors.detach().reshape(((), dim))?;
             let values = vectors.flatten_all()?.to_vec1::<f32>()?;
             let tokens = quantized.tokens.flatten_all()?.to_vec1::<u32>()?;
-            codebook.update(&values, &tokens);
+            let residuals = codebooks.residuals(&values, &tokens);
+            codebooks.update(&residuals, &tokens);
             if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
-                let worst = worst_patches(&error, &values, dim, 64)?;
-                let revived = codebook.revive(&worst, 0.01, 1e-3, rng);
+                let worst = worst_patches(&error, 64)?;
+                let revived = codebooks.revive(&residuals, &worst, 0.01, 1e-3, rng);
                 figures.insert("revived".to_owned(), revived as f64);
             }
-            figures.insert("codes_used".to_owned(), codebook.used() as f64);
+            figures.insert("codes_used".to_owned(), codebooks.used());
             self.variables.set(
                 "tokenizer.quantizer.codebook",
-                &codebook.tensor(&self.device)?,
+                &codebooks.tensor(&self.device)?,
             )?;
         }
         Ok(figures)
@@ -156,8 +165,8 @@ impl Phase for TokenizerPhase<'_> {
     fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
         let mut tensors = self.variables.snapshot()?;
         tensors.extend(self.optimiser.state()?);
-        if let Some(codebook) = &self.codebook {
-            tensors.extend(codebook.state("tokenizer")?);
+        if let Some(codebooks) = &self.codebooks {
+            tensors.extend(codebooks.state()?);
         }
         folder.save_state(Self::NAME, step, &tensors)
     }
@@ -192,24 +201,16 @@ impl Phase for TokenizerPhase<'_> {
     }
 }
 
-/// Encoder outputs of the worst reconstructed patches, as far as they are bad enough to deserve a code of their own.
-fn worst_patches(
-    error: &Tensor,
-    vectors: &[f32],
-    dim: usize,
-    count: usize,
-) -> candle_core::Result<Vec<f32>> {
+/// The worst reconstructed patches, as far as they are bad enough to deserve a code of their own.
+fn worst_patches(error: &Tensor, count: usize) -> candle_core::Result<Vec<usize>> {
     let errors = error.detach().sqr()?.mean(D::Minus1)?.flatten_all()?;
     let errors = errors.to_vec1::<f32>()?;
     let mut order: Vec<usize> = (0..errors.len())
         .filter(|&i| errors[i] > REVIVE_ERROR)
         .collect();
     order.sort_by(|&a, &b| errors[b].total_cmp(&errors[a]).then(a.cmp(&b)));
-    Ok(order
-        .iter()
-        .take(count)
-        .flat_map(|&i| vectors[i * dim..(i + 1) * dim].iter().copied())
-        .collect())
+    order.truncate(count);
+    Ok(order)
 }
 
 #[cfg(test)]
@@ -219,7 +220,6 @@ mod tests {
     #[test]
     fn revival_candidates_are_the_worst_patches() {
         let error = Tensor::new(&[[0.1f32, 0.1], [2.0, 0.0], [0.5, 0.5]], &Device::Cpu).unwrap();
-        let worst = worst_patches(&error, &[1.0, 2.0, 3.0], 1, 2).unwrap();
-        assert_eq!(worst, [2.0, 3.0]);
+        assert_eq!(worst_patches(&error, 2).unwrap(), [1, 2]);
     }
 }

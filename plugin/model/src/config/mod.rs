@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::ops::TokenGrid;
 
+/// More stages than this are refused.
+const MOST_STAGES: usize = 16;
+
 /// A whole Genie: frame size, tokenizer, latent actions and dynamics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,16 +50,20 @@ pub struct TransformerConfig {
     pub rotary_space: bool,
 }
 
-/// How the tokenizer's encoder output becomes one of `V` tokens.
+/// How the tokenizer's encoder output becomes a token: one of `V` codes, or several of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum QuantizerConfig {
-    /// Vector quantisation (van den Oord et al. 2017) with a codebook of `codes` vectors of `dim` values.
+    /// Vector quantisation (van den Oord et al. 2017) with a codebook of `codes` vectors of `dim` values; with more than one
+    /// stage residual (Lee et al. 2022): each stage quantises what the ones before left over, with a codebook of its own.
     Vq {
-        /// Codebook size `V`.
+        /// Codebook size `V` of each stage.
         codes: usize,
         /// Width of a code.
         dim: usize,
+        /// Number `Q` of stages, and so of codes of a token.
+        #[serde(default = "one_stage", skip_serializing_if = "is_one_stage")]
+        stages: usize,
     },
     /// Finite scalar quantisation (Mentzer et al. 2023): one number of levels per dimension, `V` is their product.
     Fsq {
@@ -140,8 +147,20 @@ fn unweighted() -> f32 {
     1.0
 }
 
+fn one_stage() -> usize {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_one_stage(stages: &usize) -> bool {
+    *stages == 1
+}
+
 impl QuantizerConfig {
-    /// Codebook size `V`; saturates rather than overflows for absurd levels.
+    /// Codebook size `V` of a stage; saturates rather than overflows for absurd levels.
     pub fn codes(&self) -> usize {
         match self {
             Self::Vq { codes, .. } => *codes,
@@ -154,6 +173,14 @@ impl QuantizerConfig {
         match self {
             Self::Vq { dim, .. } => *dim,
             Self::Fsq { levels } => levels.len(),
+        }
+    }
+
+    /// Number `Q` of codes of a token.
+    pub fn stages(&self) -> usize {
+        match self {
+            Self::Vq { stages, .. } => *stages,
+            Self::Fsq { .. } => 1,
         }
     }
 }
@@ -183,6 +210,11 @@ impl GenieConfig {
     /// Tokens `N` per frame.
     pub fn tokens_per_frame(&self) -> usize {
         self.token_grid().tokens()
+    }
+
+    /// Codes `N Q` per frame: `Q` of each token, one token after the other.
+    pub fn codes_per_frame(&self) -> usize {
+        self.tokens_per_frame() * self.tokenizer.quantizer.stages()
     }
 
     /// Checks that the sizes fit together and stay within what the code is made for, so that a configuration read
@@ -230,6 +262,11 @@ impl GenieConfig {
             (2..=1 << 20).contains(&codes),
             "tokenizer.quantizer",
             "2 to 1048576 codes",
+        )?;
+        check(
+            (1..=MOST_STAGES).contains(&self.tokenizer.quantizer.stages()),
+            "tokenizer.quantizer",
+            &format!("1 to {MOST_STAGES} stages"),
         )?;
         check(
             (1..=4096).contains(&self.tokenizer.quantizer.dim()),
@@ -314,6 +351,26 @@ fn check(holds: bool, field: &str, expected: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn configurations_without_stages_have_one_and_stay_as_they_are() {
+        let old = r#"{"vq":{"codes":8,"dim":2}}"#;
+        let quantizer: QuantizerConfig = serde_json::from_str(old).unwrap();
+        assert_eq!(quantizer.stages(), 1);
+        assert_eq!(serde_json::to_string(&quantizer).unwrap(), old);
+        let new = r#"{"vq":{"codes":8,"dim":2,"stages":3}}"#;
+        let quantizer: QuantizerConfig = serde_json::from_str(new).unwrap();
+        assert_eq!(serde_json::to_string(&quantizer).unwrap(), new);
+        let mut config = GenieConfig::tiny();
+        config.tokenizer.quantizer = quantizer;
+        assert_eq!(config.codes_per_frame(), 3 * config.tokens_per_frame());
+        for stages in [0, 17] {
+            let (codes, dim) = (8, 2);
+            config.tokenizer.quantizer = QuantizerConfig::Vq { codes, dim, stages };
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains("stages"), "{message}");
+        }
+    }
 
     #[test]
     fn a_patch_that_does_not_fit_the_frame_is_named() {

@@ -32,6 +32,7 @@ impl GenieConfig {
                 quantizer: QuantizerConfig::Vq {
                     codes: 1024,
                     dim: 128,
+                    stages: 1,
                 },
                 // A window of one: the tokens of a frame depend on that frame alone.
                 encoder: TransformerConfig::new(1, 128, 4, 32, 1),
@@ -59,7 +60,11 @@ impl GenieConfig {
     /// [`platformer`](Self::platformer) made small for tests: the same frames and actions, one narrow layer everywhere.
     pub fn tiny() -> Self {
         let mut config = Self::platformer();
-        config.tokenizer.quantizer = QuantizerConfig::Vq { codes: 64, dim: 16 };
+        config.tokenizer.quantizer = QuantizerConfig::Vq {
+            codes: 64,
+            dim: 16,
+            stages: 1,
+        };
         for transformer in [
             &mut config.tokenizer.encoder,
             &mut config.tokenizer.decoder,
@@ -83,6 +88,7 @@ impl GenieConfig {
                 quantizer: QuantizerConfig::Vq {
                     codes: 1024,
                     dim: 32,
+                    stages: 1,
                 },
                 encoder: TransformerConfig::new(8, 512, 8, 64, window),
                 decoder: TransformerConfig::new(8, 512, 8, 64, window),
@@ -132,6 +138,7 @@ impl GenieConfig {
                 quantizer: QuantizerConfig::Vq {
                     codes: 1024,
                     dim: 32,
+                    stages: 1,
                 },
                 encoder: TransformerConfig::new(12, 512, 8, 64, window),
                 decoder: TransformerConfig::new(20, 1024, 16, 64, window),

@@ -282,3 +282,11 @@ pub fn gather_rows(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
     shape.push(table.dim(1)?);
     table.index_select(&ids.flatten_all()?, 0)?.reshape(shape)
 }
+
+/// Sums of the rows `ids [.., Q]` of `table [V, D]`.
+///
+/// # Errors
+/// When an id is not a row.
+pub fn gather_row_sums(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
+    gather_rows(table, ids)?.sum(ids.rank() - 1)
+}

@@ -38,7 +38,8 @@ pub use attention::{
     two_stream_temporal_attention,
 };
 pub(crate) use frame_pass::{PackedBlockWeights, PackedStack, PassRow};
-pub use gather::gather_rows;
+pub(crate) use gather::table_rows;
+pub use gather::{gather_row_sums, gather_rows};
 pub use key_value::KeyValue;
 pub use level::{SimdLevel, simd_level};
 pub use linear::{linear, linear_add, linear_bias, norm_linear, relu2_linear_add};

@@ -17,7 +17,11 @@ pub(crate) fn small_config() -> GenieConfig {
     let mut config = GenieConfig::platformer();
     config.frame_height = 32;
     config.frame_width = 32;
-    config.tokenizer.quantizer = QuantizerConfig::Vq { codes: 24, dim: 12 };
+    config.tokenizer.quantizer = QuantizerConfig::Vq {
+        codes: 24,
+        dim: 12,
+        stages: 1,
+    };
     config.latent_actions.actions = 4;
     let dynamics = &mut config.dynamics.transformer;
     (dynamics.layers, dynamics.width, dynamics.window) = (3, 32, 5);
@@ -40,6 +44,17 @@ pub(crate) fn small_config() -> GenieConfig {
 pub(crate) fn prepended_config() -> GenieConfig {
     let mut config = small_config();
     config.dynamics.conditioning = ActionConditioning::Prepended;
+    config
+}
+
+/// The same with three codes for every token.
+pub(crate) fn residual_config() -> GenieConfig {
+    let mut config = small_config();
+    config.tokenizer.quantizer = QuantizerConfig::Vq {
+        codes: 24,
+        dim: 12,
+        stages: 3,
+    };
     config
 }
 

@@ -86,7 +86,7 @@ pub(super) fn measure(
     let patch = config.tokenizer.patch;
     let (dynamics, tokenizer) = (world.dynamics(), world.tokenizer());
     let embeddings = world.token_embeddings();
-    let (worlds, tokens) = (history.tokens.len(), config.tokens_per_frame());
+    let (worlds, codes) = (history.tokens.len(), config.codes_per_frame());
     let frames = history.tokens[0].len();
     let ids_at = |frame: usize| -> Result<Tensor, Error> {
         let ids: Vec<u32> = history
@@ -94,7 +94,7 @@ pub(super) fn measure(
             .iter()
             .flat_map(|past| past[frame].clone())
             .collect();
-        Ok(Tensor::from_vec(ids, (worlds, tokens), world.device())?)
+        Ok(Tensor::from_vec(ids, (worlds, codes), world.device())?)
     };
     let actions_at = |frame: usize| -> Result<Tensor, Error> {
         let rows: Vec<u32> = history.actions.iter().map(|past| past[frame]).collect();
@@ -121,7 +121,7 @@ pub(super) fn measure(
     let now = frames as u64 - 1;
     let (clean, led) = (ids_at(frames - 1)?, actions_at(frames - 1)?);
     let mask = config.tokenizer.quantizer.codes() as u32;
-    let masked = Tensor::full(mask, (worlds, tokens), world.device())?;
+    let masked = Tensor::full(mask, (worlds, codes), world.device())?;
 
     let picture = vec![128; worlds * height * width * 3];
     let patches = frames_to_patches(&picture, height, width, patch, world.device())?;
@@ -162,12 +162,12 @@ pub(super) fn measure(
         dynamics.stream(embeddings, &clean, &led, &rows(&pasts, now, Wanted::State))?;
         Ok(())
     })?;
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut rngs: Vec<_> = (0..worlds as u64).map(ChaCha8Rng::seed_from_u64).collect();
     let hidden = hidden.expect("the part above ran");
-    let before = vec![vec![0; tokens]; worlds];
+    let before = vec![vec![0; codes]; worlds];
     let sampling_ms = time(|| {
-        let mut next = vec![vec![mask; tokens]; worlds];
-        sample(world, sampler, &hidden, &before, &mut next, 0, &mut rng)
+        let mut next = vec![vec![mask; codes]; worlds];
+        sample(world, sampler, &hidden, &before, &mut next, 0, &mut rngs)
     })?;
     let decode_ms = time(|| {
         let (patches, _) =

@@ -1,7 +1,9 @@
 //! Play without caches: what each frame costs when the whole window is computed again for every `MaskGIT` step.
 
 use candle_core::Tensor;
-use genie_model::{Error, SamplerSettings, WorldModel, patches_to_frames};
+use genie_model::{
+    Error, SamplerSettings, UnmaskedFrame, WorldModel, patches_to_frames, unmask_frames,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -12,7 +14,8 @@ pub(super) struct Recomputed<'a> {
     world: &'a WorldModel,
     history: History,
     sampler: SamplerSettings,
-    rng: ChaCha8Rng,
+    /// One for each world.
+    rngs: Vec<ChaCha8Rng>,
 }
 
 /// The last `count` of some values.
@@ -24,9 +27,11 @@ impl<'a> Recomputed<'a> {
     pub(super) fn new(world: &'a WorldModel, history: History, sampler: SamplerSettings) -> Self {
         Self {
             world,
+            rngs: (0..history.tokens.len() as u64)
+                .map(ChaCha8Rng::seed_from_u64)
+                .collect(),
             history,
             sampler,
-            rng: ChaCha8Rng::seed_from_u64(0),
         }
     }
 
@@ -35,7 +40,7 @@ impl<'a> Recomputed<'a> {
         let world = self.world;
         let config = world.config();
         let codes = config.tokenizer.quantizer.codes() as u32;
-        let (worlds, tokens) = (actions.len(), config.tokens_per_frame());
+        let (worlds, tokens) = (actions.len(), config.codes_per_frame());
         let seen = self.history.tokens[0]
             .len()
             .min(world.dynamics().window() - 1);
@@ -80,7 +85,7 @@ impl<'a> Recomputed<'a> {
                 &before,
                 &mut next,
                 step,
-                &mut self.rng,
+                &mut self.rngs,
             )?;
         }
         for ((past, led), (now, &action)) in self
@@ -126,22 +131,16 @@ pub(super) fn sample(
     before: &[Vec<u32>],
     next: &mut [Vec<u32>],
     step: usize,
-    rng: &mut ChaCha8Rng,
+    rngs: &mut [ChaCha8Rng],
 ) -> Result<(), Error> {
-    let mut logits = world
-        .dynamics()
-        .logits(hidden)?
-        .flatten_from(1)?
-        .to_vec2::<f32>()?;
-    for ((tokens, before), logits) in next.iter_mut().zip(before).zip(&mut logits) {
-        world.dynamics().undo_changed_weight(logits, before);
-        if !sampler.unmask(tokens, logits, step, world.adjacency(), rng) {
-            return Err(Error::NonFinite {
-                part: "dynamics model",
-            });
-        }
-    }
-    Ok(())
+    let frames = next.iter_mut().zip(before).zip(rngs);
+    let frames = frames.map(|((tokens, before), rng)| UnmaskedFrame {
+        sampler,
+        before,
+        tokens,
+        rng,
+    });
+    unmask_frames(world, hidden, &mut frames.collect::<Vec<_>>(), step)
 }
 
 #[cfg(test)]
@@ -163,7 +162,7 @@ mod tests {
         let world = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
         let play = SteadyPlay::start(&world, 2, &SamplerSettings::default()).unwrap();
         let recomputed = Recomputed::new(&world, play.history.clone(), SamplerSettings::default());
-        let bytes = recomputed.decode(2, config.tokens_per_frame()).unwrap();
+        let bytes = recomputed.decode(2, config.codes_per_frame()).unwrap();
         let streamed: Vec<u8> = play
             .rollouts
             .iter()

@@ -6,8 +6,9 @@ use genie_model::{LatentActionInput, LatentActionModel};
 use crate::train::batches::Batches;
 use crate::train::codebook::EmaCodebook;
 use crate::train::config::TrainConfig;
-use crate::train::data_driven::{distinguishing_projection, kmeans};
+use crate::train::data_driven::distinguishing_projection;
 use crate::train::error::TrainError;
+use crate::train::kmeans::kmeans;
 use crate::train::motion_start::motion_start;
 use crate::train::variables::Variables;
 

@@ -10,13 +10,17 @@ use crate::train::error::TrainError;
 /// Frames whose tokens are counted in one go.
 const FRAMES_AT_ONCE: usize = 64;
 
-/// The token adjacency of all of the footage.
+/// The token adjacency of all of the footage; none for tokens of several codes.
 pub(super) fn count_adjacency(
     dataset: &Dataset,
     model: &GenieConfig,
     tokenizer: &VideoTokenizer,
     device: &Device,
 ) -> Result<Option<TokenAdjacency>, TrainError> {
+    if model.tokenizer.quantizer.stages() > 1 {
+        // What a token looks like is told by all of its codes, and hardly two tokens have the same ones.
+        return Ok(None);
+    }
     tracing::info!("counting which tokens stand next to each other");
     let (mut seen, mut bytes) = (SeenPairs::default(), Vec::new());
     let (height, width, patch) = (model.frame_height, model.frame_width, model.tokenizer.patch);

@@ -69,7 +69,7 @@ pub(super) struct DynamicsPhase<'a> {
 /// The data of a step.
 struct Batch {
     clips: Vec<u8>,
-    /// Tokens of all frames, `[B, T, N]` in order.
+    /// Codes of all frames, `[B, T, N Q]` in order.
     tokens: Vec<u32>,
 }
 
@@ -147,10 +147,10 @@ impl<'a> DynamicsPhase<'a> {
         Ok(self.variables.set("latent_actions.codebook", &codes)?)
     }
 
-    /// Clips, frames per clip and tokens per frame of a batch.
+    /// Clips, frames per clip and codes per frame of a batch.
     fn shape(&self) -> (usize, usize, usize) {
-        let tokens = self.config.model.tokens_per_frame();
-        (self.batches.batch, self.batches.clip_frames, tokens)
+        let codes = self.config.model.codes_per_frame();
+        (self.batches.batch, self.batches.clip_frames, codes)
     }
 
     fn batch(&self, step: u64) -> Result<Batch, TrainError> {
@@ -192,21 +192,21 @@ impl<'a> DynamicsPhase<'a> {
     fn compare_actions(
         &self,
         masking: &Masking,
-        targets: &[u32],
         logits: &Tensor,
         assigned: &[u32],
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<(String, f64)>, TrainError> {
         let (batch, frames, _) = self.shape();
-        let own = masking.hard_accuracy(targets, logits)?;
+        let own = masking.hard_accuracy(logits)?;
         let actions = self.config.model.latent_actions.actions;
         let random: Vec<u32> = (0..assigned.len())
             .map(|_| rng.random_range(0..actions as u32))
             .collect();
         let random = Tensor::from_vec(random, (batch, frames - 1), &self.device)?;
         let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &random)?;
-        let logits = self.networks.logits(masking, self.shape(), &codes)?;
-        let random = masking.hard_accuracy(targets, &logits)?;
+        let networks = &self.networks;
+        let predicted = networks.predict(masking, self.shape(), &codes)?;
+        let random = masking.hard_accuracy(&networks.first_logits(&predicted)?)?;
         let mut figures = vec![
             ("changed_right".to_owned(), own),
             ("changed_right_random".to_owned(), random),
@@ -254,11 +254,6 @@ impl Phase for DynamicsPhase<'_> {
         let points = if frozen { points.detach() } else { points };
         let actions = latent.quantize(&points)?;
         let mut masking = Masking::draw(&batch.tokens, &self.config, rng);
-        let targets: Vec<u32> = masking
-            .rows
-            .iter()
-            .map(|&row| batch.tokens[row as usize])
-            .collect();
         let codes = if self.config.dynamics_trains_actions {
             actions.codes.clone()
         } else {
@@ -276,10 +271,8 @@ impl Phase for DynamicsPhase<'_> {
             let networks = &self.networks;
             masking.context = networks.sampled_context(other, &batch.tokens, shape, &codes, rng)?;
         }
-        let logits = self.networks.logits(&masking, shape, &codes)?;
-        let target_tensor = Tensor::new(targets.as_slice(), &self.device)?;
-        let weights = Tensor::new(masking.weights.as_slice(), &self.device)?;
-        let cross_entropy = ops::masked_cross_entropy(&logits, &target_tensor, &weights)?;
+        let predicted = self.networks.predict(&masking, shape, &codes)?;
+        let (cross_entropy, logits) = self.networks.cross_entropy(&masking, &predicted)?;
         let mut loss = (&cross_entropy + (&actions.commitment * COMMITMENT)?)?;
         if self.networks.latent.has_decoder() {
             let patch = self.config.model.latent_actions.patch;
@@ -314,7 +307,7 @@ impl Phase for DynamicsPhase<'_> {
         let relabelled = labels.iter().flatten().count() as f64 / assigned.len() as f64;
         figures.insert("actions_relabelled".to_owned(), relabelled);
         if step.is_multiple_of(COMPARE_EVERY) {
-            figures.extend(self.compare_actions(&masking, &targets, &logits, &assigned, rng)?);
+            figures.extend(self.compare_actions(&masking, &logits, &assigned, rng)?);
         }
         Ok(figures)
     }

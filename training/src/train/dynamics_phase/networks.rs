@@ -1,6 +1,6 @@
 //! The networks of the second phase, and their outputs that the losses need.
 
-use candle_core::{D, Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use genie_model::{
     DynamicsModel, Error, LatentActionModel, LatentActions, MaskedTokens, SamplerSettings,
     VideoTokenizer, ops,
@@ -17,48 +17,120 @@ pub(super) struct Networks {
     pub(super) device: Device,
 }
 
+/// What the dynamics model makes of the masked rows of a batch.
+pub(super) struct Predicted {
+    /// `[R, D]`.
+    hidden: Tensor,
+    /// Those of all codes, which the logits of later codes look at.
+    embeddings: Tensor,
+}
+
 impl Networks {
-    /// Logits `[R, V]` of the masked rows of clips of `shape` `[B, T, N]` under action codes `[B, T - 1, C]`.
-    pub(super) fn logits(
+    /// The pass over clips of `shape` `[B, T, N Q]` under action codes `[B, T - 1, C]`.
+    pub(super) fn predict(
         &self,
         masking: &Masking,
         shape: (usize, usize, usize),
         action_codes: &Tensor,
-    ) -> Result<Tensor, Error> {
+    ) -> Result<Predicted, Error> {
         let tokens = MaskedTokens {
             context: Tensor::from_slice(&masking.context, shape, &self.device)?,
             masked: Tensor::from_slice(&masking.masked, shape, &self.device)?,
         };
         let codebook = self.tokenizer.quantizer().codebook();
-        let hidden = self.dynamics.forward(&tokens, action_codes, codebook)?;
+        let embeddings = self.dynamics.token_embeddings(codebook)?;
+        let hidden = self.dynamics.forward(&tokens, action_codes, &embeddings)?;
         let rows = Tensor::new(masking.rows.as_slice(), &self.device)?;
         let hidden = ops::gather_rows(&hidden.flatten_to(2)?, &rows)?;
-        self.dynamics.logits(&hidden)
+        Ok(Predicted { hidden, embeddings })
     }
 
-    /// Scheduled sampling: the context of `masking` with each of its masked tokens replaced by what the model itself draws
-    /// for it, all at once and as in play. `tokens` are the true ones.
+    /// Logits `[R, V]` of the first codes.
+    pub(super) fn first_logits(&self, predicted: &Predicted) -> Result<Tensor, Error> {
+        self.dynamics.logits(&predicted.hidden)
+    }
+
+    /// Cross-entropy of all codes of the masked rows, each given the true earlier ones of its token: the mean over the stages, and
+    /// the logits `[R, V]` of the first codes.
+    pub(super) fn cross_entropy(
+        &self,
+        masking: &Masking,
+        predicted: &Predicted,
+    ) -> Result<(Tensor, Tensor), Error> {
+        let Predicted { hidden, embeddings } = predicted;
+        let stages = self.dynamics.stages();
+        let codes = Tensor::from_vec(
+            masking.target_codes(),
+            (masking.rows.len(), stages),
+            &self.device,
+        )?;
+        let logits = self.dynamics.logits_given(hidden, embeddings, &codes)?;
+        let mut sum = Tensor::zeros((), DType::F32, &self.device)?;
+        let of_stages = logits.iter().zip(&masking.targets).zip(&masking.weights);
+        for ((logits, targets), weights) in of_stages {
+            let targets = Tensor::new(targets.as_slice(), &self.device)?;
+            let weights = Tensor::new(weights.as_slice(), &self.device)?;
+            sum = (sum + ops::masked_cross_entropy(logits, &targets, &weights)?)?;
+        }
+        Ok(((sum / stages as f64)?, logits[0].clone()))
+    }
+
+    /// Scheduled sampling: the context of `masking` with each of its masked tokens replaced by what the model itself samples
+    /// for it, all in one step and with the sampler of play. `codes` are the true ones.
     pub(super) fn sampled_context(
         &self,
         masking: Masking,
-        tokens: &[u32],
+        codes: &[u32],
         shape: (usize, usize, usize),
         action_codes: &Tensor,
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<u32>, Error> {
-        let logits = self.logits(&masking, shape, &action_codes.detach())?;
-        let codes = logits.dim(D::Minus1)?;
-        let mut logits = logits.flatten_all()?.to_vec1::<f32>()?;
-        let per_frame = shape.2;
-        let rows = masking.rows.iter();
-        let before: Vec<u32> = rows.map(|&row| tokens[row as usize - per_frame]).collect();
-        self.dynamics.undo_changed_weight(&mut logits, &before);
-        let (sampler, mut weights) = (SamplerSettings::default(), vec![0.0; codes]);
+        let Predicted { hidden, embeddings } =
+            self.predict(&masking, shape, &action_codes.detach())?;
+        let (hidden, embeddings) = (hidden.detach(), embeddings.detach());
+        let (stages, per_frame) = (self.dynamics.stages(), shape.2);
+        let sampler = SamplerSettings::default();
+        let mut drawn: Vec<u32> = Vec::new();
         let mut context = masking.context;
-        for (&row, logits) in masking.rows.iter().zip(logits.chunks_exact(codes)) {
-            if let Some(drawn) = sampler.choose(logits, &mut weights, rng) {
-                context[row as usize] = drawn.token;
+        for stage in 0..stages {
+            let logits = if stage == 0 {
+                self.dynamics.logits(&hidden)?
+            } else {
+                let earlier =
+                    Tensor::from_slice(&drawn, (masking.rows.len(), stage), &self.device)?;
+                self.dynamics
+                    .stage_logits(stage, &hidden, &embeddings, &earlier)?
+            };
+            let count = logits.dim(D::Minus1)?;
+            let mut logits = logits.detach().flatten_all()?.to_vec1::<f32>()?;
+            let mut next = Vec::with_capacity((stage + 1) * masking.rows.len());
+            let before = |row: u32| &codes[row as usize * stages - per_frame..][..stages];
+            let rows = masking.rows.iter().enumerate();
+            let stayed = rows.map(|(i, &row)| {
+                let (chosen, before) = (&drawn[i * stage..][..stage], before(row));
+                if *chosen == before[..stage] {
+                    before[stage]
+                } else {
+                    count as u32
+                }
+            });
+            let stayed: Vec<u32> = stayed.collect();
+            self.dynamics.undo_changed_weight(&mut logits, &stayed);
+            let mut weights = vec![0.0; count];
+            for (i, (&row, logits)) in masking
+                .rows
+                .iter()
+                .zip(logits.chunks_exact(count))
+                .enumerate()
+            {
+                let code = &mut context[row as usize * stages + stage];
+                if let Some(drawn) = sampler.choose(logits, &mut weights, rng) {
+                    *code = drawn.token;
+                }
+                next.extend_from_slice(&drawn[i * stage..][..stage]);
+                next.push(*code);
             }
+            drawn = next;
         }
         Ok(context)
     }
