@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`gameplay`]: a built-in platformer that makes unlabelled footage;
+//! - [`ingest`]: any video into a dataset;
 //! - [`dataset`]: clips in shards, and how batches of them are drawn;
 //! - [`train`]: the two phases of training, resumable at every step;
 //! - [`evaluate`]: image quality, controllability and long play of a trained world;
@@ -18,6 +19,7 @@
 pub mod dataset;
 pub mod evaluate;
 pub mod gameplay;
+pub mod ingest;
 pub mod label;
 pub mod pictures;
 pub mod plan;
