@@ -48,7 +48,14 @@ fn import(folder: &Path, size: usize) -> (tempfile::TempDir, Dataset) {
     };
     let data = out.path().join("data");
     let paths = [folder.to_path_buf()];
-    ingest(&paths, &data, &options, &Progress::default(), &AtomicBool::new(false)).unwrap();
+    ingest(
+        &paths,
+        &data,
+        &options,
+        &Progress::default(),
+        &AtomicBool::new(false),
+    )
+    .unwrap();
     let dataset = Dataset::open(&data).unwrap();
     (out, dataset)
 }

@@ -246,7 +246,8 @@ pub fn write_gif(
             let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
             // In hundredths of a second, so that the sum keeps the pace where a single one cannot.
             let hundredths = |frames: usize| {
-                (frames as u64 * 200 + u64::from(frames_per_second)) / (2 * u64::from(frames_per_second))
+                (frames as u64 * 200 + u64::from(frames_per_second))
+                    / (2 * u64::from(frames_per_second))
             };
             let delay = hundredths(number + 1) - hundredths(number);
             let delay = Delay::from_numer_denom_ms(delay as u32 * 10, 1);

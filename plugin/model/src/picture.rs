@@ -9,13 +9,13 @@ use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 use crate::Frame;
 
 /// Largest edge of a picture in pixels.
-pub const MOST_PICTURE_EDGE: u32 = 32_768;
+const MOST_PICTURE_EDGE: u32 = 32_768;
 /// Most pixels of a picture: a photograph of 67 megapixels.
-pub const MOST_PICTURE_PIXELS: u64 = 1 << 26;
+const MOST_PICTURE_PIXELS: u64 = 1 << 26;
 /// Most memory that a decoder may take for one picture, in bytes.
 const MOST_DECODER_BYTES: u64 = 320 << 20;
 /// What lies under transparent pixels where nothing else is said.
-pub const BLACK: [u8; 3] = [0, 0, 0];
+pub(crate) const BLACK: [u8; 3] = [0, 0, 0];
 
 /// Why bytes are not a picture.
 #[derive(Debug, thiserror::Error)]
@@ -186,8 +186,8 @@ mod tests {
     #[test]
     fn the_end_of_a_jpeg_is_found_behind_its_segments() {
         let whole = [
-            0xFF, 0xD8, 0xFF, 0xE0, 0, 4, 0xFF, 0xD9, 0xFF, 0xDA, 0, 2, 1, 0xFF, 0, 2, 0xFF, 0xD3, 3,
-            0xFF, 0xD9, 7,
+            0xFF, 0xD8, 0xFF, 0xE0, 0, 4, 0xFF, 0xD9, 0xFF, 0xDA, 0, 2, 1, 0xFF, 0, 2, 0xFF, 0xD3,
+            3, 0xFF, 0xD9, 7,
         ];
         assert!(has_jpeg_end(&whole));
         for length in 0..whole.len() - 2 {

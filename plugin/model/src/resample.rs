@@ -14,12 +14,15 @@ pub struct PixelRect {
 }
 
 /// What lies between pixels where a picture grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Enlarging {
     /// The nearest pixel: pixel art stays sharp.
     Nearest,
     /// A straight line between pixels: for colour planes of half the resolution.
-    Linear,
+    Linear {
+        /// How many of its pixels further down the picture's pixels lie in the plane.
+        down: f64,
+    },
 }
 
 /// Which source pixels make up each target pixel along one axis, with integer weights of one sum.
@@ -62,10 +65,10 @@ impl Axis {
                     axis.spans.push((start + nearest, begun..begun + 1));
                 }
             }
-            Enlarging::Linear => {
+            Enlarging::Linear { down } => {
                 axis.sum = 256;
                 for j in 0..target {
-                    let centre = (j as f64 + 0.5) * length as f64 / target as f64 - 0.5;
+                    let centre = (j as f64 + 0.5) * length as f64 / target as f64 - 0.5 + down;
                     let at = (start as f64 + centre).clamp(0.0, (all - 1) as f64);
                     let first = (at as usize).min(all.saturating_sub(2));
                     let share = ((at - first as f64) * 256.0).round() as u32;
@@ -104,7 +107,11 @@ pub fn resample(
             && area.y + area.height <= picture_height,
         "the area lies inside the picture"
     );
-    let across = Axis::new(area.x, area.width, picture_width, width, enlarging);
+    let level = match enlarging {
+        Enlarging::Nearest => enlarging,
+        Enlarging::Linear { .. } => Enlarging::Linear { down: 0.0 },
+    };
+    let across = Axis::new(area.x, area.width, picture_width, width, level);
     let down = Axis::new(area.y, area.height, picture_height, height, enlarging);
     let total = across.sum * down.sum;
     let mut sums = vec![0_u32; row_bytes];
@@ -178,7 +185,7 @@ mod tests {
             value in any::<u8>(),
             linear in any::<bool>(),
         ) {
-            let enlarging = if linear { Enlarging::Linear } else { Enlarging::Nearest };
+            let enlarging = if linear { Enlarging::Linear { down: -0.25 } } else { Enlarging::Nearest };
             let picture = vec![value; w * h];
             let out = resample(&picture, w, 1, whole(w, h), (to_w, to_h), enlarging);
             prop_assert_eq!(out, vec![value; to_w * to_h]);

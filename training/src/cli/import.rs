@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use genie_training::ingest::{
-    CropChoice, DecoderChoice, FitChoice, IngestError, IngestOptions, PaceChoice, Progress, Summary,
-    ingest, parse_pace,
+    CropChoice, DecoderChoice, FitChoice, IngestError, IngestOptions, PaceChoice, Progress,
+    Summary, ingest, parse_pace,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -144,9 +144,15 @@ fn parse_crop(text: &str) -> Result<CropChoice, String> {
 
 fn parse_colour(text: &str) -> Result<Colour, String> {
     let digits = text.trim_start_matches('#');
-    let value = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 6);
+    let value = u32::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| digits.len() == 6);
     let value = value.ok_or("expected a colour as RRGGBB, such as 87ceeb")?;
-    Ok(Colour([(value >> 16) as u8, (value >> 8) as u8, value as u8]))
+    Ok(Colour([
+        (value >> 16) as u8,
+        (value >> 8) as u8,
+        value as u8,
+    ]))
 }
 
 impl Args {
@@ -251,8 +257,9 @@ pub(crate) fn run(args: Args) -> CliResult {
 /// A bar with the time left, until `done`.
 fn show(progress: &Progress, begun: Instant, done: &AtomicBool) {
     let style = "{bar:30} {pos}/{len} s of footage, {msg}";
-    let bar = ProgressBar::new(0)
-        .with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
     while !done.load(Ordering::Relaxed) {
         let (seconds, total) = (progress.seconds(), progress.total_seconds());
         let elapsed = begun.elapsed().as_secs_f64();
@@ -290,7 +297,10 @@ fn print(summary: &Summary, args: &Args, seconds: f64) {
         summary.source_frames as f64 / seconds.max(1e-9)
     );
     if summary.resumed > 0 {
-        println!("{} sources were finished before an interruption", summary.resumed);
+        println!(
+            "{} sources were finished before an interruption",
+            summary.resumed
+        );
     }
     for (reason, frames) in &summary.left_out {
         println!("left out: {frames} frames, {reason} (--keep-all keeps them)");

@@ -29,7 +29,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Generate gameplay footage of a built-in platformer.
     Gameplay(gameplay::Args),
-    /// Turn folders of PNG or JPEG frames and animated GIFs into a dataset.
+    /// Turn films, animations and folders of pictures into a dataset.
     Import(import::Args),
     /// Train a world on a dataset.
     Train(train::Args),

@@ -101,6 +101,7 @@ pub(crate) struct IndexShard {
     pub(crate) checksum: Option<u32>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // The signature that serde calls.
 /// `10` rather than `10.0`, as earlier versions wrote and read it.
 fn whole_where_it_is<S: serde::Serializer>(pace: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if pace.fract() == 0.0 && (0.0..1e9).contains(pace) {

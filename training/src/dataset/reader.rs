@@ -388,7 +388,10 @@ mod tests {
         index.shards.clear();
         index.write(&path).unwrap();
         let error = Dataset::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("dataset.json") && error.contains("no clips"), "{error}");
+        assert!(
+            error.contains("dataset.json") && error.contains("no clips"),
+            "{error}"
+        );
     }
 
     #[test]

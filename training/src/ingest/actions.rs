@@ -41,7 +41,10 @@ impl HeldKeys {
             let (frame, keys) = line.split_once([',', ';', '\t']).unwrap_or((line, ""));
             let frame: u64 = frame.trim().parse().map_err(|_| wrong())?;
             if rows.last().is_some_and(|(last, _)| frame <= *last) {
-                return Err(format!("line {}: frame {frame} comes after a later one", number + 1));
+                return Err(format!(
+                    "line {}: frame {frame} comes after a later one",
+                    number + 1
+                ));
             }
             let keys: BTreeSet<String> = keys
                 .trim()
@@ -71,7 +74,10 @@ impl HeldKeys {
         };
         let (mut best, mut longest, mut at) = ("", 0, from);
         while at < to.max(from + 1) {
-            let end = self.rows.get(index + 1).map_or(u64::MAX, |(frame, _)| *frame);
+            let end = self
+                .rows
+                .get(index + 1)
+                .map_or(u64::MAX, |(frame, _)| *frame);
             let length = end.min(to.max(from + 1)) - at;
             if length > longest {
                 (best, longest) = (held(index), length);
@@ -90,7 +96,8 @@ mod tests {
 
     #[test]
     fn keys_are_held_until_the_next_row_and_the_longest_counts() {
-        let keys = HeldKeys::parse("\u{feff}frame,keys\n0,\n3,Right\n4,jump+right\n8,\"left\"\n").unwrap();
+        let keys =
+            HeldKeys::parse("\u{feff}frame,keys\n0,\n3,Right\n4,jump+right\n8,\"left\"\n").unwrap();
         assert_eq!(keys.between(0, 1), "");
         assert_eq!(keys.between(3, 4), "right");
         assert_eq!(keys.between(2, 6), "jump+right");

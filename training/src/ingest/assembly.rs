@@ -69,7 +69,6 @@ fn groups<'a>(units: &'a [Finished], frame_bytes: u64) -> Vec<Group<'a>> {
 /// Writes the dataset, or adds to the one that is there.
 pub(super) fn assemble(
     out: &Path,
-    work: &Path,
     format: FrameFormat,
     units: &[Finished],
     existing: Option<Index>,
@@ -84,25 +83,13 @@ pub(super) fn assemble(
         frames_per_second: format.frames_per_second,
         shards: Vec::new(),
     });
-    let known_clips: usize = index.shards.iter().map(|shard| shard.clip_frames.len()).sum();
-    let first = index.shards.len();
-    // Shards that are named already belong to the same units: their plan is written beside them.
-    let groups = groups(units, format.frame_bytes() as u64);
-    let plan: Vec<Vec<String>> = groups
+    let known_clips: usize = index
+        .shards
         .iter()
-        .map(|group| {
-            let name = |(folder, file): &(&Path, &UnitFile)| {
-                format!("{}/{}", folder.display(), file.file)
-            };
-            group.files.iter().map(name).collect()
-        })
-        .collect();
-    let plan_path = work.join("assembly.json");
-    let plan = serde_json::to_vec(&(first, plan)).unwrap_or_default();
-    let goes_on = fs::read(&plan_path).is_ok_and(|known| known == plan);
-    if !goes_on {
-        atomic_file::write(&plan_path, &plan).map_err(IngestError::io("write", &plan_path))?;
-    }
+        .map(|shard| shard.clip_frames.len())
+        .sum();
+    let first = index.shards.len();
+    let groups = groups(units, format.frame_bytes() as u64);
     for (number, group) in groups.iter().enumerate() {
         let name = format!("shard-{:05}.frames", first + number);
         let path = out.join(&name);
@@ -111,20 +98,19 @@ pub(super) fn assemble(
             .iter()
             .flat_map(|(_, file)| file.clip_frames.iter().copied())
             .collect();
-        let (checksum, complete) = match group.files.as_slice() {
+        let checksum = match group.files.as_slice() {
             [(folder, file)] => {
-                let from = folder.join(&file.file);
-                if from.exists() {
-                    fs::rename(&from, &path)
-                        .map_err(IngestError::io("give its final name to", &path))?;
-                }
-                (file.checksum, path.exists())
+                link(&folder.join(&file.file), &path)?;
+                file.checksum
             }
             files => {
                 let mut whole = crc32fast::Hasher::new();
                 for (_, file) in files {
                     let length = file.clip_frames.iter().sum::<u64>() * format.frame_bytes() as u64;
-                    whole.combine(&crc32fast::Hasher::new_with_initial_len(file.checksum, length));
+                    whole.combine(&crc32fast::Hasher::new_with_initial_len(
+                        file.checksum,
+                        length,
+                    ));
                 }
                 let header = ShardHeader {
                     height: format.height as u32,
@@ -133,16 +119,9 @@ pub(super) fn assemble(
                     frames: clip_frames.iter().sum(),
                 };
                 merge(&path, header, files)?;
-                (whole.finalize(), true)
+                whole.finalize()
             }
         };
-        if !complete {
-            return Err(IngestError::Request(format!(
-                "{}: a part of the unfinished import is missing; remove {} and import anew",
-                path.display(),
-                work.display()
-            )));
-        }
         index.shards.push(IndexShard {
             file: name,
             clip_frames,
@@ -155,8 +134,28 @@ pub(super) fn assemble(
     Ok(())
 }
 
+/// Gives a finished file its second name; the first one stays until all is done, so that this can be done again.
+fn link(from: &Path, to: &Path) -> Result<(), IngestError> {
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(IngestError::io("replace", to)(error));
+        }
+        _ => {}
+    }
+    // Some file systems have no links.
+    fs::hard_link(from, to)
+        .or_else(|_| {
+            atomic_file::write_with(to, |out| io::copy(&mut File::open(from)?, out).map(drop))
+        })
+        .map_err(IngestError::io("write", to))
+}
+
 /// Files of frames one behind the other.
-fn merge(path: &Path, header: ShardHeader, files: &[(&Path, &UnitFile)]) -> Result<(), IngestError> {
+fn merge(
+    path: &Path,
+    header: ShardHeader,
+    files: &[(&Path, &UnitFile)],
+) -> Result<(), IngestError> {
     let partial = temporary_path(path);
     let write = || -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(&partial)?);
@@ -216,7 +215,12 @@ fn write_actions(
         }
         return Ok(());
     }
-    let all = || units.iter().filter_map(|unit| unit.result.actions.as_ref()).flatten();
+    let all = || {
+        units
+            .iter()
+            .filter_map(|unit| unit.result.actions.as_ref())
+            .flatten()
+    };
     let mut names = if known_clips > 0 {
         known_names.unwrap_or_default().keys
     } else {
@@ -241,7 +245,11 @@ fn write_actions(
     }
     clips.extend(all().map(|clip| clip.iter().map(number).collect()));
     let slices: Vec<&[u8]> = clips.iter().map(Vec::as_slice).collect();
-    atomic_file::write(&path, &encode_true_actions(&slices)).map_err(IngestError::io("write", &path))?;
-    let text = serde_json::to_vec_pretty(&ActionNames { keys: names.clone() }).unwrap_or_default();
+    atomic_file::write(&path, &encode_true_actions(&slices))
+        .map_err(IngestError::io("write", &path))?;
+    let text = serde_json::to_vec_pretty(&ActionNames {
+        keys: names.clone(),
+    })
+    .unwrap_or_default();
     atomic_file::write(&names_path, &text).map_err(IngestError::io("write", &names_path))
 }

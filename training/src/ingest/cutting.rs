@@ -137,7 +137,11 @@ impl Cutter {
                 (share, self.is_cut(&looked, &look, share))
             }
         };
-        self.still = if share < STILL_SHARE && !parted { self.still + 1 } else { 0 };
+        self.still = if share < STILL_SHARE && !parted {
+            self.still + 1
+        } else {
+            0
+        };
         let frozen = self.still as f64 >= FROZEN_SECONDS * self.settings.pace;
         let left = if look.blank {
             Some(LeftOut::Blank)
@@ -243,9 +247,7 @@ pub(super) fn changed_share(before: &[u8], after: &[u8]) -> f32 {
     let changed = before
         .chunks_exact(3)
         .zip(after.chunks_exact(3))
-        .filter(|(a, b)| {
-            a.iter().zip(*b).any(|(&a, &b)| a.abs_diff(b) > CHANGED)
-        })
+        .filter(|(a, b)| a.iter().zip(*b).any(|(&a, &b)| a.abs_diff(b) > CHANGED))
         .count();
     changed as f32 / (before.len() / 3).max(1) as f32
 }
@@ -297,8 +299,9 @@ impl Look {
                     (f32::from(pixel[0]) + 2.0 * f32::from(pixel[1]) + f32::from(pixel[2])) / 4.0;
                 look.small[cell] += brightness;
                 counts[cell] += 1.0;
-                let colour =
-                    usize::from(pixel[0] >> 6) * 16 + usize::from(pixel[1] >> 6) * 4 + usize::from(pixel[2] >> 6);
+                let colour = usize::from(pixel[0] >> 6) * 16
+                    + usize::from(pixel[1] >> 6) * 4
+                    + usize::from(pixel[2] >> 6);
                 look.colours[colour] += 1.0;
                 for (sum, &value) in sums.iter_mut().zip(pixel) {
                     *sum += f64::from(value);
@@ -386,7 +389,9 @@ mod tests {
     fn scenes_part_and_scrolling_does_not() {
         let scrolling: Vec<Tick> = (0..40).map(|i| view(i * 6, 0, i as u64)).collect();
         assert_eq!(cut(settings(), &scrolling), (vec![40], vec![]));
-        let scenes: Vec<Tick> = (0..40).map(|i| view(i * 2, u8::from(i >= 25), i as u64)).collect();
+        let scenes: Vec<Tick> = (0..40)
+            .map(|i| view(i * 2, u8::from(i >= 25), i as u64))
+            .collect();
         assert_eq!(cut(settings(), &scenes), (vec![25, 15], vec![]));
         let kept = CutSettings {
             keep_all: true,
@@ -447,9 +452,15 @@ mod tests {
         let flash: Vec<Tick> = (0..40)
             .map(|i| view(i * 2, u8::from((20..24).contains(&i)), i as u64))
             .collect();
-        assert_eq!(cut(settings(), &flash), (vec![20, 16], vec![LeftOut::Short; 4]));
+        assert_eq!(
+            cut(settings(), &flash),
+            (vec![20, 16], vec![LeftOut::Short; 4])
+        );
         // Footage that nothing cuts is kept whatever its length.
         assert_eq!(cut(settings(), &ticks[..3]).0, [3]);
-        assert_eq!(cut(settings(), &[tick(Frame::filled(4, 4, [9, 0, 0]), 0)]).1, [LeftOut::Blank]);
+        assert_eq!(
+            cut(settings(), &[tick(Frame::filled(4, 4, [9, 0, 0]), 0)]).1,
+            [LeftOut::Blank]
+        );
     }
 }

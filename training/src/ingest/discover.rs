@@ -11,14 +11,16 @@ use super::source::{Source, SourceKind, Stored, is_animation};
 
 /// Films by their endings; others are found by their first bytes.
 const FILMS: [&str; 28] = [
-    "mp4", "m4v", "mov", "mkv", "webm", "avi", "flv", "f4v", "ts", "mts", "m2ts", "wmv", "asf", "mpg", "mpeg", "vob",
-    "ogv", "ogm", "3gp", "3g2", "mxf", "rm", "rmvb", "divx", "ivf", "h264", "hevc", "nut",
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "flv", "f4v", "ts", "mts", "m2ts", "wmv", "asf",
+    "mpg", "mpeg", "vob", "ogv", "ogm", "3gp", "3g2", "mxf", "rm", "rmvb", "divx", "ivf", "h264",
+    "hevc", "nut",
 ];
 const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "jfif"];
 const ANIMATIONS: [&str; 2] = ["gif", "apng"];
 /// Pictures that cannot be read: among others they are frames that would be missing.
 const UNREAD_PICTURES: [&str; 14] = [
-    "tif", "tiff", "tga", "exr", "hdr", "ppm", "pgm", "pnm", "heic", "heif", "avif", "jxl", "jp2", "dds",
+    "tif", "tiff", "tga", "exr", "hdr", "ppm", "pgm", "pnm", "heic", "heif", "avif", "jxl", "jp2",
+    "dds",
 ];
 /// Folders inside folders that are searched.
 const DEEPEST: usize = 16;
@@ -153,7 +155,9 @@ fn named_file(path: &Path, loose: &mut BTreeMap<PathBuf, Vec<PathBuf>>, found: &
             loose.entry(folder).or_default().push(path.to_path_buf());
         }
         Kind::Archive => archive(path, found),
-        Kind::Animation | Kind::Picture => single(SourceKind::Animation(file.clone()), &file, found),
+        Kind::Animation | Kind::Picture => {
+            single(SourceKind::Animation(file.clone()), &file, found)
+        }
         // Whoever names a file means it: the decoder says what is wrong with it.
         Kind::Film | Kind::Other | Kind::UnreadPicture => {
             single(SourceKind::Film(file.clone()), &file, found);
@@ -168,14 +172,22 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
     if depth > DEEPEST {
         found.remarks.push(Remark::new(
             RemarkKind::Skipped,
-            format!("{}: folders lie too deep inside each other", folder.display()),
+            format!(
+                "{}: folders lie too deep inside each other",
+                folder.display()
+            ),
         ));
         return;
     }
     let mut entries: Vec<(String, PathBuf)> = match fs::read_dir(folder) {
         Ok(entries) => entries
             .flatten()
-            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+            .map(|entry| {
+                (
+                    entry.file_name().to_string_lossy().into_owned(),
+                    entry.path(),
+                )
+            })
             .filter(|(name, _)| !name.starts_with('.'))
             .collect(),
         Err(error) => {
@@ -186,7 +198,8 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
             return;
         }
     };
-    entries.sort_by(|(a, path_a), (b, path_b)| compare_names(a, b).then_with(|| path_a.cmp(path_b)));
+    entries
+        .sort_by(|(a, path_a), (b, path_b)| compare_names(a, b).then_with(|| path_a.cmp(path_b)));
     let (mut frames, mut unread, mut others, mut folders) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut inner = Vec::new();
     for (name, path) in entries {
@@ -207,7 +220,9 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
             Kind::Archive => archive(&path, found),
             Kind::Picture => {
                 // A picture that moves is a clip, not a frame.
-                if matches!(extension(&name).as_str(), "png" | "webp") && is_animation(&file).is_some() {
+                if matches!(extension(&name).as_str(), "png" | "webp")
+                    && is_animation(&file).is_some()
+                {
                     single(SourceKind::Animation(file.clone()), &file, found);
                 } else {
                     frames.push(path);
@@ -221,7 +236,12 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
     if !others.is_empty() && (folders > 0 || !frames.is_empty() || !found.sources.is_empty()) {
         found.remarks.push(Remark::new(
             RemarkKind::Skipped,
-            format!("{}: {} no footage by their names: {}", folder.display(), counted(others.len(), "file is", "files are"), few(&others)),
+            format!(
+                "{}: {} no footage by their names: {}",
+                folder.display(),
+                counted(others.len(), "file is", "files are"),
+                few(&others)
+            ),
         ));
     }
     let mut remarks = Vec::new();
@@ -258,7 +278,10 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
 fn is_beside(name: &str) -> bool {
     name == PACE_FILE
         || name.ends_with("actions.csv")
-        || matches!(extension(name).as_str(), "txt" | "md" | "json" | "csv" | "srt" | "vtt" | "nfo" | "xml" | "cls" | "npy")
+        || matches!(
+            extension(name).as_str(),
+            "txt" | "md" | "json" | "csv" | "srt" | "vtt" | "nfo" | "xml" | "cls" | "npy"
+        )
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {
@@ -275,16 +298,27 @@ fn few(names: &[String]) -> String {
 }
 
 fn single(kind: SourceKind, file: &Stored, found: &mut Found) {
-    let actions = file.inside.is_none().then(|| file.path.with_extension("actions.csv"));
+    let actions = file
+        .inside
+        .is_none()
+        .then(|| file.path.with_extension("actions.csv"));
     found.sources.push(Source {
         name: file.described(),
         kind,
-        actions: actions.filter(|path| path.is_file()).map(|path| Stored::file(&path)),
+        actions: actions
+            .filter(|path| path.is_file())
+            .map(|path| Stored::file(&path)),
         remarks: Vec::new(),
     });
 }
 
-fn pictures(folder: &Path, top: &Path, files: Vec<PathBuf>, mut remarks: Vec<Remark>, found: &mut Found) {
+fn pictures(
+    folder: &Path,
+    top: &Path,
+    files: Vec<PathBuf>,
+    mut remarks: Vec<Remark>,
+    found: &mut Found,
+) {
     let pace = match told_pace(folder, top) {
         Ok(pace) => pace,
         Err(problem) => {
@@ -314,7 +348,7 @@ fn pictures(folder: &Path, top: &Path, files: Vec<PathBuf>, mut remarks: Vec<Rem
 }
 
 /// The footage inside a tar archive: films and animations by themselves, pictures together with those of their folder, or of
-/// their sample where a sample has several (the WebDataset convention: up to the first dot of the name).
+/// their sample where a sample has several (the convention of `WebDataset`: up to the first dot of the name).
 fn archive(path: &Path, found: &mut Found) {
     let unreadable = |reason: String| Unreadable {
         source: path.display().to_string(),
@@ -339,12 +373,18 @@ fn archive(path: &Path, found: &mut Found) {
     };
     if let Err(error) = read() {
         if files.is_empty() {
-            found.unreadable.push(unreadable(format!("the archive cannot be read: {error}")));
+            found
+                .unreadable
+                .push(unreadable(format!("the archive cannot be read: {error}")));
             return;
         }
         found.remarks.push(Remark::new(
             RemarkKind::Damaged,
-            format!("{}: what follows {} in the archive cannot be read: {error}", path.display(), files[files.len() - 1].0),
+            format!(
+                "{}: what follows {} in the archive cannot be read: {error}",
+                path.display(),
+                files[files.len() - 1].0
+            ),
         ));
     }
     let before = found.sources.len();
@@ -364,7 +404,10 @@ fn archive(path: &Path, found: &mut Found) {
             }
             Kind::Picture => {
                 let key = base.split('.').next().unwrap_or(base).to_owned();
-                samples.entry((folder.to_owned(), key)).or_default().push(file);
+                samples
+                    .entry((folder.to_owned(), key))
+                    .or_default()
+                    .push(file);
             }
             Kind::UnreadPicture => found.unreadable.push(Unreadable {
                 source: file.described(),
@@ -379,7 +422,11 @@ fn archive(path: &Path, found: &mut Found) {
     let several = samples.values().any(|files| files.len() > 1);
     let mut clips: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
     for ((folder, key), files) in samples {
-        let clip = if several { format!("{folder}/{key}") } else { folder };
+        let clip = if several {
+            format!("{folder}/{key}")
+        } else {
+            folder
+        };
         clips.entry(clip).or_default().extend(files);
     }
     let mut clips: Vec<_> = clips.into_iter().collect();
@@ -391,11 +438,14 @@ fn archive(path: &Path, found: &mut Found) {
             actions: actions.get(&clip).cloned(),
             remarks: vec![Remark::new(
                 RemarkKind::Assumed,
-                "nothing tells the pace of its pictures: assumed (--pictures-fps tells it)".to_owned(),
+                "nothing tells the pace of its pictures: assumed (--pictures-fps tells it)"
+                    .to_owned(),
             )],
         });
     }
     if found.sources.len() == before {
-        found.unreadable.push(unreadable("there is no footage in the archive".to_owned()));
+        found
+            .unreadable
+            .push(unreadable("there is no footage in the archive".to_owned()));
     }
 }

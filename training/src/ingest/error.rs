@@ -66,20 +66,4 @@ impl IngestError {
             source,
         }
     }
-
-    /// Whether the disk is full, so that what was written so far must not stay.
-    pub(super) fn is_full_disk(&self) -> bool {
-        let full = |error: &io::Error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-            )
-        };
-        match self {
-            Self::Io { source, .. }
-            | Self::Dataset(DatasetError::Io { source, .. })
-            | Self::Picture(PictureError::Io { source, .. }) => full(source),
-            _ => false,
-        }
-    }
 }

@@ -125,6 +125,20 @@ impl Plan {
         self.framed(picture.scaled(area, self.inner.0, self.inner.1))
     }
 
+    /// The plan for films: their colours come in pairs of pixels, which are not parted.
+    pub(super) fn in_pairs(mut self) -> Self {
+        let even = |start: &mut usize, length: &mut usize| {
+            if *length >= 4 {
+                *length -= (*start + *length) % 2;
+                *length += *start % 2;
+                *start -= *start % 2;
+            }
+        };
+        even(&mut self.area.x, &mut self.area.width);
+        even(&mut self.area.y, &mut self.area.height);
+        self
+    }
+
     /// Whether nothing of the background shows.
     pub(super) fn fills(&self) -> bool {
         self.inner == (self.width, self.height)
@@ -162,7 +176,8 @@ impl Plan {
         let enlarging = if self.grows() {
             Enlarging::Nearest
         } else {
-            Enlarging::Linear
+            // Where ffmpeg's scaler sees them, so that both decoders give the same colours.
+            Enlarging::Linear { down: -0.25 }
         };
         resample(plane, plane_width, 1, area, self.inner, enlarging)
     }
@@ -185,8 +200,12 @@ mod tests {
 
     #[test]
     fn cover_cuts_evenly_contain_keeps_all_and_stretch_does_neither() {
-        let picture = Frame::from_rgb(30, 10, (0..300).flat_map(|i| [(i % 30) as u8, 0, 0]).collect())
-            .unwrap();
+        let picture = Frame::from_rgb(
+            30,
+            10,
+            (0..300).flat_map(|i| [(i % 30) as u8, 0, 0]).collect(),
+        )
+        .unwrap();
         let apply = |fit| {
             let plan = geometry(10, 10, fit).plan((30, 10), 1.0).unwrap();
             plan.apply(&picture)
@@ -203,16 +222,25 @@ mod tests {
     #[test]
     fn wide_pixels_count_by_their_shape() {
         // 720x576 pixels that are 16/11 as wide as high show a 16:9 picture.
-        let plan = geometry(64, 64, FitChoice::Cover).plan((720, 576), 16.0 / 11.0).unwrap();
+        let plan = geometry(64, 64, FitChoice::Cover)
+            .plan((720, 576), 16.0 / 11.0)
+            .unwrap();
         assert_eq!((plan.area.width, plan.area.height), (396, 576));
-        let plan = geometry(64, 64, FitChoice::Contain).plan((720, 576), 16.0 / 11.0).unwrap();
+        let plan = geometry(64, 64, FitChoice::Contain)
+            .plan((720, 576), 16.0 / 11.0)
+            .unwrap();
         assert_eq!((plan.inner, plan.at), ((64, 35), (0, 14)));
     }
 
     #[test]
     fn a_crop_outside_the_picture_is_refused_and_thin_pictures_cost_nothing() {
         let mut outside = geometry(8, 8, FitChoice::Cover);
-        outside.crop = Some(PixelRect { x: 5, y: 0, width: 8, height: 4 });
+        outside.crop = Some(PixelRect {
+            x: 5,
+            y: 0,
+            width: 8,
+            height: 4,
+        });
         assert!(outside.plan((12, 4), 1.0).unwrap_err().contains("12x4"));
         assert!(geometry(8, 8, FitChoice::Cover).plan((0, 0), 1.0).is_err());
         let thin = Frame::filled(1, 16_000, [3, 2, 1]);

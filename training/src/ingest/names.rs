@@ -82,8 +82,9 @@ pub(super) fn order_frames(names: &[String]) -> FrameOrder {
     order.sort_by(|&a, &b| compare_names(&names[a], &names[b]).then(a.cmp(&b)));
     let parts: Vec<_> = order.iter().map(|&index| scheme(&names[index])).collect();
     let follows =
-        |a: &(String, Option<u64>, Vec<&str>), b: &(String, Option<u64>, Vec<&str>)| match (a.1, b.1)
-        {
+        |a: &(String, Option<u64>, Vec<&str>), b: &(String, Option<u64>, Vec<&str>)| match (
+            a.1, b.1,
+        ) {
             (Some(from), Some(to)) if a.0 == b.0 && a.2 == b.2 => to.checked_sub(from),
             _ => None,
         };
@@ -142,7 +143,11 @@ fn fractions(names: &[String]) -> Option<Vec<f64>> {
         if number.bytes().any(|b| !b.is_ascii_digit() && b != b'.') {
             return None;
         }
-        lengths.push(number.split_once('.').map_or(0, |(_, fraction)| fraction.len()));
+        lengths.push(
+            number
+                .split_once('.')
+                .map_or(0, |(_, fraction)| fraction.len()),
+        );
         values.push(number.parse::<f64>().ok()?);
     }
     if lengths.iter().all(|length| Some(length) == lengths.first()) {
@@ -204,9 +209,19 @@ mod tests {
     fn gaps_and_other_schemes_part_a_clip() {
         let (_, order) = ordered(&["f1", "f2", "f3", "f7", "f8"]);
         assert_eq!(order.breaks, [3]);
-        assert!(order.remarks[0].contains("3 frames are missing"), "{:?}", order.remarks);
+        assert!(
+            order.remarks[0].contains("3 frames are missing"),
+            "{:?}",
+            order.remarks
+        );
         let (_, order) = ordered(&["f3", "f6", "f9", "f12"]);
-        assert_eq!(order, FrameOrder { order: vec![0, 1, 2, 3], ..FrameOrder::default() });
+        assert_eq!(
+            order,
+            FrameOrder {
+                order: vec![0, 1, 2, 3],
+                ..FrameOrder::default()
+            }
+        );
         let (names, order) = ordered(&["shot2", "frame1", "frame2", "shot1"]);
         assert_eq!(names, ["frame1", "frame2", "shot1", "shot2"]);
         assert_eq!(order.breaks, [2]);

@@ -136,7 +136,9 @@ impl IngestOptions {
         let wrong = |what: String| Err(IngestError::Request(what));
         for (name, edge) in [("width", self.width), ("height", self.height)] {
             if !(1..=4096).contains(&edge) {
-                return wrong(format!("--size: the {name} must be 1 to 4096 pixels, not {edge}"));
+                return wrong(format!(
+                    "--size: the {name} must be 1 to 4096 pixels, not {edge}"
+                ));
             }
         }
         let paces = format!("{} to {}", PACES.start(), PACES.end());
@@ -154,7 +156,10 @@ impl IngestOptions {
             return wrong("--every must be at least 1".to_owned());
         }
         if !(self.start.is_finite() && self.start >= 0.0) {
-            return wrong(format!("--start must be a second from 0 on, not {}", self.start));
+            return wrong(format!(
+                "--start must be a second from 0 on, not {}",
+                self.start
+            ));
         }
         if let Some(end) = self.end
             && end.partial_cmp(&self.start) != Some(std::cmp::Ordering::Greater)

@@ -83,12 +83,17 @@ pub fn ingest(
     let existing = existing(out, options)?;
     let found = discover(paths, out);
     let described = || {
-        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         paths.join(", ")
     };
     if found.sources.is_empty() {
         return Err(match found.unreadable.first() {
-            Some(first) => IngestError::NothingReadable(format!("{}: {}", first.source, first.reason)),
+            Some(first) => {
+                IngestError::NothingReadable(format!("{}: {}", first.source, first.reason))
+            }
             None => IngestError::NoFootage(described()),
         });
     }
@@ -116,12 +121,10 @@ pub fn ingest(
         Err(IngestError::Stopped) => {
             let _ = fs::remove_file(&lock_path);
         }
-        Err(error) => {
+        Err(_) => {
             // Nothing is left of what failed; a full disk least of all.
             let _ = fs::remove_dir_all(&work);
-            if error.is_full_disk() {
-                run.remove_shards();
-            }
+            run.remove_unlisted();
             if made {
                 let _ = fs::remove_dir(out);
             }
@@ -215,7 +218,10 @@ impl Run<'_> {
         if units.is_empty() {
             return Err(IngestError::NothingReadable(first_reason(&unreadable)));
         }
-        let clips: usize = units.iter().map(|unit| unit.result.report.clips.len()).sum();
+        let clips: usize = units
+            .iter()
+            .map(|unit| unit.result.report.clips.len())
+            .sum();
         if clips == 0 {
             return Err(IngestError::NothingReadable(
                 "all of it is blank, frozen or too short between cuts (--keep-all takes it nevertheless)".to_owned(),
@@ -224,16 +230,17 @@ impl Run<'_> {
         let format = FrameFormat {
             height: self.options.height,
             width: self.options.width,
-            frames_per_second: existing.as_ref().map_or(pace, |index| index.frames_per_second),
+            frames_per_second: existing
+                .as_ref()
+                .map_or(pace, |index| index.frames_per_second),
         };
         if self.options.strict {
-            self.refuse_remarks(&units, &general, &unreadable)?;
+            Self::refuse_remarks(&units, &general, &unreadable)?;
         }
         let report = self.report_folder(existing.as_ref());
         let mut summary = None;
         assemble(
             self.out,
-            self.work,
             format,
             &units,
             existing,
@@ -244,7 +251,8 @@ impl Run<'_> {
                 Ok(())
             },
         )?;
-        let mut summary = summary.ok_or_else(|| IngestError::Request("no report was written".to_owned()))?;
+        let mut summary =
+            summary.ok_or_else(|| IngestError::Request("no report was written".to_owned()))?;
         summary.resumed = resumed;
         summary.source_frames = self.progress.frames();
         Ok(summary)
@@ -357,20 +365,24 @@ impl Run<'_> {
         let resumed = AtomicUsize::new(0);
         let jobs: Vec<(usize, &Probed)> = probed.iter().enumerate().collect();
         // Decoders of films use what other sources leave free.
-        let films = probed.iter().filter(|probed| probed.source.is_film()).count();
+        let films = probed
+            .iter()
+            .filter(|probed| probed.source.is_film())
+            .count();
         let share = self.threads().div_ceil(films.clamp(1, self.threads()));
-        let results = self.parallel(&jobs, |(number, probed)| -> Result<UnitResult, UnitError> {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(IngestError::Stopped.into());
-            }
-            let key = &keys[*number];
-            if let Some(result) = finished_unit(&self.work.join(key)) {
-                resumed.fetch_add(1, Ordering::Relaxed);
-                self.progress.skip(probed.info.seconds.unwrap_or(0.0));
-                return Ok(result);
-            }
-            run_unit(&probed.source, &probed.info, key, share, context)
-        })?;
+        let results =
+            self.parallel(&jobs, |(number, probed)| -> Result<UnitResult, UnitError> {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Err(IngestError::Stopped.into());
+                }
+                let key = &keys[*number];
+                if let Some(result) = finished_unit(&self.work.join(key)) {
+                    resumed.fetch_add(1, Ordering::Relaxed);
+                    self.progress.skip(probed.info.seconds.unwrap_or(0.0));
+                    return Ok(result);
+                }
+                run_unit(&probed.source, &probed.info, key, share, context)
+            })?;
         let mut units = Vec::new();
         for ((result, probed), key) in results.into_iter().zip(probed).zip(&keys) {
             match result {
@@ -401,11 +413,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Removes shards that no index lists, when the disk is full.
-    fn remove_shards(&self) {
+    /// Removes shards that no index lists, and the report of an import that failed.
+    fn remove_unlisted(&self) {
         let listed: Vec<String> = Index::read(&self.out.join(INDEX_NAME))
             .map(|index| index.shards.into_iter().map(|shard| shard.file).collect())
             .unwrap_or_default();
+        if listed.is_empty() {
+            let _ = fs::remove_dir_all(self.out.join(REPORT));
+        }
         for entry in fs::read_dir(self.out).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with("shard-") && name.contains(".frames") && !listed.contains(&name) {
@@ -437,7 +452,8 @@ impl Run<'_> {
                         items.get(at).map(|item| (at, item))
                     } {
                         let result = job(item.1);
-                        results.lock().unwrap_or_else(PoisonError::into_inner)[item.0] = Some(result);
+                        results.lock().unwrap_or_else(PoisonError::into_inner)[item.0] =
+                            Some(result);
                     }
                 });
             }
@@ -448,7 +464,6 @@ impl Run<'_> {
     }
 
     fn refuse_remarks(
-        &self,
         units: &[Finished],
         general: &[Remark],
         unreadable: &[Unreadable],

@@ -93,7 +93,10 @@ pub(super) fn survey(
     speeds.sort_by(f64::total_cmp);
     let change = changes.iter().sum::<f32>() / changes.len().max(1) as f32;
     Ok(Survey {
-        pace: info.pace.filter(|pace| (pace * step - 1.0).abs() < 0.02).unwrap_or(1.0 / step),
+        pace: info
+            .pace
+            .filter(|pace| (pace * step - 1.0).abs() < 0.02)
+            .unwrap_or(1.0 / step),
         speed: speeds.get(speeds.len() * 9 / 10).copied(),
         change,
     })
@@ -114,7 +117,9 @@ pub(super) fn choose_pace(surveys: &[Survey]) -> Option<(f64, String)> {
     let mut speeds: Vec<f64> = surveys.iter().filter_map(|survey| survey.speed).collect();
     speeds.sort_by(f64::total_cmp);
     let speed = speeds.get(speeds.len() * 3 / 4).copied();
-    let wanted = speed.map_or(0.0, |speed| speed / LIKED_PIXELS).max(LEAST_PACE);
+    let wanted = speed
+        .map_or(0.0, |speed| speed / LIKED_PIXELS)
+        .max(LEAST_PACE);
     let every = ((own / wanted + 1e-6).floor()).max(1.0);
     let pace = own / every;
     let each = match every as u64 {
@@ -178,7 +183,11 @@ fn patch_movement(before: &[u8], after: &[u8], left: i32, top: i32) -> Option<f6
         for y in 0..patch {
             let a = &after[at(left, top + y)..][..PATCH];
             let b = &before[at(left + dx, top + dy + y)..][..PATCH];
-            sum += a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>();
+            sum += a
+                .iter()
+                .zip(b)
+                .map(|(&a, &b)| u32::from(a.abs_diff(b)))
+                .sum::<u32>();
         }
         Some(sum)
     };
@@ -229,7 +238,9 @@ pub(super) fn without_bars(
         // Without a known length the first frames have to do.
         let looks = if length > 1.0 { 1 } else { 16 };
         for _ in 0..looks {
-            let Some(frame) = stream.next_frame()? else { break };
+            let Some(frame) = stream.next_frame()? else {
+                break;
+            };
             if let Some(found) = content(&frame.frame) {
                 bounds = Some(bounds.map_or(found, |known| {
                     (
@@ -293,7 +304,8 @@ mod tests {
     use super::*;
 
     fn textured(dx: usize) -> Vec<u8> {
-        let noise = |x: usize, y: usize| ((x * 7919) ^ (y * 104_729)).wrapping_mul(2_654_435_761) >> 7;
+        let noise =
+            |x: usize, y: usize| ((x * 7919) ^ (y * 104_729)).wrapping_mul(2_654_435_761) >> 7;
         (0..SIDE * SIDE)
             .map(|i| noise(i % SIDE + 64 - dx, i / SIDE) as u8)
             .collect()
@@ -313,20 +325,21 @@ mod tests {
             change: 0.1,
         };
         let pace = |surveys: &[Survey]| choose_pace(surveys).unwrap().0;
-        assert_eq!(pace(&[survey(60.0, Some(30.0))]), 10.0);
-        assert_eq!(pace(&[survey(60.0, Some(110.0))]), 20.0);
-        assert_eq!(pace(&[survey(60.0, Some(900.0))]), 60.0);
-        assert_eq!(pace(&[survey(30.0, None)]), 10.0);
-        assert_eq!(pace(&[survey(10.0, Some(1.0))]), 10.0);
-        assert_eq!(pace(&[survey(5.0, None)]), 5.0);
+        assert!((pace(&[survey(60.0, Some(30.0))]) - 10.0).abs() < 1e-9);
+        assert!((pace(&[survey(60.0, Some(110.0))]) - 20.0).abs() < 1e-9);
+        assert!((pace(&[survey(60.0, Some(900.0))]) - 60.0).abs() < 1e-9);
+        assert!((pace(&[survey(30.0, None)]) - 10.0).abs() < 1e-9);
+        assert!((pace(&[survey(10.0, Some(1.0))]) - 10.0).abs() < 1e-9);
+        assert!((pace(&[survey(5.0, None)]) - 5.0).abs() < 1e-9);
         // The slowest tells, so that nothing is repeated.
-        assert_eq!(pace(&[survey(50.0, None), survey(10.0, None)]), 10.0);
+        assert!((pace(&[survey(50.0, None), survey(10.0, None)]) - 10.0).abs() < 1e-9);
         assert!(choose_pace(&[]).is_none());
     }
 
     #[test]
     fn bars_are_found_in_a_frame() {
-        let frame = Frame::filled(40, 30, [3, 2, 4]).with(&Frame::filled(20, 24, [200, 0, 0]), 12, 4);
+        let frame =
+            Frame::filled(40, 30, [3, 2, 4]).with(&Frame::filled(20, 24, [200, 0, 0]), 12, 4);
         assert_eq!(content(&frame), Some((12, 4, 32, 28)));
         assert_eq!(content(&Frame::filled(4, 4, [0; 3])), None);
     }

@@ -113,8 +113,8 @@ impl Ticks {
                 if let Some((held_tick, held_distance, _)) = &self.held {
                     if *held_tick == tick {
                         if distance < *held_distance {
-                            let continues =
-                                frame.continues && self.held.as_ref().is_some_and(|h| h.2.continues);
+                            let continues = frame.continues
+                                && self.held.as_ref().is_some_and(|h| h.2.continues);
                             frame.continues = continues;
                             self.hold(tick, distance, frame);
                         }
@@ -241,7 +241,9 @@ mod tests {
         // 0.1, 0.1, 0.1, 1.0, 0.1, 0.1, 0.5, 0.1 s: 21 tenths.
         let times = [0.0, 0.1, 0.2, 0.3, 1.3, 1.4, 1.5, 2.0];
         let frames = taken(&times, 2.1, 10.0);
-        let expected = [0, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5, 6, 6, 6, 6, 6, 7];
+        let expected = [
+            0, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5, 6, 6, 6, 6, 6, 7,
+        ];
         assert_eq!(frames, expected);
     }
 
@@ -257,7 +259,10 @@ mod tests {
         // 29.97 as 29.97, not as 30: nothing is left out, nothing repeated.
         let times: Vec<f64> = (0..3000).map(|i| f64::from(i) * 1001.0 / 30000.0).collect();
         let all: Vec<u64> = (0..3000).collect();
-        assert_eq!(taken(&times, 3000.0 * 1001.0 / 30000.0, 30000.0 / 1001.0), all);
+        assert_eq!(
+            taken(&times, 3000.0 * 1001.0 / 30000.0, 30000.0 / 1001.0),
+            all
+        );
     }
 
     #[test]

@@ -180,7 +180,9 @@ fn make_unit(
         && remark.text.contains("assumed (")
         && let Some(pace) = info.pace
     {
-        remark.text = remark.text.replace("assumed (", &format!("{pace} frames a second assumed ("));
+        remark.text = remark
+            .text
+            .replace("assumed (", &format!("{pace} frames a second assumed ("));
     }
     let crop = choose_crop(source, info, options, &mut remarks)?;
     let geometry = Geometry::new(options, crop);
@@ -233,7 +235,9 @@ fn make_unit(
     desk.finish()?;
     remarks.extend(stream.take_remarks());
     if source_frames == 0 {
-        let why = remarks.iter().find(|remark| remark.kind == RemarkKind::Damaged);
+        let why = remarks
+            .iter()
+            .find(|remark| remark.kind == RemarkKind::Damaged);
         return Err(UnitError::Unreadable(why.map_or_else(
             || "it has no frames in the part that is asked for".to_owned(),
             |remark| remark.text.clone(),
@@ -263,7 +267,10 @@ fn make_unit(
         sheets,
     };
     let mut sheets = Vec::new();
-    for (name, rows) in [("kept.png", &desk.kept_rows), ("left-out.png", &desk.left_frames)] {
+    for (name, rows) in [
+        ("kept.png", &desk.kept_rows),
+        ("left-out.png", &desk.left_frames),
+    ] {
         if !rows.is_empty() {
             let rows: Vec<Vec<RgbFrame<'_>>> = rows
                 .iter()
@@ -317,7 +324,10 @@ fn remark_on_ticks(ticks: &Ticks, pace: f64, remarks: &mut Vec<Remark>) {
     if ticks.slides > 0 {
         remarks.push(Remark::new(
             RemarkKind::Changed,
-            format!("{} pictures stand for more than ten seconds: parted there", ticks.slides),
+            format!(
+                "{} pictures stand for more than ten seconds: parted there",
+                ticks.slides
+            ),
         ));
     }
     if ticks.disordered > 0 {

@@ -86,7 +86,9 @@ fn format_of(file: &Stored) -> Result<ImageFormat, String> {
 fn frames(file: &Stored) -> Result<Frames<'static>, String> {
     let format = format_of(file)?;
     let mut reader: BufReader<StoredReader> = BufReader::new(file.open()?);
-    reader.seek(SeekFrom::Start(0)).map_err(|error| error.to_string())?;
+    reader
+        .seek(SeekFrom::Start(0))
+        .map_err(|error| error.to_string())?;
     Ok(match format {
         ImageFormat::Gif => {
             let mut decoder = GifDecoder::new(reader).map_err(said)?;
@@ -161,7 +163,10 @@ impl FrameSource for Animation {
                     self.done = true;
                     self.remarks.push(Remark::new(
                         RemarkKind::Damaged,
-                        format!("what follows its frame {} cannot be read: {error}", self.next),
+                        format!(
+                            "what follows its frame {} cannot be read: {error}",
+                            self.next
+                        ),
                     ));
                     break;
                 }
@@ -185,7 +190,9 @@ impl FrameSource for Animation {
             }
             let (width, height) = (frame.buffer().width(), frame.buffer().height());
             if (width as usize, height as usize) != self.plan.source {
-                return Err(format!("its frame {index} has another size than its canvas"));
+                return Err(format!(
+                    "its frame {index} has another size than its canvas"
+                ));
             }
             let picture = Frame::from_picture(
                 DynamicImage::ImageRgba8(frame.into_buffer()),

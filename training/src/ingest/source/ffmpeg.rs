@@ -7,11 +7,11 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use genie_model::{Frame, looks_like};
 
@@ -22,6 +22,7 @@ use super::{Decoder, FrameSource, SourceInfo, Stored, TimedFrame, Wanted};
 /// Without any sign for that long the program is taken to hang.
 const PROBE_PATIENCE: Duration = Duration::from_secs(9);
 const FRAME_PATIENCE: Duration = Duration::from_secs(30);
+const NAP: Duration = Duration::from_millis(200);
 /// Largest picture that is decoded, in pixels.
 const MOST_PIXELS: usize = 1 << 26;
 /// Decoding begins so much before the wanted part, in seconds: indices of some containers are coarse.
@@ -83,7 +84,13 @@ pub(super) struct Stream {
 fn command(program: &Program, file: &Stored) -> (Command, OsString) {
     let mut command = Command::new(&program.path);
     command
-        .args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info"])
+        .args([
+            "-nostdin",
+            "-hide_banner",
+            "-nostats",
+            "-loglevel",
+            "repeat+level+info",
+        ])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -104,7 +111,12 @@ fn command(program: &Program, file: &Stored) -> (Command, OsString) {
 
 fn input_options(command: &mut Command, seek: Option<f64>, threads: usize, input: &OsString) {
     command.args(["-threads", &threads.to_string()]);
-    command.args(["-protocol_whitelist", "file,subfile", "-format_whitelist", FORMATS]);
+    command.args([
+        "-protocol_whitelist",
+        "file,subfile",
+        "-format_whitelist",
+        FORMATS,
+    ]);
     command.args(["-copyts"]);
     if let Some(seek) = seek {
         command.args(["-ss", &format!("{seek:.3}")]);
@@ -115,7 +127,14 @@ fn input_options(command: &mut Command, seek: Option<f64>, threads: usize, input
 }
 
 fn passthrough(program: &Program) -> [&'static str; 2] {
-    [if program.fps_mode { "-fps_mode" } else { "-vsync" }, "passthrough"]
+    [
+        if program.fps_mode {
+            "-fps_mode"
+        } else {
+            "-vsync"
+        },
+        "passthrough",
+    ]
 }
 
 /// Looks at the first frame of a film.
@@ -129,7 +148,15 @@ pub(super) fn probe(file: &Stored) -> Result<SourceInfo, String> {
     input_options(&mut command, None, 1, &input);
     command
         .args(passthrough(program))
-        .args(["-frames:v", "1", "-vf", "showinfo=checksum=0", "-f", "null", "-"])
+        .args([
+            "-frames:v",
+            "1",
+            "-vf",
+            "showinfo=checksum=0",
+            "-f",
+            "null",
+            "-",
+        ])
         .stdout(Stdio::null());
     let mut running = Running::spawn(command, PROBE_PATIENCE)?;
     let mut lines = Vec::new();
@@ -155,8 +182,8 @@ pub(super) fn probe(file: &Stored) -> Result<SourceInfo, String> {
 
 /// The last words of a run that failed.
 fn running_errors(lines: &[String]) -> Option<String> {
-    let errors = lines.iter().filter(|line| is_error(line));
-    errors.last().map(|line| without_tags(line).to_owned())
+    let mut errors = lines.iter().rev().filter(|line| is_error(line));
+    errors.next().map(|line| without_tags(line).to_owned())
 }
 
 fn is_error(line: &str) -> bool {
@@ -197,7 +224,9 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
         } else if line.contains("Duration:") && seconds.is_none() {
             seconds = value(line, "Duration:").and_then(clock);
         } else if line.contains(": Video:") && codec.is_empty() {
-            codec = value(line, ": Video:").unwrap_or_default().to_owned();
+            value(line, ": Video:")
+                .unwrap_or_default()
+                .clone_into(&mut codec);
         } else if first.is_none() && line.contains(" pts:") && line.contains(" fmt:") {
             first = value(line, " pts:").map(|pts| pts.parse::<i64>().ok());
             size = value(line, " s:").and_then(|size| {
@@ -205,15 +234,24 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
                 Some((w.parse::<usize>().ok()?, h.parse::<usize>().ok()?))
             });
             aspect = value(line, " sar:").and_then(ratio).unwrap_or(1.0);
-            value(line, " fmt:").unwrap_or_default().clone_into(&mut format);
+            value(line, " fmt:")
+                .unwrap_or_default()
+                .clone_into(&mut format);
         } else if line.contains("color_space:") {
-            value(line, "color_space:").unwrap_or_default().clone_into(&mut space);
-            value(line, "color_trc:").unwrap_or_default().clone_into(&mut transfer);
+            value(line, "color_space:")
+                .unwrap_or_default()
+                .clone_into(&mut space);
+            value(line, "color_trc:")
+                .unwrap_or_default()
+                .clone_into(&mut transfer);
         }
     }
     let size = size.ok_or_else(missing)?;
     if size.0.saturating_mul(size.1) > MOST_PIXELS || size.0 == 0 || size.1 == 0 {
-        return Err(format!("its picture of {}x{} pixels cannot be used", size.0, size.1));
+        return Err(format!(
+            "its picture of {}x{} pixels cannot be used",
+            size.0, size.1
+        ));
     }
     let time_base = time_base.ok_or_else(missing)?;
     let first = first.ok_or_else(missing)?;
@@ -230,9 +268,11 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
             first: first.map_or(0.0, |pts| pts as f64 * time_base),
             time_base,
             matrix: (yuv && unnamed).then_some(if size.1 >= 720 { "bt709" } else { "bt601" }),
-            alpha: ["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8"]
-                .iter()
-                .any(|with| format.starts_with(with)),
+            alpha: [
+                "yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8",
+            ]
+            .iter()
+            .any(|with| format.starts_with(with)),
             hdr,
         }),
     })
@@ -256,18 +296,38 @@ struct Running {
 }
 
 struct Watch {
-    begun: Instant,
-    /// Milliseconds from the beginning to the last sign of life.
-    last: AtomicU64,
-    patience: u64,
+    /// Grows with each sign of life.
+    signs: AtomicU64,
+    /// Whether anything is waiting for a sign; a program that is held back gives none.
+    waiting: AtomicBool,
     /// 0 running, 1 ended, 2 killed by the watch.
     state: AtomicU64,
 }
 
 impl Watch {
     fn seen(&self) {
-        let now = self.begun.elapsed().as_millis() as u64;
-        self.last.store(now, Ordering::Relaxed);
+        self.signs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Ends the program when nothing was heard of it for too long. The time is counted in naps, so that it stands while this
+    /// process is stopped.
+    fn keep(&self, child: &Weak<Mutex<Child>>, patience: Duration) {
+        let (mut signs, mut idle) = (0, Duration::ZERO);
+        while self.state.load(Ordering::Relaxed) == 0 {
+            thread::sleep(NAP);
+            let now = self.signs.load(Ordering::Relaxed);
+            if now != signs || !self.waiting.load(Ordering::Relaxed) {
+                (signs, idle) = (now, Duration::ZERO);
+                continue;
+            }
+            idle += NAP;
+            if idle > patience {
+                let Some(child) = child.upgrade() else { return };
+                if self.state.swap(2, Ordering::Relaxed) == 0 {
+                    let _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+                }
+            }
+        }
     }
 }
 
@@ -279,9 +339,8 @@ impl Running {
         let log = child.stderr.take().ok_or("ffmpeg has no log")?;
         let (send, lines) = channel();
         let watch = Arc::new(Watch {
-            begun: Instant::now(),
-            last: AtomicU64::new(0),
-            patience: patience.as_millis() as u64,
+            signs: AtomicU64::new(0),
+            waiting: AtomicBool::new(true),
             state: AtomicU64::new(0),
         });
         let child = Arc::new(Mutex::new(child));
@@ -302,18 +361,7 @@ impl Running {
         });
         thread::spawn({
             let (watch, child) = (Arc::clone(&watch), Arc::downgrade(&child));
-            move || {
-                while watch.state.load(Ordering::Relaxed) == 0 {
-                    thread::sleep(Duration::from_millis(200));
-                    let now = watch.begun.elapsed().as_millis() as u64;
-                    if now.saturating_sub(watch.last.load(Ordering::Relaxed)) > watch.patience {
-                        let Some(child) = child.upgrade() else { return };
-                        if watch.state.swap(2, Ordering::Relaxed) == 0 {
-                            let _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
-                        }
-                    }
-                }
-            }
+            move || watch.keep(&child, patience)
         });
         Ok(Self {
             child,
@@ -408,7 +456,8 @@ impl Ffmpeg {
         if stream.hdr {
             remarks.push(Remark::new(
                 RemarkKind::Assumed,
-                "it is in high dynamic range, which is not converted: its colours come out flat".to_owned(),
+                "it is in high dynamic range, which is not converted: its colours come out flat"
+                    .to_owned(),
             ));
         }
         Ok(Self {
@@ -458,7 +507,8 @@ impl Ffmpeg {
     }
 
     fn note(&mut self, line: &str) {
-        if is_error(line) {
+        // Times that are equal once rounded matter to files, not to a pipe of pixels.
+        if is_error(line) && !line.contains("to muxer") {
             self.errors += 1;
             self.first_error
                 .get_or_insert_with(|| without_tags(line).to_owned());
@@ -492,7 +542,10 @@ impl Ffmpeg {
         } else if let Some(told) = told {
             self.remarks.push(Remark::new(
                 RemarkKind::Damaged,
-                format!("ffmpeg met {} errors, so that frames may be damaged or missing: {told}", self.errors),
+                format!(
+                    "ffmpeg met {} errors, so that frames may be damaged or missing: {told}",
+                    self.errors
+                ),
             ));
         }
         Ok(())
@@ -502,34 +555,44 @@ impl Ffmpeg {
 /// The chain of filters: the frame's time, then crop and scale.
 fn filters(plan: &Plan, stream: &Stream) -> String {
     let area = plan.area;
-    let mut filters = "showinfo=checksum=0".to_owned();
+    let mut filters = vec!["showinfo=checksum=0".to_owned()];
     if (area.x, area.y) != (0, 0) || (area.width, area.height) != plan.source {
-        filters += &format!(
-            ",crop={}:{}:{}:{}:exact=1",
+        filters.push(format!(
+            "crop={}:{}:{}:{}:exact=1",
             area.width, area.height, area.x, area.y
-        );
+        ));
     }
     let flags = if plan.grows() {
         "neighbor"
     } else {
         "area+accurate_rnd+full_chroma_int+full_chroma_inp"
     };
-    filters += &format!(",scale={}:{}:flags={flags}", plan.inner.0, plan.inner.1);
-    if let Some(matrix) = stream.matrix {
-        filters += &format!(":in_color_matrix={matrix}");
-    }
-    filters + if stream.alpha { ",format=rgba" } else { ",format=rgb24" }
+    let matrix = stream
+        .matrix
+        .map_or_else(String::new, |matrix| format!(":in_color_matrix={matrix}"));
+    let (width, height) = plan.inner;
+    filters.push(format!("scale={width}:{height}:flags={flags}{matrix}"));
+    filters.push(
+        if stream.alpha {
+            "format=rgba"
+        } else {
+            "format=rgb24"
+        }
+        .to_owned(),
+    );
+    filters.join(",")
 }
 
 impl FrameSource for Ffmpeg {
     fn next_frame(&mut self) -> Result<Option<TimedFrame>, String> {
         while !self.done {
-            match self.pixels.read_exact(&mut self.buffer) {
-                Ok(()) => {}
-                Err(_) => {
-                    self.finish()?;
-                    break;
-                }
+            self.running.watch.waiting.store(true, Ordering::Relaxed);
+            let read = self.pixels.read_exact(&mut self.buffer);
+            self.running.watch.waiting.store(false, Ordering::Relaxed);
+            if read.is_err() {
+                self.running.watch.waiting.store(true, Ordering::Relaxed);
+                self.finish()?;
+                break;
             }
             self.running.watch.seen();
             let (time, same) = self.next_time()?;
@@ -595,13 +658,14 @@ mod tests {
         .to_vec();
         let info = read_probe(&lines).unwrap();
         assert_eq!(info.size, (720, 576));
-        assert_eq!(info.pixel_aspect, 16.0 / 11.0);
+        assert!((info.pixel_aspect - 16.0 / 11.0).abs() < 1e-9);
         assert_eq!(info.seconds, Some(3723.5));
         assert_eq!(info.pace, Some(30000.0 / 1001.0));
         let Decoder::Ffmpeg(stream) = info.decoder else {
             panic!("another decoder")
         };
-        assert_eq!((stream.first, stream.matrix), (1.0, Some("bt601")));
+        assert!((stream.first - 1.0).abs() < 1e-9);
+        assert_eq!(stream.matrix, Some("bt601"));
         assert!(read_probe(&lines[..2]).is_err());
         let error = "[mov,mp4 @ 0x55] [error] moov atom not found".to_owned();
         assert_eq!(running_errors(&[error]).unwrap(), "moov atom not found");

@@ -175,12 +175,12 @@ impl Source {
                 Box::new(animation::Animation::open(file, geometry, wanted)?)
             }
             (SourceKind::Film(file), Decoder::Ffmpeg(stream)) => {
-                let plan = geometry.plan(info.size, info.pixel_aspect)?;
+                let plan = geometry.plan(info.size, info.pixel_aspect)?.in_pairs();
                 Box::new(ffmpeg::Ffmpeg::open(file, stream, plan, wanted)?)
             }
             #[cfg(feature = "h264")]
             (SourceKind::Film(file), Decoder::H264) => {
-                let plan = geometry.plan(info.size, info.pixel_aspect)?;
+                let plan = geometry.plan(info.size, info.pixel_aspect)?.in_pairs();
                 Box::new(h264::H264::open(file, plan, wanted)?)
             }
             (SourceKind::Film(_), _) => return Err("it was not looked at as a film".to_owned()),

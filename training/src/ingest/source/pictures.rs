@@ -51,7 +51,8 @@ impl Pictures {
             .iter()
             .map(|file| {
                 let name = file.file_name();
-                name.rsplit_once('.').map_or(name.clone(), |(stem, _)| stem.to_owned())
+                name.rsplit_once('.')
+                    .map_or(name.clone(), |(stem, _)| stem.to_owned())
             })
             .collect();
         let named = order_frames(&names);
@@ -106,7 +107,10 @@ impl FrameSource for Pictures {
                 match self.geometry.plan(size, 1.0) {
                     Ok(plan) => self.plan = Some(plan),
                     Err(problem) => {
-                        self.remark(RemarkKind::Damaged, format!("the frame {name} is left out: {problem}"));
+                        self.remark(
+                            RemarkKind::Damaged,
+                            format!("the frame {name} is left out: {problem}"),
+                        );
                         self.broken = true;
                         continue;
                     }

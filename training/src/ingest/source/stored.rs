@@ -33,7 +33,10 @@ impl Stored {
     /// The last part of its name.
     pub(in super::super) fn file_name(&self) -> String {
         let name = match &self.inside {
-            None => self.path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            None => self
+                .path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned()),
             Some((name, ..)) => name.rsplit('/').next().map(str::to_owned),
         };
         name.unwrap_or_default()
@@ -83,7 +86,10 @@ impl Stored {
     pub(in super::super) fn read(&self, most: u64) -> Result<Vec<u8>, String> {
         let mut reader = self.open()?;
         if reader.length > most {
-            return Err(format!("{} bytes are too many (at most {most})", reader.length));
+            return Err(format!(
+                "{} bytes are too many (at most {most})",
+                reader.length
+            ));
         }
         let mut bytes = Vec::with_capacity(reader.length as usize);
         reader

@@ -51,7 +51,9 @@ fn units(packet: &[u8], length_bytes: usize) -> impl Iterator<Item = &[u8]> {
     let mut rest = packet;
     std::iter::from_fn(move || {
         let (length, after) = rest.split_at_checked(length_bytes)?;
-        let length = length.iter().fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte));
+        let length = length
+            .iter()
+            .fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte));
         // A damaged length takes what is there.
         let (unit, after) = after.split_at(length.min(after.len()));
         rest = after;
@@ -81,7 +83,11 @@ pub(super) struct Packets {
 impl Packets {
     pub(super) fn new(container: Box<dyn Container>, record: &[u8]) -> Result<Self, String> {
         let (sets, length_bytes) = parameter_sets(record)?;
-        let head = sets.iter().flat_map(|set| START.iter().chain(set)).copied().collect();
+        let head = sets
+            .iter()
+            .flat_map(|set| START.iter().chain(set))
+            .copied()
+            .collect();
         Ok(Self {
             container,
             length_bytes,
@@ -124,7 +130,9 @@ mod tests {
 
     #[test]
     fn parameter_sets_are_taken_from_their_record() {
-        let record = [1, 100, 0, 30, 0xFF, 0xE1, 0, 3, 0x67, 1, 2, 1, 0, 2, 0x68, 9];
+        let record = [
+            1, 100, 0, 30, 0xFF, 0xE1, 0, 3, 0x67, 1, 2, 1, 0, 2, 0x68, 9,
+        ];
         let (sets, length) = parameter_sets(&record).unwrap();
         assert_eq!(sets, [vec![0x67, 1, 2], vec![0x68, 9]]);
         assert_eq!(length, 4);

@@ -37,7 +37,10 @@ impl Matroska {
         if entry.codec_id() != "V_MPEG4/ISO/AVC" {
             return Err(needs_ffmpeg(&format!("the codec {}", entry.codec_id())));
         }
-        if entry.content_encodings().is_some_and(|list| !list.is_empty()) {
+        if entry
+            .content_encodings()
+            .is_some_and(|list| !list.is_empty())
+        {
             return Err(needs_ffmpeg("a packed or encrypted track"));
         }
         let configuration = entry

@@ -59,9 +59,11 @@ fn open_container(file: &Stored) -> Result<Box<dyn Container>, String> {
         return Ok(Box::new(matroska::Matroska::open(file)?));
     }
     if start.get(4..8).is_some_and(|kind| {
-        [b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"]
-            .iter()
-            .any(|known| kind == known.as_slice())
+        [
+            b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot",
+        ]
+        .iter()
+        .any(|known| kind == known.as_slice())
     }) {
         return Ok(Box::new(mp4::Mp4::open(file)?));
     }
@@ -85,7 +87,11 @@ pub(super) fn probe(file: &Stored) -> Result<SourceInfo, String> {
     let aspect = track.pixel_aspect.unwrap_or(sequence.pixel_aspect);
     let turned = track.turns % 2 == 1;
     Ok(SourceInfo {
-        size: if turned { (height, width) } else { (width, height) },
+        size: if turned {
+            (height, width)
+        } else {
+            (width, height)
+        },
         pixel_aspect: if turned { 1.0 / aspect } else { aspect },
         seconds: track.seconds,
         pace: track.pace,
@@ -122,7 +128,9 @@ impl H264 {
             packets,
             wanted.threads.max(1),
             plan.inner.0 * plan.inner.1 * 3,
-            move |picture: &parallel::Picture<'_>| turn(picture_frame(picture, &turned, &sequence), turns),
+            move |picture: &parallel::Picture<'_>| {
+                turn(picture_frame(picture, &turned, &sequence), turns)
+            },
         );
         Ok(Self {
             runs,
@@ -210,7 +218,10 @@ impl FrameSource for H264 {
                     self.done = true;
                     self.remarks.push(Remark::new(
                         RemarkKind::Damaged,
-                        format!("what follows second {:.1} cannot be read: {problem}", self.last),
+                        format!(
+                            "what follows second {:.1} cannot be read: {problem}",
+                            self.last
+                        ),
                     ));
                     break;
                 }

@@ -49,7 +49,6 @@ fn find<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
     })
 }
 
-
 fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
@@ -110,15 +109,25 @@ impl Mp4 {
                 _ => {}
             }
         }
-        let moov = moov.ok_or("its index (moov) is missing: the recording was not finished, or the file is cut off")?;
+        let moov = moov.ok_or(
+            "its index (moov) is missing: the recording was not finished, or the file is cut off",
+        )?;
         let (index, trak) = film(&moov)?;
         let mut samples = listed_samples(trak, length).ok_or("its index is damaged")?;
         let mut fragment_time = 0;
         for header in fragments {
             let moof = contents(&mut file, header)?;
             let begin = header.start - 8;
-            fragment_samples(&moof, &moov, index.id, begin, length, &mut fragment_time, &mut samples)
-                .ok_or("a fragment of its index is damaged")?;
+            fragment_samples(
+                &moof,
+                &moov,
+                index.id,
+                begin,
+                length,
+                &mut fragment_time,
+                &mut samples,
+            )
+            .ok_or("a fragment of its index is damaged")?;
         }
         if samples.is_empty() {
             return Err("its film has no pictures".to_owned());
@@ -220,7 +229,8 @@ fn read_track(trak: &[u8], moov: &[u8]) -> Result<Index, String> {
         _ => return Err(needs_ffmpeg("a mirrored or slanted picture")),
     };
     let mdhd = find(trak, &[b"mdia", b"mdhd"]).ok_or_else(damaged)?;
-    let timescale = be32(mdhd, if mdhd.first() == Some(&1) { 20 } else { 12 }).ok_or_else(damaged)?;
+    let timescale =
+        be32(mdhd, if mdhd.first() == Some(&1) { 20 } else { 12 }).ok_or_else(damaged)?;
     let stsd = find(trak, &[b"mdia", b"minf", b"stbl", b"stsd"]).ok_or_else(damaged)?;
     let (codec, entry) = boxes(stsd.get(8..).unwrap_or_default())
         .next()
@@ -459,7 +469,10 @@ fn fragment_samples(
 impl Mp4 {
     fn read(&mut self, sample: Sample) -> Result<Vec<u8>, String> {
         if sample.size > MOST_SAMPLE {
-            return Err(format!("a compressed picture of {} bytes is too large", sample.size));
+            return Err(format!(
+                "a compressed picture of {} bytes is too large",
+                sample.size
+            ));
         }
         let length = self.file.get_ref().len();
         if sample.offset.saturating_add(u64::from(sample.size)) > length {
@@ -467,7 +480,10 @@ impl Mp4 {
         }
         let mut bytes = vec![0; sample.size as usize];
         // Samples of a film lie close together: a relative jump keeps what is buffered.
-        let at = self.file.stream_position().map_err(|error| error.to_string())?;
+        let at = self
+            .file
+            .stream_position()
+            .map_err(|error| error.to_string())?;
         self.file
             .seek_relative(sample.offset as i64 - at as i64)
             .and_then(|()| self.file.read_exact(&mut bytes))

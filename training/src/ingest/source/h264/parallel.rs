@@ -160,13 +160,11 @@ impl Runs {
             {
                 return Ok(Some(picture));
             }
-            match self.outputs.recv() {
-                Ok(next) => self.current = Some(next),
-                Err(_) => {
-                    let mut end = lock(&self.shared.end);
-                    return end.take().map_or(Ok(None), Err);
-                }
-            }
+            let Ok(next) = self.outputs.recv() else {
+                let mut end = lock(&self.shared.end);
+                return end.take().map_or(Ok(None), Err);
+            };
+            self.current = Some(next);
         }
     }
 

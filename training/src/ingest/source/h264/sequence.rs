@@ -45,7 +45,9 @@ impl Bits {
                 return None;
             }
         }
-        (1_u32 << zeros).checked_add(self.bits(zeros)?)?.checked_sub(1)
+        (1_u32 << zeros)
+            .checked_add(self.bits(zeros)?)?
+            .checked_sub(1)
     }
 
     /// A signed Exp-Golomb code.
@@ -214,8 +216,23 @@ impl Sequence {
     /// Video usability information (annex E), as far as colours.
     fn read_usability(&mut self, bits: &mut Bits) -> Option<()> {
         const ASPECTS: [(u32, u32); 17] = [
-            (1, 1), (1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11),
-            (80, 33), (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1),
+            (1, 1),
+            (1, 1),
+            (12, 11),
+            (10, 11),
+            (16, 11),
+            (40, 33),
+            (24, 11),
+            (20, 11),
+            (32, 11),
+            (80, 33),
+            (18, 11),
+            (15, 11),
+            (64, 33),
+            (160, 99),
+            (4, 3),
+            (3, 2),
+            (2, 1),
         ];
         if bits.flag()? {
             let index = bits.bits(8)?;
@@ -284,12 +301,18 @@ mod tests {
             full_range: false,
             matrix: Matrix::Bt601,
         };
-        assert_eq!(limited.to_rgb(&[16, 235, 126], &[128; 3], &[128; 3]), [0, 0, 0, 255, 255, 255, 128, 128, 128]);
+        assert_eq!(
+            limited.to_rgb(&[16, 235, 126], &[128; 3], &[128; 3]),
+            [0, 0, 0, 255, 255, 255, 128, 128, 128]
+        );
         let full = Colours {
             full_range: true,
             ..limited
         };
-        assert_eq!(full.to_rgb(&[0, 255], &[128; 2], &[128; 2]), [0, 0, 0, 255, 255, 255]);
+        assert_eq!(
+            full.to_rgb(&[0, 255], &[128; 2], &[128; 2]),
+            [0, 0, 0, 255, 255, 255]
+        );
         // Pure red in BT.601: Y 81, Cb 90, Cr 240.
         let red = limited.to_rgb(&[81], &[90], &[240]);
         assert!(red[0] >= 253 && red[1] <= 2 && red[2] <= 2, "{red:?}");
