@@ -156,7 +156,7 @@ fn named_file(path: &Path, loose: &mut BTreeMap<PathBuf, Vec<PathBuf>>, found: &
         }
         Kind::Archive => archive(path, found),
         Kind::Animation | Kind::Picture => {
-            single(SourceKind::Animation(file.clone()), &file, found)
+            single(SourceKind::Animation(file.clone()), &file, found);
         }
         // Whoever names a file means it: the decoder says what is wrong with it.
         Kind::Film | Kind::Other | Kind::UnreadPicture => {

@@ -7,7 +7,7 @@ use genie_training::ingest::{IngestOptions, PaceChoice};
 use image::codecs::gif::GifEncoder;
 use image::{Delay, DynamicImage, Frame, ImageFormat};
 
-use super::footage::{clips, encoded, first_bytes, import, keeping, plain, said, save};
+use super::footage::{clips, encoded, first_bytes, import, keeping, plain, said};
 
 /// A GIF whose frames have a value and a delay in milliseconds each.
 fn gif(path: &Path, frames: &[(u8, u32)]) {

@@ -12,7 +12,11 @@ use genie_training::ingest::{IngestError, IngestOptions, Progress, Summary, inge
 use image::{ImageFormat, Rgb, RgbImage};
 
 /// Imports a path into `out` as the options say.
-pub fn import(path: &Path, out: &Path, options: &IngestOptions) -> Result<Summary, IngestError> {
+pub(crate) fn import(
+    path: &Path,
+    out: &Path,
+    options: &IngestOptions,
+) -> Result<Summary, IngestError> {
     let paths = [path.to_path_buf()];
     ingest(
         &paths,
@@ -24,7 +28,7 @@ pub fn import(path: &Path, out: &Path, options: &IngestOptions) -> Result<Summar
 }
 
 /// Options that keep everything, in frames of a size.
-pub fn keeping(width: usize, height: usize) -> IngestOptions {
+pub(crate) fn keeping(width: usize, height: usize) -> IngestOptions {
     IngestOptions {
         width,
         height,
@@ -34,7 +38,7 @@ pub fn keeping(width: usize, height: usize) -> IngestOptions {
 }
 
 /// All clips of a dataset, each frame by its bytes.
-pub fn clips(folder: &Path) -> Vec<Vec<Vec<u8>>> {
+pub(crate) fn clips(folder: &Path) -> Vec<Vec<Vec<u8>>> {
     let dataset = Dataset::open(folder).unwrap();
     (0..dataset.clip_count())
         .map(|clip| {
@@ -51,7 +55,7 @@ pub fn clips(folder: &Path) -> Vec<Vec<Vec<u8>>> {
 }
 
 /// What a clip's frames are told apart by: the first byte of each.
-pub fn first_bytes(folder: &Path) -> Vec<Vec<u8>> {
+pub(crate) fn first_bytes(folder: &Path) -> Vec<Vec<u8>> {
     clips(folder)
         .iter()
         .map(|clip| clip.iter().map(|frame| frame[0]).collect())
@@ -59,12 +63,12 @@ pub fn first_bytes(folder: &Path) -> Vec<Vec<u8>> {
 }
 
 /// A picture whose pixels all have a value.
-pub fn plain(width: u32, height: u32, value: u8) -> RgbImage {
+pub(crate) fn plain(width: u32, height: u32, value: u8) -> RgbImage {
     RgbImage::from_pixel(width, height, Rgb([value, 90, 30]))
 }
 
 /// A picture with texture, moved to the left by `x`.
-pub fn textured(width: u32, height: u32, x: u32) -> RgbImage {
+pub(crate) fn textured(width: u32, height: u32, x: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |px, y| {
         let block = ((px + x) / 5 * 7 + y / 5 * 13) % 17;
         Rgb([
@@ -75,13 +79,13 @@ pub fn textured(width: u32, height: u32, x: u32) -> RgbImage {
     })
 }
 
-pub fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
-pub fn save(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub(crate) fn save(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     fs::create_dir_all(folder).unwrap();
     let path = folder.join(name);
     fs::write(&path, bytes).unwrap();
@@ -89,7 +93,7 @@ pub fn save(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// The `genie` command.
-pub fn genie(arguments: &[&str]) -> Output {
+pub(crate) fn genie(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_genie"))
         .args(arguments)
         .output()
@@ -97,7 +101,7 @@ pub fn genie(arguments: &[&str]) -> Output {
 }
 
 /// Every file below a folder by its name, with its bytes.
-pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(at) = folders.pop() {
@@ -115,7 +119,7 @@ pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Runs the program ffmpeg, or says that there is none.
-pub fn ffmpeg(arguments: &[&str]) -> Option<()> {
+pub(crate) fn ffmpeg(arguments: &[&str]) -> Option<()> {
     let done = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-y"])
         .args(arguments)
@@ -130,7 +134,7 @@ pub fn ffmpeg(arguments: &[&str]) -> Option<()> {
 }
 
 /// The texts of a summary's remarks, in one.
-pub fn said(summary: &Summary) -> String {
+pub(crate) fn said(summary: &Summary) -> String {
     let texts: Vec<&str> = summary
         .remarks
         .iter()

@@ -20,7 +20,7 @@ fn film(ending: &str) -> Vec<u8> {
 }
 
 /// A chunk of a PNG with its checksum.
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let mut out = (data.len() as u32).to_be_bytes().to_vec();
     out.extend(kind);
     out.extend(data);
@@ -37,12 +37,12 @@ fn claiming_png(width: u32, height: u32) -> Vec<u8> {
     header.extend(height.to_be_bytes());
     header.extend([8, 6, 0, 0, 0]);
     let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
-    out.extend(chunk(b"IHDR", &header));
+    out.extend(chunk(*b"IHDR", &header));
     out.extend(chunk(
-        b"IDAT",
+        *b"IDAT",
         &[0x78, 0x9C, 0xED, 0xC1, 1, 1, 0, 0, 0, 0x80, 0x90],
     ));
-    out.extend(chunk(b"IEND", &[]));
+    out.extend(chunk(*b"IEND", &[]));
     out
 }
 
