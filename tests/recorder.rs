@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bevy::camera::RenderTarget;
@@ -17,7 +18,8 @@ use bevy_genie::recorder::{
     GenieRecorder, GenieRecorderPlugin, GenieRecorderSettings, GenieRecordingSource,
 };
 use genie_tests::{checkered, run_until};
-use genie_training::dataset::{Dataset, import_video};
+use genie_training::dataset::Dataset;
+use genie_training::ingest::{IngestOptions, Progress, ingest};
 
 fn pushed(folder: &Path) -> GenieRecorderSettings {
     GenieRecorderSettings {
@@ -37,7 +39,24 @@ fn numbered(number: u8) -> GeniePicture {
 
 fn import(folder: &Path, size: usize) -> (tempfile::TempDir, Dataset) {
     let out = tempfile::tempdir().unwrap();
-    let dataset = import_video(folder, &out.path().join("data"), (size, size), &|_| ()).unwrap();
+    let options = IngestOptions {
+        width: size,
+        height: size,
+        // The pictures of these tests are of one colour each.
+        keep_all: true,
+        ..IngestOptions::default()
+    };
+    let data = out.path().join("data");
+    let paths = [folder.to_path_buf()];
+    ingest(
+        &paths,
+        &data,
+        &options,
+        &Progress::default(),
+        &AtomicBool::new(false),
+    )
+    .unwrap();
+    let dataset = Dataset::open(&data).unwrap();
     (out, dataset)
 }
 
@@ -87,7 +106,7 @@ fn clips_are_parted_where_the_game_cuts_and_come_back_from_the_import() {
     let (_out, dataset) = import(&folder, 16);
     let expected = [vec![1, 2, 3, 4], vec![21, 22, 23, 24, 25], vec![31, 32, 33]];
     assert_eq!(numbers(&dataset), expected);
-    assert_eq!(dataset.format().frames_per_second, 12);
+    assert!(dataset.format().has_pace(12.0));
     let left: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

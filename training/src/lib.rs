@@ -9,6 +9,7 @@
 //!
 //! - [`gameplay`]: a built-in platformer that makes unlabelled footage;
 //! - [`actions`]: the player and its actions, found in video alone;
+//! - [`ingest`]: any video into a dataset;
 //! - [`dataset`]: clips in shards, and how batches of them are drawn;
 //! - [`train`]: the two phases of training, resumable at every step;
 //! - [`evaluate`]: image quality, controllability and long play of a trained world;
@@ -20,6 +21,7 @@ pub mod actions;
 pub mod dataset;
 pub mod evaluate;
 pub mod gameplay;
+pub mod ingest;
 pub mod label;
 pub mod pictures;
 pub mod plan;

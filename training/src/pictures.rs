@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use genie_model::atomic_file;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::imageops::{self, FilterType};
-use image::{Delay, DynamicImage, Frame, ImageFormat, ImageReader, Rgb, RgbImage};
+use image::{Delay, DynamicImage, Frame, ImageFormat, Rgb, RgbImage};
 use thiserror::Error;
 
 /// Why a picture could not be read or written.
@@ -24,7 +24,7 @@ pub enum PictureError {
         /// The reason.
         source: io::Error,
     },
-    /// The picture cannot be encoded or decoded.
+    /// The picture cannot be encoded.
     #[error("cannot {doing} {}", path.display())]
     Codec {
         /// What was attempted, as a verb.
@@ -33,6 +33,14 @@ pub enum PictureError {
         path: PathBuf,
         /// The reason.
         source: image::ImageError,
+    },
+    /// The file is no picture, or a damaged one.
+    #[error("cannot decode {}", path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: genie_model::PictureError,
     },
     /// Pixels, sizes or counts do not fit together.
     #[error("{0}")]
@@ -208,7 +216,8 @@ pub fn write_sheet(
 
 /// Writes an endlessly repeating GIF; colours are exact in frames of at most 256 colours.
 ///
-/// The format counts in hundredths of a second, so that a pace that does not divide 100 is rounded.
+/// The format counts in hundredths of a second: where a pace does not divide 100, delays differ by one so that their sum keeps
+/// the pace.
 ///
 /// # Errors
 /// No frame, a pace outside 1 to 100, a scale out of range, or a failing disk.
@@ -232,10 +241,16 @@ pub fn write_gif(
         encoder
             .set_repeat(Repeat::Infinite)
             .map_err(codec_error("encode", path))?;
-        for frame in frames {
+        for (number, frame) in frames.iter().enumerate() {
             let picture = enlarge(frame.to_image(), scale)?;
             let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
-            let delay = Delay::from_numer_denom_ms(1000, frames_per_second);
+            // In hundredths of a second, so that the sum keeps the pace where a single one cannot.
+            let hundredths = |frames: usize| {
+                (frames as u64 * 200 + u64::from(frames_per_second))
+                    / (2 * u64::from(frames_per_second))
+            };
+            let delay = hundredths(number + 1) - hundredths(number);
+            let delay = Delay::from_numer_denom_ms(delay as u32 * 10, 1);
             encoder
                 .encode_frame(Frame::from_parts(rgba, 0, 0, delay))
                 .map_err(codec_error("encode", path))?;
@@ -244,25 +259,21 @@ pub fn write_gif(
     atomic_file::write_in_new_folders(path, &bytes).map_err(io_error("write", path))
 }
 
-/// Reads a PNG, JPEG, GIF (its first frame), BMP or WebP file; transparency is dropped.
+/// Reads a PNG, JPEG, GIF (its first frame), BMP or WebP file as every picture here is read: upright, in sRGB, transparent
+/// pixels over black.
 ///
 /// # Errors
-/// A file that is missing, damaged, or larger than a gibibyte decoded.
+/// A file that is missing, damaged, cut off, or has too many pixels.
 pub fn read_image(path: &Path) -> Result<RgbPicture, PictureError> {
-    let mut reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(io_error("open", path))?;
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some(1 << 30);
-    reader.limits(limits);
-    let picture = reader
-        .decode()
-        .map_err(codec_error("decode", path))?
-        .into_rgb8();
+    let bytes = std::fs::read(path).map_err(io_error("open", path))?;
+    let picture = genie_model::Frame::decode(&bytes).map_err(|source| PictureError::Decode {
+        path: path.to_path_buf(),
+        source,
+    })?;
     Ok(RgbPicture {
-        height: picture.height() as usize,
-        width: picture.width() as usize,
-        pixels: picture.into_raw(),
+        height: picture.height(),
+        width: picture.width(),
+        pixels: picture.into_pixels(),
     })
 }
 

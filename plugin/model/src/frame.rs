@@ -1,8 +1,8 @@
 //! Frames of a world, and how a picture of another size is fitted to one.
 
-use image::{RgbImage, imageops};
-
 use crate::Error;
+use crate::picture::BLACK;
+use crate::resample::{Enlarging, PixelRect, resample};
 
 /// An RGB picture, 8 bits a channel, rows from the top.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,12 +44,33 @@ impl Frame {
     /// # Errors
     /// [`Error::FrameSize`] if the number of bytes is another one.
     pub fn from_rgba(width: usize, height: usize, pixels: &[u8]) -> Result<Self, Error> {
+        Self::from_rgba_over(width, height, pixels, BLACK)
+    }
+
+    /// A frame from RGBA bytes, `width * height * 4` of them, laid over a colour: the colour that a transparent pixel
+    /// hides never shows.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`] if the number of bytes is another one.
+    pub fn from_rgba_over(
+        width: usize,
+        height: usize,
+        pixels: &[u8],
+        background: [u8; 3],
+    ) -> Result<Self, Error> {
         check_len(width, height, 4, pixels.len())?;
         let pixels = pixels
             .chunks_exact(4)
             .flat_map(|p| {
                 let alpha = u16::from(p[3]);
-                [p[0], p[1], p[2]].map(|c| ((u16::from(c) * alpha + 127) / 255) as u8)
+                let mix = |c: u8, under: u8| {
+                    ((u16::from(c) * alpha + u16::from(under) * (255 - alpha) + 127) / 255) as u8
+                };
+                [
+                    mix(p[0], background[0]),
+                    mix(p[1], background[1]),
+                    mix(p[2], background[2]),
+                ]
             })
             .collect();
         Ok(Self {
@@ -114,47 +135,73 @@ impl Frame {
                 actual: self.pixels.len(),
             });
         }
-        let source = RgbImage::from_raw(self.width as u32, self.height as u32, self.pixels.clone())
-            .expect("a frame holds width * height * 3 bytes");
         let across = width as f64 / self.width as f64;
         let down = height as f64 / self.height as f64;
-        let scale = match fit {
-            Fit::Crop => across.max(down),
-            Fit::Letterbox => across.min(down),
-        };
-        let scaled = |side: usize| ((side as f64 * scale).round() as u32).max(1);
-        let filter = if scale > 1.0 {
-            imageops::FilterType::Nearest
-        } else {
-            imageops::FilterType::Triangle
-        };
-        // Cut before scaling: the cost stays bounded for very long or very wide pictures.
-        let source = match fit {
-            Fit::Letterbox => source,
+        Ok(match fit {
             Fit::Crop => {
+                let scale = across.max(down);
+                // Cut before scaling: the cost stays bounded for very long or very wide pictures.
                 let keep = |side: usize, target: usize| {
-                    ((target as f64 / scale).round() as u32).clamp(1, side as u32)
+                    ((target as f64 / scale).round() as usize).clamp(1, side)
                 };
                 let (w, h) = (keep(self.width, width), keep(self.height, height));
-                let (x, y) = ((self.width as u32 - w) / 2, (self.height as u32 - h) / 2);
-                imageops::crop_imm(&source, x, y, w, h).to_image()
+                let area = PixelRect {
+                    x: (self.width - w) / 2,
+                    y: (self.height - h) / 2,
+                    width: w,
+                    height: h,
+                };
+                self.scaled(area, width, height)
             }
-        };
-        let fitted = match fit {
-            Fit::Crop => imageops::resize(&source, width as u32, height as u32, filter),
             Fit::Letterbox => {
-                let (w, h) = (
-                    scaled(self.width).min(width as u32),
-                    scaled(self.height).min(height as u32),
-                );
-                let inner = imageops::resize(&source, w, h, filter);
-                let mut outer = RgbImage::new(width as u32, height as u32);
-                let (x, y) = ((width as u32 - w) / 2, (height as u32 - h) / 2);
-                imageops::replace(&mut outer, &inner, i64::from(x), i64::from(y));
-                outer
+                let scale = across.min(down);
+                let inner = |side: usize, most: usize| {
+                    ((side as f64 * scale).round() as usize).clamp(1, most)
+                };
+                let (w, h) = (inner(self.width, width), inner(self.height, height));
+                let area = PixelRect {
+                    x: 0,
+                    y: 0,
+                    width: self.width,
+                    height: self.height,
+                };
+                let inner = self.scaled(area, w, h);
+                Self::filled(width, height, BLACK).with(&inner, (width - w) / 2, (height - h) / 2)
             }
-        };
-        Self::from_rgb(width, height, fitted.into_raw())
+        })
+    }
+
+    /// An area of the picture in another size, proportions not kept.
+    ///
+    /// # Panics
+    /// If the area has no pixels or leaves the picture.
+    #[must_use]
+    pub fn scaled(&self, area: PixelRect, width: usize, height: usize) -> Self {
+        Self {
+            width,
+            height,
+            pixels: resample(
+                &self.pixels,
+                self.width,
+                3,
+                area,
+                (width, height),
+                Enlarging::Nearest,
+            ),
+        }
+    }
+
+    /// The picture with another one laid over it.
+    ///
+    /// # Panics
+    /// If the other one sticks out.
+    #[must_use]
+    pub fn with(mut self, other: &Self, left: usize, top: usize) -> Self {
+        for (row, source) in other.pixels.chunks_exact(other.width * 3).enumerate() {
+            let at = ((top + row) * self.width + left) * 3;
+            self.pixels[at..at + source.len()].copy_from_slice(source);
+        }
+        self
     }
 }
 

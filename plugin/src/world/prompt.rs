@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use bevy::asset::RenderAssetUsages;
-use bevy::image::{CompressedImageFormats, ImageSampler, ImageType};
 use bevy::prelude::*;
 
 use genie_model::Frame;
@@ -102,7 +100,7 @@ impl PromptSource {
     pub(crate) fn into_frame(self) -> Result<Frame, GeniePromptError> {
         match self {
             Self::Frame(frame) => Ok(frame),
-            Self::File(path) => picture(decode(&path)?),
+            Self::File(path) => decode(&path),
             Self::Image(image) => picture(*image),
         }
     }
@@ -115,7 +113,8 @@ pub(crate) enum Origin {
     Fork(Entity),
 }
 
-fn decode(path: &Path) -> Result<Image, GeniePromptError> {
+/// Upright, in sRGB and over black, as the footage that worlds are trained on.
+fn decode(path: &Path) -> Result<Frame, GeniePromptError> {
     let io = |error| GeniePromptError::Io {
         path: path.to_owned(),
         error,
@@ -126,16 +125,7 @@ fn decode(path: &Path) -> Result<Image, GeniePromptError> {
         return Err(GeniePromptError::TooLarge { path, bytes });
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    Image::from_buffer(
-        &bytes,
-        ImageType::Extension(&extension),
-        CompressedImageFormats::NONE,
-        true,
-        ImageSampler::Default,
-        RenderAssetUsages::MAIN_WORLD,
-    )
-    .map_err(|error| GeniePromptError::Decode {
+    Frame::decode(&bytes).map_err(|error| GeniePromptError::Decode {
         path: path.to_owned(),
         reason: error.to_string(),
     })

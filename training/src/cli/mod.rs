@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Generate gameplay footage of a built-in platformer.
     Gameplay(gameplay::Args),
-    /// Turn folders of PNG or JPEG frames and animated GIFs into a dataset.
+    /// Turn films, animations and folders of pictures into a dataset.
     Import(import::Args),
     /// Find the player and its actions in a dataset.
     Actions(actions::Args),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Device;
+use genie_training::dataset::FrameFormat;
 use genie_training::train::{Ended, TrainConfig, train};
 
 use super::CliResult;
@@ -28,6 +29,25 @@ pub(crate) struct Args {
     /// Resume the run that is in the folder.
     #[arg(long)]
     resume: bool,
+    /// Train although the dataset has another number of frames a second than the configuration.
+    #[arg(long)]
+    any_pace: bool,
+}
+
+/// Refuses footage of another pace than the configuration's: the world would run too fast or too slow.
+fn check_pace(config: &TrainConfig, data: &Path) -> CliResult {
+    let configured = f64::from(config.model.frames_per_second);
+    let format = FrameFormat::of_dataset(data)?;
+    if format.has_pace(configured) {
+        return Ok(());
+    }
+    let pace = format.frames_per_second;
+    Err(format!(
+        "{} has {pace} frames a second, the configuration {configured}: import it with --fps {configured}, or train with \
+         --set model.frames_per_second={pace} (or --any-pace, if the difference is meant)",
+        data.display()
+    )
+    .into())
 }
 
 /// The configuration of a file with other values for some of its settings.
@@ -76,6 +96,9 @@ fn set(config: &mut toml::Table, setting: &str) -> Result<(), String> {
 /// Trains both phases to their end, or until Ctrl-C.
 pub(crate) fn run(args: Args) -> CliResult {
     let config = read_config(&args.config, &args.settings)?;
+    if !args.any_pace {
+        check_pace(&config, &args.data)?;
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
@@ -128,6 +151,25 @@ mod tests {
         (transformer.heads, transformer.window) = (2, 8);
         expected.fully_masked = 0.25;
         assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn footage_of_another_pace_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let format = FrameFormat {
+            height: 4,
+            width: 4,
+            frames_per_second: 60.0,
+        };
+        let data = folder.path().join("data");
+        let mut writer = genie_training::dataset::DatasetWriter::create(&data, format).unwrap();
+        writer.push_clip(&[1; 48], None).unwrap();
+        writer.finish().unwrap();
+        let mut config = TrainConfig::platformer();
+        let error = check_pace(&config, &data).unwrap_err().to_string();
+        assert!(error.contains("60") && error.contains("10"), "{error}");
+        config.model.frames_per_second = 59.94;
+        assert!(check_pace(&config, &data).is_ok());
     }
 
     #[test]

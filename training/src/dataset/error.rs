@@ -26,23 +26,9 @@ pub enum DatasetError {
         /// What was expected and what was found.
         problem: String,
     },
-    /// A picture or animation cannot be decoded.
-    #[error("cannot decode {}", path.display())]
-    Picture {
-        /// The file.
-        path: PathBuf,
-        /// The decoder's reason.
-        source: image::ImageError,
-    },
     /// A folder to be written already holds a dataset.
     #[error("{} already holds a dataset; choose another folder or remove it", path.display())]
     Exists {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A folder to be imported holds no clips.
-    #[error("{} holds no clips: expected sub-folders of PNG or JPEG frames, or animated GIF files", path.display())]
-    NoVideo {
         /// The folder.
         path: PathBuf,
     },

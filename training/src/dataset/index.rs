@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
 
 use super::{CHANNELS, DatasetError};
@@ -18,18 +19,22 @@ const MAGIC: [u8; 8] = *b"GENIEFRM";
 pub(crate) const HEADER_BYTES: u64 = 40;
 /// Largest index that is read.
 const MOST_INDEX_BYTES: u64 = 256 << 20;
+/// Paces that a dataset can have, in frames a second.
+pub(crate) const PACES: std::ops::RangeInclusive<f64> = 0.05..=1000.0;
+/// Paces that differ by less are one.
+const PACE_TOLERANCE: f64 = 0.01;
 /// Largest edge of a frame in pixels.
 const MOST_EDGE: usize = 16_384;
 
 /// Size and pace of the frames of a dataset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FrameFormat {
     /// Height in pixels.
     pub height: usize,
     /// Width in pixels.
     pub width: usize,
-    /// Frames a second.
-    pub frames_per_second: u32,
+    /// Frames a second; not always a whole number (30000/1001).
+    pub frames_per_second: f64,
 }
 
 impl FrameFormat {
@@ -45,24 +50,41 @@ impl FrameFormat {
                 return Some(format!("frame {name} must be 1 to {MOST_EDGE}, not {edge}"));
             }
         }
-        (!(1..=1000).contains(&self.frames_per_second)).then(|| {
+        (!PACES.contains(&self.frames_per_second)).then(|| {
             format!(
-                "frames per second must be 1 to 1000, not {}",
+                "frames per second must be {} to {}, not {}",
+                PACES.start(),
+                PACES.end(),
                 self.frames_per_second
             )
         })
     }
+
+    /// Size and pace of the dataset in a folder; nothing but its index is read.
+    ///
+    /// # Errors
+    /// An index that is missing or damaged.
+    pub fn of_dataset(folder: &Path) -> Result<Self, DatasetError> {
+        Ok(Index::read(&folder.join(INDEX_NAME))?.format())
+    }
+
+    /// Whether its pace is that of another number of frames a second, but for rounding (29.97 and 30 are not told apart by
+    /// any player, nor by a model).
+    pub fn has_pace(&self, frames_per_second: f64) -> bool {
+        (self.frames_per_second / frames_per_second - 1.0).abs() < PACE_TOLERANCE
+    }
 }
 
 /// The contents of `dataset.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Index {
     pub(crate) format_version: u32,
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
-    pub(crate) frames_per_second: u32,
+    #[serde(serialize_with = "whole_where_it_is")]
+    pub(crate) frames_per_second: f64,
     pub(crate) shards: Vec<IndexShard>,
 }
 
@@ -74,6 +96,19 @@ pub(crate) struct IndexShard {
     pub(crate) file: String,
     /// Length of each clip in frames.
     pub(crate) clip_frames: Vec<u64>,
+    /// CRC-32 of the bytes of its frames; datasets of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) checksum: Option<u32>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // The signature that serde calls.
+/// `10` rather than `10.0`, as earlier versions wrote and read it.
+fn whole_where_it_is<S: serde::Serializer>(pace: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if pace.fract() == 0.0 && (0.0..1e9).contains(pace) {
+        serializer.serialize_u64(*pace as u64)
+    } else {
+        serializer.serialize_f64(*pace)
+    }
 }
 
 impl IndexShard {
@@ -92,6 +127,13 @@ impl Index {
             width: self.width,
             frames_per_second: self.frames_per_second,
         }
+    }
+
+    /// Writes the index whole or not at all.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), DatasetError> {
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| DatasetError::damaged(path, error.to_string()))?;
+        atomic_file::write(path, &text).map_err(DatasetError::io("write", path))
     }
 
     /// Reads and checks the index at a path.
@@ -131,6 +173,9 @@ impl Index {
         }
         if let Some(problem) = self.format().problem() {
             return Some(problem);
+        }
+        if self.shards.iter().all(|shard| shard.clip_frames.is_empty()) {
+            return Some("it lists no clips: an empty dataset cannot be used".to_owned());
         }
         for shard in &self.shards {
             // A plain name: an index must not lead out of its folder.

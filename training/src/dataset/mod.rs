@@ -1,12 +1,11 @@
 //! Datasets of gameplay: clips of raw frames in a few large shard files, with an index beside them.
 //!
 //! A dataset is a folder:
-//! - `dataset.json`: format version, frame size, frames per second, and for every shard the lengths of its clips;
+//! - `dataset.json`: format version, frame size, frames per second, and for every shard the lengths of its clips and a checksum;
 //! - `shard-00000.frames` and so on: a header, then the frames of clip after clip, [T, H, W, 3] as bytes;
 //! - `true_actions.bin`, where they are known: read by evaluation only, through [`TrueActions`].
 
 mod error;
-mod import;
 mod index;
 mod reader;
 mod sampler;
@@ -14,12 +13,15 @@ mod true_actions;
 mod writer;
 
 pub use error::DatasetError;
-pub use import::import_video;
 pub use index::FrameFormat;
 pub use reader::Dataset;
 pub use sampler::{ClipSampler, ClipWindow};
 pub use true_actions::TrueActions;
 pub use writer::DatasetWriter;
+
+pub(crate) use index::{HEADER_BYTES, INDEX_NAME, Index, IndexShard, PACES, ShardHeader, VERSION};
+pub(crate) use true_actions::{FILE_NAME as TRUE_ACTIONS_NAME, encode as encode_true_actions};
+pub(crate) use writer::SHARD_BYTES;
 
 /// Channels of a frame: red, green and blue.
 pub const CHANNELS: usize = 3;

@@ -1,9 +1,11 @@
 //! Opening a dataset and reading frames from it.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use super::index::{HEADER_BYTES, INDEX_NAME, Index, ShardHeader};
 use super::{DatasetError, FrameFormat};
@@ -33,10 +35,11 @@ struct Clip {
 }
 
 impl Dataset {
-    /// Opens the dataset in a folder after comparing its index, the headers of its shards and the sizes of their files.
+    /// Opens the dataset in a folder after comparing its index with the headers, sizes and checksums of its shards: all of
+    /// its bytes are read once.
     ///
     /// # Errors
-    /// A file that is missing or does not fit the index.
+    /// A file that is missing, damaged or does not fit the index, or a dataset without clips.
     pub fn open(folder: &Path) -> Result<Self, DatasetError> {
         let index_path = folder.join(INDEX_NAME);
         let index = Index::read(&index_path)?;
@@ -48,6 +51,10 @@ impl Dataset {
             clips: Vec::new(),
             total_frames: 0,
         };
+        index
+            .shards
+            .par_iter()
+            .try_for_each(|listed| check_sum(&folder.join(&listed.file), listed.checksum))?;
         for listed in &index.shards {
             let path = folder.join(&listed.file);
             let overflow =
@@ -187,6 +194,41 @@ fn check_shard(path: &Path, expected: ShardHeader, bytes: u64) -> Result<(), Dat
     }
 }
 
+/// Compares the bytes of a shard's frames with their checksum, where there is one.
+fn check_sum(path: &Path, expected: Option<u32>) -> Result<(), DatasetError> {
+    let Some(expected) = expected else {
+        return Ok(());
+    };
+    let mut file = File::open(path).map_err(DatasetError::io("open", path))?;
+    file.seek(SeekFrom::Start(HEADER_BYTES))
+        .map_err(DatasetError::io("read", path))?;
+    let found = checksum(&mut file).map_err(DatasetError::io("read", path))?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(DatasetError::damaged(
+        path,
+        format!(
+            "its bytes are others than those that were written (checksum {found:08x}, expected {expected:08x}): \
+             copy it again or import the footage anew"
+        ),
+    ))
+}
+
+/// CRC-32 of all that is left to read.
+fn checksum(file: &mut impl Read) -> io::Result<u32> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finalize()),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -198,7 +240,7 @@ mod tests {
     const FORMAT: FrameFormat = FrameFormat {
         height: 4,
         width: 6,
-        frames_per_second: 10,
+        frames_per_second: 10.0,
     };
 
     /// Three clips of 3, 1 and 5 frames over two shards, every byte different from its neighbours.
@@ -310,6 +352,13 @@ mod tests {
             bytes[0] = b'X';
             fs::write(&path, bytes).unwrap();
         });
+        // One bit of one pixel.
+        assert_refused("shard-00001.frames", |folder| {
+            let path = folder.join("shard-00001.frames");
+            let mut bytes = fs::read(&path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(&path, bytes).unwrap();
+        });
         // A header that claims other clips than the index.
         assert_refused("shard-00000.frames", |folder| {
             let path = folder.join("shard-00000.frames");
@@ -323,6 +372,26 @@ mod tests {
         assert_refused("dataset.json", |folder| {
             fs::remove_file(folder.join(INDEX_NAME)).unwrap();
         });
+    }
+
+    #[test]
+    fn a_dataset_without_checksums_is_read_and_one_without_clips_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        sample(folder.path());
+        let path = folder.path().join(INDEX_NAME);
+        let mut index: Index = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for shard in &mut index.shards {
+            shard.checksum = None;
+        }
+        index.write(&path).unwrap();
+        assert!(Dataset::open(folder.path()).is_ok());
+        index.shards.clear();
+        index.write(&path).unwrap();
+        let error = Dataset::open(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("dataset.json") && error.contains("no clips"),
+            "{error}"
+        );
     }
 
     #[test]

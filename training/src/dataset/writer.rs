@@ -11,7 +11,7 @@ use super::true_actions::{FILE_NAME as ACTIONS_NAME, encode};
 use super::{CHANNELS, Dataset, DatasetError, FrameFormat};
 
 /// Size from which a new shard is begun.
-const SHARD_BYTES: u64 = 64 << 20;
+pub(crate) const SHARD_BYTES: u64 = 64 << 20;
 
 /// Writes clips into a new dataset. Nothing is a dataset until [`finish`](Self::finish): shards have temporary names before,
 /// and are removed when the writer is dropped.
@@ -26,6 +26,8 @@ pub struct DatasetWriter {
     clip_frames: u64,
     /// True actions per clip; `None` for clips without.
     actions: Vec<Option<Vec<u8>>>,
+    /// How many of the finished shards have their final name.
+    renamed: usize,
     complete: bool,
 }
 
@@ -34,6 +36,7 @@ struct OpenShard {
     file: BufWriter<File>,
     index: IndexShard,
     frames: u64,
+    checksum: crc32fast::Hasher,
 }
 
 impl DatasetWriter {
@@ -59,6 +62,7 @@ impl DatasetWriter {
             open: None,
             clip_frames: 0,
             actions: Vec::new(),
+            renamed: 0,
             complete: false,
         })
     }
@@ -148,6 +152,7 @@ impl DatasetWriter {
             let path = self.folder.join(&shard.file);
             fs::rename(temporary_path(&path), &path)
                 .map_err(DatasetError::io("give its final name to", &path))?;
+            self.renamed += 1;
         }
         // All clips or none: a file with holes would be read as "stood still".
         let actions: Option<Vec<&[u8]>> = self.actions.iter().map(Option::as_deref).collect();
@@ -162,12 +167,9 @@ impl DatasetWriter {
             width: self.format.width,
             channels: CHANNELS,
             frames_per_second: self.format.frames_per_second,
-            shards: std::mem::take(&mut self.finished),
+            shards: self.finished.clone(),
         };
-        let path = self.folder.join(INDEX_NAME);
-        let text = serde_json::to_vec_pretty(&index)
-            .map_err(|error| DatasetError::damaged(&path, error.to_string()))?;
-        atomic_file::write(&path, &text).map_err(DatasetError::io("write", &path))?;
+        index.write(&self.folder.join(INDEX_NAME))?;
         self.complete = true;
         Dataset::open(&self.folder)
     }
@@ -181,6 +183,7 @@ impl DatasetWriter {
             "write",
             &self.folder.join(&shard.index.file),
         ))?;
+        shard.checksum.update(bytes);
         self.clip_frames += frames;
         Ok(())
     }
@@ -199,15 +202,18 @@ impl DatasetWriter {
             index: IndexShard {
                 file: name,
                 clip_frames: Vec::new(),
+                checksum: None,
             },
             frames: 0,
+            checksum: crc32fast::Hasher::new(),
         })
     }
 
     fn close_shard(&mut self) -> Result<(), DatasetError> {
-        let Some(shard) = self.open.take() else {
+        let Some(mut shard) = self.open.take() else {
             return Ok(());
         };
+        shard.index.checksum = Some(shard.checksum.finalize());
         let header = ShardHeader {
             height: self.format.height as u32,
             width: self.format.width as u32,
@@ -240,6 +246,10 @@ impl Drop for DatasetWriter {
             // Best effort: what stays behind is never taken for a dataset.
             let _ = fs::remove_file(temporary_path(&self.folder.join(name)));
         }
+        // Those that have their final name already, when the disk is full at last.
+        for shard in &self.finished[..self.renamed] {
+            let _ = fs::remove_file(self.folder.join(&shard.file));
+        }
     }
 }
 
@@ -251,7 +261,7 @@ mod tests {
     const FORMAT: FrameFormat = FrameFormat {
         height: 2,
         width: 2,
-        frames_per_second: 10,
+        frames_per_second: 10.0,
     };
 
     #[test]

@@ -114,7 +114,7 @@ pub fn generate_dataset(
         FrameFormat {
             height: FRAME_SIZE,
             width: FRAME_SIZE,
-            frames_per_second: FRAMES_PER_SECOND,
+            frames_per_second: f64::from(FRAMES_PER_SECOND),
         },
     )?;
     let mut action_counts = [0; TrueAction::COUNT];

@@ -1,0 +1,451 @@
+//! Paths become sources of footage.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::names::compare_names;
+use super::pace::{PACE_FILE, told_pace};
+use super::report::{Remark, RemarkKind, Unreadable};
+use super::source::{Source, SourceKind, Stored, is_animation};
+
+/// Films by their endings; others are found by their first bytes.
+const FILMS: [&str; 28] = [
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "flv", "f4v", "ts", "mts", "m2ts", "wmv", "asf",
+    "mpg", "mpeg", "vob", "ogv", "ogm", "3gp", "3g2", "mxf", "rm", "rmvb", "divx", "ivf", "h264",
+    "hevc", "nut",
+];
+const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "jfif"];
+const ANIMATIONS: [&str; 2] = ["gif", "apng"];
+/// Pictures that cannot be read: among others they are frames that would be missing.
+const UNREAD_PICTURES: [&str; 14] = [
+    "tif", "tiff", "tga", "exr", "hdr", "ppm", "pgm", "pnm", "heic", "heif", "avif", "jxl", "jp2",
+    "dds",
+];
+/// Folders inside folders that are searched.
+const DEEPEST: usize = 16;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) sources: Vec<Source>,
+    /// What is not about one source.
+    pub(super) remarks: Vec<Remark>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// What a file is by its name, and its first bytes where the name does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Film,
+    Animation,
+    Picture,
+    UnreadPicture,
+    Archive,
+    Other,
+}
+
+fn extension(name: &str) -> String {
+    name.rsplit_once('.')
+        .map(|(_, extension)| extension.to_lowercase())
+        .unwrap_or_default()
+}
+
+fn kind_by_name(name: &str) -> Kind {
+    let extension = extension(name);
+    let is = |list: &[&str]| list.contains(&extension.as_str());
+    if is(&FILMS) {
+        Kind::Film
+    } else if is(&ANIMATIONS) {
+        Kind::Animation
+    } else if is(&PICTURES) {
+        Kind::Picture
+    } else if is(&UNREAD_PICTURES) {
+        Kind::UnreadPicture
+    } else if extension == "tar" {
+        Kind::Archive
+    } else {
+        Kind::Other
+    }
+}
+
+/// What a file that was named by the user is by its first bytes.
+fn kind_by_bytes(file: &Stored) -> Kind {
+    let Ok(start) = file.start(16) else {
+        return Kind::Other;
+    };
+    if start.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) || start.get(4..8) == Some(b"ftyp") {
+        return Kind::Film;
+    }
+    match image::guess_format(&start) {
+        Ok(image::ImageFormat::Gif) => Kind::Animation,
+        Ok(
+            image::ImageFormat::Png
+            | image::ImageFormat::Jpeg
+            | image::ImageFormat::WebP
+            | image::ImageFormat::Bmp,
+        ) => Kind::Picture,
+        _ => Kind::Other,
+    }
+}
+
+/// Finds the footage under paths; the folder `out` is passed over.
+pub(super) fn discover(paths: &[PathBuf], out: &Path) -> Found {
+    let mut found = Found::default();
+    let out = fs::canonicalize(out).ok();
+    let mut loose: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for path in expand(paths, &mut found) {
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() => walk(&path, &path, out.as_deref(), 0, &mut found),
+            Ok(meta) if meta.is_file() => named_file(&path, &mut loose, &mut found),
+            Ok(_) => found.unreadable.push(Unreadable {
+                source: path.display().to_string(),
+                reason: "it is neither a file nor a folder".to_owned(),
+            }),
+            Err(error) => found.unreadable.push(Unreadable {
+                source: path.display().to_string(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+    // Pictures that were named one by one are the frames of one clip for each folder.
+    for (folder, files) in loose {
+        pictures(&folder, &folder, files, Vec::new(), &mut found);
+    }
+    found
+}
+
+/// Paths with their wildcards replaced, for shells that leave that to programs.
+fn expand(paths: &[PathBuf], found: &mut Found) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let text = path.to_string_lossy();
+        if path.exists() || !text.contains(['*', '?', '[']) {
+            all.push(path.clone());
+            continue;
+        }
+        let mut matches: Vec<PathBuf> = match glob::glob(&text) {
+            Ok(matches) => matches.flatten().collect(),
+            Err(_) => Vec::new(),
+        };
+        matches.sort_by(|a, b| compare_names(&a.to_string_lossy(), &b.to_string_lossy()));
+        if matches.is_empty() {
+            found.unreadable.push(Unreadable {
+                source: text.into_owned(),
+                reason: "nothing has such a name".to_owned(),
+            });
+        }
+        all.extend(matches);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+    all
+}
+
+/// A file that the user named: it is read whatever its name.
+fn named_file(path: &Path, loose: &mut BTreeMap<PathBuf, Vec<PathBuf>>, found: &mut Found) {
+    let file = Stored::file(path);
+    let kind = match kind_by_name(&file.file_name()) {
+        Kind::Other => kind_by_bytes(&file),
+        kind => kind,
+    };
+    match kind {
+        Kind::Picture if is_animation(&file).is_none() => {
+            let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
+            loose.entry(folder).or_default().push(path.to_path_buf());
+        }
+        Kind::Archive => archive(path, found),
+        Kind::Animation | Kind::Picture => {
+            single(SourceKind::Animation(file.clone()), &file, found);
+        }
+        // Whoever names a file means it: the decoder says what is wrong with it.
+        Kind::Film | Kind::Other | Kind::UnreadPicture => {
+            single(SourceKind::Film(file.clone()), &file, found);
+        }
+    }
+}
+
+fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut Found) {
+    if out.is_some() && fs::canonicalize(folder).ok().as_deref() == out {
+        return;
+    }
+    if depth > DEEPEST {
+        found.remarks.push(Remark::new(
+            RemarkKind::Skipped,
+            format!(
+                "{}: folders lie too deep inside each other",
+                folder.display()
+            ),
+        ));
+        return;
+    }
+    let mut entries: Vec<(String, PathBuf)> = match fs::read_dir(folder) {
+        Ok(entries) => entries
+            .flatten()
+            .map(|entry| {
+                (
+                    entry.file_name().to_string_lossy().into_owned(),
+                    entry.path(),
+                )
+            })
+            .filter(|(name, _)| !name.starts_with('.'))
+            .collect(),
+        Err(error) => {
+            found.unreadable.push(Unreadable {
+                source: folder.display().to_string(),
+                reason: error.to_string(),
+            });
+            return;
+        }
+    };
+    entries
+        .sort_by(|(a, path_a), (b, path_b)| compare_names(a, b).then_with(|| path_a.cmp(path_b)));
+    let (mut frames, mut unread, mut others, mut folders) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut inner = Vec::new();
+    for (name, path) in entries {
+        if path.is_dir() {
+            folders += 1;
+            inner.push(path);
+            continue;
+        }
+        let file = Stored::file(&path);
+        let kind = match kind_by_name(&name) {
+            // Footage without a known ending is still footage.
+            Kind::Other if !is_beside(&name) => kind_by_bytes(&file),
+            kind => kind,
+        };
+        match kind {
+            Kind::Film => single(SourceKind::Film(file.clone()), &file, found),
+            Kind::Animation => single(SourceKind::Animation(file.clone()), &file, found),
+            Kind::Archive => archive(&path, found),
+            Kind::Picture => {
+                // A picture that moves is a clip, not a frame.
+                if matches!(extension(&name).as_str(), "png" | "webp")
+                    && is_animation(&file).is_some()
+                {
+                    single(SourceKind::Animation(file.clone()), &file, found);
+                } else {
+                    frames.push(path);
+                }
+            }
+            Kind::UnreadPicture => unread.push(name),
+            Kind::Other if is_beside(&name) || !name.contains('.') => {}
+            Kind::Other => others.push(name),
+        }
+    }
+    if !others.is_empty() && (folders > 0 || !frames.is_empty() || !found.sources.is_empty()) {
+        found.remarks.push(Remark::new(
+            RemarkKind::Skipped,
+            format!(
+                "{}: {} no footage by their names: {}",
+                folder.display(),
+                counted(others.len(), "file is", "files are"),
+                few(&others)
+            ),
+        ));
+    }
+    let mut remarks = Vec::new();
+    if !unread.is_empty() {
+        let text = format!(
+            "{} of a format that cannot be read ({}): what they show is missing; convert them to PNG",
+            counted(unread.len(), "picture is", "pictures are"),
+            few(&unread)
+        );
+        if frames.is_empty() {
+            found.unreadable.push(Unreadable {
+                source: folder.display().to_string(),
+                reason: text,
+            });
+        } else {
+            remarks.push(Remark::new(RemarkKind::Damaged, text));
+        }
+    }
+    if !frames.is_empty() {
+        if folders > 0 {
+            remarks.push(Remark::new(
+                RemarkKind::Assumed,
+                "its pictures lie beside other folders: taken as a clip of their own".to_owned(),
+            ));
+        }
+        pictures(folder, top, frames, remarks, found);
+    }
+    for folder in inner {
+        walk(&folder, top, out, depth + 1, found);
+    }
+}
+
+/// Files that belong to footage and are none.
+fn is_beside(name: &str) -> bool {
+    name == PACE_FILE
+        || name.ends_with("actions.csv")
+        || matches!(
+            extension(name).as_str(),
+            "txt" | "md" | "json" | "csv" | "srt" | "vtt" | "nfo" | "xml" | "cls" | "npy"
+        )
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn few(names: &[String]) -> String {
+    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 3 {
+        format!("{shown}, …")
+    } else {
+        shown
+    }
+}
+
+fn single(kind: SourceKind, file: &Stored, found: &mut Found) {
+    let actions = file
+        .inside
+        .is_none()
+        .then(|| file.path.with_extension("actions.csv"));
+    found.sources.push(Source {
+        name: file.described(),
+        kind,
+        actions: actions
+            .filter(|path| path.is_file())
+            .map(|path| Stored::file(&path)),
+        remarks: Vec::new(),
+    });
+}
+
+fn pictures(
+    folder: &Path,
+    top: &Path,
+    files: Vec<PathBuf>,
+    mut remarks: Vec<Remark>,
+    found: &mut Found,
+) {
+    let pace = match told_pace(folder, top) {
+        Ok(pace) => pace,
+        Err(problem) => {
+            found.unreadable.push(Unreadable {
+                source: folder.display().to_string(),
+                reason: problem,
+            });
+            return;
+        }
+    };
+    if pace.is_none() {
+        remarks.push(Remark::new(
+            RemarkKind::Assumed,
+            format!("nothing tells the pace of its pictures: assumed (a file {PACE_FILE} beside them tells it, or --pictures-fps)"),
+        ));
+    }
+    let actions = folder.join("actions.csv");
+    found.sources.push(Source {
+        name: folder.display().to_string(),
+        kind: SourceKind::Pictures {
+            files: files.iter().map(|path| Stored::file(path)).collect(),
+            pace,
+        },
+        actions: actions.is_file().then(|| Stored::file(&actions)),
+        remarks,
+    });
+}
+
+/// The footage inside a tar archive: films and animations by themselves, pictures together with those of their folder, or of
+/// their sample where a sample has several (the convention of `WebDataset`: up to the first dot of the name).
+fn archive(path: &Path, found: &mut Found) {
+    let unreadable = |reason: String| Unreadable {
+        source: path.display().to_string(),
+        reason,
+    };
+    let mut files: Vec<(String, Stored)> = Vec::new();
+    let mut read = || -> std::io::Result<()> {
+        let mut archive = tar::Archive::new(File::open(path)?);
+        for entry in archive.entries_with_seek()? {
+            let entry = entry?;
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            let name = entry.path()?.to_string_lossy().replace('\\', "/");
+            let stored = Stored {
+                path: path.to_path_buf(),
+                inside: Some((name.clone(), entry.raw_file_position(), entry.size())),
+            };
+            files.push((name, stored));
+        }
+        Ok(())
+    };
+    if let Err(error) = read() {
+        if files.is_empty() {
+            found
+                .unreadable
+                .push(unreadable(format!("the archive cannot be read: {error}")));
+            return;
+        }
+        found.remarks.push(Remark::new(
+            RemarkKind::Damaged,
+            format!(
+                "{}: what follows {} in the archive cannot be read: {error}",
+                path.display(),
+                files[files.len() - 1].0
+            ),
+        ));
+    }
+    let before = found.sources.len();
+    files.sort_by(|(a, _), (b, _)| compare_names(a, b));
+    let mut samples: BTreeMap<(String, String), Vec<Stored>> = BTreeMap::new();
+    let mut actions: BTreeMap<String, Stored> = BTreeMap::new();
+    for (name, file) in files {
+        let (folder, base) = name.rsplit_once('/').unwrap_or(("", &name));
+        if base.starts_with('.') {
+            continue;
+        }
+        match kind_by_name(base) {
+            Kind::Film => single(SourceKind::Film(file.clone()), &file, found),
+            Kind::Animation => single(SourceKind::Animation(file.clone()), &file, found),
+            Kind::Picture if is_animation(&file).is_some() => {
+                single(SourceKind::Animation(file.clone()), &file, found);
+            }
+            Kind::Picture => {
+                let key = base.split('.').next().unwrap_or(base).to_owned();
+                samples
+                    .entry((folder.to_owned(), key))
+                    .or_default()
+                    .push(file);
+            }
+            Kind::UnreadPicture => found.unreadable.push(Unreadable {
+                source: file.described(),
+                reason: "pictures of this format cannot be read: convert them to PNG".to_owned(),
+            }),
+            _ if base == "actions.csv" => {
+                actions.insert(folder.to_owned(), file);
+            }
+            _ => {}
+        }
+    }
+    let several = samples.values().any(|files| files.len() > 1);
+    let mut clips: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
+    for ((folder, key), files) in samples {
+        let clip = if several {
+            format!("{folder}/{key}")
+        } else {
+            folder
+        };
+        clips.entry(clip).or_default().extend(files);
+    }
+    let mut clips: Vec<_> = clips.into_iter().collect();
+    clips.sort_by(|(a, _), (b, _)| compare_names(a, b));
+    for (clip, files) in clips {
+        found.sources.push(Source {
+            name: format!("{}: {clip}", path.display()),
+            kind: SourceKind::Pictures { files, pace: None },
+            actions: actions.get(&clip).cloned(),
+            remarks: vec![Remark::new(
+                RemarkKind::Assumed,
+                "nothing tells the pace of its pictures: assumed (--pictures-fps tells it)"
+                    .to_owned(),
+            )],
+        });
+    }
+    if found.sources.len() == before {
+        found
+            .unreadable
+            .push(unreadable("there is no footage in the archive".to_owned()));
+    }
+}

@@ -1,0 +1,577 @@
+//! The whole import, from paths to a dataset.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+use genie_model::atomic_file;
+
+use super::assembly::{Finished, assemble};
+use super::discover::discover;
+use super::geometry::Geometry;
+use super::report::{Remark, RemarkKind, Report, Summary, Unreadable};
+use super::source::{Source, SourceInfo};
+use super::survey::{Survey, choose_pace, survey};
+use super::ticks::Taking;
+use super::unit::{UnitContext, UnitError, UnitResult, finished_unit, run_unit, unit_key};
+use super::{IngestError, IngestOptions, PaceChoice};
+use crate::dataset::{DatasetError, FrameFormat, INDEX_NAME, Index};
+
+/// Folder of an unfinished import in that of the dataset.
+const WORK: &str = ".import";
+/// Folder of the report in that of the dataset.
+const REPORT: &str = "import-report";
+/// Sources that are looked at to choose the pace.
+const MOST_SURVEYED: usize = 12;
+
+/// How far an import is; read from any thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Milliseconds of footage that are done, and of all footage as far as known.
+    done: AtomicU64,
+    total: AtomicU64,
+    frames: AtomicU64,
+}
+
+impl Progress {
+    /// Seconds of footage that are done.
+    pub fn seconds(&self) -> f64 {
+        self.done.load(Ordering::Relaxed) as f64 / 1000.0
+    }
+
+    /// Seconds of all footage, as far as its containers tell.
+    pub fn total_seconds(&self) -> f64 {
+        self.total.load(Ordering::Relaxed) as f64 / 1000.0
+    }
+
+    /// Frames that were read.
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn frame(&self, seconds: f64) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.skip(seconds);
+    }
+
+    pub(super) fn skip(&self, seconds: f64) {
+        self.done
+            .fetch_add((seconds.max(0.0) * 1000.0) as u64, Ordering::Relaxed);
+    }
+}
+
+/// Turns the footage under `paths` into a dataset in the folder `out`, or adds it to the one that is there.
+///
+/// An import that was stopped (by `stop`, a signal or a power cut) goes on where it was when it is called again with the same
+/// footage and settings, and gives the same bytes.
+///
+/// # Errors
+/// Settings that do not fit, no footage that can be read, a dataset that is there already, or a failing disk. Single files that
+/// cannot be read are in the summary instead.
+pub fn ingest(
+    paths: &[PathBuf],
+    out: &Path,
+    options: &IngestOptions,
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Result<Summary, IngestError> {
+    options.check()?;
+    let existing = existing(out, options)?;
+    let found = discover(paths, out);
+    let described = || {
+        let paths: Vec<String> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        paths.join(", ")
+    };
+    if found.sources.is_empty() {
+        return Err(match found.unreadable.first() {
+            Some(first) => {
+                IngestError::NothingReadable(format!("{}: {}", first.source, first.reason))
+            }
+            None => IngestError::NoFootage(described()),
+        });
+    }
+    let made = !out.exists();
+    let work = out.join(WORK);
+    fs::create_dir_all(&work).map_err(IngestError::io("make the folder", &work))?;
+    let lock_path = work.join("lock");
+    let lock = File::create(&lock_path).map_err(IngestError::io("write", &lock_path))?;
+    if lock.try_lock().is_err() {
+        return Err(IngestError::Busy {
+            path: out.to_path_buf(),
+        });
+    }
+    let run = Run {
+        options,
+        out,
+        work: &work,
+        progress,
+        stop,
+    };
+    let ended = run.all(found, existing);
+    drop(lock);
+    match &ended {
+        // What is finished is not done again by the next call.
+        Err(IngestError::Stopped) => {
+            let _ = fs::remove_file(&lock_path);
+        }
+        Err(_) => {
+            // Nothing is left of what failed; a full disk least of all.
+            let _ = fs::remove_dir_all(&work);
+            run.remove_unlisted();
+            if made {
+                let _ = fs::remove_dir(out);
+            }
+        }
+        Ok(_) => {
+            fs::remove_dir_all(&work).map_err(IngestError::io("remove", &work))?;
+        }
+    }
+    ended
+}
+
+/// The index of the dataset that the footage is added to.
+fn existing(out: &Path, options: &IngestOptions) -> Result<Option<Index>, IngestError> {
+    if out.is_file() {
+        return Err(IngestError::Request(format!(
+            "--out {}: there is a file of that name; a dataset is a folder",
+            out.display()
+        )));
+    }
+    let path = out.join(INDEX_NAME);
+    if !path.exists() {
+        return Ok(None);
+    }
+    if !options.append {
+        return Err(DatasetError::Exists {
+            path: out.to_path_buf(),
+        }
+        .into());
+    }
+    let index = Index::read(&path)?;
+    if (index.width, index.height) != (options.width, options.height) {
+        return Err(IngestError::Request(format!(
+            "{} has frames of {}x{} pixels: footage can only be added with --size {}x{}",
+            out.display(),
+            index.width,
+            index.height,
+            index.width,
+            index.height
+        )));
+    }
+    let same_pace = |pace: f64| index.format().has_pace(pace);
+    if let PaceChoice::FramesPerSecond(pace) = options.pace
+        && !same_pace(pace)
+    {
+        return Err(IngestError::Request(format!(
+            "{} has {} frames a second: footage cannot be added with --fps {pace}",
+            out.display(),
+            index.frames_per_second
+        )));
+    }
+    Ok(Some(index))
+}
+
+/// What all steps of one import share.
+struct Run<'a> {
+    options: &'a IngestOptions,
+    out: &'a Path,
+    work: &'a Path,
+    progress: &'a Progress,
+    stop: &'a AtomicBool,
+}
+
+/// A source that can be read, as far as its beginning.
+struct Probed {
+    source: Source,
+    info: SourceInfo,
+}
+
+impl Run<'_> {
+    fn all(
+        &self,
+        found: super::discover::Found,
+        existing: Option<Index>,
+    ) -> Result<Summary, IngestError> {
+        let mut unreadable = found.unreadable;
+        let mut general = found.remarks;
+        let probed = self.probe(found.sources, &mut unreadable)?;
+        if probed.is_empty() {
+            return Err(IngestError::NothingReadable(first_reason(&unreadable)));
+        }
+        let (taking, pace, why) = self.pace(&probed, existing.as_ref(), &mut general)?;
+        let context = UnitContext {
+            options: self.options,
+            taking,
+            pace,
+            work: self.work,
+            stop: self.stop,
+            progress: self.progress,
+        };
+        let (units, resumed) = self.units(&probed, &context, &mut unreadable)?;
+        if units.is_empty() {
+            return Err(IngestError::NothingReadable(first_reason(&unreadable)));
+        }
+        let clips: usize = units
+            .iter()
+            .map(|unit| unit.result.report.clips.len())
+            .sum();
+        if clips == 0 {
+            return Err(IngestError::NothingReadable(
+                "all of it is blank, frozen or too short between cuts (--keep-all takes it nevertheless)".to_owned(),
+            ));
+        }
+        let format = FrameFormat {
+            height: self.options.height,
+            width: self.options.width,
+            frames_per_second: existing
+                .as_ref()
+                .map_or(pace, |index| index.frames_per_second),
+        };
+        if self.options.strict {
+            Self::refuse_remarks(&units, &general, &unreadable)?;
+        }
+        let report = self.report_folder(existing.as_ref());
+        let mut summary = None;
+        assemble(
+            self.out,
+            format,
+            &units,
+            existing,
+            &mut general,
+            &mut |general| {
+                let made = self.write_report(&report, &units, general, &unreadable, pace, &why)?;
+                summary = Some(made);
+                Ok(())
+            },
+        )?;
+        let mut summary =
+            summary.ok_or_else(|| IngestError::Request("no report was written".to_owned()))?;
+        summary.resumed = resumed;
+        summary.source_frames = self.progress.frames();
+        Ok(summary)
+    }
+
+    /// Looks at all sources, several at a time.
+    fn probe(
+        &self,
+        sources: Vec<Source>,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> Result<Vec<Probed>, IngestError> {
+        let infos = self.parallel(&sources, |source| source.probe(self.options))?;
+        let mut probed = Vec::new();
+        for (source, info) in sources.into_iter().zip(infos) {
+            match info {
+                Ok(info) => {
+                    let end = self.options.end.unwrap_or(f64::INFINITY);
+                    let seconds = info.seconds.unwrap_or(0.0).min(end) - self.options.start;
+                    let total = (seconds.max(0.0) * 1000.0) as u64;
+                    self.progress.total.fetch_add(total, Ordering::Relaxed);
+                    probed.push(Probed { source, info });
+                }
+                Err(reason) => unreadable.push(Unreadable {
+                    source: source.name,
+                    reason,
+                }),
+            }
+        }
+        Ok(probed)
+    }
+
+    /// Which frames are taken, the pace of the dataset, and why in words.
+    fn pace(
+        &self,
+        probed: &[Probed],
+        existing: Option<&Index>,
+        general: &mut Vec<Remark>,
+    ) -> Result<(Taking, f64, String), IngestError> {
+        let given = match (self.options.pace, existing) {
+            (PaceChoice::FramesPerSecond(pace), _) => Some((pace, "as asked for".to_owned())),
+            (PaceChoice::FromFootage, Some(index)) => {
+                let pace = index.frames_per_second;
+                Some((pace, "that of the dataset that is added to".to_owned()))
+            }
+            _ => None,
+        };
+        if let Some((pace, why)) = given {
+            return Ok((Taking::Pace(pace), pace, why));
+        }
+        let step = probed.len().div_ceil(MOST_SURVEYED);
+        let chosen: Vec<&Probed> = probed.iter().step_by(step.max(1)).collect();
+        let geometry = Geometry::new(self.options, self.options.crop.area());
+        let surveys: Vec<Survey> = self
+            .parallel(&chosen, |probed| {
+                survey(&probed.source, &probed.info, geometry, self.options)
+            })?
+            .into_iter()
+            .flatten()
+            .collect();
+        let Some((pace, why)) = choose_pace(&surveys) else {
+            general.push(Remark::new(
+                RemarkKind::Assumed,
+                "no footage of several frames tells a pace: 10 frames a second assumed",
+            ));
+            return Ok((Taking::Pace(10.0), 10.0, "assumed".to_owned()));
+        };
+        let PaceChoice::Every(every) = self.options.pace else {
+            return Ok((Taking::Pace(pace), pace, why));
+        };
+        let own = surveys[0].pace;
+        if let Some(other) = surveys.iter().find(|s| (s.pace / own - 1.0).abs() > 0.02) {
+            general.push(Remark::new(
+                RemarkKind::Changed,
+                format!(
+                    "with --every the pace of the footage counts, and it differs: {own:.4} and {:.4} frames a second come out as one \
+                     (--fps goes by time instead)",
+                    other.pace
+                ),
+            ));
+        }
+        let pace = own / f64::from(every.max(1));
+        if let Some(index) = existing
+            && !index.format().has_pace(pace)
+        {
+            return Err(IngestError::Request(format!(
+                "{} has {} frames a second, and --every {every} would add footage at {pace:.4}",
+                self.out.display(),
+                index.frames_per_second
+            )));
+        }
+        Ok((
+            Taking::Every(u64::from(every)),
+            pace,
+            format!("every {every} frames of footage at {own:.4} frames a second"),
+        ))
+    }
+
+    /// Reads all sources, several at a time; those that an earlier run finished are taken over.
+    fn units(
+        &self,
+        probed: &[Probed],
+        context: &UnitContext<'_>,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> Result<(Vec<Finished>, usize), IngestError> {
+        let keys: Vec<String> = probed
+            .iter()
+            .map(|probed| unit_key(&probed.source, context))
+            .collect();
+        self.remove_others(&keys)?;
+        let resumed = AtomicUsize::new(0);
+        let jobs: Vec<(usize, &Probed)> = probed.iter().enumerate().collect();
+        // Decoders of films use what other sources leave free.
+        let films = probed
+            .iter()
+            .filter(|probed| probed.source.is_film())
+            .count();
+        let share = self.threads().div_ceil(films.clamp(1, self.threads()));
+        let results =
+            self.parallel(&jobs, |(number, probed)| -> Result<UnitResult, UnitError> {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Err(IngestError::Stopped.into());
+                }
+                let key = &keys[*number];
+                if let Some(result) = finished_unit(&self.work.join(key)) {
+                    resumed.fetch_add(1, Ordering::Relaxed);
+                    self.progress.skip(probed.info.seconds.unwrap_or(0.0));
+                    return Ok(result);
+                }
+                run_unit(&probed.source, &probed.info, key, share, context)
+            })?;
+        let mut units = Vec::new();
+        for ((result, probed), key) in results.into_iter().zip(probed).zip(&keys) {
+            match result {
+                Ok(result) => units.push(Finished {
+                    folder: self.work.join(key),
+                    result,
+                }),
+                Err(UnitError::Unreadable(reason)) => unreadable.push(Unreadable {
+                    source: probed.source.name.clone(),
+                    reason,
+                }),
+                Err(UnitError::Fatal(error)) => return Err(error),
+            }
+        }
+        Ok((units, resumed.into_inner()))
+    }
+
+    /// Removes what an import of other footage or with other settings left.
+    fn remove_others(&self, keys: &[String]) -> Result<(), IngestError> {
+        let entries = fs::read_dir(self.work).map_err(IngestError::io("list", self.work))?;
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() && !keys.contains(&name) {
+                fs::remove_dir_all(&path).map_err(IngestError::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes shards that no index lists, and the report of an import that failed.
+    fn remove_unlisted(&self) {
+        let listed: Vec<String> = Index::read(&self.out.join(INDEX_NAME))
+            .map(|index| index.shards.into_iter().map(|shard| shard.file).collect())
+            .unwrap_or_default();
+        if listed.is_empty() {
+            let _ = fs::remove_dir_all(self.out.join(REPORT));
+        }
+        for entry in fs::read_dir(self.out).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("shard-") && name.contains(".frames") && !listed.contains(&name) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn threads(&self) -> usize {
+        match self.options.threads {
+            0 => thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            threads => threads,
+        }
+    }
+
+    /// Does a job for each item, several at a time; results come in the order of the items.
+    fn parallel<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        job: impl Fn(&T) -> R + Sync,
+    ) -> Result<Vec<R>, IngestError> {
+        let next = AtomicUsize::new(0);
+        let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
+        thread::scope(|scope| {
+            for _ in 0..self.threads().min(items.len()) {
+                scope.spawn(|| {
+                    while let Some(item) = {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        items.get(at).map(|item| (at, item))
+                    } {
+                        let result = job(item.1);
+                        results.lock().unwrap_or_else(PoisonError::into_inner)[item.0] =
+                            Some(result);
+                    }
+                });
+            }
+        });
+        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let results: Option<Vec<R>> = results.into_iter().collect();
+        results.ok_or_else(|| IngestError::Request("a thread ended without a result".to_owned()))
+    }
+
+    fn refuse_remarks(
+        units: &[Finished],
+        general: &[Remark],
+        unreadable: &[Unreadable],
+    ) -> Result<(), IngestError> {
+        let told = unreadable
+            .iter()
+            .map(|file| format!("{}: {}", file.source, file.reason))
+            .chain(general.iter().map(|remark| remark.text.clone()))
+            .chain(units.iter().flat_map(|unit| {
+                let report = &unit.result.report;
+                let name = |remark: &Remark| format!("{}: {}", report.source, remark.text);
+                report.remarks.iter().map(name).collect::<Vec<_>>()
+            }));
+        let told: Vec<String> = told.collect();
+        match told.first() {
+            None => Ok(()),
+            Some(first) => Err(IngestError::Strict {
+                count: told.len(),
+                first: first.clone(),
+            }),
+        }
+    }
+
+    fn report_folder(&self, existing: Option<&Index>) -> PathBuf {
+        if existing.is_none() {
+            return self.out.join(REPORT);
+        }
+        // By the number of shards before it: the same one when it is written again.
+        let number = existing.map_or(0, |index| index.shards.len());
+        self.out.join(format!("{REPORT}-{number}"))
+    }
+
+    fn write_report(
+        &self,
+        folder: &Path,
+        units: &[Finished],
+        general: &[Remark],
+        unreadable: &[Unreadable],
+        pace: f64,
+        why: &str,
+    ) -> Result<Summary, IngestError> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).map_err(IngestError::io("make the folder", folder))?;
+        let mut sources = Vec::new();
+        for (number, unit) in units.iter().enumerate() {
+            let mut report = unit.result.report.clone();
+            for sheet in &unit.result.sheets {
+                let name = format!("{number:04}-{sheet}");
+                let to = folder.join(&name);
+                fs::copy(unit.folder.join(sheet), &to).map_err(IngestError::io("write", &to))?;
+                report.sheets.push(name);
+            }
+            sources.push(report);
+        }
+        let mut remarks: Vec<(String, Remark)> = general
+            .iter()
+            .map(|remark| (String::new(), remark.clone()))
+            .collect();
+        let mut left_out: BTreeMap<String, u64> = BTreeMap::new();
+        for report in &sources {
+            remarks.extend(
+                report
+                    .remarks
+                    .iter()
+                    .map(|remark| (report.source.clone(), remark.clone())),
+            );
+            for left in &report.left_out {
+                *left_out.entry(left.reason.name().to_owned()).or_default() += left.frames;
+            }
+        }
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for (_, remark) in &remarks {
+            *counts.entry(remark.kind.name().to_owned()).or_default() += 1;
+        }
+        let report = Report {
+            width: self.options.width,
+            height: self.options.height,
+            frames_per_second: pace,
+            pace: why.to_owned(),
+            clips: sources.iter().map(|source| source.clips.len() as u64).sum(),
+            frames: sources.iter().map(|source| source.frames).sum(),
+            remarks: counts,
+            general: general.to_vec(),
+            unreadable: unreadable.to_vec(),
+            sources,
+        };
+        let path = folder.join("report.json");
+        let text = serde_json::to_vec_pretty(&report)
+            .map_err(|error| IngestError::Request(format!("{}: {error}", path.display())))?;
+        atomic_file::write(&path, &text).map_err(IngestError::io("write", &path))?;
+        Ok(Summary {
+            clips: report.clips,
+            frames: report.frames,
+            source_frames: 0,
+            frames_per_second: pace,
+            pace: report.pace,
+            resumed: 0,
+            remarks,
+            unreadable: report.unreadable,
+            left_out,
+            report: folder.to_path_buf(),
+        })
+    }
+}
+
+fn first_reason(unreadable: &[Unreadable]) -> String {
+    unreadable.first().map_or_else(
+        || "it has no frames".to_owned(),
+        |first| format!("{}: {}", first.source, first.reason),
+    )
+}

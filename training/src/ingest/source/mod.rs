@@ -1,0 +1,256 @@
+//! Footage of every kind as one stream of frames with their times.
+//!
+//! | file | reads |
+//! |---|---|
+//! | `pictures` | folders of PNG, JPEG, WebP and BMP frames |
+//! | `animation` | GIF, APNG, animated WebP |
+//! | `ffmpeg` | films of any codec, through the `ffmpeg` program |
+//! | `h264` | H.264 films in mp4, mov, m4v and mkv, without any program |
+//! | `stored` | the bytes of a file, on disk or inside a tar archive |
+
+mod animation;
+mod ffmpeg;
+#[cfg(feature = "h264")]
+mod h264;
+mod pictures;
+mod stored;
+
+use std::path::PathBuf;
+
+use genie_model::Frame;
+
+use super::geometry::Geometry;
+use super::report::Remark;
+use super::{DecoderChoice, IngestOptions};
+
+pub(super) use animation::is_animation;
+pub(super) use stored::Stored;
+
+/// A frame as a source gives it: upright, in sRGB, cut and scaled.
+#[derive(Debug, Clone)]
+pub(super) struct TimedFrame {
+    /// When it is shown, in seconds from the source's first frame.
+    pub(super) time: f64,
+    /// Its number in the source, unreadable ones included.
+    pub(super) index: u64,
+    pub(super) frame: Frame,
+    /// Whether it follows from the frame before it.
+    pub(super) continues: bool,
+}
+
+/// A stream of frames. Dropping it ends whatever works for it.
+pub(super) trait FrameSource {
+    /// The next frame, or `None` at the end.
+    ///
+    /// # Errors
+    /// Footage that cannot be read any further, in words.
+    fn next_frame(&mut self) -> Result<Option<TimedFrame>, String>;
+
+    /// When the last frame is over, known at the end.
+    fn end(&self) -> Option<f64> {
+        None
+    }
+
+    /// What was skipped, changed or assumed so far; each is told once.
+    fn take_remarks(&mut self) -> Vec<Remark> {
+        Vec::new()
+    }
+}
+
+/// What is footage, and where it is.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// What it is called in reports.
+    pub(super) name: String,
+    pub(super) kind: SourceKind,
+    /// A file of true actions beside it.
+    pub(super) actions: Option<Stored>,
+    /// What was noticed when it was found.
+    pub(super) remarks: Vec<Remark>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum SourceKind {
+    /// A film, read by a decoder of video.
+    Film(Stored),
+    /// A GIF, APNG or WebP.
+    Animation(Stored),
+    /// Pictures in the order of their names.
+    Pictures {
+        files: Vec<Stored>,
+        /// Frames a second, where something tells.
+        pace: Option<f64>,
+    },
+}
+
+/// What is known of a source before its frames are read.
+#[derive(Debug, Clone)]
+pub(super) struct SourceInfo {
+    /// Width and height of its upright picture.
+    pub(super) size: (usize, usize),
+    /// How many times as wide as high its pixels are.
+    pub(super) pixel_aspect: f64,
+    /// Its length, where that is known.
+    pub(super) seconds: Option<f64>,
+    /// Frames a second, where the container says so.
+    pub(super) pace: Option<f64>,
+    /// What it is, for the report.
+    pub(super) described: String,
+    /// What only its decoder understands.
+    decoder: Decoder,
+}
+
+#[derive(Debug, Clone)]
+enum Decoder {
+    Pictures,
+    Animation,
+    Ffmpeg(ffmpeg::Stream),
+    #[cfg(feature = "h264")]
+    H264,
+}
+
+/// The part of a source that is wanted, and how much of the machine it may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// In seconds from the source's first frame.
+    pub(super) start: f64,
+    /// Likewise.
+    pub(super) end: f64,
+    pub(super) threads: usize,
+}
+
+impl Source {
+    /// Looks at the source without reading more of it than necessary.
+    ///
+    /// # Errors
+    /// Footage that cannot be read, in words.
+    pub(super) fn probe(&self, options: &IngestOptions) -> Result<SourceInfo, String> {
+        match &self.kind {
+            SourceKind::Film(file) => probe_film(file, options.decoder),
+            SourceKind::Animation(file) => {
+                let (size, described) = animation::probe(file)?;
+                Ok(SourceInfo {
+                    size,
+                    pixel_aspect: 1.0,
+                    seconds: None,
+                    pace: None,
+                    described,
+                    decoder: Decoder::Animation,
+                })
+            }
+            SourceKind::Pictures { files, pace } => {
+                let size = pictures::first_size(files)?;
+                let pace = pictures_pace(*pace, options);
+                Ok(SourceInfo {
+                    size,
+                    pixel_aspect: 1.0,
+                    seconds: Some(files.len() as f64 / pace),
+                    pace: Some(pace),
+                    described: format!("{} pictures", files.len()),
+                    decoder: Decoder::Pictures,
+                })
+            }
+        }
+    }
+
+    /// Opens the stream of its frames.
+    ///
+    /// # Errors
+    /// Footage that cannot be read, in words.
+    pub(super) fn open(
+        &self,
+        info: &SourceInfo,
+        geometry: Geometry,
+        wanted: Wanted,
+        options: &IngestOptions,
+    ) -> Result<Box<dyn FrameSource>, String> {
+        Ok(match (&self.kind, &info.decoder) {
+            (SourceKind::Pictures { files, pace }, _) => Box::new(pictures::Pictures::open(
+                files.clone(),
+                pictures_pace(*pace, options),
+                geometry,
+                wanted,
+            )),
+            (SourceKind::Animation(file), _) => {
+                Box::new(animation::Animation::open(file, geometry, wanted)?)
+            }
+            (SourceKind::Film(file), Decoder::Ffmpeg(stream)) => {
+                let plan = geometry.plan(info.size, info.pixel_aspect)?.in_pairs();
+                Box::new(ffmpeg::Ffmpeg::open(file, stream, plan, wanted)?)
+            }
+            #[cfg(feature = "h264")]
+            (SourceKind::Film(file), Decoder::H264) => {
+                let plan = geometry.plan(info.size, info.pixel_aspect)?.in_pairs();
+                Box::new(h264::H264::open(file, plan, wanted)?)
+            }
+            (SourceKind::Film(_), _) => return Err("it was not looked at as a film".to_owned()),
+        })
+    }
+
+    /// The files that make it up.
+    pub(super) fn files(&self) -> Vec<&Stored> {
+        let mut files: Vec<&Stored> = match &self.kind {
+            SourceKind::Film(file) | SourceKind::Animation(file) => vec![file],
+            SourceKind::Pictures { files, .. } => files.iter().collect(),
+        };
+        files.extend(&self.actions);
+        files
+    }
+
+    /// Whether the decoder's threads scale with what they are given.
+    pub(super) fn is_film(&self) -> bool {
+        matches!(self.kind, SourceKind::Film(_))
+    }
+}
+
+/// Pace of pictures that do not say.
+const ASSUMED_PACE: f64 = 10.0;
+
+fn pictures_pace(told: Option<f64>, options: &IngestOptions) -> f64 {
+    let asked = match options.pace {
+        super::PaceChoice::FramesPerSecond(pace) => Some(pace),
+        _ => None,
+    };
+    told.or(options.pictures_pace)
+        .or(asked)
+        .unwrap_or(ASSUMED_PACE)
+}
+
+fn probe_film(file: &Stored, choice: DecoderChoice) -> Result<SourceInfo, String> {
+    let program = match choice {
+        DecoderChoice::BuiltIn => None,
+        DecoderChoice::Auto => ffmpeg::program(),
+        DecoderChoice::Ffmpeg => Some(ffmpeg::program().ok_or_else(|| {
+            "the program ffmpeg is not found: install it (Debian: apt install ffmpeg; macOS: brew install ffmpeg; Windows: \
+             winget install ffmpeg) or leave --decoder out"
+                .to_owned()
+        })?),
+    };
+    if program.is_some() {
+        return ffmpeg::probe(file);
+    }
+    built_in(file)
+}
+
+#[cfg(feature = "h264")]
+fn built_in(file: &Stored) -> Result<SourceInfo, String> {
+    h264::probe(file)
+}
+
+#[cfg(not(feature = "h264"))]
+fn built_in(_: &Stored) -> Result<SourceInfo, String> {
+    Err(needs_ffmpeg("it"))
+}
+
+/// What to do about a film that only ffmpeg reads.
+fn needs_ffmpeg(what: &str) -> String {
+    format!(
+        "{what} can only be read with the program ffmpeg, which is not found: install it (Debian: apt install ffmpeg; macOS: \
+         brew install ffmpeg; Windows: winget install ffmpeg), or convert the film to H.264 in mp4"
+    )
+}
+
+/// The described paths of this machine's decoders, for the report.
+pub(super) fn decoders() -> Option<PathBuf> {
+    ffmpeg::program().map(|program| program.path.clone())
+}

@@ -1,0 +1,167 @@
+//! Footage that is added, true actions, and what they are good for.
+
+use std::path::Path;
+
+use genie_training::dataset::{Dataset, TrueActions};
+use genie_training::ingest::{IngestOptions, PaceChoice};
+use image::ImageFormat;
+
+use super::footage::{encoded, first_bytes, import, keeping, plain, said, save, textured};
+
+fn clip(folder: &Path, values: std::ops::Range<u8>) {
+    for value in values {
+        save(
+            folder,
+            &format!("{value:03}.png"),
+            &encoded(&plain(4, 4, value), ImageFormat::Png),
+        );
+    }
+    save(folder, "frames_per_second", b"10");
+}
+
+#[test]
+fn footage_is_added_and_what_is_there_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second, out) = (
+        folder.path().join("a"),
+        folder.path().join("b"),
+        folder.path().join("out"),
+    );
+    clip(&first, 0..5);
+    clip(&second, 20..24);
+    import(&first, &out, &keeping(4, 4)).unwrap();
+    let before = std::fs::read(out.join("shard-00000.frames")).unwrap();
+    assert!(import(&second, &out, &keeping(4, 4)).is_err());
+    let add = IngestOptions {
+        append: true,
+        ..keeping(4, 4)
+    };
+    import(&second, &out, &add).unwrap();
+    assert_eq!(
+        first_bytes(&out),
+        [(0..5).collect::<Vec<u8>>(), (20..24).collect()]
+    );
+    assert_eq!(
+        std::fs::read(out.join("shard-00000.frames")).unwrap(),
+        before
+    );
+    for (options, said) in [
+        (
+            IngestOptions {
+                append: true,
+                ..keeping(8, 8)
+            },
+            "4x4",
+        ),
+        (
+            IngestOptions {
+                pace: PaceChoice::FramesPerSecond(20.0),
+                ..add
+            },
+            "10 frames a second",
+        ),
+    ] {
+        let error = import(&second, &out, &options).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    assert_eq!(Dataset::open(&out).unwrap().clip_count(), 2);
+}
+
+#[test]
+fn true_actions_come_from_a_file_beside_the_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second, out) = (
+        folder.path().join("a"),
+        folder.path().join("b"),
+        folder.path().join("out"),
+    );
+    clip(&first, 0..6);
+    save(
+        &first,
+        "actions.csv",
+        b"frame,keys\n0,\n2,right\n4,jump+right\n",
+    );
+    clip(&second, 20..23);
+    save(&second, "actions.csv", b"0,right\n");
+    import(folder.path(), &out, &keeping(4, 4)).unwrap();
+    let actions = TrueActions::open(&out).unwrap();
+    // By name: none, jump and right, right.
+    assert_eq!(actions.clip(0), Some([0, 0, 2, 2, 1].as_slice()));
+    assert_eq!(actions.clip(1), Some([2, 2].as_slice()));
+    let names = std::fs::read_to_string(out.join("true_actions.json")).unwrap();
+    assert!(names.contains("jump+right"), "{names}");
+
+    // Frames that are left out take their keys with them: the longest held counts.
+    let half = folder.path().join("half");
+    let options = IngestOptions {
+        pace: PaceChoice::Every(2),
+        ..keeping(4, 4)
+    };
+    import(&first, &half, &options).unwrap();
+    assert_eq!(
+        TrueActions::open(&half).unwrap().clip(0),
+        Some([0, 2].as_slice())
+    );
+
+    // A clip without them leaves the dataset without them.
+    std::fs::remove_file(second.join("actions.csv")).unwrap();
+    let without = folder.path().join("without");
+    let summary = import(folder.path(), &without, &keeping(4, 4));
+    let summary = summary.unwrap();
+    assert!(
+        said(&summary).contains("true actions are not known for all clips"),
+        "{}",
+        said(&summary)
+    );
+    assert!(TrueActions::open(&without).is_err());
+}
+
+#[test]
+fn a_wrong_file_of_actions_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    clip(folder.path(), 0..3);
+    save(folder.path(), "actions.csv", b"frame,keys\nzero,left\n");
+    let error = import(folder.path(), &folder.path().join("out"), &keeping(4, 4))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("actions.csv") && error.contains("line 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn each_decision_is_in_the_report_with_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("clip");
+    for number in 0..60_u32 {
+        let picture = if (20..30).contains(&number) {
+            plain(64, 64, 0)
+        } else {
+            textured(64, 64, number * 2)
+        };
+        save(
+            &clip,
+            &format!("{number:03}.png"),
+            &encoded(&picture, ImageFormat::Png),
+        );
+    }
+    save(&clip, "frames_per_second", b"10");
+    let out = folder.path().join("out");
+    let options = IngestOptions {
+        keep_all: false,
+        ..keeping(64, 64)
+    };
+    let summary = import(&clip, &out, &options).unwrap();
+    assert_eq!((summary.clips, summary.frames), (2, 50));
+    assert_eq!(summary.left_out.get("blank"), Some(&10));
+    let report = std::fs::read_to_string(summary.report.join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let source = &report["sources"][0];
+    assert_eq!(source["clips"][1]["from"].as_f64(), Some(3.0));
+    assert_eq!(source["left_out"][0]["reason"], "blank");
+    for sheet in source["sheets"].as_array().unwrap() {
+        let path = summary.report.join(sheet.as_str().unwrap());
+        assert!(genie_training::pictures::read_image(&path).is_ok());
+    }
+}

@@ -1,0 +1,10 @@
+//! Footage of every kind becomes a dataset with the right frames, and what is wrong with it is said.
+#![allow(clippy::unwrap_used)]
+
+mod added;
+mod animations;
+mod films;
+mod footage;
+mod hostile;
+mod interrupted;
+mod pictures;
