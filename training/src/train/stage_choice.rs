@@ -212,7 +212,7 @@ mod tests {
         let format = FrameFormat {
             height: 16,
             width: 16,
-            frames_per_second: 10,
+            frames_per_second: 10.0,
         };
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let mut writer = DatasetWriter::create(folder.path(), format).unwrap();

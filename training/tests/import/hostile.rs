@@ -25,7 +25,7 @@ fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     out.extend(kind);
     out.extend(data);
     let mut checksum = crc32fast::Hasher::new();
-    checksum.update(kind);
+    checksum.update(&kind);
     checksum.update(data);
     out.extend(checksum.finalize().to_be_bytes());
     out
