@@ -6,7 +6,6 @@ use rand_chacha::ChaCha8Rng;
 
 use super::AgentSettings;
 use super::k_means::{settle, spread_starts};
-use super::motion_series::moving;
 
 /// Transitions that codes are placed by.
 const SAMPLES: usize = 6000;
@@ -58,21 +57,18 @@ pub(crate) fn describe(
         .collect()
 }
 
-/// Direction of a transition: its displacement where there is one, else which way the looks say.
+/// Direction of a transition: its displacement, and which way the looks say on top.
 fn way(motion: [f32; 2], look: [f32; 2], usual: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
-    if moving(motion, settings) {
-        [0, 1].map(|axis| {
-            let size = motion[axis].abs();
-            if size <= settings.least_motion {
-                0.0
-            } else {
-                // Direction counts first, distance second.
-                motion[axis].signum() * (0.6 + 0.4 * (size / usual[axis]).min(LARGEST))
-            }
-        })
-    } else {
-        look.map(|part| part * settings.look_weight)
-    }
+    [0, 1].map(|axis| {
+        let size = motion[axis].abs();
+        let moved = if size <= settings.least_motion {
+            0.0
+        } else {
+            // Direction counts first, distance second.
+            motion[axis].signum() * (0.6 + 0.4 * (size / usual[axis]).min(LARGEST))
+        };
+        moved + settings.look_weight * look[axis]
+    })
 }
 
 /// Numbers of codes that are tried where the number is not given.

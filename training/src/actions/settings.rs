@@ -91,7 +91,7 @@ pub struct AgentSettings {
     pub look_steps: usize,
     /// Displacement from which the anchor counts as moving.
     pub least_motion: f32,
-    /// Weight of the looks where the anchor stands still, against a displacement of usual size.
+    /// Weight of the direction that looks tell, against a displacement of usual size.
     pub look_weight: f32,
     /// Weight of the next transition in the description of one.
     pub next_weight: f32,
@@ -144,7 +144,7 @@ impl Default for AgentSettings {
             look_steps: 500,
             least_motion: 0.4,
             look_weight: 0.6,
-            next_weight: 1.0,
+            next_weight: 0.4,
             actions: Some(8),
             code_restarts: 6,
         }
