@@ -192,7 +192,9 @@ impl AnchoredAgent {
             actions[clip] = agent.encode(track, read, size);
         }
         let mut fitted = vec![false; source.clip_count()];
-        clips.iter().for_each(|&clip| fitted[clip] = true);
+        for &clip in &clips {
+            fitted[clip] = true;
+        }
         let rest: Vec<usize> = (0..source.clip_count())
             .filter(|&clip| !fitted[clip])
             .collect();

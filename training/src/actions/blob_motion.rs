@@ -277,7 +277,7 @@ mod tests {
             for piece in pieces(&mask, WIDTH, &settings) {
                 let found = find(&piece, &first, &padded, &settings).unwrap();
                 let (shift, cost) = naive(&piece, &first, &second, &settings).unwrap();
-                prop_assert_eq!(found.shift, shift.map(|part| part as f32));
+                prop_assert_eq!(found.shift.map(|part| part as i64), shift);
                 prop_assert!((found.cost - cost).abs() < 1e-3);
             }
         }

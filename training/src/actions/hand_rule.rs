@@ -44,13 +44,13 @@ impl HandRule {
             occurs: [[true; 2]; 2],
             codes: HashMap::new(),
         };
-        let ways: Vec<[i8; 2]> = signs.iter().map(|signs| rule.way(signs)).collect();
+        let ways: Vec<[i8; 2]> = signs.iter().map(|signs| rule.way(*signs)).collect();
         rule.occurs = [0, 1].map(|axis| {
             [-1, 1].map(|sign| share(ways.iter().filter(|way| way[axis] == sign).count()) >= RARE)
         });
         let mut counts: HashMap<[i8; 2], usize> = HashMap::new();
         for signs in &signs {
-            *counts.entry(rule.way(signs)).or_default() += 1;
+            *counts.entry(rule.way(*signs)).or_default() += 1;
         }
         let mut frequent: Vec<([i8; 2], usize)> = counts.into_iter().collect();
         frequent.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -68,14 +68,14 @@ impl HandRule {
     /// # Errors
     /// Footage that cannot be read.
     pub fn apply(&self, source: &dyn FrameSource) -> Result<Vec<Vec<usize>>, DatasetError> {
-        let code = |signs: &Signs| self.codes.get(&self.way(signs)).copied().unwrap_or(0);
+        let code = |signs: &Signs| self.codes.get(&self.way(*signs)).copied().unwrap_or(0);
         Ok(signs(source)?
             .iter()
             .map(|clip| clip.iter().map(code).collect())
             .collect())
     }
 
-    fn way(&self, (scene, own): &Signs) -> [i8; 2] {
+    fn way(&self, (scene, own): Signs) -> [i8; 2] {
         [0, 1].map(|axis| {
             let sign = if self.camera_follows[axis] {
                 -scene[axis]

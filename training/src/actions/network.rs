@@ -1,4 +1,4 @@
-//! Small classifiers of a few thousand weights: fully connected layers with ReLU, trained with AdamW on the softmax cross-entropy.
+//! Small classifiers of a few thousand weights: fully connected layers with `ReLU`, trained with AdamW on the softmax cross-entropy.
 //!
 //! They are trained many times during a search, for seconds, on the CPU; plain matrices do that faster than a tensor graph.
 
@@ -153,8 +153,7 @@ impl Network {
                 &inputs,
                 &targets,
                 &mut moments,
-                rate,
-                step + 1,
+                (rate, step + 1),
                 plan,
                 &mut rng,
             );
@@ -167,8 +166,7 @@ impl Network {
         inputs: &DMatrix<f32>,
         targets: &[usize],
         moments: &mut [Moments],
-        rate: f32,
-        number: usize,
+        (rate, number): (f32, usize),
         plan: &TrainingPlan,
         rng: &mut ChaCha8Rng,
     ) {
@@ -320,7 +318,9 @@ fn softmax(values: &mut [f32]) {
         *value = (*value - most).exp();
         sum += *value;
     }
-    values.iter_mut().for_each(|value| *value /= sum);
+    for value in values {
+        *value /= sum;
+    }
 }
 
 /// A draw with mean 0 and deviation 1 from four even ones: near enough to normal for noise on inputs.

@@ -43,6 +43,8 @@ const REACH: usize = 8;
 const LAGS: [isize; 5] = [-2, -1, 0, 1, 2];
 /// Values that describe the track around a transition.
 const TRACK_VALUES: usize = LAGS.len() * 7 + 4;
+/// Values that the classifier of the agent's surroundings sees.
+const ANCHORED_INPUTS: usize = FRAMES.len() * CHANNELS * 4 * REACH * REACH + TRACK_VALUES;
 /// Transitions whose codes are looked at.
 const CODES: usize = 3;
 const WIDTH: usize = 128;
@@ -88,7 +90,7 @@ pub fn visible_actions(
         .max()
         .unwrap_or(0);
     let views: [(Fill, usize); 3] = [
-        (Examples::fill_anchored, learnt.anchored_inputs()),
+        (Examples::fill_anchored, ANCHORED_INPUTS),
         (Examples::fill_track, TRACK_VALUES + codes * CODES),
         (Examples::fill_motion, learnt.motion_inputs),
     ];
@@ -112,7 +114,7 @@ pub fn visible_actions(
                 &plan,
             );
             network.probabilities_of(scored.truth.len(), &|example, out| {
-                fill(&scored, example, out)
+                fill(&scored, example, out);
             })
         })
         .collect();
@@ -262,10 +264,6 @@ impl Examples {
                 * genie_model::MOTION_FEATURES,
             truth: Vec::new(),
         }
-    }
-
-    fn anchored_inputs(&self) -> usize {
-        FRAMES.len() * CHANNELS * 4 * REACH * REACH + TRACK_VALUES
     }
 
     fn fill_anchored(&self, example: usize, out: &mut [f32]) {

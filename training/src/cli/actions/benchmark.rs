@@ -17,7 +17,7 @@ const SEEDS: u64 = 3;
 /// A line of the table.
 #[derive(Debug, Serialize)]
 struct Game {
-    game: String,
+    name: String,
     entropy: f64,
     rule: f64,
     /// Information of each seed.
@@ -104,7 +104,7 @@ fn measure(
     let rule = HandRule::fit(&data, settings.actions.unwrap_or(8))?.apply(&held_out)?;
     let rule = ActionScore::of_codes(&rule, &held_truth);
     let mut game = Game {
-        game: train
+        name: train
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default(),
@@ -177,7 +177,7 @@ fn print_line(game: &Game) {
     let margin = game.margin.iter().copied().fold(f32::INFINITY, f32::min);
     println!(
         "| {} | {:.2} | {} | {:.2} | {:.3} ({:.3}) | {} | {:.2} | {margin:.1} | {:.1} |",
-        game.game,
+        game.name,
         game.entropy,
         optional(game.visible),
         game.rule,
