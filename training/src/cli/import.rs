@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::CliResult;
+use super::interruption::on_interruption;
 
 /// Remarks of one kind that are printed; all of them are in the report.
 const SHOWN_REMARKS: usize = 12;
@@ -208,8 +209,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let paths: Vec<PathBuf> = args.video.iter().chain(&args.paths).cloned().collect();
     let options = args.options();
     let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    on_interruption(&stop)?;
     let progress = Progress::default();
     let begun = Instant::now();
     let done = AtomicBool::new(false);

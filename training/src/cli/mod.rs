@@ -7,6 +7,7 @@ mod bench;
 mod evaluate;
 mod gameplay;
 mod import;
+mod interruption;
 mod label;
 mod plan;
 mod play;

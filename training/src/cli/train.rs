@@ -9,6 +9,7 @@ use genie_training::dataset::FrameFormat;
 use genie_training::train::{Ended, TrainConfig, train};
 
 use super::CliResult;
+use super::interruption::on_interruption;
 
 /// Arguments of `genie train`.
 #[derive(Debug, clap::Args)]
@@ -93,15 +94,14 @@ fn set(config: &mut toml::Table, setting: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Trains both phases to their end, or until Ctrl-C.
+/// Trains both phases to their end, or until it is asked to stop.
 pub(crate) fn run(args: Args) -> CliResult {
     let config = read_config(&args.config, &args.settings)?;
     if !args.any_pace {
         check_pace(&config, &args.data)?;
     }
     let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    on_interruption(&interrupted)?;
     let stop = |_: &str, _: u64| interrupted.load(Ordering::Relaxed);
     let ended = train(
         &config,
