@@ -36,7 +36,7 @@ fn recorded_frames() -> Vec<Vec<u8>> {
 
 /// A paused world of the checkpoint that was written then.
 fn spawn(app: &mut App) -> Entity {
-    let checkpoint = Checkpoint::read(&fixture("tiny.genie.safetensors")).unwrap();
+    let checkpoint = Checkpoint::read(fixture("tiny.genie.safetensors")).unwrap();
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(checkpoint));
     let genie = GenieWorld::new(model, checkered(40, 30)).with_seed(99);
