@@ -126,7 +126,7 @@ mod tests {
             let options = EvaluateOptions {
                 clips: 4,
                 horizon: 1,
-                survival: 0,
+                survival: 1,
                 seed,
                 ..EvaluateOptions::default()
             };
