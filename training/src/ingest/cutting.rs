@@ -76,8 +76,8 @@ pub(super) struct CutSettings {
 #[derive(Debug, Clone)]
 struct Look {
     blank: bool,
-    /// Brightness on a small grid.
-    small: [f32; SMALL * SMALL],
+    /// Mean colours on a small grid.
+    small: Vec<[f32; 3]>,
     /// Share of pixels in each of 64 colours.
     colours: [f32; 64],
 }
@@ -253,7 +253,7 @@ pub(super) fn changed_share(before: &[u8], after: &[u8]) -> f32 {
 }
 
 /// How much two small pictures differ at best, whatever the movement between them.
-fn residue(before: &[f32], after: &[f32]) -> f32 {
+fn residue(before: &[[f32; 3]], after: &[[f32; 3]]) -> f32 {
     let most = SMALL as i32 / 4;
     let mut best = f32::INFINITY;
     for dy in -most..=most {
@@ -265,8 +265,8 @@ fn residue(before: &[f32], after: &[f32]) -> f32 {
                     if (0..SMALL as i32).contains(&from_x) && (0..SMALL as i32).contains(&from_y) {
                         let a = before[(from_y * SMALL as i32 + from_x) as usize];
                         let b = after[(y * SMALL as i32 + x) as usize];
-                        sum += (a - b).abs();
-                        count += 1.0;
+                        sum += (a[0] - b[0]).abs() + (a[1] - b[1]).abs() + (a[2] - b[2]).abs();
+                        count += 3.0;
                     }
                 }
             }
@@ -280,7 +280,7 @@ impl Look {
     fn nothing() -> Self {
         Self {
             blank: false,
-            small: [0.0; SMALL * SMALL],
+            small: vec![[0.0; 3]; SMALL * SMALL],
             colours: [0.0; 64],
         }
     }
@@ -295,9 +295,9 @@ impl Look {
         for (y, row) in frame.pixels().chunks_exact(width * 3).enumerate() {
             for (x, pixel) in row.chunks_exact(3).enumerate() {
                 let cell = y * SMALL / height * SMALL + x * SMALL / width;
-                let brightness =
-                    (f32::from(pixel[0]) + 2.0 * f32::from(pixel[1]) + f32::from(pixel[2])) / 4.0;
-                look.small[cell] += brightness;
+                for (sum, &value) in look.small[cell].iter_mut().zip(pixel) {
+                    *sum += f32::from(value);
+                }
                 counts[cell] += 1.0;
                 let colour = usize::from(pixel[0] >> 6) * 16
                     + usize::from(pixel[1] >> 6) * 4
@@ -309,8 +309,8 @@ impl Look {
                 }
             }
         }
-        for (value, count) in look.small.iter_mut().zip(counts) {
-            *value /= count.max(1.0);
+        for (colour, count) in look.small.iter_mut().zip(counts) {
+            *colour = colour.map(|sum| sum / count.max(1.0));
         }
         let pixels = (width * height).max(1) as f64;
         for value in &mut look.colours {

@@ -177,7 +177,12 @@ impl Plan {
             Enlarging::Nearest
         } else {
             // Where ffmpeg's scaler sees them, so that both decoders give the same colours.
-            Enlarging::Linear { down: -0.25 }
+            let down = if self.inner.1 == self.area.height {
+                -0.25
+            } else {
+                0.0
+            };
+            Enlarging::Linear { down }
         };
         resample(plane, plane_width, 1, area, self.inner, enlarging)
     }

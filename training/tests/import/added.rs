@@ -100,7 +100,7 @@ fn true_actions_come_from_a_file_beside_the_frames() {
     import(&first, &half, &options).unwrap();
     assert_eq!(
         TrueActions::open(&half).unwrap().clip(0),
-        Some([0, 2].as_slice())
+        Some([0, 1].as_slice())
     );
 
     // A clip without them leaves the dataset without them.

@@ -124,7 +124,7 @@ fn archives_hold_clips_by_folder_or_by_sample() {
         header.set_cksum();
         archive.append_data(&mut header, name, bytes).unwrap();
     };
-    for number in [2, 10, 1] {
+    for number in [2, 10, 1, 3] {
         let png = encoded(&plain(8, 8, number), ImageFormat::Png);
         add(&format!("walk.{number}.png"), &png);
         add(&format!("jump.{number}.png"), &png);
@@ -145,6 +145,6 @@ fn archives_hold_clips_by_folder_or_by_sample() {
     // Numbers that follow each other belong together; a gap parts.
     assert_eq!(
         clips,
-        [vec![1, 2], vec![1, 2], vec![7, 8], vec![10], vec![10]]
+        [vec![1, 2, 3], vec![1, 2, 3], vec![7, 8], vec![10], vec![10]]
     );
 }

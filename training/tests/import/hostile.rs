@@ -227,7 +227,7 @@ fn no_bad_file_makes_anyone_wait() {
 #[test]
 fn animations_that_decode_to_too_much_are_left() {
     let folder = tempfile::tempdir().unwrap();
-    let path = save(folder.path(), "bomb.gif", &claiming_gif(4000, 4000, 3000));
+    let path = save(folder.path(), "bomb.gif", &claiming_gif(2800, 2800, 3000));
     let out = folder.path().join("out");
     let error = import(&path, &out, &keeping(8, 8)).unwrap_err().to_string();
     assert!(error.contains("bomb.gif"), "{error}");

@@ -14,12 +14,12 @@ use super::stored::StoredReader;
 use super::{FrameSource, Stored, TimedFrame, Wanted};
 
 /// Most pixels of an animation's canvas.
-const MOST_CANVAS: u64 = 1 << 24;
+const MOST_CANVAS: u64 = 1 << 23;
 /// Most memory that a decoder may take.
 const MOST_DECODER_BYTES: u64 = 256 << 20;
 /// Pixels that any file may decode to, and how many more for each byte of it: beyond that it is no footage but a trap.
-const FREE_PIXELS: u64 = 1 << 31;
-const PIXELS_PER_BYTE: u64 = 200_000;
+const FREE_PIXELS: u64 = 1 << 28;
+const PIXELS_PER_BYTE: u64 = 4000;
 /// What viewers show for a delay of 0, in seconds.
 const NO_DELAY: f64 = 0.1;
 

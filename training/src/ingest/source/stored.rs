@@ -61,12 +61,12 @@ impl Stored {
 
     pub(in super::super) fn open(&self) -> Result<StoredReader, String> {
         let open = || -> io::Result<StoredReader> {
-            let mut file = File::open(&self.path)?;
-            let whole = file.metadata()?;
-            // Pipes and devices may never end.
-            if !whole.is_file() {
+            // Pipes and devices may never end; even opening one can wait for ever.
+            if !self.path.metadata()?.is_file() {
                 return Err(io::Error::other("it is no regular file"));
             }
+            let mut file = File::open(&self.path)?;
+            let whole = file.metadata()?;
             let (first, length) = match &self.inside {
                 None => (0, whole.len()),
                 Some((_, first, length)) => (*first, *length),
