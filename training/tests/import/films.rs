@@ -205,7 +205,6 @@ fn both_decoders_give_the_same_frames() {
         copy(&plain, "b.mkv", &[], &[]),
         copy(&plain, "b.mov", &[], &[]),
         copy(&plain, "turned.mp4", &[], &["-metadata:s:v", "rotate=90"]),
-        copy(&plain, "cut.mp4", &["-ss", "0.9"], &[]),
         copy(
             &plain,
             "fragments.mp4",
