@@ -103,6 +103,19 @@ impl ComputePools {
         self.pool(urgency).map(Pool::times).unwrap_or_default()
     }
 
+    /// The threads that take what others leave over, if they are the ones to compute on, and how long a pass may take there;
+    /// `None` also where the worlds have no floor.
+    pub(super) fn leftover(&self, interval: Duration) -> Option<(&ThreadPool, Duration)> {
+        let leftover = self.control.now() == Urgency::Leftover && interval != Duration::MAX;
+        let pool = self.leftover.as_ref().filter(|_| leftover)?;
+        Some((&pool.threads, self.control.patience(interval)))
+    }
+
+    /// A pass has taken longer than its patience.
+    pub(super) fn give_up_on_leftover(&mut self) {
+        self.control.give_up();
+    }
+
     pub(super) fn begin_pass(&self) -> PassStart {
         let urgency = self.control.now();
         PassStart {

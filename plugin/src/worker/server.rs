@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Rollout, WorldModel};
+use rayon::ThreadPool;
 
 use crate::error::GenieError;
 use crate::model::GenieModel;
@@ -330,18 +331,10 @@ impl WorkerServer {
                 group.push((step, running));
             }
         }
-        if loads.is_empty() {
-            return Some(());
-        }
-        // Groups wait for each other: what came before counts.
-        let start = self.pools.begin_pass();
         for load in loads {
             let mut group = groups.remove(&load).unwrap_or_default();
             let before: Vec<_> = group.iter().map(|(_, r)| r.trajectory.newest()).collect();
-            let together = self.step_group(&mut group);
-            let intervals = group.iter().map(|(step, _)| step.interval);
-            let interval = intervals.min().unwrap_or(Duration::MAX);
-            let times = self.pools.end_pass(&start, interval);
+            let (together, times) = self.step_group(&mut group);
             for ((step, mut running), before) in group.into_iter().zip(before) {
                 // One world must not take the others down: what failed together is tried one by one.
                 let outcome = match &together {
@@ -368,15 +361,59 @@ impl WorkerServer {
         Some(())
     }
 
-    fn step_group(&self, group: &mut [(StepRequest, Running)]) -> Result<(), GenieError> {
+    /// Steps all worlds of a group, or none.
+    ///
+    /// Threads that take what others leave over may get next to nothing. A pass that gets nowhere on them is begun again on
+    /// threads of ordinary priority: rollouts are values, so that the frames are the same.
+    fn step_group(
+        &mut self,
+        group: &mut [(StepRequest, Running)],
+    ) -> (Result<(), GenieError>, PassTimes) {
+        let intervals = group.iter().map(|(step, _)| step.interval);
+        let interval = intervals.min().unwrap_or(Duration::MAX);
         let actions: Vec<_> = group.iter().map(|(step, _)| step.action).collect();
+        let mut start = self.pools.begin_pass();
+        if let Some((threads, patience)) = self.pools.leftover(interval) {
+            let rollouts = group.iter().map(|(_, running)| running.trajectory.newest());
+            let finished = step_apart(threads, rollouts.collect(), actions.clone());
+            if let Ok(stepped) = finished.recv_timeout(patience) {
+                let stepped = stepped.map(|rollouts| {
+                    for ((_, running), rollout) in group.iter_mut().zip(rollouts) {
+                        *running.trajectory.now_mut() = rollout;
+                    }
+                });
+                return (stepped, self.pools.end_pass(&start, interval));
+            }
+            self.pools.give_up_on_leftover();
+            start = self.pools.begin_pass();
+        }
         let trajectories = group.iter_mut().map(|(_, running)| &mut running.trajectory);
         let mut rollouts: Vec<_> = trajectories.map(Trajectory::now_mut).collect();
-        guarded(self.pools.threads(), || {
+        let stepped = guarded(self.pools.threads(), || {
             Rollout::step_all(&mut rollouts, &actions)?;
             Ok(())
-        })
+        });
+        (stepped, self.pools.end_pass(&start, interval))
     }
+}
+
+/// Steps the rollouts on these threads; they come back through the channel.
+fn step_apart(
+    threads: &ThreadPool,
+    mut rollouts: Vec<Rollout>,
+    actions: Vec<usize>,
+) -> Receiver<Result<Vec<Rollout>, GenieError>> {
+    let (done, finished) = bounded(1);
+    threads.spawn(move || {
+        let stepped = guarded(None, || {
+            let mut all: Vec<&mut Rollout> = rollouts.iter_mut().collect();
+            Rollout::step_all(&mut all, &actions)?;
+            Ok(())
+        });
+        // The worker may have given up on it.
+        let _ = done.send(stepped.map(|()| rollouts));
+    });
+    finished
 }
 
 /// The newest frame as the answer to a request that is no step.

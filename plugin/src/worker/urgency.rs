@@ -74,9 +74,7 @@ impl UrgencyControl {
                 wall
             }
         });
-        // A floor that the machine cannot keep gets half of the time of a core.
-        let attainable = 2.0 * self.cost.unwrap_or_default();
-        self.allowed = (PASS_SHARE * interval.as_secs_f64()).max(attainable);
+        self.allowed = self.allowed_for(interval);
         if interval == Duration::MAX {
             self.now = self.lowest;
             return;
@@ -100,6 +98,24 @@ impl UrgencyControl {
                 self.lower(Urgency::FairShare);
             }
         }
+    }
+
+    /// Seconds that a pass may take.
+    fn allowed_for(&self, interval: Duration) -> f64 {
+        // A floor that the machine cannot keep gets half of the time of a core.
+        let attainable = 2.0 * self.cost.unwrap_or_default();
+        (PASS_SHARE * interval.as_secs_f64()).max(attainable)
+    }
+
+    /// How long to wait for a pass of threads that take what others leave over.
+    pub(super) fn patience(&self, interval: Duration) -> Duration {
+        let patience = Duration::try_from_secs_f64(2.0 * self.allowed_for(interval));
+        patience.unwrap_or(Duration::MAX)
+    }
+
+    /// A pass has taken longer than that.
+    pub(super) fn give_up(&mut self) {
+        self.raise();
     }
 
     /// A thread that takes what others leave over needed so many times the time that it would have needed alone.
@@ -189,6 +205,10 @@ mod tests {
             control.observe_probe(1.1);
         }
         assert_eq!(control.now(), Urgency::Leftover);
+        // A pass that gets nowhere at all is not waited for.
+        assert!(control.patience(INTERVAL) <= 2 * INTERVAL);
+        control.give_up();
+        assert_eq!(control.now(), Urgency::FairShare);
     }
 
     #[test]
