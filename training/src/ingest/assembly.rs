@@ -12,8 +12,9 @@ use genie_model::atomic_file::{self, temporary_path};
 use serde::{Deserialize, Serialize};
 
 use super::IngestError;
-use super::report::{Remark, RemarkKind};
-use super::unit::{UnitFile, UnitResult};
+use super::clip_writer::UnitFile;
+use super::remark::{Remark, RemarkKind};
+use super::unit::UnitResult;
 use crate::dataset::{
     CHANNELS, FrameFormat, HEADER_BYTES, INDEX_NAME, Index, IndexShard, SHARD_BYTES, ShardHeader,
     TRUE_ACTIONS_NAME, TrueActions, VERSION, encode_true_actions,

@@ -1,7 +1,6 @@
 //! Frames become clips: parted where scenes cut, without what is black, frozen or a menu.
 
-use serde::{Deserialize, Serialize};
-
+use super::left_out::LeftOut;
 use super::ticks::Tick;
 
 /// A picture whose pixels differ from their mean by less is of one colour.
@@ -24,31 +23,6 @@ const MENU_SHARE: f32 = 0.08;
 const MENU_SECONDS: f64 = 1.0;
 /// Side of the small pictures that are compared.
 const SMALL: usize = 16;
-
-/// Why frames are not in the dataset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum LeftOut {
-    /// Of one colour.
-    Blank,
-    /// The picture stands still.
-    Frozen,
-    /// Hardly anything moves between two cuts: a menu or a pause.
-    Menu,
-    /// A piece between cuts that is too short to learn from.
-    Short,
-}
-
-impl LeftOut {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Blank => "blank",
-            Self::Frozen => "frozen",
-            Self::Menu => "menu or pause",
-            Self::Short => "short piece",
-        }
-    }
-}
 
 /// What is to be done with a frame, or with the frames of the clip at hand.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,60 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::unit::UnitReport;
-
-/// Something that was skipped, changed or assumed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remark {
-    /// Of what kind it is.
-    pub kind: RemarkKind,
-    /// What happened, in words.
-    pub text: String,
-}
-
-/// Kinds of remarks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RemarkKind {
-    /// A file or a part of one could not be read.
-    Damaged,
-    /// Something that was given is not in the dataset.
-    Skipped,
-    /// Something is otherwise in the dataset than it was given.
-    Changed,
-    /// Something that nothing told.
-    Assumed,
-}
-
-impl Remark {
-    pub(super) fn new(kind: RemarkKind, text: impl Into<String>) -> Self {
-        Self {
-            kind,
-            text: text.into(),
-        }
-    }
-}
-
-impl RemarkKind {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Damaged => "damaged",
-            Self::Skipped => "skipped",
-            Self::Changed => "changed",
-            Self::Assumed => "assumed",
-        }
-    }
-}
-
-/// A file that could not be read at all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unreadable {
-    /// The file or folder.
-    pub source: String,
-    /// Why.
-    pub reason: String,
-}
+use super::left_out::LeftOut;
+use super::remark::{Remark, RemarkKind, Unreadable};
 
 /// The whole of an import, as its report says it; nothing in it depends on the machine or the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +23,42 @@ pub(super) struct Report {
     pub(super) general: Vec<Remark>,
     pub(super) unreadable: Vec<Unreadable>,
     pub(super) sources: Vec<UnitReport>,
+}
+
+/// What happened to a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct UnitReport {
+    pub(super) source: String,
+    pub(super) described: String,
+    /// Width and height of its upright picture.
+    pub(super) size: (usize, usize),
+    /// What is used of it.
+    pub(super) crop: Option<(usize, usize, usize, usize)>,
+    /// Frames that were read.
+    pub(super) source_frames: u64,
+    pub(super) frames: u64,
+    pub(super) clips: Vec<ClipReport>,
+    pub(super) left_out: Vec<LeftOutReport>,
+    pub(super) remarks: Vec<Remark>,
+    /// Picture sheets in the report's folder.
+    pub(super) sheets: Vec<String>,
+}
+
+/// A clip, by its times in the source in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ClipReport {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) frames: u64,
+}
+
+/// Frames that are not in the dataset, by their times in the source in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct LeftOutReport {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) frames: u64,
+    pub(super) reason: LeftOut,
 }
 
 /// What an import made.

@@ -1,19 +1,18 @@
 //! The whole import, from paths to a dataset.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-
-use genie_model::atomic_file;
 
 use super::assembly::{Finished, assemble};
 use super::discover::discover;
 use super::geometry::Geometry;
-use super::report::{Remark, RemarkKind, Report, Summary, Unreadable};
+use super::parallel::parallel;
+use super::progress::Progress;
+use super::remark::{Remark, RemarkKind, Unreadable};
+use super::report::Summary;
+use super::report_folder::write_report;
 use super::source::{Source, SourceInfo};
 use super::survey::{Survey, choose_pace, survey};
 use super::ticks::Taking;
@@ -27,42 +26,6 @@ const WORK: &str = ".import";
 const REPORT: &str = "import-report";
 /// Sources that are looked at to choose the pace.
 const MOST_SURVEYED: usize = 12;
-
-/// How far an import is; read from any thread.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Milliseconds of footage that are done, and of all footage as far as known.
-    done: AtomicU64,
-    total: AtomicU64,
-    frames: AtomicU64,
-}
-
-impl Progress {
-    /// Seconds of footage that are done.
-    pub fn seconds(&self) -> f64 {
-        self.done.load(Ordering::Relaxed) as f64 / 1000.0
-    }
-
-    /// Seconds of all footage, as far as its containers tell.
-    pub fn total_seconds(&self) -> f64 {
-        self.total.load(Ordering::Relaxed) as f64 / 1000.0
-    }
-
-    /// Frames that were read.
-    pub fn frames(&self) -> u64 {
-        self.frames.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn frame(&self, seconds: f64) {
-        self.frames.fetch_add(1, Ordering::Relaxed);
-        self.skip(seconds);
-    }
-
-    pub(super) fn skip(&self, seconds: f64) {
-        self.done
-            .fetch_add((seconds.max(0.0) * 1000.0) as u64, Ordering::Relaxed);
-    }
-}
 
 /// Turns the footage under `paths` into a dataset in the folder `out`, or adds it to the one that is there.
 ///
@@ -246,7 +209,15 @@ impl Run<'_> {
             existing,
             &mut general,
             &mut |general| {
-                let made = self.write_report(&report, &units, general, &unreadable, pace, &why)?;
+                let made = write_report(
+                    (self.options.width, self.options.height),
+                    &report,
+                    &units,
+                    general,
+                    &unreadable,
+                    pace,
+                    &why,
+                )?;
                 summary = Some(made);
                 Ok(())
             },
@@ -264,15 +235,16 @@ impl Run<'_> {
         sources: Vec<Source>,
         unreadable: &mut Vec<Unreadable>,
     ) -> Result<Vec<Probed>, IngestError> {
-        let infos = self.parallel(&sources, |source| source.probe(self.options))?;
+        let infos = parallel(self.threads(), &sources, |source| {
+            source.probe(self.options)
+        })?;
         let mut probed = Vec::new();
         for (source, info) in sources.into_iter().zip(infos) {
             match info {
                 Ok(info) => {
                     let end = self.options.end.unwrap_or(f64::INFINITY);
                     let seconds = info.seconds.unwrap_or(0.0).min(end) - self.options.start;
-                    let total = (seconds.max(0.0) * 1000.0) as u64;
-                    self.progress.total.fetch_add(total, Ordering::Relaxed);
+                    self.progress.expect(seconds);
                     probed.push(Probed { source, info });
                 }
                 Err(reason) => unreadable.push(Unreadable {
@@ -305,13 +277,12 @@ impl Run<'_> {
         let step = probed.len().div_ceil(MOST_SURVEYED);
         let chosen: Vec<&Probed> = probed.iter().step_by(step.max(1)).collect();
         let geometry = Geometry::new(self.options, self.options.crop.area());
-        let surveys: Vec<Survey> = self
-            .parallel(&chosen, |probed| {
-                survey(&probed.source, &probed.info, geometry, self.options)
-            })?
-            .into_iter()
-            .flatten()
-            .collect();
+        let surveys: Vec<Survey> = parallel(self.threads(), &chosen, |probed| {
+            survey(&probed.source, &probed.info, geometry, self.options)
+        })?
+        .into_iter()
+        .flatten()
+        .collect();
         let Some((pace, why)) = choose_pace(&surveys) else {
             general.push(Remark::new(
                 RemarkKind::Assumed,
@@ -370,8 +341,10 @@ impl Run<'_> {
             .filter(|probed| probed.source.is_film())
             .count();
         let share = self.threads().div_ceil(films.clamp(1, self.threads()));
-        let results =
-            self.parallel(&jobs, |(number, probed)| -> Result<UnitResult, UnitError> {
+        let results = parallel(
+            self.threads(),
+            &jobs,
+            |(number, probed)| -> Result<UnitResult, UnitError> {
                 if self.stop.load(Ordering::Relaxed) {
                     return Err(IngestError::Stopped.into());
                 }
@@ -382,7 +355,8 @@ impl Run<'_> {
                     return Ok(result);
                 }
                 run_unit(&probed.source, &probed.info, key, share, context)
-            })?;
+            },
+        )?;
         let mut units = Vec::new();
         for ((result, probed), key) in results.into_iter().zip(probed).zip(&keys) {
             match result {
@@ -436,33 +410,6 @@ impl Run<'_> {
         }
     }
 
-    /// Does a job for each item, several at a time; results come in the order of the items.
-    fn parallel<T: Sync, R: Send>(
-        &self,
-        items: &[T],
-        job: impl Fn(&T) -> R + Sync,
-    ) -> Result<Vec<R>, IngestError> {
-        let next = AtomicUsize::new(0);
-        let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
-        thread::scope(|scope| {
-            for _ in 0..self.threads().min(items.len()) {
-                scope.spawn(|| {
-                    while let Some(item) = {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        items.get(at).map(|item| (at, item))
-                    } {
-                        let result = job(item.1);
-                        results.lock().unwrap_or_else(PoisonError::into_inner)[item.0] =
-                            Some(result);
-                    }
-                });
-            }
-        });
-        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let results: Option<Vec<R>> = results.into_iter().collect();
-        results.ok_or_else(|| IngestError::Request("a thread ended without a result".to_owned()))
-    }
-
     fn refuse_remarks(
         units: &[Finished],
         general: &[Remark],
@@ -494,78 +441,6 @@ impl Run<'_> {
         // By the number of shards before it: the same one when it is written again.
         let number = existing.map_or(0, |index| index.shards.len());
         self.out.join(format!("{REPORT}-{number}"))
-    }
-
-    fn write_report(
-        &self,
-        folder: &Path,
-        units: &[Finished],
-        general: &[Remark],
-        unreadable: &[Unreadable],
-        pace: f64,
-        why: &str,
-    ) -> Result<Summary, IngestError> {
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).map_err(IngestError::io("make the folder", folder))?;
-        let mut sources = Vec::new();
-        for (number, unit) in units.iter().enumerate() {
-            let mut report = unit.result.report.clone();
-            for sheet in &unit.result.sheets {
-                let name = format!("{number:04}-{sheet}");
-                let to = folder.join(&name);
-                fs::copy(unit.folder.join(sheet), &to).map_err(IngestError::io("write", &to))?;
-                report.sheets.push(name);
-            }
-            sources.push(report);
-        }
-        let mut remarks: Vec<(String, Remark)> = general
-            .iter()
-            .map(|remark| (String::new(), remark.clone()))
-            .collect();
-        let mut left_out: BTreeMap<String, u64> = BTreeMap::new();
-        for report in &sources {
-            remarks.extend(
-                report
-                    .remarks
-                    .iter()
-                    .map(|remark| (report.source.clone(), remark.clone())),
-            );
-            for left in &report.left_out {
-                *left_out.entry(left.reason.name().to_owned()).or_default() += left.frames;
-            }
-        }
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        for (_, remark) in &remarks {
-            *counts.entry(remark.kind.name().to_owned()).or_default() += 1;
-        }
-        let report = Report {
-            width: self.options.width,
-            height: self.options.height,
-            frames_per_second: pace,
-            pace: why.to_owned(),
-            clips: sources.iter().map(|source| source.clips.len() as u64).sum(),
-            frames: sources.iter().map(|source| source.frames).sum(),
-            remarks: counts,
-            general: general.to_vec(),
-            unreadable: unreadable.to_vec(),
-            sources,
-        };
-        let path = folder.join("report.json");
-        let text = serde_json::to_vec_pretty(&report)
-            .map_err(|error| IngestError::Request(format!("{}: {error}", path.display())))?;
-        atomic_file::write(&path, &text).map_err(IngestError::io("write", &path))?;
-        Ok(Summary {
-            clips: report.clips,
-            frames: report.frames,
-            source_frames: 0,
-            frames_per_second: pace,
-            pace: report.pace,
-            resumed: 0,
-            remarks,
-            unreadable: report.unreadable,
-            left_out,
-            report: folder.to_path_buf(),
-        })
     }
 }
 

@@ -1,81 +1,35 @@
 //! One source becomes clips in a folder of its own, which is there whole or not at all.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use genie_model::{Frame, PixelRect, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::actions::HeldKeys;
-use super::cutting::{CutSettings, Cutter, LeftOut, Verdict};
+use super::clip_writer::{ClipWriter, UnitFile};
+use super::cutting::{CutSettings, Cutter};
+use super::desk::Desk;
 use super::geometry::Geometry;
-use super::report::{Remark, RemarkKind};
-use super::run::Progress;
+use super::progress::Progress;
+use super::remark::{Remark, RemarkKind};
+use super::report::UnitReport;
 use super::source::{Source, SourceInfo, Wanted};
 use super::survey::{survey, without_bars};
-use super::ticks::{Taking, Tick, Ticks};
+use super::thumbs::Thumbs;
+use super::ticks::{Taking, Ticks};
 use super::{CropChoice, IngestError, IngestOptions};
-use crate::dataset::{DatasetError, HEADER_BYTES, SHARD_BYTES, ShardHeader};
+use crate::dataset::DatasetError;
 use crate::pictures::{RgbFrame, write_sheet};
 
 /// Changes when the same footage and settings give other bytes.
 const VERSION: u32 = 1;
 /// Name of the result in the folder of a unit.
 const RESULT: &str = "unit.json";
-/// Frames of a clip on a sheet, and clips on a sheet.
-const SHEET_FRAMES: usize = 8;
-const SHEET_ROWS: usize = 40;
-/// Largest edge of a frame on a sheet.
-const SHEET_EDGE: usize = 96;
 /// Footage from that length on is looked at for how much usually moves in it, in seconds.
 const LONG_FOOTAGE: f64 = 60.0;
-
-/// What happened to a source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct UnitReport {
-    pub(super) source: String,
-    pub(super) described: String,
-    /// Width and height of its upright picture.
-    pub(super) size: (usize, usize),
-    /// What is used of it.
-    pub(super) crop: Option<(usize, usize, usize, usize)>,
-    /// Frames that were read.
-    pub(super) source_frames: u64,
-    pub(super) frames: u64,
-    pub(super) clips: Vec<ClipReport>,
-    pub(super) left_out: Vec<LeftOutReport>,
-    pub(super) remarks: Vec<Remark>,
-    /// Picture sheets in the report's folder.
-    pub(super) sheets: Vec<String>,
-}
-
-/// A clip, by its times in the source in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ClipReport {
-    pub(super) from: f64,
-    pub(super) to: f64,
-    pub(super) frames: u64,
-}
-
-/// Frames that are not in the dataset, by their times in the source in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct LeftOutReport {
-    pub(super) from: f64,
-    pub(super) to: f64,
-    pub(super) frames: u64,
-    pub(super) reason: LeftOut,
-}
-
-/// A file of frames with the header of a shard.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct UnitFile {
-    pub(super) file: String,
-    pub(super) clip_frames: Vec<u64>,
-    pub(super) checksum: u32,
-}
 
 /// All that is known of a finished unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -312,304 +266,32 @@ fn choose_crop(
 }
 
 fn remark_on_ticks(ticks: &Ticks, pace: f64, remarks: &mut Vec<Remark>) {
-    if ticks.repeated > 0 {
-        remarks.push(Remark::new(
-            RemarkKind::Changed,
+    let counted = [
+        (
+            ticks.repeated,
             format!(
-                "{} frames show the one before again: the footage has fewer than {pace:.4} frames a second there",
-                ticks.repeated
+                "frames show the one before again: the footage has fewer than {pace:.4} frames a second there"
             ),
-        ));
-    }
-    if ticks.slides > 0 {
-        remarks.push(Remark::new(
-            RemarkKind::Changed,
-            format!(
-                "{} pictures stand for more than ten seconds: parted there",
-                ticks.slides
-            ),
-        ));
-    }
-    if ticks.disordered > 0 {
-        remarks.push(Remark::new(
-            RemarkKind::Changed,
-            format!("{} frames have no time of their own", ticks.disordered),
-        ));
-    }
+        ),
+        (
+            ticks.slides,
+            "pictures stand for more than ten seconds: parted there".to_owned(),
+        ),
+        (
+            ticks.disordered,
+            "frames have no time of their own".to_owned(),
+        ),
+    ];
+    remarks.extend(
+        counted
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| Remark::new(RemarkKind::Changed, format!("{count} {what}"))),
+    );
 }
 
 fn picture(frame: &Frame) -> Result<RgbFrame<'_>, crate::pictures::PictureError> {
     RgbFrame::new(frame.height(), frame.width(), frame.pixels())
-}
-
-/// Takes frames, and does what the cutter says.
-struct Desk {
-    writer: ClipWriter,
-    cutter: Cutter,
-    /// Time and number in the source of each frame of the clip at hand.
-    clip: Vec<(f64, u64)>,
-    clips: Vec<ClipReport>,
-    left_out: Vec<LeftOutReport>,
-    /// The first frames of what was left out.
-    left_frames: Vec<Vec<Frame>>,
-    keys: Option<HeldKeys>,
-    actions: Vec<Vec<String>>,
-    thumbs: Thumbs,
-    kept_rows: Vec<Vec<Frame>>,
-}
-
-impl Desk {
-    fn take(&mut self, tick: &Tick) -> Result<(), UnitError> {
-        for verdict in self.cutter.push(tick) {
-            match verdict {
-                Verdict::Take => {
-                    self.writer.push(tick.frame.pixels())?;
-                    self.clip.push((tick.time, tick.index));
-                    self.thumbs.push(&tick.frame);
-                }
-                Verdict::Leave(reason) => {
-                    self.leave(tick.time, tick.time, 1, reason, Some(&tick.frame));
-                }
-                Verdict::End(kept) => self.end(kept)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), UnitError> {
-        match self.cutter.finish() {
-            Some(Verdict::End(kept)) => self.end(kept),
-            _ => Ok(()),
-        }
-    }
-
-    fn end(&mut self, kept: Result<(), LeftOut>) -> Result<(), UnitError> {
-        let clip = std::mem::take(&mut self.clip);
-        let thumbs = std::mem::take(&mut self.thumbs).frames;
-        let (Some(first), Some(last)) = (clip.first(), clip.last()) else {
-            return Ok(());
-        };
-        let frames = clip.len() as u64;
-        match kept {
-            Ok(()) => {
-                self.writer.end_clip()?;
-                if let Some(keys) = &self.keys {
-                    self.actions.push(
-                        clip.windows(2)
-                            .map(|pair| keys.between(pair[0].1, pair[1].1).to_owned())
-                            .collect(),
-                    );
-                }
-                self.clips.push(ClipReport {
-                    from: first.0,
-                    to: last.0,
-                    frames,
-                });
-                if self.kept_rows.len() < SHEET_ROWS {
-                    self.kept_rows.push(thumbs);
-                }
-            }
-            Err(reason) => {
-                self.writer.discard_clip()?;
-                self.leave(first.0, last.0, frames, reason, thumbs.first());
-            }
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, from: f64, to: f64, frames: u64, reason: LeftOut, frame: Option<&Frame>) {
-        let ends = self.clips.last().map_or(f64::NEG_INFINITY, |clip| clip.to);
-        if let Some(last) = self.left_out.last_mut()
-            && last.reason == reason
-            && reason != LeftOut::Short
-            && reason != LeftOut::Menu
-            && last.to >= ends
-        {
-            last.to = to;
-            last.frames += frames;
-            return;
-        }
-        self.left_out.push(LeftOutReport {
-            from,
-            to,
-            frames,
-            reason,
-        });
-        let Some(frame) = frame else { return };
-        let frame = thumb(frame);
-        let full = self.left_frames.len() >= SHEET_ROWS;
-        match self.left_frames.last_mut() {
-            Some(row) if row.len() < SHEET_FRAMES => row.push(frame),
-            _ if full => {}
-            _ => self.left_frames.push(vec![frame]),
-        }
-    }
-}
-
-/// A few frames spread over a clip of unknown length.
-#[derive(Default)]
-struct Thumbs {
-    frames: Vec<Frame>,
-    stride: u64,
-    seen: u64,
-}
-
-impl Thumbs {
-    fn push(&mut self, frame: &Frame) {
-        self.stride = self.stride.max(1);
-        if self.seen.is_multiple_of(self.stride) {
-            if self.frames.len() == SHEET_FRAMES {
-                let mut at = 0;
-                self.frames.retain(|_| {
-                    at += 1;
-                    at % 2 == 1
-                });
-                self.stride *= 2;
-            }
-            if self.seen.is_multiple_of(self.stride) {
-                self.frames.push(thumb(frame));
-            }
-        }
-        self.seen += 1;
-    }
-}
-
-fn thumb(frame: &Frame) -> Frame {
-    let longest = frame.width().max(frame.height());
-    if longest <= SHEET_EDGE {
-        return frame.clone();
-    }
-    let edge = |edge: usize| (edge * SHEET_EDGE / longest).max(1);
-    let whole = PixelRect {
-        x: 0,
-        y: 0,
-        width: frame.width(),
-        height: frame.height(),
-    };
-    frame.scaled(whole, edge(frame.width()), edge(frame.height()))
-}
-
-/// Writes clips into files with the header of a shard; the clip at hand can be taken back.
-struct ClipWriter {
-    folder: PathBuf,
-    height: u32,
-    width: u32,
-    files: Vec<UnitFile>,
-    open: Option<OpenFile>,
-}
-
-struct OpenFile {
-    path: PathBuf,
-    name: String,
-    file: BufWriter<File>,
-    clip_frames: Vec<u64>,
-    checksum: crc32fast::Hasher,
-    /// Bytes and checksum up to the end of the last whole clip.
-    whole: (u64, crc32fast::Hasher),
-    at: u64,
-    frames: u64,
-}
-
-impl ClipWriter {
-    fn new(folder: &Path, options: &IngestOptions) -> Self {
-        Self {
-            folder: folder.to_path_buf(),
-            height: options.height as u32,
-            width: options.width as u32,
-            files: Vec::new(),
-            open: None,
-        }
-    }
-
-    fn push(&mut self, frame: &[u8]) -> Result<(), IngestError> {
-        if self.open.is_none() {
-            let name = format!("part-{:05}.frames", self.files.len());
-            let path = self.folder.join(&name);
-            let begin = || {
-                let mut file = BufWriter::with_capacity(1 << 18, File::create(&path)?);
-                file.write_all(&[0; HEADER_BYTES as usize])?;
-                Ok(file)
-            };
-            self.open = Some(OpenFile {
-                file: begin().map_err(IngestError::io("write", &path))?,
-                path,
-                name,
-                clip_frames: Vec::new(),
-                checksum: crc32fast::Hasher::new(),
-                whole: (HEADER_BYTES, crc32fast::Hasher::new()),
-                at: HEADER_BYTES,
-                frames: 0,
-            });
-        }
-        let open = self.open.as_mut().expect("opened above");
-        open.file
-            .write_all(frame)
-            .map_err(IngestError::io("write", &open.path))?;
-        open.checksum.update(frame);
-        open.at += frame.len() as u64;
-        open.frames += 1;
-        Ok(())
-    }
-
-    fn end_clip(&mut self) -> Result<(), IngestError> {
-        let Some(open) = &mut self.open else {
-            return Ok(());
-        };
-        open.clip_frames.push(std::mem::take(&mut open.frames));
-        open.whole = (open.at, open.checksum.clone());
-        if open.at >= SHARD_BYTES {
-            self.close_file()?;
-        }
-        Ok(())
-    }
-
-    fn discard_clip(&mut self) -> Result<(), IngestError> {
-        let Some(open) = &mut self.open else {
-            return Ok(());
-        };
-        let (at, checksum) = open.whole.clone();
-        open.file
-            .flush()
-            .and_then(|()| open.file.get_ref().set_len(at))
-            .and_then(|()| open.file.seek(SeekFrom::Start(at)).map(drop))
-            .map_err(IngestError::io("write", &open.path))?;
-        open.at = at;
-        open.checksum = checksum;
-        open.frames = 0;
-        Ok(())
-    }
-
-    fn close_file(&mut self) -> Result<(), IngestError> {
-        let Some(open) = self.open.take() else {
-            return Ok(());
-        };
-        if open.clip_frames.is_empty() {
-            return fs::remove_file(&open.path).map_err(IngestError::io("remove", &open.path));
-        }
-        let header = ShardHeader {
-            height: self.height,
-            width: self.width,
-            clips: open.clip_frames.len() as u64,
-            frames: open.clip_frames.iter().sum(),
-        };
-        let path = open.path;
-        let close = || {
-            let mut file = open
-                .file
-                .into_inner()
-                .map_err(std::io::IntoInnerError::into_error)?;
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&header.to_bytes())?;
-            file.sync_all()
-        };
-        close().map_err(IngestError::io("write", &path))?;
-        self.files.push(UnitFile {
-            file: open.name,
-            clip_frames: open.clip_frames,
-            checksum: open.checksum.finalize(),
-        });
-        Ok(())
-    }
 }
 
 impl From<DatasetError> for UnitError {

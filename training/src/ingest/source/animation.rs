@@ -9,9 +9,9 @@ use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder, DynamicImage, Frames, ImageDecoder, ImageFormat, Limits};
 
 use super::super::geometry::{Geometry, Plan};
-use super::super::report::{Remark, RemarkKind};
-use super::stored::StoredReader;
-use super::{FrameSource, Stored, TimedFrame, Wanted};
+use super::super::remark::{Remark, RemarkKind};
+use super::stored::{Stored, StoredReader};
+use super::stream::{FrameSource, TimedFrame, Wanted};
 
 /// Most pixels of an animation's canvas.
 const MOST_CANVAS: u64 = 1 << 23;
@@ -28,7 +28,7 @@ fn said(error: image::ImageError) -> String {
 }
 
 /// Whether a file moves, and what format it has: still PNG and WebP pictures do not.
-pub(in super::super) fn is_animation(file: &Stored) -> Option<ImageFormat> {
+pub(in crate::ingest) fn is_animation(file: &Stored) -> Option<ImageFormat> {
     let start = file.start(64).ok()?;
     let format = image::guess_format(&start).ok()?;
     let reader = || file.open().ok().map(BufReader::new);

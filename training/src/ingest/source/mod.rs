@@ -6,56 +6,29 @@
 //! | `animation` | GIF, APNG, animated WebP |
 //! | `ffmpeg` | films of any codec, through the `ffmpeg` program |
 //! | `h264` | H.264 films in mp4, mov, m4v and mkv, without any program |
+//! | `stream` | what all of these give: frames with their times |
 //! | `stored` | the bytes of a file, on disk or inside a tar archive |
 
 mod animation;
 mod ffmpeg;
 #[cfg(feature = "h264")]
 mod h264;
+mod info;
 mod pictures;
 mod stored;
+mod stream;
 
 use std::path::PathBuf;
 
-use genie_model::Frame;
-
 use super::geometry::Geometry;
-use super::report::Remark;
+use super::remark::Remark;
 use super::{DecoderChoice, IngestOptions};
+use info::Decoder;
 
 pub(super) use animation::is_animation;
+pub(super) use info::SourceInfo;
 pub(super) use stored::Stored;
-
-/// A frame as a source gives it: upright, in sRGB, cut and scaled.
-#[derive(Debug, Clone)]
-pub(super) struct TimedFrame {
-    /// When it is shown, in seconds from the source's first frame.
-    pub(super) time: f64,
-    /// Its number in the source, unreadable ones included.
-    pub(super) index: u64,
-    pub(super) frame: Frame,
-    /// Whether it follows from the frame before it.
-    pub(super) continues: bool,
-}
-
-/// A stream of frames. Dropping it ends whatever works for it.
-pub(super) trait FrameSource {
-    /// The next frame, or `None` at the end.
-    ///
-    /// # Errors
-    /// Footage that cannot be read any further, in words.
-    fn next_frame(&mut self) -> Result<Option<TimedFrame>, String>;
-
-    /// When the last frame is over, known at the end.
-    fn end(&self) -> Option<f64> {
-        None
-    }
-
-    /// What was skipped, changed or assumed so far; each is told once.
-    fn take_remarks(&mut self) -> Vec<Remark> {
-        Vec::new()
-    }
-}
+pub(super) use stream::{FrameSource, TimedFrame, Wanted};
 
 /// What is footage, and where it is.
 #[derive(Debug, Clone)]
@@ -81,42 +54,6 @@ pub(super) enum SourceKind {
         /// Frames a second, where something tells.
         pace: Option<f64>,
     },
-}
-
-/// What is known of a source before its frames are read.
-#[derive(Debug, Clone)]
-pub(super) struct SourceInfo {
-    /// Width and height of its upright picture.
-    pub(super) size: (usize, usize),
-    /// How many times as wide as high its pixels are.
-    pub(super) pixel_aspect: f64,
-    /// Its length, where that is known.
-    pub(super) seconds: Option<f64>,
-    /// Frames a second, where the container says so.
-    pub(super) pace: Option<f64>,
-    /// What it is, for the report.
-    pub(super) described: String,
-    /// What only its decoder understands.
-    decoder: Decoder,
-}
-
-#[derive(Debug, Clone)]
-enum Decoder {
-    Pictures,
-    Animation,
-    Ffmpeg(ffmpeg::Stream),
-    #[cfg(feature = "h264")]
-    H264,
-}
-
-/// The part of a source that is wanted, and how much of the machine it may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
-    /// In seconds from the source's first frame.
-    pub(super) start: f64,
-    /// Likewise.
-    pub(super) end: f64,
-    pub(super) threads: usize,
 }
 
 impl Source {
@@ -239,15 +176,7 @@ fn built_in(file: &Stored) -> Result<SourceInfo, String> {
 
 #[cfg(not(feature = "h264"))]
 fn built_in(_: &Stored) -> Result<SourceInfo, String> {
-    Err(needs_ffmpeg("it"))
-}
-
-/// What to do about a film that only ffmpeg reads.
-fn needs_ffmpeg(what: &str) -> String {
-    format!(
-        "{what} can only be read with the program ffmpeg, which is not found: install it (Debian: apt install ffmpeg; macOS: \
-         brew install ffmpeg; Windows: winget install ffmpeg), or convert the film to H.264 in mp4"
-    )
+    Err(ffmpeg::needs_ffmpeg("it"))
 }
 
 /// The described paths of this machine's decoders, for the report.

@@ -4,8 +4,9 @@ use genie_model::Frame;
 
 use super::super::geometry::{Geometry, Plan};
 use super::super::names::order_frames;
-use super::super::report::{Remark, RemarkKind};
-use super::{FrameSource, Stored, TimedFrame, Wanted};
+use super::super::remark::{Remark, RemarkKind};
+use super::stored::Stored;
+use super::stream::{FrameSource, TimedFrame, Wanted};
 
 /// Largest file of a picture.
 const MOST_BYTES: u64 = 256 << 20;

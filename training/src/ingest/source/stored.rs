@@ -7,15 +7,15 @@ use std::time::UNIX_EPOCH;
 
 /// A file, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Stored {
+pub(in crate::ingest) struct Stored {
     /// The file on disk.
-    pub(in super::super) path: PathBuf,
+    pub(in crate::ingest) path: PathBuf,
     /// Name, first byte and length inside an archive.
-    pub(in super::super) inside: Option<(String, u64, u64)>,
+    pub(in crate::ingest) inside: Option<(String, u64, u64)>,
 }
 
 impl Stored {
-    pub(in super::super) fn file(path: &Path) -> Self {
+    pub(in crate::ingest) fn file(path: &Path) -> Self {
         Self {
             path: path.to_path_buf(),
             inside: None,
@@ -23,7 +23,7 @@ impl Stored {
     }
 
     /// What it is called: the path, or the name in the archive behind that of the archive.
-    pub(in super::super) fn described(&self) -> String {
+    pub(in crate::ingest) fn described(&self) -> String {
         match &self.inside {
             None => self.path.display().to_string(),
             Some((name, ..)) => format!("{}: {name}", self.path.display()),
@@ -31,7 +31,7 @@ impl Stored {
     }
 
     /// The last part of its name.
-    pub(in super::super) fn file_name(&self) -> String {
+    pub(in crate::ingest) fn file_name(&self) -> String {
         let name = match &self.inside {
             None => self
                 .path
@@ -42,7 +42,7 @@ impl Stored {
         name.unwrap_or_default()
     }
 
-    pub(in super::super) fn len(&self) -> io::Result<u64> {
+    pub(in crate::ingest) fn len(&self) -> io::Result<u64> {
         match &self.inside {
             Some((.., length)) => Ok(*length),
             None => Ok(self.path.metadata()?.len()),
@@ -50,7 +50,7 @@ impl Stored {
     }
 
     /// What changes when the file does: length and time of its last change.
-    pub(in super::super) fn stamp(&self) -> (u64, u128) {
+    pub(in crate::ingest) fn stamp(&self) -> (u64, u128) {
         let changed = self.path.metadata().and_then(|m| m.modified()).ok();
         let changed = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         (
@@ -59,7 +59,7 @@ impl Stored {
         )
     }
 
-    pub(in super::super) fn open(&self) -> Result<StoredReader, String> {
+    pub(in crate::ingest) fn open(&self) -> Result<StoredReader, String> {
         let open = || -> io::Result<StoredReader> {
             // Pipes and devices may never end; even opening one can wait for ever.
             if !self.path.metadata()?.is_file() {
@@ -83,7 +83,7 @@ impl Stored {
     }
 
     /// All of its bytes.
-    pub(in super::super) fn read(&self, most: u64) -> Result<Vec<u8>, String> {
+    pub(in crate::ingest) fn read(&self, most: u64) -> Result<Vec<u8>, String> {
         let mut reader = self.open()?;
         if reader.length > most {
             return Err(format!(
@@ -99,7 +99,7 @@ impl Stored {
     }
 
     /// The first bytes, as many as there are.
-    pub(in super::super) fn start(&self, count: u64) -> Result<Vec<u8>, String> {
+    pub(in crate::ingest) fn start(&self, count: u64) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         self.open()?
             .take(count)
@@ -111,7 +111,7 @@ impl Stored {
 
 /// Reads a stored file as if it were one of its own.
 #[derive(Debug)]
-pub(in super::super) struct StoredReader {
+pub(in crate::ingest) struct StoredReader {
     file: File,
     first: u64,
     length: u64,
@@ -119,7 +119,7 @@ pub(in super::super) struct StoredReader {
 }
 
 impl StoredReader {
-    pub(in super::super) fn len(&self) -> u64 {
+    pub(in crate::ingest) fn len(&self) -> u64 {
         self.length
     }
 }

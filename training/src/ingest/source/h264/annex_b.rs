@@ -1,7 +1,7 @@
 //! Access units as the decoder wants them: each unit behind a start code, with the parameter sets before the first one.
 
+use super::container::{Container, Packet};
 use super::sequence::Sequence;
-use super::{Container, Packet};
 
 const START: [u8; 4] = [0, 0, 0, 1];
 /// Most parameter sets of a configuration record.

@@ -4,9 +4,9 @@ use std::io::BufReader;
 
 use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 
-use super::super::stored::StoredReader;
-use super::super::{Stored, needs_ffmpeg};
-use super::{Container, Packet, Track};
+use super::super::ffmpeg::needs_ffmpeg;
+use super::super::stored::{Stored, StoredReader};
+use super::container::{Container, Packet, Track};
 
 /// A Matroska file at some packet.
 pub(super) struct Matroska {

@@ -5,6 +5,7 @@
 //! the frames inside them by their presentation times.
 
 mod annex_b;
+mod container;
 mod matroska;
 mod mp4;
 mod parallel;
@@ -13,44 +14,15 @@ mod sequence;
 use genie_model::Frame;
 
 use super::super::geometry::Plan;
-use super::super::report::{Remark, RemarkKind};
-use super::{Decoder, FrameSource, SourceInfo, Stored, TimedFrame, Wanted, needs_ffmpeg};
+use super::super::remark::{Remark, RemarkKind};
+use super::ffmpeg::needs_ffmpeg;
+use super::info::{Decoder, SourceInfo};
+use super::stored::Stored;
+use super::stream::{FrameSource, Part, Place, TimedFrame, Wanted};
 use annex_b::Packets;
+use container::Container;
 use parallel::Runs;
 use sequence::Sequence;
-
-/// A compressed picture in the order of decoding.
-#[derive(Debug, Clone)]
-struct Packet {
-    /// Presentation time in seconds; before all times: decoded and not shown.
-    time: f64,
-    /// One access unit, each of its units behind its length.
-    bytes: Vec<u8>,
-}
-
-/// What a container tells of its film.
-#[derive(Debug, Clone)]
-struct Track {
-    /// The decoder configuration record (`avcC`).
-    configuration: Vec<u8>,
-    /// Clockwise turns of a quarter that make the picture upright.
-    turns: u8,
-    /// How many times as wide as high pixels are, where the container says so.
-    pixel_aspect: Option<f64>,
-    seconds: Option<f64>,
-    pace: Option<f64>,
-    /// Presentation time of the first shown picture, in seconds.
-    first: f64,
-}
-
-/// Packets of a container, one after the other.
-trait Container: Send {
-    fn track(&self) -> &Track;
-    /// The next packet, or `None` at the end of what can be read.
-    fn next_packet(&mut self) -> Result<Option<Packet>, String>;
-    /// Continues at the last independent picture at or before a time, where the container has an index.
-    fn seek(&mut self, seconds: f64);
-}
 
 /// Opens a container, whichever it is.
 fn open_container(file: &Stored) -> Result<Box<dyn Container>, String> {
@@ -103,11 +75,8 @@ pub(super) fn probe(file: &Stored) -> Result<SourceInfo, String> {
 /// The frames of one film.
 pub(super) struct H264 {
     runs: Runs,
-    wanted: Wanted,
+    part: Part,
     plan: Plan,
-    next: u64,
-    last: f64,
-    step: f64,
     done: bool,
     first: f64,
     remarks: Vec<Remark>,
@@ -134,11 +103,8 @@ impl H264 {
         );
         Ok(Self {
             runs,
-            wanted,
+            part: Part::new(wanted),
             plan,
-            next: 0,
-            last: 0.0,
-            step: 0.0,
             done: false,
             first: track.first,
             remarks: Vec::new(),
@@ -213,14 +179,14 @@ impl FrameSource for H264 {
                     self.done = true;
                     break;
                 }
-                Err(problem) if self.next == 0 => return Err(problem),
+                Err(problem) if self.part.met == 0 => return Err(problem),
                 Err(problem) => {
                     self.done = true;
                     self.remarks.push(Remark::new(
                         RemarkKind::Damaged,
                         format!(
                             "what follows second {:.1} cannot be read: {problem}",
-                            self.last
+                            self.part.last
                         ),
                     ));
                     break;
@@ -231,17 +197,14 @@ impl FrameSource for H264 {
                 continue;
             }
             let time = picture.time - self.first;
-            let index = self.next;
-            self.next += 1;
-            self.step = if index > 0 { time - self.last } else { 0.0 };
-            self.last = time;
-            if time < self.wanted.start - 0.0006 {
-                continue;
-            }
-            if time >= self.wanted.end - 0.0006 {
-                self.done = true;
-                break;
-            }
+            let index = match self.part.meet(time) {
+                Place::Before => continue,
+                Place::Inside(index) => index,
+                Place::Behind => {
+                    self.done = true;
+                    break;
+                }
+            };
             return Ok(Some(TimedFrame {
                 time,
                 index,
@@ -251,7 +214,7 @@ impl FrameSource for H264 {
         }
         let (lost, reason) = self.runs.take_lost();
         let reason = reason.unwrap_or_default();
-        if self.next == 0 && lost > 0 {
+        if self.part.met == 0 && lost > 0 {
             return Err(needs_ffmpeg(&format!("H.264 of this kind ({reason})")));
         }
         if lost > 0 {
@@ -264,7 +227,7 @@ impl FrameSource for H264 {
     }
 
     fn end(&self) -> Option<f64> {
-        (self.next > 0).then(|| (self.last + self.step).min(self.wanted.end))
+        self.part.end()
     }
 
     fn take_remarks(&mut self) -> Vec<Remark> {

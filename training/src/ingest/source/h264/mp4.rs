@@ -5,9 +5,9 @@
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-use super::super::stored::StoredReader;
-use super::super::{Stored, needs_ffmpeg};
-use super::{Container, Packet, Track};
+use super::super::ffmpeg::needs_ffmpeg;
+use super::super::stored::{Stored, StoredReader};
+use super::container::{Container, Packet, Track};
 
 /// Largest box of an index that is read.
 const MOST_INDEX: u64 = 256 << 20;

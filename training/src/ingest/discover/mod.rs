@@ -1,93 +1,25 @@
 //! Paths become sources of footage.
 
+mod archive;
+mod found;
+mod kinds;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::names::compare_names;
 use super::pace::{PACE_FILE, told_pace};
-use super::report::{Remark, RemarkKind, Unreadable};
+use super::remark::{Remark, RemarkKind, Unreadable};
 use super::source::{Source, SourceKind, Stored, is_animation};
+use archive::archive;
+use found::single;
+use kinds::{Kind, extension, is_beside, kind_by_bytes, kind_by_name};
 
-/// Films by their endings; others are found by their first bytes.
-const FILMS: [&str; 28] = [
-    "mp4", "m4v", "mov", "mkv", "webm", "avi", "flv", "f4v", "ts", "mts", "m2ts", "wmv", "asf",
-    "mpg", "mpeg", "vob", "ogv", "ogm", "3gp", "3g2", "mxf", "rm", "rmvb", "divx", "ivf", "h264",
-    "hevc", "nut",
-];
-const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "jfif"];
-const ANIMATIONS: [&str; 2] = ["gif", "apng"];
-/// Pictures that cannot be read: among others they are frames that would be missing.
-const UNREAD_PICTURES: [&str; 14] = [
-    "tif", "tiff", "tga", "exr", "hdr", "ppm", "pgm", "pnm", "heic", "heif", "avif", "jxl", "jp2",
-    "dds",
-];
+pub(super) use found::Found;
+
 /// Folders inside folders that are searched.
 const DEEPEST: usize = 16;
-
-/// What was found.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) sources: Vec<Source>,
-    /// What is not about one source.
-    pub(super) remarks: Vec<Remark>,
-    pub(super) unreadable: Vec<Unreadable>,
-}
-
-/// What a file is by its name, and its first bytes where the name does not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Film,
-    Animation,
-    Picture,
-    UnreadPicture,
-    Archive,
-    Other,
-}
-
-fn extension(name: &str) -> String {
-    name.rsplit_once('.')
-        .map(|(_, extension)| extension.to_lowercase())
-        .unwrap_or_default()
-}
-
-fn kind_by_name(name: &str) -> Kind {
-    let extension = extension(name);
-    let is = |list: &[&str]| list.contains(&extension.as_str());
-    if is(&FILMS) {
-        Kind::Film
-    } else if is(&ANIMATIONS) {
-        Kind::Animation
-    } else if is(&PICTURES) {
-        Kind::Picture
-    } else if is(&UNREAD_PICTURES) {
-        Kind::UnreadPicture
-    } else if extension == "tar" {
-        Kind::Archive
-    } else {
-        Kind::Other
-    }
-}
-
-/// What a file that was named by the user is by its first bytes.
-fn kind_by_bytes(file: &Stored) -> Kind {
-    let Ok(start) = file.start(16) else {
-        return Kind::Other;
-    };
-    if start.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) || start.get(4..8) == Some(b"ftyp") {
-        return Kind::Film;
-    }
-    match image::guess_format(&start) {
-        Ok(image::ImageFormat::Gif) => Kind::Animation,
-        Ok(
-            image::ImageFormat::Png
-            | image::ImageFormat::Jpeg
-            | image::ImageFormat::WebP
-            | image::ImageFormat::Bmp,
-        ) => Kind::Picture,
-        _ => Kind::Other,
-    }
-}
 
 /// Finds the footage under paths; the folder `out` is passed over.
 pub(super) fn discover(paths: &[PathBuf], out: &Path) -> Found {
@@ -274,16 +206,6 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
     }
 }
 
-/// Files that belong to footage and are none.
-fn is_beside(name: &str) -> bool {
-    name == PACE_FILE
-        || name.ends_with("actions.csv")
-        || matches!(
-            extension(name).as_str(),
-            "txt" | "md" | "json" | "csv" | "srt" | "vtt" | "nfo" | "xml" | "cls" | "npy"
-        )
-}
-
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
@@ -295,21 +217,6 @@ fn few(names: &[String]) -> String {
     } else {
         shown
     }
-}
-
-fn single(kind: SourceKind, file: &Stored, found: &mut Found) {
-    let actions = file
-        .inside
-        .is_none()
-        .then(|| file.path.with_extension("actions.csv"));
-    found.sources.push(Source {
-        name: file.described(),
-        kind,
-        actions: actions
-            .filter(|path| path.is_file())
-            .map(|path| Stored::file(&path)),
-        remarks: Vec::new(),
-    });
 }
 
 fn pictures(
@@ -345,107 +252,4 @@ fn pictures(
         actions: actions.is_file().then(|| Stored::file(&actions)),
         remarks,
     });
-}
-
-/// The footage inside a tar archive: films and animations by themselves, pictures together with those of their folder, or of
-/// their sample where a sample has several (the convention of `WebDataset`: up to the first dot of the name).
-fn archive(path: &Path, found: &mut Found) {
-    let unreadable = |reason: String| Unreadable {
-        source: path.display().to_string(),
-        reason,
-    };
-    let mut files: Vec<(String, Stored)> = Vec::new();
-    let mut read = || -> std::io::Result<()> {
-        let mut archive = tar::Archive::new(File::open(path)?);
-        for entry in archive.entries_with_seek()? {
-            let entry = entry?;
-            if !entry.header().entry_type().is_file() {
-                continue;
-            }
-            let name = entry.path()?.to_string_lossy().replace('\\', "/");
-            let stored = Stored {
-                path: path.to_path_buf(),
-                inside: Some((name.clone(), entry.raw_file_position(), entry.size())),
-            };
-            files.push((name, stored));
-        }
-        Ok(())
-    };
-    if let Err(error) = read() {
-        if files.is_empty() {
-            found
-                .unreadable
-                .push(unreadable(format!("the archive cannot be read: {error}")));
-            return;
-        }
-        found.remarks.push(Remark::new(
-            RemarkKind::Damaged,
-            format!(
-                "{}: what follows {} in the archive cannot be read: {error}",
-                path.display(),
-                files[files.len() - 1].0
-            ),
-        ));
-    }
-    let before = found.sources.len();
-    files.sort_by(|(a, _), (b, _)| compare_names(a, b));
-    let mut samples: BTreeMap<(String, String), Vec<Stored>> = BTreeMap::new();
-    let mut actions: BTreeMap<String, Stored> = BTreeMap::new();
-    for (name, file) in files {
-        let (folder, base) = name.rsplit_once('/').unwrap_or(("", &name));
-        if base.starts_with('.') {
-            continue;
-        }
-        match kind_by_name(base) {
-            Kind::Film => single(SourceKind::Film(file.clone()), &file, found),
-            Kind::Animation => single(SourceKind::Animation(file.clone()), &file, found),
-            Kind::Picture if is_animation(&file).is_some() => {
-                single(SourceKind::Animation(file.clone()), &file, found);
-            }
-            Kind::Picture => {
-                let key = base.split('.').next().unwrap_or(base).to_owned();
-                samples
-                    .entry((folder.to_owned(), key))
-                    .or_default()
-                    .push(file);
-            }
-            Kind::UnreadPicture => found.unreadable.push(Unreadable {
-                source: file.described(),
-                reason: "pictures of this format cannot be read: convert them to PNG".to_owned(),
-            }),
-            _ if base == "actions.csv" => {
-                actions.insert(folder.to_owned(), file);
-            }
-            _ => {}
-        }
-    }
-    let several = samples.values().any(|files| files.len() > 1);
-    let mut clips: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
-    for ((folder, key), files) in samples {
-        let clip = if several {
-            format!("{folder}/{key}")
-        } else {
-            folder
-        };
-        clips.entry(clip).or_default().extend(files);
-    }
-    let mut clips: Vec<_> = clips.into_iter().collect();
-    clips.sort_by(|(a, _), (b, _)| compare_names(a, b));
-    for (clip, files) in clips {
-        found.sources.push(Source {
-            name: format!("{}: {clip}", path.display()),
-            kind: SourceKind::Pictures { files, pace: None },
-            actions: actions.get(&clip).cloned(),
-            remarks: vec![Remark::new(
-                RemarkKind::Assumed,
-                "nothing tells the pace of its pictures: assumed (--pictures-fps tells it)"
-                    .to_owned(),
-            )],
-        });
-    }
-    if found.sources.len() == before {
-        found
-            .unreadable
-            .push(unreadable("there is no footage in the archive".to_owned()));
-    }
 }

@@ -1,0 +1,245 @@
+//! The frames of a film, scaled by the program.
+
+use std::io::{BufReader, Read};
+use std::process::ChildStdout;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use genie_model::Frame;
+
+use super::super::super::geometry::Plan;
+use super::super::super::remark::{Remark, RemarkKind};
+use super::super::info::FfmpegStream;
+use super::super::stored::Stored;
+use super::super::stream::{FrameSource, Part, Place, TimedFrame, Wanted};
+use super::log::{is_error, ratio, value, without_tags};
+use super::program::{command, input_options, passthrough, program};
+use super::running::Running;
+
+const FRAME_PATIENCE: Duration = Duration::from_secs(30);
+/// Decoding begins so much before the wanted part, in seconds: indices of some containers are coarse.
+const RUN_UP: f64 = 1.0;
+
+/// The frames of one film.
+pub(in crate::ingest::source) struct Ffmpeg {
+    running: Running,
+    pixels: BufReader<ChildStdout>,
+    plan: Plan,
+    part: Part,
+    first: f64,
+    time_base: f64,
+    alpha: bool,
+    size: Option<String>,
+    done: bool,
+    errors: u64,
+    first_error: Option<String>,
+    remarks: Vec<Remark>,
+    buffer: Vec<u8>,
+}
+
+impl Ffmpeg {
+    pub(in crate::ingest::source) fn open(
+        file: &Stored,
+        stream: &FfmpegStream,
+        plan: Plan,
+        wanted: Wanted,
+    ) -> Result<Self, String> {
+        let program = program().ok_or("the program ffmpeg is not found")?;
+        let (mut command, input) = command(program, file);
+        let seek = stream.first + wanted.start - RUN_UP;
+        let seek = (wanted.start > RUN_UP).then_some(seek);
+        input_options(&mut command, seek, wanted.threads.max(1), &input);
+        command
+            .args(passthrough(program))
+            .args(["-vf", &filters(&plan, stream)])
+            .args(["-f", "rawvideo", "-c:v", "rawvideo", "pipe:1"]);
+        let running = Running::spawn(command, FRAME_PATIENCE)?;
+        let pixels = running
+            .child
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stdout
+            .take()
+            .ok_or("ffmpeg has no output")?;
+        let channels = if stream.alpha { 4 } else { 3 };
+        let mut remarks = Vec::new();
+        if stream.hdr {
+            remarks.push(Remark::new(
+                RemarkKind::Assumed,
+                "it is in high dynamic range, which is not converted: its colours come out flat"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self {
+            running,
+            pixels: BufReader::with_capacity(1 << 16, pixels),
+            buffer: vec![0; plan.inner.0 * plan.inner.1 * channels],
+            plan,
+            part: Part::new(wanted),
+            first: stream.first,
+            time_base: stream.time_base,
+            alpha: stream.alpha,
+            size: None,
+            done: false,
+            errors: 0,
+            first_error: None,
+            remarks,
+        })
+    }
+
+    /// The time of the next frame, and whether its picture has the size of the one before.
+    fn next_time(&mut self) -> Result<(f64, bool), String> {
+        loop {
+            let line = self
+                .running
+                .lines
+                .recv()
+                .map_err(|_| "ffmpeg told no time for a frame".to_owned())?;
+            self.note(&line);
+            if line.contains(" pts:") && line.contains(" fmt:") {
+                let time = value(&line, " pts:").and_then(|pts| pts.parse::<i64>().ok());
+                let time = time.map_or(self.part.last + self.part.step, |pts| {
+                    pts as f64 * self.time_base - self.first
+                });
+                let size = value(&line, " s:").unwrap_or_default().to_owned();
+                let same = self.size.as_ref().is_none_or(|known| *known == size);
+                self.size = Some(size);
+                return Ok((time, same));
+            } else if line.contains("config in time_base:")
+                && let Some(base) = value(&line, "time_base:").and_then(ratio)
+            {
+                self.time_base = base;
+            }
+        }
+    }
+
+    fn note(&mut self, line: &str) {
+        // Times that are equal once rounded matter to files, not to a pipe of pixels.
+        if is_error(line) && !line.contains("to muxer") {
+            self.errors += 1;
+            self.first_error
+                .get_or_insert_with(|| without_tags(line).to_owned());
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), String> {
+        self.done = true;
+        let ended = self.running.wait();
+        while let Ok(line) = self.running.lines.try_recv() {
+            self.note(&line);
+        }
+        let told = self.first_error.clone();
+        if self.part.met == 0 {
+            return match (ended, told) {
+                (_, Some(told)) => Err(format!("ffmpeg: {told}")),
+                (Err(ended), None) => Err(format!("ffmpeg: {ended}")),
+                // The wanted part lies behind its end.
+                (Ok(()), None) => Ok(()),
+            };
+        }
+        if let Err(ended) = ended {
+            self.remarks.push(Remark::new(
+                RemarkKind::Damaged,
+                format!(
+                    "what follows second {:.1} cannot be read: ffmpeg: {}",
+                    self.part.last,
+                    told.unwrap_or(ended)
+                ),
+            ));
+        } else if let Some(told) = told {
+            self.remarks.push(Remark::new(
+                RemarkKind::Damaged,
+                format!(
+                    "ffmpeg met {} errors, so that frames may be damaged or missing: {told}",
+                    self.errors
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The chain of filters: the frame's time, then crop and scale.
+fn filters(plan: &Plan, stream: &FfmpegStream) -> String {
+    let area = plan.area;
+    let mut filters = vec!["showinfo=checksum=0".to_owned()];
+    if (area.x, area.y) != (0, 0) || (area.width, area.height) != plan.source {
+        filters.push(format!(
+            "crop={}:{}:{}:{}:exact=1",
+            area.width, area.height, area.x, area.y
+        ));
+    }
+    let flags = if plan.grows() {
+        "neighbor"
+    } else {
+        "area+accurate_rnd+full_chroma_int+full_chroma_inp"
+    };
+    let matrix = stream
+        .matrix
+        .map_or_else(String::new, |matrix| format!(":in_color_matrix={matrix}"));
+    let (width, height) = plan.inner;
+    filters.push(format!("scale={width}:{height}:flags={flags}{matrix}"));
+    filters.push(
+        if stream.alpha {
+            "format=rgba"
+        } else {
+            "format=rgb24"
+        }
+        .to_owned(),
+    );
+    filters.join(",")
+}
+
+impl FrameSource for Ffmpeg {
+    fn next_frame(&mut self) -> Result<Option<TimedFrame>, String> {
+        while !self.done {
+            self.running.watch.waiting.store(true, Ordering::Relaxed);
+            let read = self.pixels.read_exact(&mut self.buffer);
+            self.running.watch.waiting.store(false, Ordering::Relaxed);
+            if read.is_err() {
+                self.running.watch.waiting.store(true, Ordering::Relaxed);
+                self.finish()?;
+                break;
+            }
+            self.running.watch.seen();
+            let (time, same) = self.next_time()?;
+            let index = match self.part.meet(time) {
+                Place::Before => continue,
+                Place::Inside(index) => index,
+                Place::Behind => {
+                    self.done = true;
+                    break;
+                }
+            };
+            if !same {
+                self.remarks.push(Remark::new(
+                    RemarkKind::Changed,
+                    format!("at second {time:.1} its picture changes its size: parted there"),
+                ));
+            }
+            let (width, height) = self.plan.inner;
+            let frame = if self.alpha {
+                Frame::from_rgba_over(width, height, &self.buffer, self.plan.background)
+            } else {
+                Frame::from_rgb(width, height, self.buffer.clone())
+            };
+            let frame = frame.map_err(|error| error.to_string())?;
+            return Ok(Some(TimedFrame {
+                time,
+                index,
+                frame: self.plan.framed(frame),
+                continues: same,
+            }));
+        }
+        Ok(None)
+    }
+
+    fn end(&self) -> Option<f64> {
+        self.part.end()
+    }
+
+    fn take_remarks(&mut self) -> Vec<Remark> {
+        std::mem::take(&mut self.remarks)
+    }
+}
