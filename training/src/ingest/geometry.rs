@@ -144,6 +144,12 @@ impl Plan {
         self.inner == (self.width, self.height)
     }
 
+    /// Whether films' pictures are scaled here, whichever decoder reads them: scalers differ most where a picture keeps about its
+    /// size, and there it costs little.
+    pub(super) fn scaled_here(&self) -> bool {
+        self.source.0 * self.source.1 <= 4 * self.inner.0 * self.inner.1
+    }
+
     /// Whether the picture grows along some axis.
     pub(super) fn grows(&self) -> bool {
         self.inner.0 > self.area.width || self.inner.1 > self.area.height
@@ -177,7 +183,7 @@ impl Plan {
             Enlarging::Nearest
         } else {
             // Where ffmpeg's scaler sees them, so that both decoders give the same colours.
-            let down = if self.inner.1 == self.area.height {
+            let down = if self.inner.1 == self.area.height && !self.scaled_here() {
                 -0.25
             } else {
                 0.0

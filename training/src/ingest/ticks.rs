@@ -9,6 +9,13 @@ use super::source::TimedFrame;
 /// A picture that stands longer is no footage but a slide, in seconds.
 const LONGEST_HOLD: f64 = 10.0;
 
+/// Decoders compute times in their own ways: what differs by less, in intervals, is the same.
+const ROUNDING: f64 = 1e-6;
+
+fn nearest(at: f64) -> u64 {
+    (at + ROUNDING).round().max(0.0) as u64
+}
+
 /// A frame of the dataset, before it is cut into clips.
 #[derive(Debug, Clone)]
 pub(super) struct Tick {
@@ -108,11 +115,11 @@ impl Ticks {
                 }
                 let origin = *self.origin.get_or_insert(frame.time);
                 let at = (frame.time - origin) * pace;
-                let tick = at.round().max(0.0) as u64;
+                let tick = nearest(at);
                 let distance = (at - tick as f64).abs();
                 if let Some((held_tick, held_distance, _)) = &self.held {
                     if *held_tick == tick {
-                        if distance < *held_distance {
+                        if distance + ROUNDING < *held_distance {
                             let continues = frame.continues
                                 && self.held.as_ref().is_some_and(|h| h.2.continues);
                             frame.continues = continues;
@@ -162,7 +169,7 @@ impl Ticks {
         emit: &mut dyn FnMut(Tick) -> Result<(), E>,
     ) -> Result<(), E> {
         let origin = self.origin.unwrap_or(0.0);
-        let until = ((end - origin) * pace).round().max(0.0) as u64;
+        let until = nearest((end - origin) * pace);
         self.emit_until(until.max(1), pace, emit)?;
         self.held = None;
         self.next = 0;
@@ -263,6 +270,20 @@ mod tests {
             taken(&times, 3000.0 * 1001.0 / 30000.0, 30000.0 / 1001.0),
             all
         );
+    }
+
+    #[test]
+    fn what_lies_in_the_middle_goes_one_way_however_times_are_computed() {
+        for error in [0.0, 1e-12, -1e-12] {
+            let times: Vec<f64> = (0..33)
+                .map(|i| f64::from(i) / 30.0 + if i % 3 == 0 { error } else { 0.0 })
+                .collect();
+            // 27.5 intervals of a twenty-fifth.
+            assert_eq!(taken(&times, 1.1 + error, 25.0).len(), 28);
+            // Each second tick lies in the middle of two frames: the earlier one is taken.
+            let frames = taken(&times, 1.1 + error, 20.0);
+            assert_eq!(frames[..6], [0, 1, 3, 4, 6, 7]);
+        }
     }
 
     #[test]

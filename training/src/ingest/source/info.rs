@@ -1,5 +1,7 @@
 //! What is known of a source before its frames are read.
 
+use super::planes::Colours;
+
 /// What is known of a source before its frames are read.
 #[derive(Debug, Clone)]
 pub(in crate::ingest) struct SourceInfo {
@@ -36,6 +38,8 @@ pub(super) struct FfmpegStream {
     pub(super) time_base: f64,
     /// Colour matrix to assume where the film names none.
     pub(super) matrix: Option<&'static str>,
+    /// The colours of its planes, where it is stored in planes that are understood here.
+    pub(super) planes: Option<Colours>,
     pub(super) alpha: bool,
     pub(super) hdr: bool,
 }

@@ -6,6 +6,7 @@
 //! | `animation` | GIF, APNG, animated WebP |
 //! | `ffmpeg` | films of any codec, through the `ffmpeg` program |
 //! | `h264` | H.264 films in mp4, mov, m4v and mkv, without any program |
+//! | `planes` | films' pictures as they are stored, which become RGB |
 //! | `stream` | what all of these give: frames with their times |
 //! | `stored` | the bytes of a file, on disk or inside a tar archive |
 
@@ -15,6 +16,7 @@ mod ffmpeg;
 mod h264;
 mod info;
 mod pictures;
+mod planes;
 mod stored;
 mod stream;
 

@@ -11,6 +11,7 @@ use genie_model::Frame;
 use super::super::super::geometry::Plan;
 use super::super::super::remark::{Remark, RemarkKind};
 use super::super::info::FfmpegStream;
+use super::super::planes::{Colours, Planes};
 use super::super::stored::Stored;
 use super::super::stream::{FrameSource, Part, Place, TimedFrame, Wanted};
 use super::log::{is_error, ratio, value, without_tags};
@@ -30,6 +31,8 @@ pub(in crate::ingest::source) struct Ffmpeg {
     first: f64,
     time_base: f64,
     alpha: bool,
+    /// The colours of its planes, where they come as they are stored.
+    planes: Option<Colours>,
     size: Option<String>,
     done: bool,
     errors: u64,
@@ -50,9 +53,15 @@ impl Ffmpeg {
         let seek = stream.first + wanted.start - RUN_UP;
         let seek = (wanted.start > RUN_UP).then_some(seek);
         input_options(&mut command, seek, wanted.threads.max(1), &input);
+        let planes = stream.planes.filter(|_| plan.scaled_here());
+        let filters = if planes.is_some() {
+            unscaled(&plan)
+        } else {
+            filters(&plan, stream)
+        };
         command
             .args(passthrough(program))
-            .args(["-vf", &filters(&plan, stream)])
+            .args(["-vf", &filters])
             .args(["-f", "rawvideo", "-c:v", "rawvideo", "pipe:1"]);
         let running = Running::spawn(command, FRAME_PATIENCE)?;
         let pixels = running
@@ -62,7 +71,11 @@ impl Ffmpeg {
             .stdout
             .take()
             .ok_or("ffmpeg has no output")?;
-        let channels = if stream.alpha { 4 } else { 3 };
+        let bytes = match (planes, stream.alpha) {
+            (Some(_), _) => Planes::bytes(plan.source),
+            (None, true) => plan.inner.0 * plan.inner.1 * 4,
+            (None, false) => plan.inner.0 * plan.inner.1 * 3,
+        };
         let mut remarks = Vec::new();
         if stream.hdr {
             remarks.push(Remark::new(
@@ -74,7 +87,8 @@ impl Ffmpeg {
         Ok(Self {
             running,
             pixels: BufReader::with_capacity(1 << 16, pixels),
-            buffer: vec![0; plan.inner.0 * plan.inner.1 * channels],
+            buffer: vec![0; bytes],
+            planes,
             plan,
             part: Part::new(wanted),
             first: stream.first,
@@ -160,6 +174,12 @@ impl Ffmpeg {
     }
 }
 
+/// The chain of filters for planes as they are stored; a picture that changes its size is scaled to that of the first.
+fn unscaled(plan: &Plan) -> String {
+    let (width, height) = plan.source;
+    format!("showinfo=checksum=0,scale={width}:{height},format=yuv420p|yuvj420p")
+}
+
 /// The chain of filters: the frame's time, then crop and scale.
 fn filters(plan: &Plan, stream: &FfmpegStream) -> String {
     let area = plan.area;
@@ -219,12 +239,15 @@ impl FrameSource for Ffmpeg {
                 ));
             }
             let (width, height) = self.plan.inner;
-            let frame = if self.alpha {
+            let frame = if let Some(colours) = self.planes {
+                Planes::of(&self.buffer, self.plan.source).inner(&self.plan, colours)?
+            } else if self.alpha {
                 Frame::from_rgba_over(width, height, &self.buffer, self.plan.background)
+                    .map_err(|error| error.to_string())?
             } else {
                 Frame::from_rgb(width, height, self.buffer.clone())
+                    .map_err(|error| error.to_string())?
             };
-            let frame = frame.map_err(|error| error.to_string())?;
             return Ok(Some(TimedFrame {
                 time,
                 index,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use genie_model::looks_like;
 
 use super::super::info::{Decoder, FfmpegStream, SourceInfo};
+use super::super::planes::{Colours, Matrix};
 use super::super::stored::Stored;
 use super::log::{clock, ratio, running_errors, value};
 use super::program::{command, input_options, passthrough, program};
@@ -63,7 +64,8 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
     let missing = || "ffmpeg finds no film in it".to_owned();
     let (mut time_base, mut pace, mut seconds) = (None, None, None);
     let (mut first, mut size, mut aspect, mut format) = (None, None, 1.0, String::new());
-    let (mut codec, mut space, mut transfer) = (String::new(), String::new(), String::new());
+    let (mut codec, mut range) = (String::new(), String::new());
+    let (mut space, mut transfer) = (String::new(), String::new());
     for line in lines {
         if line.contains("config in time_base:") {
             time_base = value(line, "time_base:").and_then(ratio);
@@ -85,6 +87,9 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
                 .unwrap_or_default()
                 .clone_into(&mut format);
         } else if line.contains("color_space:") {
+            value(line, "color_range:")
+                .unwrap_or_default()
+                .clone_into(&mut range);
             value(line, "color_space:")
                 .unwrap_or_default()
                 .clone_into(&mut space);
@@ -114,6 +119,7 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
         decoder: Decoder::Ffmpeg(FfmpegStream {
             first: first.map_or(0.0, |pts| pts as f64 * time_base),
             time_base,
+            planes: plane_colours(&format, &range, &space, size.1),
             matrix: (yuv && unnamed).then_some(if size.1 >= 720 { "bt709" } else { "bt601" }),
             alpha: [
                 "yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8",
@@ -122,6 +128,24 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
             .any(|with| format.starts_with(with)),
             hdr,
         }),
+    })
+}
+
+/// The colours of planes with 8 bits and colour differences at half the resolution; other pictures are left to the program.
+fn plane_colours(format: &str, range: &str, space: &str, height: usize) -> Option<Colours> {
+    if !matches!(format, "yuv420p" | "yuvj420p") {
+        return None;
+    }
+    let matrix = match space {
+        "bt709" => Matrix::Bt709,
+        "bt470bg" | "smpte170m" => Matrix::Bt601,
+        "bt2020nc" | "bt2020c" => Matrix::Bt2020,
+        "" | "unknown" | "reserved" | "unspecified" => Matrix::assumed(height),
+        _ => return None,
+    };
+    Some(Colours {
+        full_range: format == "yuvj420p" || range == "pc",
+        matrix,
     })
 }
 
@@ -151,6 +175,8 @@ mod tests {
         };
         assert!((stream.first - 1.0).abs() < 1e-9);
         assert_eq!(stream.matrix, Some("bt601"));
+        let planes = stream.planes.unwrap();
+        assert_eq!((planes.full_range, planes.matrix), (false, Matrix::Bt601));
         assert!(read_probe(&lines[..2]).is_err());
         let error = "[mov,mp4 @ 0x55] [error] moov atom not found".to_owned();
         assert_eq!(running_errors(&[error]).unwrap(), "moov atom not found");

@@ -17,6 +17,7 @@ use super::super::geometry::Plan;
 use super::super::remark::{Remark, RemarkKind};
 use super::ffmpeg::needs_ffmpeg;
 use super::info::{Decoder, SourceInfo};
+use super::planes::Planes;
 use super::stored::Stored;
 use super::stream::{FrameSource, Part, Place, TimedFrame, Wanted};
 use annex_b::Packets;
@@ -97,9 +98,7 @@ impl H264 {
             packets,
             wanted.threads.max(1),
             plan.inner.0 * plan.inner.1 * 3,
-            move |picture: &parallel::Picture<'_>| {
-                turn(picture_frame(picture, &turned, &sequence), turns)
-            },
+            move |picture: &Planes<'_>| turn(picture_frame(picture, &turned, &sequence), turns),
         );
         Ok(Self {
             runs,
@@ -133,23 +132,14 @@ fn unturned(plan: Plan, turns: u8) -> Plan {
 }
 
 /// Scales the planes of a picture and turns them into RGB.
-fn picture_frame(
-    picture: &parallel::Picture<'_>,
-    plan: &Plan,
-    sequence: &Sequence,
-) -> Result<Frame, String> {
+fn picture_frame(picture: &Planes<'_>, plan: &Plan, sequence: &Sequence) -> Result<Frame, String> {
     if (picture.width, picture.height) != plan.source {
         return Err(format!(
             "its picture changes its size to {}x{}, which only ffmpeg follows",
             picture.width, picture.height
         ));
     }
-    let chroma_width = picture.width.div_ceil(2);
-    let luma = plan.plane(picture.y, picture.width, 1);
-    let blue = plan.plane(picture.u, chroma_width, 2);
-    let red = plan.plane(picture.v, chroma_width, 2);
-    let pixels = sequence.colours.to_rgb(&luma, &blue, &red);
-    Frame::from_rgb(plan.inner.0, plan.inner.1, pixels).map_err(|error| error.to_string())
+    picture.inner(plan, sequence.colours)
 }
 
 /// Turns a picture clockwise by quarters.

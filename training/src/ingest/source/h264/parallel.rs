@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use genie_model::Frame;
 use rusty_h264_decoder::Decoder;
 
+use super::super::planes::Planes;
 use super::annex_b::{AccessUnit, Packets};
 
 /// Pictures that the decoder may hold back for reordering, by the standard.
@@ -21,15 +22,6 @@ const PART_BYTES: usize = 16 << 20;
 /// Finished pictures of a run that wait for the runs before it.
 const MOST_WAITING: usize = 1024;
 const MOST_WAITING_BYTES: usize = 48 << 20;
-
-/// A decoded picture: luma, and colour differences at half the resolution.
-pub(super) struct Picture<'a> {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) y: &'a [u8],
-    pub(super) u: &'a [u8],
-    pub(super) v: &'a [u8],
-}
 
 /// A picture of the film, scaled.
 pub(super) struct Decoded {
@@ -107,7 +99,7 @@ impl Runs {
         mut packets: Packets,
         threads: usize,
         frame_bytes: usize,
-        convert: impl Fn(&Picture<'_>) -> Result<Frame, String> + Send + Sync + 'static,
+        convert: impl Fn(&Planes<'_>) -> Result<Frame, String> + Send + Sync + 'static,
     ) -> Self {
         let (send_outputs, outputs) = bounded(2 * threads);
         let (send_parts, parts) = bounded::<Part>(threads);
@@ -212,7 +204,7 @@ fn gather(
 
 fn decode(
     part: Part,
-    convert: &(impl Fn(&Picture<'_>) -> Result<Frame, String> + ?Sized),
+    convert: &(impl Fn(&Planes<'_>) -> Result<Frame, String> + ?Sized),
     shared: &Shared,
 ) {
     let mut state = match part.before {
@@ -240,12 +232,12 @@ fn decode(
         let frame = decoded.and_then(|picture| {
             picture
                 .map(|picture| {
-                    convert(&Picture {
+                    convert(&Planes {
                         width: picture.width,
                         height: picture.height,
-                        y: &picture.y,
-                        u: &picture.u,
-                        v: &picture.v,
+                        luma: &picture.y,
+                        blue: &picture.u,
+                        red: &picture.v,
                     })
                 })
                 .transpose()

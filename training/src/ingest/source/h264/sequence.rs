@@ -1,5 +1,7 @@
 //! What a sequence parameter set tells: size, shape of pixels and colours (ITU-T H.264, 7.3.2.1 and annex E).
 
+use super::super::planes::{Colours, Matrix};
+
 /// Bits from the front, without the bytes that keep start codes unique.
 struct Bits {
     bytes: Vec<u8>,
@@ -55,53 +57,6 @@ impl Bits {
         let code = self.unsigned()? as i64;
         let half = (code + 1) / 2;
         Some(if code % 2 == 1 { half } else { -half } as i32)
-    }
-}
-
-/// How luma and colour differences become RGB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Colours {
-    full_range: bool,
-    matrix: Matrix,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Matrix {
-    Bt601,
-    Bt709,
-    Bt2020,
-}
-
-impl Colours {
-    /// RGB bytes of three planes of one size.
-    pub(super) fn to_rgb(self, luma: &[u8], blue: &[u8], red: &[u8]) -> Vec<u8> {
-        let (kr, kb) = match self.matrix {
-            Matrix::Bt601 => (0.299, 0.114),
-            Matrix::Bt709 => (0.2126, 0.0722),
-            Matrix::Bt2020 => (0.2627, 0.0593),
-        };
-        let kg: f64 = 1.0 - kr - kb;
-        let (offset, luma_scale, chroma_scale) = if self.full_range {
-            (0, 1.0, 1.0)
-        } else {
-            (16, 255.0 / 219.0, 255.0 / 224.0)
-        };
-        let fixed = |value: f64| (value * 65536.0).round() as i32;
-        let y = fixed(luma_scale);
-        let red_to_red = fixed(2.0 * (1.0 - kr) * chroma_scale);
-        let red_to_green = fixed(-2.0 * kr * (1.0 - kr) / kg * chroma_scale);
-        let blue_to_green = fixed(-2.0 * kb * (1.0 - kb) / kg * chroma_scale);
-        let blue_to_blue = fixed(2.0 * (1.0 - kb) * chroma_scale);
-        let byte = |value: i32| ((value + 32768) >> 16).clamp(0, 255) as u8;
-        let mut out = Vec::with_capacity(luma.len() * 3);
-        for ((&l, &b), &r) in luma.iter().zip(blue).zip(red) {
-            let l = (i32::from(l) - offset) * y;
-            let (b, r) = (i32::from(b) - 128, i32::from(r) - 128);
-            out.push(byte(l + r * red_to_red));
-            out.push(byte(l + r * red_to_green + b * blue_to_green));
-            out.push(byte(l + b * blue_to_blue));
-        }
-        out
     }
 }
 
@@ -195,12 +150,7 @@ impl Sequence {
             pixel_aspect: 1.0,
             colours: Colours {
                 full_range: false,
-                // What players assume where nothing is said.
-                matrix: if height >= 720 {
-                    Matrix::Bt709
-                } else {
-                    Matrix::Bt601
-                },
+                matrix: Matrix::assumed(height),
             },
             chroma_format,
             bit_depth,
@@ -289,32 +239,4 @@ fn skip_scaling_list(bits: &mut Bits, size: usize) -> Option<()> {
         last = if next == 0 { last } else { next };
     }
     Some(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grey_stays_grey_and_ranges_are_told_apart() {
-        let limited = Colours {
-            full_range: false,
-            matrix: Matrix::Bt601,
-        };
-        assert_eq!(
-            limited.to_rgb(&[16, 235, 126], &[128; 3], &[128; 3]),
-            [0, 0, 0, 255, 255, 255, 128, 128, 128]
-        );
-        let full = Colours {
-            full_range: true,
-            ..limited
-        };
-        assert_eq!(
-            full.to_rgb(&[0, 255], &[128; 2], &[128; 2]),
-            [0, 0, 0, 255, 255, 255]
-        );
-        // Pure red in BT.601: Y 81, Cb 90, Cr 240.
-        let red = limited.to_rgb(&[81], &[90], &[240]);
-        assert!(red[0] >= 253 && red[1] <= 2 && red[2] <= 2, "{red:?}");
-    }
 }
