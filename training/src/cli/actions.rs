@@ -1,6 +1,7 @@
 //! `genie actions`: the player and its actions, found in a dataset.
 
 mod benchmark;
+mod transitions;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,12 @@ pub(crate) struct Args {
     /// Folder for a picture of each code: frames before and after, with a box around the player.
     #[arg(long)]
     pictures: Option<PathBuf>,
+    /// File for a table of every transition (of the held-out footage, if there is any), as comma-separated values.
+    #[arg(long)]
+    transitions: Option<PathBuf>,
+    /// The same for the footage that the player was found in.
+    #[arg(long)]
+    fitted_transitions: Option<PathBuf>,
     /// Print figures as JSON.
     #[arg(long)]
     json: bool,
@@ -107,10 +114,16 @@ pub(crate) fn run(args: Args) -> CliResult {
     let data = Dataset::open(&args.data)?;
     let (agent, found) = AnchoredAgent::fit(&data, &settings, args.seed)?;
     let usage = usage(&found, agent.actions());
+    if let Some(path) = &args.fitted_transitions {
+        transitions::write(path, &found, known_actions(&data)?.as_ref())?;
+    }
     let judged = match &args.held_out {
         Some(folder) => {
             let held_out = Dataset::open(folder)?;
             let held_found = agent.apply(&held_out)?;
+            if let Some(path) = &args.transitions {
+                transitions::write(path, &held_found, known_actions(&held_out)?.as_ref())?;
+            }
             judge(
                 (&data, &found),
                 (&held_out, &held_found),
@@ -118,7 +131,12 @@ pub(crate) fn run(args: Args) -> CliResult {
                 args.seed,
             )?
         }
-        None => judge_by_halves(&data, &found, args.skip_visible, args.seed)?,
+        None => {
+            if let Some(path) = &args.transitions {
+                transitions::write(path, &found, known_actions(&data)?.as_ref())?;
+            }
+            judge_by_halves(&data, &found, args.skip_visible, args.seed)?
+        }
     };
     if args.json {
         let report = Report {
