@@ -91,6 +91,9 @@ impl Quantizer {
         let flat = vectors.reshape(((), dim))?;
         let tokens = match self {
             Self::Vq { codebook, stages } => residual_codes(&flat, &codebook.detach(), *stages)?,
+            Self::Fsq { levels, .. } if !ops::fused(&[&flat]) => {
+                level_numbers(&bounded(&flat)?, levels)?
+            }
             Self::Fsq { levels, .. } => {
                 let values = bounded(&flat)?.flatten_all()?.to_vec1::<f32>()?;
                 let tokens: Vec<u32> = values
@@ -203,6 +206,24 @@ fn bounded(vectors: &Tensor) -> candle_core::Result<Tensor> {
 fn level_index(value: f32, levels: usize) -> u32 {
     let top = (levels - 1) as f32;
     ((value * 0.5 + 0.5) * top).round().clamp(0.0, top) as u32
+}
+
+/// Tokens `[R]` of bounded vectors `[R, C]`, as [`level_index`] counts them, without reading them back from their device.
+fn level_numbers(vectors: &Tensor, levels: &[usize]) -> candle_core::Result<Tensor> {
+    let device = vectors.device();
+    let tops: Vec<f32> = levels.iter().map(|&l| (l - 1) as f32).collect();
+    let mut places = vec![1f32; levels.len()];
+    for at in (1..levels.len()).rev() {
+        places[at - 1] = places[at] * levels[at] as f32;
+    }
+    let tops = Tensor::new(tops, device)?;
+    let shifted = vectors.affine(0.5, 0.5)?.broadcast_mul(&tops)?.round()?;
+    let indices = shifted
+        .maximum(0f32)?
+        .broadcast_minimum(&tops)?
+        .broadcast_mul(&Tensor::new(places, device)?)?;
+    // Exact: there are fewer codes than whole numbers that f32 has.
+    indices.sum(D::Minus1)?.to_dtype(DType::U32)
 }
 
 fn fsq_codebook(levels: &[usize], device: &Device) -> candle_core::Result<Tensor> {

@@ -292,7 +292,9 @@ impl SpatioTemporalTransformer {
             PackedStack::new(blocks, self.heads, self.grid)
         })?;
         match packed {
-            Some(packed) if !x.track_op() => Ok(self.stream_packed(packed, x, rows)?),
+            Some(packed) if !x.track_op() && ops::fused(&[x]) => {
+                Ok(self.stream_packed(packed, x, rows)?)
+            }
             _ => self.stream_composed(x, rows),
         }
     }

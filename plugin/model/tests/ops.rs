@@ -31,16 +31,16 @@ fn difference(a: &Tensor, b: &Tensor) -> f32 {
     }) / scale
 }
 
-/// Holds `fused` against `reference`: output, and the gradient for every input under a random direction.
+/// Holds `op` against `reference`, fused and as on other devices: output, and the gradient for every input under a random
+/// direction.
 fn same(
     rng: &mut ChaCha8Rng,
     inputs: &[Var],
-    fused: impl Fn(&[Var]) -> Result<Tensor>,
+    op: impl Fn(&[Var]) -> Result<Tensor>,
     reference: impl Fn(&[Var]) -> Result<Tensor>,
 ) {
-    let (a, b) = (fused(inputs).unwrap(), reference(inputs).unwrap());
-    assert!(difference(&a, &b) < 2e-5, "output {}", difference(&a, &b));
-    let direction = random(rng, a.dims());
+    let expected = reference(inputs).unwrap();
+    let direction = random(rng, expected.dims());
     let gradients = |out: &Tensor| {
         (out * direction.as_tensor())
             .unwrap()
@@ -49,11 +49,23 @@ fn same(
             .backward()
             .unwrap()
     };
-    let (ga, gb) = (gradients(&a), gradients(&b));
-    for (i, input) in inputs.iter().enumerate() {
-        let (ga, gb) = (ga.get(input).unwrap(), gb.get(input).unwrap());
-        let d = difference(ga, gb);
-        assert!(d < 1e-4, "gradient of input {i} {:?}: {d}", input.dims());
+    let expected_gradients = gradients(&expected);
+    for (found, how) in [
+        (op(inputs).unwrap(), "fused"),
+        (ops::with_composed(|| op(inputs)).unwrap(), "composed"),
+    ] {
+        let d = difference(&found, &expected);
+        assert!(d < 2e-5, "{how} output: {d}");
+        let found = gradients(&found);
+        for (i, input) in inputs.iter().enumerate() {
+            let expected = expected_gradients.get(input).unwrap();
+            let d = difference(found.get(input).unwrap(), expected);
+            assert!(
+                d < 1e-4,
+                "{how} gradient of input {i} {:?}: {d}",
+                input.dims()
+            );
+        }
     }
 }
 
@@ -163,6 +175,11 @@ proptest! {
         same(rng, &[table], |v| ops::gather_rows(&v[0], &ids), |v| composed::gather_rows(&v[0], &ids));
         let table = random(rng, &[rows, width]);
         same(rng, &[table], |v| ops::gather_row_sums(&v[0], &ids), |v| composed::gather_row_sums(&v[0], &ids));
+        // Every other row, backwards.
+        let table = random(rng, &[rows, width]);
+        let picked: Vec<u32> = (0..rows as u32).step_by(2).rev().collect();
+        let ids = Tensor::new(picked.clone(), &Device::Cpu).unwrap();
+        same(rng, &[table], |v| ops::pick_rows(&v[0], &picked), |v| composed::gather_rows(&v[0], &ids));
     }
 }
 

@@ -101,7 +101,7 @@ impl Trainer {
             ..settings.optimiser.clone()
         };
         Ok(Self {
-            optimiser: Optimiser::new(variables.clone(), optimiser),
+            optimiser: Optimiser::new(variables.clone(), optimiser)?,
             batch: Batch::new(checkpoint, settings, config, &tokenizer, &latent)?,
             variables,
             work,

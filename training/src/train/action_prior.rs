@@ -67,7 +67,7 @@ impl ActionPrior {
         });
         let layers = layers.collect::<Result<_>>()?;
         let out = linear("out", tokens * WIDTH, actions, 0.0)?;
-        let optimiser = Optimiser::new(variables.all(), OptimiserConfig::default());
+        let optimiser = Optimiser::new(variables.all(), OptimiserConfig::default())?;
         Ok(Self {
             variables,
             optimiser,
@@ -114,16 +114,30 @@ impl ActionPrior {
         let mut x = x
             .broadcast_add(&self.position)?
             .reshape((count * tokens, WIDTH))?;
-        let around: Vec<u32> = (0..count as u32)
-            .flat_map(|frame| self.around.iter().map(move |at| frame * tokens as u32 + at))
-            .collect();
-        let around = Tensor::from_vec(around, (count * tokens, NEIGHBOURHOOD), &self.device)?;
+        let around = self.around(count, tokens)?;
         for (weight, bias) in &self.layers {
-            let seen = ops::gather_rows(&x, &around)?.flatten_from(1)?;
+            let seen = around.of(&x)?;
             x = ops::linear_bias(&seen, weight, bias)?.relu()?;
         }
         let x = x.reshape((count, tokens * WIDTH))?;
         ops::linear_bias(&x, &self.out.0, &self.out.1)
+    }
+
+    /// The neighbourhoods of the tokens of `count` frames.
+    fn around(&self, count: usize, tokens: usize) -> Result<Around> {
+        if ops::fused(&[&self.position]) {
+            let rows: Vec<u32> = (0..count as u32)
+                .flat_map(|frame| self.around.iter().map(move |at| frame * tokens as u32 + at))
+                .collect();
+            let rows = Tensor::from_vec(rows, (count * tokens, NEIGHBOURHOOD), &self.device)?;
+            return Ok(Around::Rows(rows));
+        }
+        let mut matrix = vec![0f32; self.around.len() * tokens];
+        for (place, &at) in self.around.iter().enumerate() {
+            matrix[place * tokens + at as usize] = 1.0;
+        }
+        let matrix = Tensor::from_vec(matrix, (self.around.len(), tokens), &self.device)?;
+        Ok(Around::Matrix { matrix, count })
     }
 
     /// The state as named tensors.
@@ -157,6 +171,32 @@ fn neighbourhoods(rows: usize, columns: usize) -> Vec<u32> {
         })
         .map(|place| place as u32)
         .collect()
+}
+
+/// The neighbourhoods of tokens.
+enum Around {
+    /// Rows `[M N, NEIGHBOURHOOD]` of all tokens of a batch.
+    Rows(Tensor),
+    /// The same for one frame as a matrix `[N NEIGHBOURHOOD, N]`, for devices on which gathering rows has a slow gradient.
+    Matrix { matrix: Tensor, count: usize },
+}
+
+impl Around {
+    /// Values `[M N, W]` of tokens to those of their neighbourhoods, `[M N, NEIGHBOURHOOD W]`.
+    fn of(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Rows(rows) => ops::gather_rows(x, rows)?.flatten_from(1),
+            Self::Matrix { matrix, count } => {
+                let (rows, width) = x.dims2()?;
+                let tokens = rows / count;
+                let x = x.reshape((*count, tokens, width))?.transpose(0, 1)?;
+                let seen = matrix.matmul(&x.reshape((tokens, count * width))?)?;
+                seen.reshape((tokens, NEIGHBOURHOOD, *count, width))?
+                    .permute((2, 0, 1, 3))?
+                    .reshape((rows, NEIGHBOURHOOD * width))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,43 @@
 
 use std::collections::HashMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
+use genie_model::ops;
 use rand::Rng;
 
 use super::saved_state::{restore_values, saved_values};
+
+/// Which vectors a codebook's codes were assigned to in a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodeStatistics {
+    /// Vectors assigned to each code, `V` numbers.
+    pub counts: Vec<f32>,
+    /// Their sums, `V` times `C` values.
+    pub sums: Vec<f32>,
+}
+
+impl CodeStatistics {
+    /// Those of vectors `[R, C]` assigned to the codes `assigned` `[R]` of `codes`, gathered on the vectors' device.
+    ///
+    /// # Errors
+    /// When shapes do not match.
+    pub fn of(vectors: &Tensor, assigned: &Tensor, codes: usize) -> candle_core::Result<Self> {
+        let (rows, dim) = vectors.dims2()?;
+        let ones = Tensor::ones((rows, 1), vectors.dtype(), vectors.device())?;
+        let values = Tensor::cat(&[vectors, &ones], 1)?;
+        let sums = ops::add_rows(&values, assigned, codes)?;
+        let sums = sums.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let mut statistics = Self {
+            counts: Vec::with_capacity(codes),
+            sums: Vec::with_capacity(codes * dim),
+        };
+        for row in sums.chunks_exact(dim + 1) {
+            statistics.sums.extend_from_slice(&row[..dim]);
+            statistics.counts.push(row[dim]);
+        }
+        Ok(statistics)
+    }
+}
 
 /// A codebook of `V` codes of width `C`, its running counts and sums.
 #[derive(Clone, Debug)]
@@ -50,6 +83,11 @@ impl EmaCodebook {
         Tensor::from_slice(&self.codes, shape, device)
     }
 
+    /// Number `V` of codes.
+    pub(super) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
     /// One of the codes, of `C` values.
     pub(super) fn code(&self, index: u32) -> &[f32] {
         &self.codes[index as usize * self.dim..][..self.dim]
@@ -69,6 +107,12 @@ impl EmaCodebook {
 
     /// Moves every code towards the mean of the vectors assigned to it.
     pub fn update(&mut self, vectors: &[f32], assigned: &[u32]) {
+        let statistics = self.count(vectors, assigned);
+        self.follow(&statistics);
+    }
+
+    /// How many of the vectors are assigned to each code, and their sums.
+    pub fn count(&self, vectors: &[f32], assigned: &[u32]) -> CodeStatistics {
         let mut counts = vec![0.0f32; self.counts.len()];
         let mut sums = vec![0.0f32; self.codes.len()];
         for (vector, &code) in vectors.chunks_exact(self.dim).zip(assigned) {
@@ -78,11 +122,17 @@ impl EmaCodebook {
                 *sum += v;
             }
         }
+        CodeStatistics { counts, sums }
+    }
+
+    /// Moves every code towards the mean of the vectors that a step assigned to it.
+    pub fn follow(&mut self, statistics: &CodeStatistics) {
+        let CodeStatistics { counts, sums } = statistics;
         let (keep, add) = (self.decay, 1.0 - self.decay);
-        for (old, new) in self.counts.iter_mut().zip(&counts) {
+        for (old, new) in self.counts.iter_mut().zip(counts) {
             *old = keep * *old + add * new;
         }
-        for (old, new) in self.sums.iter_mut().zip(&sums) {
+        for (old, new) in self.sums.iter_mut().zip(sums) {
             *old = keep * *old + add * new;
         }
         for (code, (sum, &count)) in self

@@ -46,14 +46,14 @@ mod variables;
 
 pub use action_effect::ActionEffects;
 pub use action_prior::ActionPrior;
-pub use codebook::EmaCodebook;
+pub use codebook::{CodeStatistics, EmaCodebook};
 pub use config::{CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig};
 pub use data_driven::{distinguishing_projection, start_tokenizer};
 pub use error::TrainError;
 pub use kmeans::kmeans;
 pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
-pub use optimiser::{BlockMatrices, Optimiser, OptimiserConfig};
+pub use optimiser::{BlockMatrices, Gradients, Optimiser, OptimiserConfig};
 pub use patch_sample::{PatchStatistics, patch_statistics};
 pub use run::{Ended, train};
 pub use run_folder::RunFolder;

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Result, Tensor};
+use genie_model::ops;
 use rand::Rng;
 
-use super::codebook::EmaCodebook;
+use super::codebook::{CodeStatistics, EmaCodebook};
 
 /// A codebook of `V` codes of width `C` for each of `Q` stages.
 #[derive(Clone, Debug)]
@@ -14,8 +15,36 @@ pub(super) struct ResidualCodebooks {
     dim: usize,
 }
 
-/// What every stage had to quantise of some vectors: `[Q][R * C]`.
-pub(super) struct Residuals(Vec<Vec<f32>>);
+/// What every stage had to quantise of some vectors.
+pub(super) enum Residuals {
+    /// `[Q][R * C]`, and the tokens `[R * Q]`.
+    Host(Vec<Vec<f32>>, Vec<u32>),
+    /// `[Q]` tensors `[R, C]` on a device, and the tokens `[R, Q]`.
+    Device(Vec<Tensor>, Tensor),
+}
+
+impl Residuals {
+    /// What `stage` had to quantise of the vectors at `rows`.
+    fn rows(&self, stage: usize, rows: &[usize], dim: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Host(residuals, _) => {
+                let rows = rows
+                    .iter()
+                    .flat_map(|&row| &residuals[stage][row * dim..][..dim]);
+                Ok(rows.copied().collect())
+            }
+            Self::Device(..) if rows.is_empty() => Ok(Vec::new()),
+            Self::Device(residuals, _) => {
+                let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+                let rows = Tensor::new(rows, residuals[stage].device())?;
+                residuals[stage]
+                    .index_select(&rows, 0)?
+                    .flatten_all()?
+                    .to_vec1()
+            }
+        }
+    }
+}
 
 impl ResidualCodebooks {
     /// Starts from the codes `[Q V, C]` of all stages; moving averages keep `decay` of an old mean at every step.
@@ -32,9 +61,28 @@ impl ResidualCodebooks {
         })
     }
 
-    /// What every stage had to quantise of `vectors` `[R, C]` that became `tokens` `[R, Q]`.
-    pub(super) fn residuals(&self, vectors: &[f32], tokens: &[u32]) -> Residuals {
-        let (count, mut residual) = (self.stages.len(), vectors.to_vec());
+    /// What every stage had to quantise of vectors `[.., C]` that became `tokens` `[.., Q]`. Where operations are not fused, nothing
+    /// is read back from the vectors' device.
+    pub(super) fn residuals(&self, vectors: &Tensor, tokens: &Tensor) -> Result<Residuals> {
+        let vectors = vectors.detach().reshape(((), self.dim))?;
+        if ops::fused(&[&vectors]) {
+            let vectors = vectors.flatten_all()?.to_vec1()?;
+            return Ok(self.residuals_on_host(vectors, tokens.flatten_all()?.to_vec1()?));
+        }
+        let count = self.stages.len();
+        let tokens = tokens.reshape(((), count))?;
+        let mut residuals = vec![vectors];
+        for (stage, codebook) in self.stages.iter().enumerate().take(count - 1) {
+            let before = &residuals[stage];
+            let chosen = tokens.narrow(1, stage, 1)?.squeeze(1)?.contiguous()?;
+            let codes = codebook.tensor(before.device())?;
+            residuals.push((before - ops::gather_rows(&codes, &chosen)?)?);
+        }
+        Ok(Residuals::Device(residuals, tokens))
+    }
+
+    fn residuals_on_host(&self, vectors: Vec<f32>, tokens: Vec<u32>) -> Residuals {
+        let (count, mut residual) = (self.stages.len(), vectors);
         let mut residuals = Vec::with_capacity(count);
         for (stage, codebook) in self.stages.iter().enumerate() {
             residuals.push(residual.clone());
@@ -47,15 +95,31 @@ impl ResidualCodebooks {
                 row.iter_mut().zip(code).for_each(|(r, c)| *r -= c);
             }
         }
-        Residuals(residuals)
+        Residuals::Host(residuals, tokens)
+    }
+
+    /// For each stage how much was assigned to each code, and its sum.
+    pub(super) fn count(&self, residuals: &Residuals) -> Result<Vec<CodeStatistics>> {
+        let count = self.stages.len();
+        let stages = self.stages.iter().enumerate();
+        let counted = stages.map(|(stage, codebook)| match residuals {
+            Residuals::Host(residuals, tokens) => {
+                let assigned = tokens.iter().skip(stage).step_by(count).copied();
+                let assigned: Vec<u32> = assigned.collect();
+                Ok(codebook.count(&residuals[stage], &assigned))
+            }
+            Residuals::Device(residuals, tokens) => {
+                let assigned = tokens.narrow(1, stage, 1)?.squeeze(1)?.contiguous()?;
+                CodeStatistics::of(&residuals[stage], &assigned, codebook.len())
+            }
+        });
+        counted.collect()
     }
 
     /// Moves every code towards the mean of what was assigned to it.
-    pub(super) fn update(&mut self, residuals: &Residuals, tokens: &[u32]) {
-        let count = self.stages.len();
-        for (stage, codebook) in self.stages.iter_mut().enumerate() {
-            let assigned: Vec<u32> = tokens.iter().skip(stage).step_by(count).copied().collect();
-            codebook.update(&residuals.0[stage], &assigned);
+    pub(super) fn follow(&mut self, statistics: &[CodeStatistics]) {
+        for (codebook, statistics) in self.stages.iter_mut().zip(statistics) {
+            codebook.follow(statistics);
         }
     }
 
@@ -68,15 +132,13 @@ impl ResidualCodebooks {
         share: f32,
         noise: f32,
         rng: &mut impl Rng,
-    ) -> usize {
-        let dim = self.dim;
-        let stages = self.stages.iter_mut().zip(&residuals.0);
-        let revived = stages.map(|(codebook, residual)| {
-            let candidates = rows.iter().flat_map(|&row| &residual[row * dim..][..dim]);
-            let candidates: Vec<f32> = candidates.copied().collect();
-            codebook.revive(&candidates, share, noise, rng)
-        });
-        revived.sum()
+    ) -> Result<usize> {
+        let mut revived = 0;
+        for (stage, codebook) in self.stages.iter_mut().enumerate() {
+            let candidates = residuals.rows(stage, rows, self.dim)?;
+            revived += codebook.revive(&candidates, share, noise, rng);
+        }
+        Ok(revived)
     }
 
     /// Codes of a stage that are used at least a tenth as often as all would be evenly; mean over the stages.
@@ -128,61 +190,75 @@ mod tests {
         ResidualCodebooks::new(&codes, 2, 0.5).unwrap()
     }
 
+    /// Runs a test on the host, and as on another device.
+    fn both_ways(test: impl Fn()) {
+        test();
+        ops::with_composed(test);
+    }
+
+    fn residuals(of: &ResidualCodebooks, vectors: &[f32], tokens: &[u32]) -> Residuals {
+        let vectors = Tensor::from_slice(vectors, (vectors.len() / 2, 2), &Device::Cpu).unwrap();
+        let tokens = Tensor::new(tokens, &Device::Cpu).unwrap();
+        of.residuals(&vectors, &tokens).unwrap()
+    }
+
+    fn follow(codebooks: &mut ResidualCodebooks, vectors: &[f32], tokens: &[u32]) {
+        let residuals = residuals(codebooks, vectors, tokens);
+        let statistics = codebooks.count(&residuals).unwrap();
+        codebooks.follow(&statistics);
+    }
+
+    fn codes(of: &ResidualCodebooks) -> Vec<Vec<f32>> {
+        of.tensor(&Device::Cpu).unwrap().to_vec2().unwrap()
+    }
+
     #[test]
     fn every_stage_follows_what_is_left_for_it() {
-        let mut codebooks = codebooks();
-        let (vectors, tokens) = ([8.5f32, 1.0, 8.5, 0.0], [1, 1, 1, 0]);
-        let residuals = codebooks.residuals(&vectors, &tokens);
-        assert_eq!(
-            residuals.0,
-            [vec![8.5, 1.0, 8.5, 0.0], vec![0.5, 1.0, 0.5, 0.0]]
-        );
-        for _ in 0..30 {
-            let residuals = codebooks.residuals(&vectors, &tokens);
-            codebooks.update(&residuals, &tokens);
-        }
-        let codes = codebooks
-            .tensor(&Device::Cpu)
-            .unwrap()
-            .to_vec2::<f32>()
-            .unwrap();
-        let near = |code: &[f32], x: f32, y: f32| (code[0] - x).abs() + (code[1] - y).abs() < 0.05;
-        assert!(near(&codes[1], 8.5, 0.5), "{codes:?}");
-        assert!(
-            near(&codes[2], 0.0, -0.5) && near(&codes[3], 0.0, 0.5),
-            "{codes:?}"
-        );
+        both_ways(|| {
+            let mut codebooks = codebooks();
+            let (vectors, tokens) = ([8.5f32, 1.0, 8.5, 0.0], [1, 1, 1, 0]);
+            let residuals = residuals(&codebooks, &vectors, &tokens);
+            let rows = |stage| residuals.rows(stage, &[0, 1], 2).unwrap();
+            assert_eq!(rows(0), [8.5, 1.0, 8.5, 0.0]);
+            assert_eq!(rows(1), [0.5, 1.0, 0.5, 0.0]);
+            for _ in 0..30 {
+                follow(&mut codebooks, &vectors, &tokens);
+            }
+            let codes = codes(&codebooks);
+            let near =
+                |code: &[f32], x: f32, y: f32| (code[0] - x).abs() + (code[1] - y).abs() < 0.05;
+            assert!(near(&codes[1], 8.5, 0.5), "{codes:?}");
+            assert!(
+                near(&codes[2], 0.0, -0.5) && near(&codes[3], 0.0, 0.5),
+                "{codes:?}"
+            );
+        });
     }
 
     #[test]
     fn unused_codes_go_where_their_stage_is_bad() {
-        let mut codebooks = codebooks();
-        let (vectors, tokens) = ([8f32, 0.0, 8.0, 3.0], [1, 0, 1, 0]);
-        for _ in 0..20 {
-            let residuals = codebooks.residuals(&vectors, &tokens);
-            codebooks.update(&residuals, &tokens);
-        }
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let residuals = codebooks.residuals(&vectors, &tokens);
-        assert_eq!(codebooks.revive(&residuals, &[1], 0.1, 0.0, &mut rng), 2);
-        let codes = codebooks
-            .tensor(&Device::Cpu)
-            .unwrap()
-            .to_vec2::<f32>()
-            .unwrap();
-        assert_eq!(codes[0], residuals.0[0][2..]);
-        assert_eq!(codes[3], residuals.0[1][2..]);
+        both_ways(|| {
+            let mut codebooks = codebooks();
+            let (vectors, tokens) = ([8f32, 0.0, 8.0, 3.0], [1, 0, 1, 0]);
+            for _ in 0..20 {
+                follow(&mut codebooks, &vectors, &tokens);
+            }
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let residuals = residuals(&codebooks, &vectors, &tokens);
+            let revived = codebooks.revive(&residuals, &[1], 0.1, 0.0, &mut rng);
+            assert_eq!(revived.unwrap(), 2);
+            let codes = codes(&codebooks);
+            assert_eq!(codes[0], residuals.rows(0, &[1], 2).unwrap());
+            assert_eq!(codes[3], residuals.rows(1, &[1], 2).unwrap());
+        });
     }
 
     #[test]
     fn a_saved_state_is_restored() {
         let mut codebooks = codebooks();
-        let residuals = codebooks.residuals(&[8.5, 1.0], &[1, 1]);
-        codebooks.update(&residuals, &[1, 1]);
+        follow(&mut codebooks, &[8.5, 1.0], &[1, 1]);
         let mut other = self::codebooks();
         other.restore(&codebooks.state().unwrap()).unwrap();
-        let codes =
-            |it: &ResidualCodebooks| it.tensor(&Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
         assert_eq!(codes(&codebooks), codes(&other));
     }
 }

@@ -80,7 +80,7 @@ impl<'a> TokenizerPhase<'a> {
             .into_iter()
             .filter(|(name, _)| !name.ends_with("quantizer.codebook"))
             .collect();
-        let mut optimiser = Optimiser::new(trained, phase.optimiser.clone());
+        let mut optimiser = Optimiser::new(trained, phase.optimiser.clone())?;
         let mut step = 0;
         if let Start::Saved(saved) = start {
             variables.restore(&saved.tensors)?;
@@ -142,15 +142,12 @@ impl Phase for TokenizerPhase<'_> {
             ("gradient_norm".to_owned(), norm),
         ]);
         if let Some(codebooks) = &mut self.codebooks {
-            let dim = self.config.tokenizer.quantizer.dim();
-            let vectors = vectors.detach().reshape(((), dim))?;
-            let values = vectors.flatten_all()?.to_vec1::<f32>()?;
-            let tokens = quantized.tokens.flatten_all()?.to_vec1::<u32>()?;
-            let residuals = codebooks.residuals(&values, &tokens);
-            codebooks.update(&residuals, &tokens);
+            let residuals = codebooks.residuals(&vectors, &quantized.tokens)?;
+            let statistics = codebooks.count(&residuals)?;
+            codebooks.follow(&statistics);
             if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
                 let worst = worst_patches(&error, 64)?;
-                let revived = codebooks.revive(&residuals, &worst, 0.01, 1e-3, rng);
+                let revived = codebooks.revive(&residuals, &worst, 0.01, 1e-3, rng)?;
                 figures.insert("revived".to_owned(), revived as f64);
             }
             figures.insert("codes_used".to_owned(), codebooks.used());

@@ -51,12 +51,12 @@ impl Variables {
         }
     }
 
-    /// Overwrites one variable.
+    /// Overwrites one variable by a value that may be on another device.
     ///
     /// # Errors
     /// If there is none of this name or the shapes differ.
     pub fn set(&self, name: &str, value: &Tensor) -> candle_core::Result<()> {
-        self.get(name)?.set(value)
+        self.get(name)?.set(&value.to_device(&self.device)?)
     }
 
     /// Copies of all values.
@@ -70,7 +70,7 @@ impl Variables {
             .collect()
     }
 
-    /// Sets every variable from `values`.
+    /// Sets every variable from `values`, which may be on another device.
     ///
     /// # Errors
     /// If one is missing or has another shape.
@@ -79,7 +79,7 @@ impl Variables {
             let Some(value) = values.get(name) else {
                 candle_core::bail!("the saved state has no {name}")
             };
-            var.set(value)?;
+            var.set(&value.to_device(&self.device)?)?;
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use rayon::prelude::*;
 
 use super::buffer::zeros;
 use super::composed;
-use super::slices::{floats, fused, with_floats, within};
+use super::fusion::fused;
+use super::node::node;
+use super::slices::{floats, with_floats, within};
 
 /// Rows `ids [..]` (`u32`) of `table [V, D]`: `[.., D]`. The table gets a gradient.
 ///
@@ -14,7 +16,9 @@ use super::slices::{floats, fused, with_floats, within};
 pub fn gather_rows(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
     table.dims2()?;
     if !fused(&[table]) || ids.dtype() != DType::U32 || !ids.device().is_cpu() {
-        return composed::gather_rows(table, ids);
+        let ids = ids.detach().contiguous()?;
+        let rows = composed::gather_rows(&table.detach(), &ids)?;
+        return counted(table, ids.reshape(((), 1))?, rows);
     }
     let op = GatherRows { summed: None };
     table.contiguous()?.apply_op2(&ids.contiguous()?, op)
@@ -28,12 +32,87 @@ pub fn gather_row_sums(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
     table.dims2()?;
     let summed = ids.dim(D::Minus1)?;
     if summed == 0 || !fused(&[table]) || ids.dtype() != DType::U32 || !ids.device().is_cpu() {
-        return composed::gather_row_sums(table, ids);
+        let ids = ids.detach().contiguous()?;
+        let rows = composed::gather_row_sums(&table.detach(), &ids)?;
+        return counted(table, ids.reshape(((), summed.max(1)))?, rows);
     }
     let op = GatherRows {
         summed: Some(summed),
     };
     table.contiguous()?.apply_op2(&ids.contiguous()?, op)
+}
+
+/// Rows `ids [R]` of `x [M, D]`, all different from each other: `[R, D]`. Where the fused [`gather_rows`] does not run, its
+/// gradient is much faster than that of rows which may repeat.
+///
+/// # Errors
+/// When an id is not below `M`.
+pub fn pick_rows(x: &Tensor, ids: &[u32]) -> Result<Tensor> {
+    let (available, _) = x.dims2()?;
+    let rows = Tensor::new(ids, x.device())?;
+    if fused(&[x]) || !x.track_op() {
+        return gather_rows(x, &rows);
+    }
+    // For each row of `x` where its gradient is; zero is read for the largest number.
+    let mut places = vec![u32::MAX; available];
+    for (at, &id) in ids.iter().enumerate() {
+        match places.get_mut(id as usize) {
+            Some(place) => *place = at as u32,
+            None => candle_core::bail!("pick_rows: row {id} of {available}"),
+        }
+    }
+    let places = Tensor::new(places, x.device())?;
+    let picked = x.detach().contiguous()?.index_select(&rows, 0)?;
+    node(&[x], picked, move |grad| {
+        Ok(vec![Some(grad.index_select(&places, 0)?)])
+    })
+}
+
+/// Elements of the matrix of counts that one matrix product of a gradient takes.
+const COUNTS_AT_ONCE: usize = 1 << 26;
+
+/// For each row of a table of `height` the sum of the rows of `values [R, D]` that have its number among their `ids [R, S]`, as
+/// matrix products: what a row gets is added at once.
+fn sums_by_row(values: &Tensor, ids: &Tensor, height: usize) -> Result<Tensor> {
+    let (count, summed) = ids.dims2()?;
+    let (dtype, device) = (values.dtype(), values.device());
+    let at_once = (COUNTS_AT_ONCE / height.max(1)).max(1);
+    let mut sum: Option<Tensor> = None;
+    for start in (0..count).step_by(at_once) {
+        let taken = at_once.min(count - start);
+        let ids = ids.narrow(0, start, taken)?.contiguous()?;
+        let values = values.narrow(0, start, taken)?.contiguous()?;
+        let ones = Tensor::ones((taken, summed), dtype, device)?;
+        let counts = Tensor::zeros((taken, height), dtype, device)?;
+        let counts = counts.scatter_add(&ids, &ones, 1)?;
+        let part = counts.t()?.matmul(&values)?;
+        sum = Some(match sum {
+            Some(sum) => (sum + part)?,
+            None => part,
+        });
+    }
+    match sum {
+        Some(sum) => Ok(sum),
+        None => Tensor::zeros((height, values.dim(1)?), dtype, device),
+    }
+}
+
+/// `rows`, each a sum of the rows `ids [R, S]` of `table [V, D]`, with the gradient of [`sums_by_row`].
+fn counted(table: &Tensor, ids: Tensor, rows: Tensor) -> Result<Tensor> {
+    let (height, width) = table.dims2()?;
+    node(&[table], rows, move |grad| {
+        let grad = grad.reshape(((), width))?;
+        Ok(vec![Some(sums_by_row(&grad, &ids, height)?)])
+    })
+}
+
+/// Sums of the rows of `values [R, C]` by number: those with number `v` in `ids [R]` (`u32`) are added to row `v` of the result
+/// `[V, C]`, where `V` is `height`. Nothing gets a gradient.
+///
+/// # Errors
+/// When an id is not below `V`, or shapes do not match.
+pub fn add_rows(values: &Tensor, ids: &Tensor, height: usize) -> Result<Tensor> {
+    sums_by_row(&values.detach(), &ids.detach().unsqueeze(1)?, height)
 }
 
 /// Rows `[.., N, Q]` of a table that holds `height` rows for each of `stages` (`Q`) stages, one stage after the other, by codes
@@ -48,6 +127,12 @@ pub(crate) fn table_rows(codes: &Tensor, stages: usize, height: usize) -> Result
         candle_core::bail!("{last} codes are no whole number of tokens of {stages}");
     }
     shape.extend([last / stages, stages]);
+    if !codes.device().is_cpu() {
+        // Reading the codes would wait for the device.
+        let firsts: Vec<u32> = (0..stages).map(|stage| (stage * height) as u32).collect();
+        let firsts = Tensor::new(firsts, codes.device())?;
+        return codes.reshape(shape)?.broadcast_add(&firsts);
+    }
     let mut rows = codes.flatten_all()?.to_vec1::<u32>()?;
     if let Some(code) = rows.iter().find(|&&code| code as usize >= height) {
         candle_core::bail!("code {code} of a codebook of {height}");

@@ -5,9 +5,10 @@ use rayon::prelude::*;
 
 use super::buffer::{copied, repeated, zeros};
 use super::composed;
+use super::fusion::fused;
 use super::matmul::{matmul_nn, matmul_nt, matmul_tn};
 use super::norm::{check_scale, normalise, normalise_backward, sum_rows};
-use super::slices::{floats, fused, with_floats};
+use super::slices::{floats, with_floats};
 
 /// Elements that one task of an element-wise pass works on.
 const CHUNK: usize = 16 * 1024;

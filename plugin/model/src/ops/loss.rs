@@ -1,13 +1,15 @@
 //! Cross-entropy over the positions that count.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
 use super::buffer::zeros;
 use super::composed;
 use super::constants::LEAST_TOTAL_WEIGHT;
+use super::fusion::fused;
+use super::node::node;
 use super::simd::{Lanes, PAD, exp, multiversion, padded};
-use super::slices::{floats, fused, with_floats, within};
+use super::slices::{floats, with_floats, within};
 
 /// Weighted mean over rows of the cross-entropy of `logits [R, V]` against `targets [R]` (`u32`) with `weights [R]`:
 /// a scalar. Rows of weight zero are skipped, whatever their target. Only `logits` gets a gradient.
@@ -27,13 +29,32 @@ pub fn masked_cross_entropy(logits: &Tensor, targets: &Tensor, weights: &Tensor)
     // Neither targets nor weights are learned.
     let (targets, weights) = (targets.detach(), weights.detach());
     if !fused(&[logits, &weights]) {
-        return composed::masked_cross_entropy(logits, &targets, &weights);
+        return spelled_out(logits, targets, weights);
     }
     logits.contiguous()?.apply_op3(
         &targets.contiguous()?,
         &weights.contiguous()?,
         MaskedCrossEntropy,
     )
+}
+
+/// The loss where it is not fused, with a gradient of few operations.
+fn spelled_out(logits: &Tensor, targets: Tensor, weights: Tensor) -> Result<Tensor> {
+    let fixed = logits.detach();
+    let loss = composed::masked_cross_entropy(&fixed, &targets, &weights)?;
+    node(&[logits], loss, move |grad| {
+        let total = weights.sum_all()?.to_dtype(DType::F32)?;
+        let floor = Tensor::new(LEAST_TOTAL_WEIGHT, weights.device())?;
+        let factor = grad.to_dtype(DType::F32)?.div(&total.maximum(&floor)?)?;
+        let factors = weights.to_dtype(DType::F32)?.broadcast_mul(&factor)?;
+        let factors = factors.to_dtype(fixed.dtype())?.unsqueeze(1)?;
+        let probabilities = candle_nn::ops::softmax(&fixed, D::Minus1)?;
+        let targets = targets.contiguous()?.unsqueeze(1)?;
+        let minus = Tensor::full(-1f32, targets.shape(), fixed.device())?;
+        let minus = minus.to_dtype(fixed.dtype())?;
+        let difference = probabilities.scatter_add(&targets, &minus, 1)?;
+        Ok(vec![Some(difference.broadcast_mul(&factors)?)])
+    })
 }
 
 struct MaskedCrossEntropy;

@@ -3,6 +3,7 @@
 //! Every function is differentiable unless it says otherwise. On the CPU with `f32` tensors it runs as one node of
 //! candle's graph, threaded and vectorised, with a gradient written by hand; elsewhere it falls back to
 //! [`composed`], which is the definition of what it computes. Results do not depend on the number of threads.
+//! [`with_composed`] takes that way on the CPU too: code for other devices is tested so.
 //!
 //! Kernels are compiled for several instruction sets and use the best one of the processor. The environment variable
 //! `GENIE_SIMD` chooses another one ([`SimdLevel`]), for tests and comparisons.
@@ -18,12 +19,14 @@ mod blocked;
 mod buffer;
 mod constants;
 mod frame_pass;
+mod fusion;
 mod gather;
 mod key_value;
 mod level;
 mod linear;
 mod loss;
 mod matmul;
+mod node;
 mod norm;
 mod optimiser;
 mod packed;
@@ -38,8 +41,9 @@ pub use attention::{
     two_stream_temporal_attention,
 };
 pub(crate) use frame_pass::{PackedBlockWeights, PackedStack, PassRow};
+pub use fusion::{fused, with_composed};
 pub(crate) use gather::table_rows;
-pub use gather::{gather_row_sums, gather_rows};
+pub use gather::{add_rows, gather_row_sums, gather_rows, pick_rows};
 pub use key_value::KeyValue;
 pub use level::{SimdLevel, simd_level};
 pub use linear::{linear, linear_add, linear_bias, norm_linear, relu2_linear_add};
@@ -52,6 +56,6 @@ pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};
 pub(crate) use packed::{PackedLinear, PackedOnce};
 pub use rotary::{ROTARY_BASE, TokenGrid};
-pub(crate) use slices::{fused, hold, with_floats};
+pub(crate) use slices::{hold, with_floats};
 pub(crate) use softmax::softmax_weights;
 pub use sublayer::{AttentionWeights, FeedForwardWeights, attention_branch, feed_forward_branch};

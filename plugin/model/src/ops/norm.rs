@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use super::buffer::zeros;
 use super::composed;
 use super::constants::EPSILON;
+use super::fusion::fused;
 use super::simd::{Lanes, dot, multiversion};
-use super::slices::{floats, fused, with_floats};
+use super::slices::{floats, with_floats};
 
 /// Rows that one task normalises: fixed, so that sums over rows come out the same with any number of threads.
 const ROWS: usize = 64;

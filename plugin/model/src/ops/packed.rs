@@ -9,8 +9,9 @@ use rayon::prelude::*;
 use super::amx::Factor;
 use super::blocked::{multiply_body, packed};
 use super::constants::EPSILON;
+use super::fusion::{composed_here, fused};
 use super::simd::{Lanes, multiversion};
-use super::slices::{fused, with_floats};
+use super::slices::with_floats;
 
 /// Something packed from weights when it is first used, and shared by clones. Holds `None` where it cannot be packed.
 #[derive(Debug)]
@@ -29,11 +30,14 @@ impl<T> Default for PackedOnce<T> {
 }
 
 impl<T> PackedOnce<T> {
-    /// What is packed, by `pack` if this is the first use.
+    /// What is packed, by `pack` if this is the first use; nothing where operations are composed.
     ///
     /// # Errors
     /// Those of `pack`.
     pub(crate) fn get(&self, pack: impl FnOnce() -> Result<Option<T>>) -> Result<Option<&T>> {
+        if composed_here() {
+            return Ok(None);
+        }
         if self.0.get().is_none() {
             let packed = pack()?;
             // If another thread was faster, its packing is the same.

@@ -2,14 +2,7 @@
 
 use std::ops::Deref;
 
-use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
-
-/// True where the fused kernels can run: `f32` on the CPU.
-pub(crate) fn fused(tensors: &[&Tensor]) -> bool {
-    tensors
-        .iter()
-        .all(|t| t.device().is_cpu() && t.dtype() == DType::F32)
-}
+use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
 
 /// The elements of a contiguous `f32` argument of a custom operation.
 pub(super) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {

@@ -13,10 +13,11 @@ use super::attention::{
     two_stream_temporal_attention,
 };
 use super::buffer::copied;
+use super::fusion::fused;
 use super::linear::{
     linear_add, linear_add_gradients, norm_linear, norm_linear_gradients, relu2_linear_add,
 };
-use super::slices::{fused, with_floats};
+use super::slices::with_floats;
 
 /// Weights of an attention branch.
 #[derive(Clone, Debug)]

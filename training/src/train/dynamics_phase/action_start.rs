@@ -1,6 +1,6 @@
 //! Data-driven initialisation of the latent actions.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use genie_model::{LatentActionInput, LatentActionModel};
 
 use crate::train::batches::Batches;
@@ -31,8 +31,9 @@ pub(super) fn start_actions(
         let clips = batches.clips(step)?;
         let features = model.features(&clips, batches.batch)?;
         let summary = model.summarise(&features)?.detach();
-        summaries.push(summary.flatten_to(1)?);
-        seen.push(features.flatten_to(1)?);
+        // What follows is statistics, once in a training.
+        summaries.push(summary.flatten_to(1)?.to_device(&Device::Cpu)?);
+        seen.push(features.flatten_to(1)?.to_device(&Device::Cpu)?);
     }
     let summaries = Tensor::cat(&summaries, 0)?;
     let latent = &config.model.latent_actions;
@@ -51,7 +52,9 @@ pub(super) fn start_actions(
     }
     let projection = distinguishing_projection(&summaries, latent.dim)?;
     variables.set(project, &projection)?;
+    let summaries = summaries.to_device(model.codebook().device())?;
     let points = model.project(&summaries)?.detach();
+    let points = points.to_device(&Device::Cpu)?;
     let weights = vec![1.0; points.dim(0)?];
     let codes = kmeans(&points, &weights, latent.actions, 20, config.seed)?;
     Ok(EmaCodebook::new(&codes, CODEBOOK_DECAY, true)?)

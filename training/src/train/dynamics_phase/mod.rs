@@ -94,7 +94,7 @@ impl<'a> DynamicsPhase<'a> {
             .into_iter()
             .filter(|(name, _)| name != "latent_actions.codebook")
             .collect();
-        let optimiser = Optimiser::new(trained, config.dynamics.optimiser.clone());
+        let optimiser = Optimiser::new(trained, config.dynamics.optimiser.clone())?;
         let seed = config.seed.wrapping_add(1);
         let batches = Batches::new(dataset, model, &config.dynamics, seed, device)?;
         let codebook = EmaCodebook::new(latent.codebook(), CODEBOOK_DECAY, true)?;

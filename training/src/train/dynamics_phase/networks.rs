@@ -40,8 +40,7 @@ impl Networks {
         let codebook = self.tokenizer.quantizer().codebook();
         let embeddings = self.dynamics.token_embeddings(codebook)?;
         let hidden = self.dynamics.forward(&tokens, action_codes, &embeddings)?;
-        let rows = Tensor::new(masking.rows.as_slice(), &self.device)?;
-        let hidden = ops::gather_rows(&hidden.flatten_to(2)?, &rows)?;
+        let hidden = ops::pick_rows(&hidden.flatten_to(2)?, &masking.rows)?;
         Ok(Predicted { hidden, embeddings })
     }
 

@@ -1,7 +1,10 @@
 //! AdamW (Loshchilov & Hutter 2019), with [Muon](muon) for the matrices of transformer blocks, clipping of the gradient's
 //! norm and a state that can be saved.
 
+mod gradients;
 mod muon;
+mod on_device;
+mod rule;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,6 +15,9 @@ use genie_model::ops::{self, AdamWStep};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::gradients::Gradients;
+use self::on_device::DeviceRules;
+use self::rule::{HostRule, Kind};
 use super::saved_state::{restore_values, saved_values};
 
 /// Settings that stay the same over a run.
@@ -61,91 +67,56 @@ impl Default for OptimiserConfig {
 pub struct Optimiser {
     config: OptimiserConfig,
     vars: Vec<(String, Var)>,
-    /// One for each variable.
-    rules: Vec<Rule>,
+    rules: Rules,
     step: u64,
 }
 
-/// How a variable is updated, and the state for that.
+/// The rules of all variables with their state.
 #[derive(Debug)]
-enum Rule {
-    AdamW {
-        mean: Vec<f32>,
-        square: Vec<f32>,
-    },
-    /// One or more matrices of `size` below each other.
-    Muon {
-        momentum: Vec<f32>,
-        size: (usize, usize),
-    },
-}
-
-impl Rule {
-    fn new(name: &str, var: &Var, block_matrices: BlockMatrices) -> Self {
-        let zeros = vec![0.0; var.elem_count()];
-        match (block_matrices, var.dims()) {
-            (BlockMatrices::Muon, &[rows, columns]) if name.contains(".blocks.") => {
-                // Queries, keys and values have a matrix each.
-                let packed = name.rsplit('.').next() == Some("qkv");
-                let matrices = if packed { 3 } else { 1 };
-                Self::Muon {
-                    momentum: zeros,
-                    size: (rows / matrices, columns),
-                }
-            }
-            _ => Self::AdamW {
-                mean: zeros.clone(),
-                square: zeros,
-            },
-        }
-    }
-
-    /// The state by name.
-    fn memory(&self) -> Vec<(&'static str, &[f32])> {
-        match self {
-            Self::AdamW { mean, square } => vec![("mean", mean), ("square", square)],
-            Self::Muon { momentum, .. } => vec![("momentum", momentum)],
-        }
-    }
-
-    fn memory_mut(&mut self) -> Vec<(&'static str, &mut Vec<f32>)> {
-        match self {
-            Self::AdamW { mean, square } => vec![("mean", mean), ("square", square)],
-            Self::Muon { momentum, .. } => vec![("momentum", momentum)],
-        }
-    }
-
-    /// Updates `param` by its gradient.
-    fn step(&mut self, param: &mut [f32], grad: &[f32], settings: &AdamWStep) {
-        match self {
-            Self::AdamW { mean, square } => ops::adamw_step(param, grad, mean, square, settings),
-            Self::Muon { momentum, size } => {
-                let pull = 1.0 - settings.lr * settings.weight_decay;
-                let pace = (settings.lr, settings.grad_scale, pull);
-                muon::step(param, grad, momentum, *size, pace);
-            }
-        }
-    }
+enum Rules {
+    /// Fused operations on the CPU, one rule for each variable.
+    Host(Vec<HostRule>),
+    /// Operations of candle on any device.
+    Device(DeviceRules),
 }
 
 impl Optimiser {
     /// An optimiser that has not stepped yet.
-    pub fn new(vars: Vec<(String, Var)>, config: OptimiserConfig) -> Self {
-        let rules = vars
+    ///
+    /// # Errors
+    /// If the variables' device has no memory left for its state.
+    pub fn new(vars: Vec<(String, Var)>, config: OptimiserConfig) -> candle_core::Result<Self> {
+        let kinds = vars
             .iter()
-            .map(|(name, var)| Rule::new(name, var, config.block_matrices))
-            .collect();
-        Self {
+            .map(|(name, var)| Kind::new(name, var, config.block_matrices));
+        let rules = if vars.iter().all(|(_, var)| ops::fused(&[var])) {
+            let rules = kinds.zip(&vars);
+            let rules = rules.map(|(kind, (_, var))| HostRule::new(kind, var.elem_count()));
+            Rules::Host(rules.collect())
+        } else {
+            Rules::Device(DeviceRules::new(kinds.collect(), &vars)?)
+        };
+        Ok(Self {
             config,
             vars,
             rules,
             step: 0,
-        }
+        })
     }
 
     /// Steps taken so far.
     pub fn steps(&self) -> u64 {
         self.step
+    }
+
+    /// Names of the variables, in the order of their [`Gradients`].
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.vars.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The gradients of the variables among all those of a loss.
+    pub fn gradients(&self, grads: &GradStore) -> Gradients {
+        Gradients::of(&self.vars, grads)
     }
 
     /// One step down the gradients. Returns the gradient's norm before clipping; a norm that is not finite changes
@@ -154,61 +125,36 @@ impl Optimiser {
     /// # Errors
     /// If a gradient has another shape than its variable.
     pub fn step(&mut self, grads: &GradStore, learning_rate: f64) -> candle_core::Result<f64> {
-        let mut gradients = Vec::with_capacity(self.vars.len());
-        let mut total = 0.0;
-        for (_, var) in &self.vars {
-            let Some(grad) = grads.get(var.as_tensor()) else {
-                gradients.push(None);
-                continue;
-            };
-            let grad = grad.to_device(&Device::Cpu)?.contiguous()?;
-            total += with_slice(&grad, ops::sum_of_squares)?;
-            gradients.push(Some(grad));
-        }
-        let norm = total.sqrt();
-        if !norm.is_finite() {
-            return Ok(norm);
-        }
-        self.step += 1;
-        let c = &self.config;
-        let power = i32::try_from(self.step).unwrap_or(i32::MAX);
-        let settings = AdamWStep {
-            lr: learning_rate as f32,
-            beta1: c.beta1 as f32,
-            beta2: c.beta2 as f32,
-            eps: c.epsilon as f32,
-            weight_decay: 0.0,
-            bias_correction1: (1.0 - c.beta1.powi(power)) as f32,
-            bias_correction2: (1.0 - c.beta2.powi(power)) as f32,
-            grad_scale: (c.clip_norm / norm.max(1e-12)).min(1.0) as f32,
+        self.descend(&self.gradients(grads), learning_rate)
+    }
+
+    /// [`step`](Self::step) down gradients that may be sums over several passes.
+    ///
+    /// # Errors
+    /// If a gradient has another shape than its variable.
+    pub fn descend(
+        &mut self,
+        gradients: &Gradients,
+        learning_rate: f64,
+    ) -> candle_core::Result<f64> {
+        let Self {
+            config,
+            vars,
+            rules,
+            step,
+        } = self;
+        let settings = |norm: f64| {
+            if !norm.is_finite() {
+                return None;
+            }
+            *step += 1;
+            Some(settings(config, *step, norm, learning_rate))
         };
-        let matrix_decay = c.weight_decay as f32;
-        let precision = ops::matmul_precision();
-        // Many small products, which are not worth sharing among threads each by itself.
-        let variables = self.vars.par_iter().zip(self.rules.par_iter_mut());
-        variables
-            .zip(gradients)
-            .try_for_each(|(((_, var), rule), grad)| {
-                let Some(grad) = grad else { return Ok(()) };
-                let weight_decay = if var.rank() >= 2 { matrix_decay } else { 0.0 };
-                let update = Update {
-                    settings: AdamWStep {
-                        weight_decay,
-                        ..settings
-                    },
-                    rule: Mutex::new(rule),
-                };
-                ops::with_matmul_precision(precision, || {
-                    if var.device().is_cpu() {
-                        return var.inplace_op2(&grad, &update);
-                    }
-                    let copy = var.as_detached_tensor().to_device(&Device::Cpu)?;
-                    let copy = Var::from_tensor(&copy)?;
-                    copy.inplace_op2(&grad, &update)?;
-                    var.set(&copy.to_device(var.device())?)
-                })
-            })?;
-        Ok(norm)
+        let decay = config.weight_decay as f32;
+        match rules {
+            Rules::Host(rules) => host_step(vars, rules, gradients, decay, settings),
+            Rules::Device(rules) => rules.step(vars, gradients, decay, settings),
+        }
     }
 
     /// The state between steps as named tensors, for [`restore`](Self::restore).
@@ -217,9 +163,25 @@ impl Optimiser {
     /// Never on the CPU.
     pub fn state(&self) -> candle_core::Result<HashMap<String, Tensor>> {
         let mut state = HashMap::new();
-        for ((name, _), rule) in self.vars.iter().zip(&self.rules) {
-            for (kind, values) in rule.memory() {
-                state.extend([saved_values(format!("optimiser.{kind}.{name}"), values)?]);
+        match &self.rules {
+            Rules::Host(rules) => {
+                for ((name, _), rule) in self.vars.iter().zip(rules) {
+                    for (part, values) in rule.kind.parts().iter().zip(&rule.memory) {
+                        state.extend([saved_values(part_name(part, name), values)?]);
+                    }
+                }
+            }
+            Rules::Device(rules) => {
+                for ((name, _), (kind, memory)) in self
+                    .vars
+                    .iter()
+                    .zip(rules.kinds().iter().zip(rules.memory()?))
+                {
+                    for (part, values) in kind.parts().iter().zip(memory) {
+                        let values = values.to_device(&Device::Cpu)?.contiguous()?;
+                        state.insert(part_name(part, name), values);
+                    }
+                }
             }
         }
         Ok(state)
@@ -234,9 +196,29 @@ impl Optimiser {
         state: &HashMap<String, Tensor>,
         step: u64,
     ) -> candle_core::Result<()> {
-        for ((name, _), rule) in self.vars.iter().zip(&mut self.rules) {
-            for (kind, values) in rule.memory_mut() {
-                restore_values(state, &format!("optimiser.{kind}.{name}"), values)?;
+        match &mut self.rules {
+            Rules::Host(rules) => {
+                for ((name, _), rule) in self.vars.iter().zip(rules) {
+                    for (part, values) in rule.kind.parts().iter().zip(&mut rule.memory) {
+                        restore_values(state, &part_name(part, name), values)?;
+                    }
+                }
+            }
+            Rules::Device(rules) => {
+                let memory = self
+                    .vars
+                    .iter()
+                    .zip(rules.kinds())
+                    .map(|((name, var), kind)| {
+                        let parts = kind.parts().iter().map(|part| {
+                            let mut values = vec![0f32; var.elem_count()];
+                            restore_values(state, &part_name(part, name), &mut values)?;
+                            Tensor::new(values, var.device())
+                        });
+                        parts.collect()
+                    });
+                let memory = memory.collect::<candle_core::Result<_>>()?;
+                rules.set_memory(&self.vars, memory)?;
             }
         }
         self.step = step;
@@ -244,9 +226,69 @@ impl Optimiser {
     }
 }
 
+/// The name of a part of the state of a variable.
+fn part_name(part: &str, variable: &str) -> String {
+    format!("optimiser.{part}.{variable}")
+}
+
+/// What step number `step` needs to know, for a gradient of this norm.
+fn settings(c: &OptimiserConfig, step: u64, norm: f64, learning_rate: f64) -> AdamWStep {
+    let power = i32::try_from(step).unwrap_or(i32::MAX);
+    AdamWStep {
+        lr: learning_rate as f32,
+        beta1: c.beta1 as f32,
+        beta2: c.beta2 as f32,
+        eps: c.epsilon as f32,
+        weight_decay: 0.0,
+        bias_correction1: (1.0 - c.beta1.powi(power)) as f32,
+        bias_correction2: (1.0 - c.beta2.powi(power)) as f32,
+        grad_scale: (c.clip_norm / norm.max(1e-12)).min(1.0) as f32,
+    }
+}
+
+/// A step on the CPU; see [`DeviceRules::step`].
+fn host_step(
+    vars: &[(String, Var)],
+    rules: &mut [HostRule],
+    gradients: &Gradients,
+    matrix_decay: f32,
+    settings: impl FnOnce(f64) -> Option<AdamWStep>,
+) -> candle_core::Result<f64> {
+    let mut total = 0.0;
+    let contiguous = gradients
+        .iter()
+        .map(|grad| grad.map(Tensor::contiguous).transpose());
+    let contiguous = contiguous.collect::<candle_core::Result<Vec<_>>>()?;
+    for grad in contiguous.iter().flatten() {
+        total += with_slice(grad, ops::sum_of_squares)?;
+    }
+    let norm = total.sqrt();
+    let Some(settings) = settings(norm) else {
+        return Ok(norm);
+    };
+    let precision = ops::matmul_precision();
+    // Many small products, which are not worth sharing among threads each by itself.
+    let variables = vars.par_iter().zip(rules.par_iter_mut());
+    variables
+        .zip(contiguous)
+        .try_for_each(|(((_, var), rule), grad)| {
+            let Some(grad) = grad else { return Ok(()) };
+            let weight_decay = if var.rank() >= 2 { matrix_decay } else { 0.0 };
+            let update = Update {
+                settings: AdamWStep {
+                    weight_decay,
+                    ..settings
+                },
+                rule: Mutex::new(rule),
+            };
+            ops::with_matmul_precision(precision, || var.inplace_op2(&grad, &update))
+        })?;
+    Ok(norm)
+}
+
 struct Update<'a> {
     settings: AdamWStep,
-    rule: Mutex<&'a mut Rule>,
+    rule: Mutex<&'a mut HostRule>,
 }
 
 impl InplaceOp2 for Update<'_> {
@@ -290,6 +332,8 @@ fn with_slice<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> candle_core::R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     /// The published algorithm, value by value in f64.
     fn reference(start: f64, grads: &[f64], c: &OptimiserConfig, rate: f64) -> f64 {
@@ -305,6 +349,77 @@ mod tests {
         p
     }
 
+    /// Both kinds of variables over some steps, in which one of them has no gradient in the middle ones.
+    #[test]
+    fn steps_on_a_device_are_those_on_the_host_and_resume_exactly() {
+        let config = OptimiserConfig {
+            block_matrices: BlockMatrices::Muon,
+            clip_norm: 0.7,
+            ..OptimiserConfig::default()
+        };
+        let shapes: [(&str, &[usize]); 6] = [
+            ("a.blocks.0.qkv", &[18, 5]),
+            ("a.blocks.0.up", &[9, 5]),
+            ("a.blocks.1.up", &[9, 5]),
+            ("a.embed", &[40, 600]),
+            ("a.norm", &[7]),
+            ("frozen.weight", &[3, 2]),
+        ];
+        let run = |interrupted: bool| {
+            let mut rng = ChaCha8Rng::seed_from_u64(5);
+            let mut random = |shape: &[usize]| {
+                let values = (0..shape.iter().product()).map(|_| rng.random::<f32>() - 0.5);
+                Tensor::from_vec(values.collect::<Vec<_>>(), shape, &Device::Cpu).unwrap()
+            };
+            let vars = shapes
+                .map(|(name, shape)| (name.to_owned(), Var::from_tensor(&random(shape)).unwrap()));
+            let mut optimiser = Optimiser::new(vars.to_vec(), config.clone()).unwrap();
+            for step in 0..5 {
+                if interrupted && step == 3 {
+                    let state = optimiser.state().unwrap();
+                    optimiser = Optimiser::new(vars.to_vec(), config.clone()).unwrap();
+                    optimiser.restore(&state, 3).unwrap();
+                }
+                let mut loss = Tensor::new(0f32, &Device::Cpu).unwrap();
+                for (name, var) in &vars {
+                    let factors = random(var.dims());
+                    if name.starts_with("frozen") && (1..4).contains(&step) {
+                        continue;
+                    }
+                    let product = (var.as_tensor() * factors).unwrap().sum_all().unwrap();
+                    loss = (loss + product).unwrap();
+                }
+                optimiser.step(&loss.backward().unwrap(), 0.02).unwrap();
+            }
+            vars.map(|(_, var)| var.flatten_all().unwrap().to_vec1::<f32>().unwrap())
+        };
+        let host = run(false);
+        let device = ops::with_composed(|| run(false));
+        for (a, b) in host.iter().flatten().zip(device.iter().flatten()) {
+            assert!((a - b).abs() < 2e-5, "{a} on the host, {b} on the device");
+        }
+        assert_eq!(device, ops::with_composed(|| run(true)));
+    }
+
+    #[test]
+    fn gradients_of_several_passes_add_up() {
+        let var = Var::new(&[1f32, 2.0], &Device::Cpu).unwrap();
+        let other = Var::new(&[3f32], &Device::Cpu).unwrap();
+        let vars = vec![("a".to_owned(), var.clone()), ("b".to_owned(), other)];
+        let optimiser = Optimiser::new(vars, OptimiserConfig::default()).unwrap();
+        let gradients = |factor: f64| {
+            let loss = (var.as_tensor() * factor).unwrap().sum_all().unwrap();
+            optimiser.gradients(&loss.backward().unwrap())
+        };
+        let sum = Gradients::default().plus(gradients(2.0)).unwrap();
+        let sum = sum.plus(gradients(0.5)).unwrap();
+        let found: Vec<_> = sum
+            .iter()
+            .map(|it| it.map(|it| it.to_vec1().unwrap()))
+            .collect();
+        assert_eq!(found, [Some(vec![2.5f32, 2.5]), None]);
+    }
+
     #[test]
     fn follows_the_published_algorithm_and_resumes_exactly() {
         let config = OptimiserConfig::default();
@@ -312,11 +427,11 @@ mod tests {
         let run = |interrupted: bool| {
             let var = Var::new(&[[0.8f32]], &Device::Cpu).unwrap();
             let vars = vec![("p".to_owned(), var.clone())];
-            let mut adam = Optimiser::new(vars.clone(), config.clone());
+            let mut adam = Optimiser::new(vars.clone(), config.clone()).unwrap();
             for (i, &f) in factors.iter().enumerate() {
                 if interrupted && i == 2 {
                     let state = adam.state().unwrap();
-                    adam = Optimiser::new(vars.clone(), config.clone());
+                    adam = Optimiser::new(vars.clone(), config.clone()).unwrap();
                     adam.restore(&state, 2).unwrap();
                 }
                 let loss = (var.as_tensor() * f).unwrap().sum_all().unwrap();
@@ -343,11 +458,11 @@ mod tests {
                 ("dynamics.blocks.0.out".to_owned(), block.clone()),
                 ("dynamics.head".to_owned(), head.clone()),
             ];
-            let mut optimiser = Optimiser::new(vars.clone(), config.clone());
+            let mut optimiser = Optimiser::new(vars.clone(), config.clone()).unwrap();
             for i in 0..4 {
                 if interrupted && i == 2 {
                     let state = optimiser.state().unwrap();
-                    optimiser = Optimiser::new(vars.clone(), config.clone());
+                    optimiser = Optimiser::new(vars.clone(), config.clone()).unwrap();
                     optimiser.restore(&state, 2).unwrap();
                 }
                 // A gradient of which one direction is a hundred times as strong as the others.

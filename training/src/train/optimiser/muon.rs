@@ -5,12 +5,12 @@
 use genie_model::ops;
 
 /// Decay of the running sum of gradients.
-const MOMENTUM: f32 = 0.95;
+pub(super) const MOMENTUM: f32 = 0.95;
 /// Rounds of the iteration.
-const ROUNDS: usize = 5;
+pub(super) const ROUNDS: usize = 5;
 /// Coefficients of the odd polynomial of degree five that is iterated: those of the authors, which bring singular values
 /// between 0.001 and 1 to within about 0.7 and 1.2.
-const POLYNOMIAL: [f32; 3] = [3.4445, -4.775, 2.0315];
+pub(super) const POLYNOMIAL: [f32; 3] = [3.4445, -4.775, 2.0315];
 
 /// One step of a matrix `param` `[rows, columns]`, which may be several of this shape below each other.
 ///
@@ -29,8 +29,7 @@ pub(super) fn step(
         // Nesterov's look ahead.
         *update = MOMENTUM * *momentum + grad;
     }
-    // With it the mean square of a step is that of AdamW's first one, so that both can share a learning rate.
-    let length = learning_rate * (rows.max(columns) as f32).sqrt();
+    let length = learning_rate * step_length((rows, columns));
     for (update, param) in update
         .chunks_exact_mut(rows * columns)
         .zip(param.chunks_exact_mut(rows * columns))
@@ -40,6 +39,12 @@ pub(super) fn step(
             *param = *param * pull - length * *update;
         }
     }
+}
+
+/// Length of a step at a learning rate of one. With it the mean square of a step is that of AdamW's first one, so that both can
+/// share a learning rate.
+pub(super) fn step_length((rows, columns): (usize, usize)) -> f32 {
+    (rows.max(columns) as f32).sqrt()
 }
 
 /// Makes all singular values of `matrix` `[rows, columns]` nearly one and keeps its singular vectors, by a Newton-Schulz

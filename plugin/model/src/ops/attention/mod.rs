@@ -19,11 +19,12 @@ pub use self::pattern::AttentionPattern;
 use self::plan::{Plan, Scratch};
 use super::buffer::zeros;
 use super::composed;
+use super::fusion::fused;
 use super::key_value::KeyValue;
 use super::norm::sum_rows;
 use super::rotary::TokenGrid;
 use super::simd::multiversion;
-use super::slices::{SharedPointer, floats, fused, with_floats};
+use super::slices::{SharedPointer, floats, with_floats};
 
 /// Sequences that one task works through.
 const SEQUENCES_PER_TASK: usize = 4;
