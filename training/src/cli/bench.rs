@@ -8,6 +8,7 @@
 //! before and after them.
 
 mod memory;
+mod parity;
 mod parts;
 mod peak;
 mod recomputed;
@@ -16,7 +17,7 @@ mod training;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use candle_core::Device;
+use genie_model::checkpoint::Checkpoint;
 use genie_model::{Fit, Frame, GenieConfig, Rollout, SamplerSettings, WorldModel, parameter_count};
 use genie_training::evaluate::{untrained_checkpoint, write_json};
 use genie_training::gameplay::GameplayError;
@@ -27,11 +28,13 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use self::memory::{Growth, peak_memory};
+use self::parity::Parity;
 use self::parts::{PartShares, PartTimes};
 use self::peak::Peak;
 use self::recomputed::Recomputed;
 use self::training::StepReport;
 use super::CliResult;
+use super::device_args::DeviceArgs;
 use super::sampler_args::SamplerArgs;
 
 /// Arguments of `genie bench`.
@@ -65,8 +68,17 @@ pub(crate) struct Args {
     /// Print JSON instead of a table, or write it to this file beside the table.
     #[arg(long, num_args = 0..=1, default_missing_value = "-", value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Only compare training on the device with training on the CPU: losses and gradients of the same steps, and tokens a second, as
+    /// JSON. Fails if they differ by more than a thousandth.
+    #[arg(long)]
+    parity: bool,
+    /// Clips in a training step, in place of those of the shipped world's training.
+    #[arg(long, value_name = "CLIPS")]
+    training_batch: Option<usize>,
     #[command(flatten)]
     sampler: SamplerArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// Why a world cannot be measured.
@@ -76,6 +88,8 @@ enum BenchError {
     Preset(String),
     #[error("{what} must be 1 to {most}")]
     Count { what: &'static str, most: usize },
+    #[error("{0} does not train as the CPU does: see the figures")]
+    Parity(String),
     #[error("cannot start that many threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("cannot make a temporary folder")]
@@ -151,6 +165,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         // An empty list is allowed.
         ("memory-frames", args.memory_frames.max(1), 10_000_000),
         ("training-steps", args.training_steps.max(1), 10_000),
+        ("training-batch", args.training_batch.unwrap_or(1), 10_000),
         (
             "batches",
             args.batches.iter().copied().max().unwrap_or(0),
@@ -166,13 +181,28 @@ pub(crate) fn run(args: Args) -> CliResult {
             return Err(BenchError::Count { what, most }.into());
         }
     }
-    let world = if let Some(path) = &args.checkpoint {
-        WorldModel::load(path)?
+    let device = args.device.open()?;
+    let checkpoint = if let Some(path) = &args.checkpoint {
+        Checkpoint::read(path).map_err(genie_model::Error::from)?
     } else {
         let config = GenieConfig::preset(&args.preset)
             .ok_or_else(|| BenchError::Preset(args.preset.clone()))?;
-        WorldModel::new(untrained_checkpoint(&config, 0)?, &Device::Cpu)?
+        untrained_checkpoint(&config, 0)?
     };
+    if args.parity {
+        let training = training_config(&checkpoint.config, &args);
+        let name = args.device.name();
+        let parity = Parity::measure(&training, args.training_steps.max(1), &device, name)?;
+        println!("{}", serde_json::to_string_pretty(&parity)?);
+        if let Some(path) = args.json.as_ref().filter(|path| path.as_os_str() != "-") {
+            write_json(path, &parity)?;
+        }
+        if !parity.holds() {
+            return Err(BenchError::Parity(args.device.name()).into());
+        }
+        return Ok(());
+    }
+    let world = WorldModel::new(checkpoint, &device)?;
     let report = match args.threads {
         Some(threads) => rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -197,10 +227,7 @@ pub(crate) fn run(args: Args) -> CliResult {
 fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
     let sampler = args.sampler.settings()?;
     let config = world.config();
-    let training = TrainConfig {
-        model: config.clone(),
-        ..TrainConfig::platformer()
-    };
+    let training = training_config(config, args);
     let operations = count_operations(&training);
     let peak = Peak::measure()?;
     let mut batches = Vec::new();
@@ -247,7 +274,7 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
     }
     let peak_memory_bytes = peak_memory();
     tracing::info!("taking training steps");
-    let steps = training::measure(&training, args.training_steps)?;
+    let steps = training::measure(&training, args.training_steps, world.device())?;
     // The machine may have been busy when it was measured first.
     let peak = peak.or(Peak::measure()?);
     Ok(Report {
@@ -273,6 +300,19 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
         peak_memory_bytes,
         peak_memory_training_bytes: peak_memory(),
     })
+}
+
+/// The training whose steps are timed: that of the shipped world for another model.
+fn training_config(model: &GenieConfig, args: &Args) -> TrainConfig {
+    let mut config = TrainConfig {
+        model: model.clone(),
+        ..TrainConfig::platformer()
+    };
+    if let Some(batch) = args.training_batch {
+        config.tokenizer.batch = batch;
+        config.dynamics.batch = batch;
+    }
+    config
 }
 
 /// The past of some worlds, which streaming keeps as keys and values and recomputing reads anew.
@@ -428,6 +468,7 @@ fn print_table(report: &Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
 
     #[test]
     fn medians() {
@@ -451,7 +492,10 @@ mod tests {
             memory_frames: 20,
             threads: None,
             json: None,
+            parity: false,
+            training_batch: None,
             sampler: SamplerArgs::default(),
+            device: DeviceArgs::default(),
         };
         let report = measure(&world, &args).unwrap();
         let batches: Vec<usize> = report.batches.iter().map(|b| b.times.batch).collect();
@@ -481,7 +525,11 @@ mod tests {
         // Footage has other frames than this.
         let mut wide = TrainConfig::platformer();
         wide.model.frame_width = 128;
-        assert!(training::measure(&wide, 1).unwrap().is_empty());
+        assert!(
+            training::measure(&wide, 1, &Device::Cpu)
+                .unwrap()
+                .is_empty()
+        );
         let wrong = Args {
             preset: "no such".to_owned(),
             ..args

@@ -4,12 +4,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use genie_model::WorldModel;
+use genie_model::checkpoint::Checkpoint;
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
 use genie_training::evaluate::{EvaluateOptions, Evaluation, Spread, evaluate, write_json};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::CliResult;
+use super::device_args::DeviceArgs;
 use super::sampler_args::SamplerArgs;
 
 /// Arguments of `genie evaluate`.
@@ -42,6 +44,8 @@ pub(crate) struct Args {
     seeds: u64,
     #[command(flatten)]
     sampler: SamplerArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// The JSON file: the figures and their source.
@@ -74,7 +78,8 @@ struct Evaluated<'a> {
 
 /// Evaluates the world and prints the figures.
 pub(crate) fn run(args: Args) -> CliResult {
-    let world = WorldModel::load(&args.checkpoint)?;
+    let checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let world = WorldModel::new(checkpoint, &args.device.open()?)?;
     let mut options = EvaluateOptions {
         clips: args.clips,
         sampler: args.sampler.settings()?,

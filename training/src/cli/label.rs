@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{CheckpointError, WorldModel};
 use genie_training::dataset::Dataset;
@@ -10,6 +10,7 @@ use genie_training::label::{LabelOptions, label};
 use safetensors::{Dtype, SafeTensors};
 
 use super::CliResult;
+use super::device_args::DeviceArgs;
 use super::sampler_args::SamplerArgs;
 
 /// Arguments of `genie label`.
@@ -35,13 +36,15 @@ pub(crate) struct Args {
     seed: u64,
     #[command(flatten)]
     sampler: SamplerArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// Names the actions, prints the measurements behind the names, and writes the checkpoint.
 pub(crate) fn run(args: Args) -> CliResult {
     let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
     let dtype = weight_type(&args.checkpoint)?;
-    let world = WorldModel::new(checkpoint.clone(), &Device::Cpu)?;
+    let world = WorldModel::new(checkpoint.clone(), &args.device.open()?)?;
     let dataset = Dataset::open(&args.data)?;
     let options = LabelOptions {
         clips: args.clips,
@@ -109,6 +112,7 @@ mod tests {
                 prompts: 2,
                 seed: 0,
                 sampler: SamplerArgs::default(),
+                device: DeviceArgs::default(),
             })
             .unwrap();
             let labelled = WorldModel::load(&out).unwrap();

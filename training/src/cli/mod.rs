@@ -4,6 +4,7 @@
 
 mod actions;
 mod bench;
+mod device_args;
 mod evaluate;
 mod gameplay;
 mod import;

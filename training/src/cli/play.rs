@@ -5,6 +5,7 @@ mod action_script;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use genie_model::checkpoint::Checkpoint;
 use genie_model::{Fit, Frame, WorldModel, percentile};
 use genie_training::evaluate::write_json;
 use genie_training::pictures::{RgbFrame, read_image, write_gif, write_png};
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use self::action_script::ActionScript;
 use super::CliResult;
+use super::device_args::DeviceArgs;
 use super::sampler_args::SamplerArgs;
 
 /// Arguments of `genie play`.
@@ -43,6 +45,8 @@ pub(crate) struct Args {
     scale: usize,
     #[command(flatten)]
     sampler: SamplerArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// Speed of frame generation; pictures and files are not counted.
@@ -76,7 +80,8 @@ impl Speed {
 
 /// Plays the script, writes the pictures and prints the speed.
 pub(crate) fn run(args: Args) -> CliResult {
-    let world = WorldModel::load(&args.checkpoint)?;
+    let checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let world = WorldModel::new(checkpoint, &args.device.open()?)?;
     let actions = args.actions.resolve(&world)?;
     let picture = read_image(&args.prompt)?;
     let prompt = Frame::from_rgb(picture.width, picture.height, picture.pixels)?;
@@ -154,6 +159,7 @@ mod tests {
             json: Some(at("speed.json")),
             scale: 2,
             sampler: SamplerArgs::default(),
+            device: DeviceArgs::default(),
         };
         run(args("right:5, 0:2, 4")).unwrap();
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use candle_core::Device;
 use genie_training::dataset::FrameFormat;
 use genie_training::train::{Ended, TrainConfig, train};
 
 use super::CliResult;
+use super::device_args::DeviceArgs;
 use super::interruption::on_interruption;
 
 /// Arguments of `genie train`.
@@ -33,6 +33,8 @@ pub(crate) struct Args {
     /// Train although the dataset has another number of frames a second than the configuration.
     #[arg(long)]
     any_pace: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// Refuses footage of another pace than the configuration's: the world would run too fast or too slow.
@@ -100,17 +102,11 @@ pub(crate) fn run(args: Args) -> CliResult {
     if !args.any_pace {
         check_pace(&config, &args.data)?;
     }
+    let device = args.device.open()?;
     let interrupted = Arc::new(AtomicBool::new(false));
     on_interruption(&interrupted)?;
     let stop = |_: &str, _: u64| interrupted.load(Ordering::Relaxed);
-    let ended = train(
-        &config,
-        &args.data,
-        &args.run,
-        args.resume,
-        &Device::Cpu,
-        &stop,
-    )?;
+    let ended = train(&config, &args.data, &args.run, args.resume, &device, &stop)?;
     match ended {
         Ended::Complete => println!(
             "the world is {}",

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::config::InitialWeights;
 use super::error::TrainError;
+use super::optimiser::Optimiser;
 use super::run_folder::RunFolder;
 use super::saved_state::SavedState;
 
@@ -20,6 +21,8 @@ pub(super) trait Phase {
         step: u64,
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError>;
+    /// The optimiser of its variables.
+    fn optimiser(&mut self) -> &mut Optimiser;
     /// Saves the state after `step` steps.
     fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
     /// Writes pictures of what has been learned in `step` steps.

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use genie_model::QuantizerConfig;
-use genie_model::ops::with_matmul_precision;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::batches::open_footage;
@@ -16,6 +15,7 @@ use super::dynamics_phase::DynamicsPhase;
 use super::error::TrainError;
 use super::metrics::MetricsLog;
 use super::phase::{Phase, Start, step_rng};
+use super::precision::with_precision;
 use super::run_folder::RunFolder;
 use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
@@ -48,7 +48,7 @@ pub fn train(
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let config = &with_stages(config, &dataset, run)?;
     let folder = RunFolder::open(run, config, resume)?;
-    with_matmul_precision(config.matmul_precision(), || {
+    with_precision(config, device, || {
         train_phases(config, &dataset, &folder, device, stop)
     })
 }

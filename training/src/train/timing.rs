@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use genie_model::ops::with_matmul_precision;
 
 use super::batches::open_footage;
 use super::config::{InitialWeights, TrainConfig};
 use super::dynamics_phase::DynamicsPhase;
 use super::error::TrainError;
 use super::phase::{Phase, Start, step_rng};
+use super::precision::with_precision;
 use super::tokenizer_phase::TokenizerPhase;
 
 /// One of the two phases of training.
@@ -55,7 +55,7 @@ pub fn time_steps(
         ..config.clone()
     };
     let dataset = open_footage(&config, Path::new("the configuration"), data)?;
-    with_matmul_precision(config.matmul_precision(), || {
+    with_precision(&config, device, || {
         // A step from random weights takes as long as any other.
         let random = || Start::New(InitialWeights::Random);
         let (mut tokenizer, _) = TokenizerPhase::open(&config, &dataset, random(), device)?;

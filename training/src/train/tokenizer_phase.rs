@@ -159,6 +159,10 @@ impl Phase for TokenizerPhase<'_> {
         Ok(figures)
     }
 
+    fn optimiser(&mut self) -> &mut Optimiser {
+        &mut self.optimiser
+    }
+
     fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
         let mut tensors = self.variables.snapshot()?;
         tensors.extend(self.optimiser.state()?);

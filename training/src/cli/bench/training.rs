@@ -4,6 +4,7 @@ use candle_core::Device;
 use genie_training::gameplay::{FRAME_SIZE, GameplayOptions, generate_dataset};
 use genie_training::train::{TrainConfig, TrainingPhase, time_steps};
 use serde::Serialize;
+use tempfile::TempDir;
 
 use super::peak::{self, Peak};
 use super::{BenchError, median};
@@ -44,13 +45,8 @@ pub(super) struct StepTime {
     milliseconds: f64,
 }
 
-/// Times `steps` steps of each phase, in `f32` and, where the processor has it, in `bf16`, on footage of the built-in
-/// platformer. Nothing for a world that does not take its frames.
-pub(super) fn measure(config: &TrainConfig, steps: usize) -> Result<Vec<StepTime>, BenchError> {
-    let model = &config.model;
-    if steps == 0 || (model.frame_height, model.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
-        return Ok(Vec::new());
-    }
+/// Footage of the built-in platformer, long enough for the clips of both phases.
+pub(super) fn footage(config: &TrainConfig) -> Result<TempDir, BenchError> {
     let folder = tempfile::tempdir().map_err(BenchError::Folder)?;
     let frames = config
         .tokenizer
@@ -59,18 +55,33 @@ pub(super) fn measure(config: &TrainConfig, steps: usize) -> Result<Vec<StepTime
         + 8;
     let options = GameplayOptions::default();
     generate_dataset(folder.path(), CLIPS, frames, 0, options, &|_| ())?;
+    Ok(folder)
+}
+
+/// Times `steps` steps of each phase, in `f32` and, where the processor has it, in `bf16`, on footage of the built-in
+/// platformer. Nothing for a world that does not take its frames.
+pub(super) fn measure(
+    config: &TrainConfig,
+    steps: usize,
+    device: &Device,
+) -> Result<Vec<StepTime>, BenchError> {
+    let model = &config.model;
+    if steps == 0 || (model.frame_height, model.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
+        return Ok(Vec::new());
+    }
+    let folder = footage(config)?;
     let mut times = Vec::new();
     for phase in TrainingPhase::ALL {
         for precision in [Precision::F32, Precision::Bf16] {
             let bf16 = precision == Precision::Bf16;
-            if bf16 && !peak::has_bf16() {
+            if bf16 && device.is_cpu() && !peak::has_bf16() {
                 continue;
             }
             let config = TrainConfig {
                 bf16,
                 ..config.clone()
             };
-            let taken = time_steps(&config, folder.path(), phase, steps, &Device::Cpu)?;
+            let taken = time_steps(&config, folder.path(), phase, steps, device)?;
             let taken = taken.iter().map(|time| 1e3 * time.as_secs_f64());
             times.push(StepTime {
                 phase,

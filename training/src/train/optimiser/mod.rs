@@ -69,6 +69,8 @@ pub struct Optimiser {
     vars: Vec<(String, Var)>,
     rules: Rules,
     step: u64,
+    /// The gradients of the last step, if they are to be kept.
+    kept: Option<Gradients>,
 }
 
 /// The rules of all variables with their state.
@@ -101,12 +103,23 @@ impl Optimiser {
             vars,
             rules,
             step: 0,
+            kept: None,
         })
     }
 
     /// Steps taken so far.
     pub fn steps(&self) -> u64 {
         self.step
+    }
+
+    /// Keeps the gradients of each step, for comparisons.
+    pub(super) fn keep_gradients(&mut self) {
+        self.kept = Some(Gradients::default());
+    }
+
+    /// The gradients of the last step, where they are kept.
+    pub(super) fn kept_gradients(&self) -> Option<&Gradients> {
+        self.kept.as_ref()
     }
 
     /// Names of the variables, in the order of their [`Gradients`].
@@ -137,11 +150,15 @@ impl Optimiser {
         gradients: &Gradients,
         learning_rate: f64,
     ) -> candle_core::Result<f64> {
+        if self.kept.is_some() {
+            self.kept = Some(gradients.clone());
+        }
         let Self {
             config,
             vars,
             rules,
             step,
+            kept: _,
         } = self;
         let settings = |norm: f64| {
             if !norm.is_finite() {

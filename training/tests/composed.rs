@@ -1,0 +1,170 @@
+//! Whole training steps of composed operations, as graphics processors run them, against those of fused operations; and runs that go
+//! on from one to the other.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use candle_core::Device;
+use genie_model::ops::with_composed;
+use genie_model::{ActionConditioning, GenieConfig, LatentActionInput, QuantizerConfig};
+use genie_training::gameplay::{GameplayOptions, generate_dataset};
+use genie_training::train::{
+    BlockMatrices, CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, Place,
+    TrainConfig, TrainingPhase, compare, train,
+};
+
+fn config() -> TrainConfig {
+    let phase = |steps| PhaseConfig {
+        steps,
+        batch: 2,
+        clip_frames: 4,
+        learning_rate: 1e-3,
+        warmup: 2,
+        decay: 0.4,
+        optimiser: OptimiserConfig {
+            block_matrices: BlockMatrices::Muon,
+            ..OptimiserConfig::default()
+        },
+        pictures_every: 50,
+    };
+    TrainConfig {
+        seed: 3,
+        bf16: false,
+        tokenizer: phase(30),
+        dynamics: phase(6),
+        corruption: CorruptionConfig {
+            impossible_actions: 0.5,
+            ..CorruptionConfig::default()
+        },
+        initial_weights: InitialWeights::Footage,
+        gravity: true,
+        actions_frozen: 0,
+        choose_stages: None,
+        model: GenieConfig::tiny(),
+        ..TrainConfig::platformer()
+    }
+}
+
+fn footage(folder: &Path) {
+    generate_dataset(folder, 6, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+}
+
+/// Configurations that take every branch of the model.
+fn configurations() -> Vec<(&'static str, TrainConfig)> {
+    let of = |change: &dyn Fn(&mut TrainConfig)| {
+        let mut config = config();
+        change(&mut config);
+        config
+    };
+    let quantizer =
+        |quantizer: QuantizerConfig| of(&|c| c.model.tokenizer.quantizer = quantizer.clone());
+    vec![
+        ("tiny", config()),
+        (
+            "several codes per token",
+            quantizer(QuantizerConfig::Vq {
+                codes: 64,
+                dim: 16,
+                stages: 3,
+            }),
+        ),
+        (
+            "finite scalar quantisation",
+            quantizer(QuantizerConfig::Fsq {
+                levels: vec![5, 4, 3],
+            }),
+        ),
+        (
+            "the paper's latent actions",
+            of(&|c| {
+                let actions = &mut c.model.latent_actions;
+                actions.input = LatentActionInput::Pixels;
+                actions.decoder = Some(actions.encoder.clone());
+                c.dynamics_trains_actions = false;
+                c.initial_weights = InitialWeights::Random;
+            }),
+        ),
+        (
+            "an action as a token",
+            of(&|c| c.model.dynamics.conditioning = ActionConditioning::Prepended),
+        ),
+        (
+            "places that attention knows",
+            of(&|c| c.model.dynamics.transformer.rotary_space = true),
+        ),
+    ]
+}
+
+#[test]
+fn composed_steps_have_the_losses_and_gradients_of_fused_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    footage(folder.path());
+    let places = [false, true].map(|composed| Place {
+        device: Device::Cpu,
+        composed,
+    });
+    for (name, config) in configurations() {
+        for phase in TrainingPhase::ALL {
+            let [fused, composed] = &places;
+            let found = compare(&config, folder.path(), phase, 3, [fused, composed]).unwrap();
+            assert!(
+                found.losses.iter().all(|loss| loss.is_finite()),
+                "{found:?}"
+            );
+            assert!(
+                found.loss_difference < 1e-4
+                    && found.gradient_difference < 1e-4
+                    && found.variable_difference < 1e-3,
+                "{name}: {found:?}"
+            );
+        }
+    }
+}
+
+/// What is compared above is not nothing: other footage gives other losses and gradients.
+#[test]
+fn another_seed_is_another_step() {
+    let folder = tempfile::tempdir().unwrap();
+    footage(folder.path());
+    let place = Place {
+        device: Device::Cpu,
+        composed: false,
+    };
+    let losses = |seed| {
+        let config = TrainConfig { seed, ..config() };
+        let phase = TrainingPhase::Dynamics;
+        compare(&config, folder.path(), phase, 1, [&place, &place]).unwrap()
+    };
+    let (one, two) = (losses(3), losses(4));
+    assert_eq!(one.gradient_difference, 0.0, "{one:?}");
+    assert!(
+        (one.losses[0] - two.losses[0]).abs() > 1e-4,
+        "{one:?} {two:?}"
+    );
+}
+
+/// States do not say where they were saved.
+#[test]
+fn a_composed_run_is_resumed_by_a_fused_one_and_the_other_way_round() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let mut config = config();
+    config.corruption.scheduled_sampling = 1.0;
+    let part = |phase: &'static str, at: u64, resume: bool| {
+        let stop = move |name: &str, steps: u64| name == phase && steps == at;
+        train(&config, &data, &run, resume, &Device::Cpu, &stop).unwrap()
+    };
+    // Past the first revival of codes.
+    assert_eq!(
+        with_composed(|| part("tokenizer", 27, false)),
+        Ended::Stopped
+    );
+    assert_eq!(part("dynamics", 2, true), Ended::Stopped);
+    assert_eq!(with_composed(|| part("dynamics", 4, true)), Ended::Stopped);
+    assert_eq!(part("nothing", 0, true), Ended::Complete);
+    for phase in ["tokenizer", "dynamics"] {
+        let metrics = std::fs::read_to_string(run.join(phase).join("metrics.jsonl")).unwrap();
+        assert!(metrics.lines().count() >= 1, "{metrics}");
+    }
+}
