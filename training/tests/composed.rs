@@ -136,7 +136,7 @@ fn another_seed_is_another_step() {
         compare(&config, folder.path(), phase, 1, [&place, &place]).unwrap()
     };
     let (one, two) = (losses(3), losses(4));
-    assert_eq!(one.gradient_difference, 0.0, "{one:?}");
+    assert!(one.gradient_difference < 1e-12, "{one:?}");
     assert!(
         (one.losses[0] - two.losses[0]).abs() > 1e-4,
         "{one:?} {two:?}"

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Te
 use rayon::prelude::*;
 
 use super::buffer::{copied, repeated, zeros};
-use super::composed;
+use super::device;
 use super::fusion::fused;
 use super::matmul::{matmul_nn, matmul_nt, matmul_tn};
 use super::norm::{check_scale, normalise, normalise_backward, sum_rows};
@@ -19,7 +19,7 @@ const CHUNK: usize = 16 * 1024;
 /// When shapes do not match.
 pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if !fused(&[x, weight]) {
-        return composed::linear(x, weight);
+        return device::linear(x, weight);
     }
     check(x, weight, None)?;
     x.contiguous()?.apply_op2(&weight.contiguous()?, Linear)
@@ -31,7 +31,7 @@ pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 /// When shapes do not match.
 pub fn linear_bias(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if !fused(&[x, weight, bias]) {
-        return composed::linear_bias(x, weight, bias);
+        return device::linear_bias(x, weight, bias);
     }
     check(x, weight, None)?;
     if bias.dims() != [weight.dim(0)?] {
@@ -51,7 +51,7 @@ pub fn linear_bias(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor>
 /// When shapes do not match.
 pub fn linear_add(x: &Tensor, weight: &Tensor, residual: &Tensor) -> Result<Tensor> {
     if !fused(&[x, weight, residual]) {
-        return composed::linear_add(x, weight, residual);
+        return device::linear_add(x, weight, residual);
     }
     check(x, weight, Some(residual))?;
     let op = LinearAdd {
@@ -68,7 +68,7 @@ pub fn linear_add(x: &Tensor, weight: &Tensor, residual: &Tensor) -> Result<Tens
 /// When shapes do not match.
 pub fn relu2_linear_add(u: &Tensor, weight: &Tensor, residual: &Tensor) -> Result<Tensor> {
     if !fused(&[u, weight, residual]) {
-        return composed::relu2_linear_add(u, weight, residual);
+        return device::relu2_linear_add(u, weight, residual);
     }
     check(u, weight, Some(residual))?;
     let op = LinearAdd { squared_relu: true };
@@ -83,7 +83,7 @@ pub fn relu2_linear_add(u: &Tensor, weight: &Tensor, residual: &Tensor) -> Resul
 /// When shapes do not match.
 pub fn norm_linear(x: &Tensor, scale: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if !fused(&[x, scale, weight]) {
-        return composed::norm_linear(x, scale, weight);
+        return device::norm_linear(x, scale, weight);
     }
     check(x, weight, None)?;
     check_scale(x, scale)?;

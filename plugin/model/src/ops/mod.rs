@@ -1,9 +1,9 @@
 //! The operations the models are made of, fused for the CPU.
 //!
 //! Every function is differentiable unless it says otherwise. On the CPU with `f32` tensors it runs as one node of
-//! candle's graph, threaded and vectorised, with a gradient written by hand; elsewhere it falls back to
-//! [`composed`], which is the definition of what it computes. Results do not depend on the number of threads.
-//! [`with_composed`] takes that way on the CPU too: code for other devices is tested so.
+//! candle's graph, threaded and vectorised, with a gradient written by hand; elsewhere it is one
+//! node too, of few operations of candle. [`composed`] is the definition of what it computes. Results do not depend on the number of
+//! threads. [`with_composed`] takes the way of other devices on the CPU too: code for them is tested so.
 //!
 //! Kernels are compiled for several instruction sets and use the best one of the processor. The environment variable
 //! `GENIE_SIMD` chooses another one ([`SimdLevel`]), for tests and comparisons.
@@ -18,6 +18,7 @@ mod attention;
 mod blocked;
 mod buffer;
 mod constants;
+mod device;
 mod frame_pass;
 mod fusion;
 mod gather;

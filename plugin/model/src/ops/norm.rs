@@ -4,8 +4,8 @@ use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::buffer::zeros;
-use super::composed;
 use super::constants::EPSILON;
+use super::device;
 use super::fusion::fused;
 use super::simd::{Lanes, dot, multiversion};
 use super::slices::{floats, with_floats};
@@ -19,7 +19,7 @@ const ROWS: usize = 64;
 /// When `scale` is not as wide as `x`.
 pub fn rms_norm(x: &Tensor, scale: &Tensor) -> Result<Tensor> {
     if !fused(&[x, scale]) {
-        return composed::rms_norm(x, scale);
+        return device::rms_norm(x, scale);
     }
     check_scale(x, scale)?;
     x.contiguous()?.apply_op2(&scale.contiguous()?, RmsNorm)

@@ -5,7 +5,7 @@
 pub const ROTARY_BASE: f64 = 100.0;
 
 /// The grid of the tokens of a frame, for attention that depends on rows and columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenGrid {
     /// Tokens that come first and have no position (an action).
     pub leading: usize,

@@ -19,6 +19,7 @@ pub use self::pattern::AttentionPattern;
 use self::plan::{Plan, Scratch};
 use super::buffer::zeros;
 use super::composed;
+use super::device;
 use super::fusion::fused;
 use super::key_value::KeyValue;
 use super::norm::sum_rows;
@@ -52,7 +53,8 @@ pub fn spatial_attention(
         candle_core::bail!("spatial_attention: expected {grid:?}, got {length} tokens");
     }
     if !fused(&[qkv, q_scale, k_scale]) {
-        return composed::spatial_attention(qkv, q_scale, k_scale, heads, grid);
+        let pattern = AttentionPattern::Spatial { grid };
+        return device::attention(qkv, q_scale, k_scale, heads, pattern);
     }
     let pattern = AttentionPattern::Spatial { grid };
     apply(qkv, q_scale, k_scale, heads, pattern)
@@ -76,7 +78,8 @@ pub fn temporal_attention(
     check(qkv, q_scale, k_scale, heads, true)?;
     check_window(window)?;
     if !fused(&[qkv, q_scale, k_scale]) {
-        return composed::temporal_attention(qkv, q_scale, k_scale, heads, window);
+        let pattern = AttentionPattern::Temporal { window };
+        return device::attention(qkv, q_scale, k_scale, heads, pattern);
     }
     let pattern = AttentionPattern::Temporal { window };
     apply(qkv, q_scale, k_scale, heads, pattern)
@@ -104,7 +107,8 @@ pub fn two_stream_temporal_attention(
     check(qkv, q_scale, k_scale, heads, true)?;
     check_window(window)?;
     if !fused(&[qkv, q_scale, k_scale]) {
-        return composed::two_stream_temporal_attention(qkv, q_scale, k_scale, heads, window);
+        let pattern = AttentionPattern::TwoStreams { window };
+        return device::attention(qkv, q_scale, k_scale, heads, pattern);
     }
     let pattern = AttentionPattern::TwoStreams { window };
     apply(qkv, q_scale, k_scale, heads, pattern)
