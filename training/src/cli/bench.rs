@@ -183,7 +183,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     }
     let device = args.device.open()?;
     let checkpoint = if let Some(path) = &args.checkpoint {
-        Checkpoint::read(path).map_err(genie_model::Error::from)?
+        Checkpoint::read(path)?
     } else {
         let config = GenieConfig::preset(&args.preset)
             .ok_or_else(|| BenchError::Preset(args.preset.clone()))?;

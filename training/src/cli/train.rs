@@ -14,10 +14,9 @@ use super::interruption::on_interruption;
 /// Arguments of `genie train`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// TOML file with the model, the phases and the seed; see `training/configs`.
-    #[arg(long)]
-    config: PathBuf,
-    /// Another value for a setting of that file, such as `dynamics.steps=500` or `model.dynamics.conditioning="prepended"`
+    #[command(flatten)]
+    source: Source,
+    /// Another value for a setting of the configuration, such as `dynamics.steps=500` or `model.dynamics.conditioning="prepended"`
     /// (a value that is not TOML is taken as text); can be given several times.
     #[arg(long = "set", value_name = "SETTING=VALUE")]
     settings: Vec<String>,
@@ -37,6 +36,36 @@ pub(crate) struct Args {
     device: DeviceArgs,
 }
 
+/// Where a configuration comes from.
+#[derive(Debug, Clone, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// TOML file with the model, the phases and the seed; see `training/configs`.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// A configuration by name: `platformer`, or the paper's `coinrun` and `paper-41M` to `paper-10.1B` with its hyperparameters.
+    #[arg(long)]
+    preset: Option<String>,
+}
+
+impl Source {
+    /// The configuration as a table, and what to call it in messages.
+    fn read(&self) -> Result<(toml::Table, String), String> {
+        if let Some(path) = &self.config {
+            let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+            let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+            let table = toml::from_str(&text).map_err(|e| wrong(&e))?;
+            return Ok((table, path.display().to_string()));
+        }
+        let name = self.preset.as_deref().unwrap_or("platformer");
+        let config = TrainConfig::preset(name).ok_or_else(|| {
+            format!("--preset {name}: there are platformer, coinrun and paper-41M to paper-10.1B")
+        })?;
+        let table = toml::Table::try_from(config).map_err(|e| format!("--preset {name}: {e}"))?;
+        Ok((table, format!("--preset {name}")))
+    }
+}
+
 /// Refuses footage of another pace than the configuration's: the world would run too fast or too slow.
 fn check_pace(config: &TrainConfig, data: &Path) -> CliResult {
     let configured = f64::from(config.model.frames_per_second);
@@ -53,24 +82,25 @@ fn check_pace(config: &TrainConfig, data: &Path) -> CliResult {
     .into())
 }
 
-/// The configuration of a file with other values for some of its settings.
+/// The configuration of a file or a preset with other values for some of its settings.
 fn read_config(
-    path: &Path,
+    source: &Source,
     settings: &[String],
 ) -> Result<TrainConfig, Box<dyn std::error::Error + Send + Sync>> {
-    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-    if settings.is_empty() {
+    if let (Some(path), []) = (&source.config, settings) {
+        // So that an error says in which line it is.
+        let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
         return Ok(toml::from_str(&text).map_err(|e| wrong(&e))?);
     }
-    let mut config: toml::Table = toml::from_str(&text).map_err(|e| wrong(&e))?;
+    let (mut config, mut name) = source.read()?;
     for setting in settings {
         set(&mut config, setting)?;
+        name = format!("{name} --set {setting}");
     }
-    let with = settings.join(" --set ");
     Ok(config
         .try_into()
-        .map_err(|e: toml::de::Error| format!("{} with --set {with}: {e}", path.display()))?)
+        .map_err(|e: toml::de::Error| format!("{name}: {e}"))?)
 }
 
 /// Puts the value of `a.b.c=value` into a table.
@@ -98,7 +128,7 @@ fn set(config: &mut toml::Table, setting: &str) -> Result<(), String> {
 
 /// Trains both phases to their end, or until it is asked to stop.
 pub(crate) fn run(args: Args) -> CliResult {
-    let config = read_config(&args.config, &args.settings)?;
+    let config = read_config(&args.source, &args.settings)?;
     if !args.any_pace {
         check_pace(&config, &args.data)?;
     }
@@ -123,8 +153,58 @@ mod tests {
     use super::*;
     use genie_model::{ActionConditioning, LatentActionInput};
 
-    fn shipped() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/platformer.toml")
+    fn shipped() -> Source {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/platformer.toml");
+        Source {
+            config: Some(path),
+            preset: None,
+        }
+    }
+
+    fn preset(name: &str) -> Source {
+        Source {
+            config: None,
+            preset: Some(name.to_owned()),
+        }
+    }
+
+    #[test]
+    fn presets_need_no_file_and_take_settings() {
+        for name in ["platformer", "coinrun", "paper-41M", "paper-10.1B"] {
+            let config = read_config(&preset(name), &[]).unwrap();
+            assert_eq!(Some(config), TrainConfig::preset(name), "{name}");
+        }
+        let settings = ["tokenizer.batch=3", "bf16=false"].map(str::to_owned);
+        let mut expected = TrainConfig::preset("coinrun").unwrap();
+        expected.tokenizer.batch = 3;
+        expected.bf16 = false;
+        assert_eq!(
+            read_config(&preset("coinrun"), &settings).unwrap(),
+            expected
+        );
+        let error = read_config(&preset("paper-12M"), &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("paper-12M") && error.contains("paper-41M"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_configuration_has_one_source() {
+        use clap::Parser;
+        #[derive(Debug, Parser)]
+        struct Cli {
+            #[command(flatten)]
+            args: Args,
+        }
+        let rest = ["genie", "--data", "d", "--run", "r"];
+        let with = |more: &[&str]| Cli::try_parse_from(rest.iter().chain(more));
+        assert!(with(&["--preset", "coinrun"]).is_ok());
+        assert!(with(&["--config", "c.toml", "--device", "cuda:1"]).is_ok());
+        assert!(with(&[]).is_err());
+        assert!(with(&["--preset", "coinrun", "--config", "c.toml"]).is_err());
     }
 
     #[test]
