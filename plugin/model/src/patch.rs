@@ -1,6 +1,7 @@
 //! Frames as sequences of square patches.
 
 use candle_core::Tensor;
+use rayon::prelude::*;
 
 use crate::Error;
 
@@ -38,23 +39,33 @@ pub fn frames_to_patches(
     let count = frames.len() / frame_len;
     let (rows, columns) = patch_grid(height, width, patch);
     let value = |&byte: &u8| f32::from(byte) / 255.0 - 0.5;
-    let mut values = Vec::with_capacity(count * rows * columns * patch * patch * 3);
-    for frame in frames.chunks_exact(frame_len) {
-        for row in 0..rows {
-            for column in 0..columns {
-                let inside = patch.min(width - column * patch);
-                for y in row * patch..(row + 1) * patch {
-                    let start = (y.min(height - 1) * width + column * patch) * 3;
-                    let line = &frame[start..start + inside * 3];
-                    values.extend(line.iter().map(value));
-                    let last = &line[line.len() - 3..];
-                    for _ in inside..patch {
-                        values.extend(last.iter().map(value));
-                    }
+    let line_len = patch * 3;
+    let patches_len = rows * columns * patch * line_len;
+    let mut values = vec![0f32; count * patches_len];
+    let cut = |(frame, patches): (&[u8], &mut [f32])| {
+        for (index, to) in patches.chunks_exact_mut(line_len).enumerate() {
+            // Lines of a patch, patches of a row, rows.
+            let (place, line) = (index / patch, index % patch);
+            let (row, column) = (place / columns, place % columns);
+            let inside = line_len.min((width - column * patch) * 3);
+            let y = (row * patch + line).min(height - 1);
+            let start = (y * width + column * patch) * 3;
+            let from = &frame[start..start + inside];
+            for (to, byte) in to.iter_mut().zip(from) {
+                *to = value(byte);
+            }
+            let last = &from[inside - 3..];
+            for pixel in to[inside..].chunks_exact_mut(3) {
+                for (to, byte) in pixel.iter_mut().zip(last) {
+                    *to = value(byte);
                 }
             }
         }
-    }
+    };
+    let pairs = frames
+        .par_chunks_exact(frame_len)
+        .zip(values.par_chunks_exact_mut(patches_len));
+    pairs.with_min_len(4).for_each(cut);
     Ok(Tensor::from_vec(
         values,
         (count, rows * columns, patch * patch * 3),

@@ -337,7 +337,11 @@ impl SamplerSettings {
     /// Draws one token by its `logits` `[V]`. `None` if they are not finite. `weights` is memory for one number per logit.
     pub fn choose(&self, logits: &[f32], weights: &mut [f32], rng: &mut impl Rng) -> Option<Drawn> {
         // Drawn even where it is not needed, so that the numbers that follow do not depend on the temperature.
-        let draw = rng.random::<f32>();
+        self.choose_by(rng.random::<f32>(), logits, weights)
+    }
+
+    /// [`choose`](Self::choose) by a number that was drawn before, evenly from 0 to 1.
+    pub fn choose_by(&self, draw: f32, logits: &[f32], weights: &mut [f32]) -> Option<Drawn> {
         let (top, total) = softmax_weights(logits, 1.0, weights);
         if !top.is_finite() || !total.is_finite() {
             return None;

@@ -5,7 +5,9 @@ use genie_model::{
     DynamicsModel, Error, LatentActionModel, LatentActions, MaskedTokens, SamplerSettings,
     VideoTokenizer, ops,
 };
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::train::masking::Masking;
 
@@ -115,16 +117,23 @@ impl Networks {
             });
             let stayed: Vec<u32> = stayed.collect();
             self.dynamics.undo_changed_weight(&mut logits, &stayed);
-            let mut weights = vec![0.0; count];
-            for (i, (&row, logits)) in masking
-                .rows
-                .iter()
-                .zip(logits.chunks_exact(count))
-                .enumerate()
-            {
+            // Chance comes from one stream, in the order of the rows; what is drawn by it does not depend on the order.
+            let chance: Vec<f32> = masking.rows.iter().map(|_| rng.random()).collect();
+            let chosen: Vec<Option<u32>> = logits
+                .par_chunks_exact(count)
+                .zip(chance)
+                .map_init(
+                    || vec![0.0; count],
+                    |weights, (logits, chance)| {
+                        let drawn = sampler.choose_by(chance, logits, weights)?;
+                        Some(drawn.token)
+                    },
+                )
+                .collect();
+            for (i, (&row, chosen)) in masking.rows.iter().zip(chosen).enumerate() {
                 let code = &mut context[row as usize * stages + stage];
-                if let Some(drawn) = sampler.choose(logits, &mut weights, rng) {
-                    *code = drawn.token;
+                if let Some(chosen) = chosen {
+                    *code = chosen;
                 }
                 next.extend_from_slice(&drawn[i * stage..][..stage]);
                 next.push(*code);
