@@ -146,6 +146,54 @@ impl Block {
         })
     }
 
+    /// All weights, in the order of [`from_tensors`](Self::from_tensors).
+    fn tensors(&self) -> [&Tensor; 13] {
+        let Self {
+            spatial: s,
+            temporal: t,
+            feed_forward: f,
+        } = self;
+        [
+            &s.norm, &s.qkv, &s.q_scale, &s.k_scale, &s.out, &t.norm, &t.qkv, &t.q_scale,
+            &t.k_scale, &t.out, &f.norm, &f.up, &f.down,
+        ]
+    }
+
+    fn from_tensors(tensors: &[Tensor; 13]) -> Self {
+        let attention = |first: usize| AttentionWeights {
+            norm: tensors[first].clone(),
+            qkv: tensors[first + 1].clone(),
+            q_scale: tensors[first + 2].clone(),
+            k_scale: tensors[first + 3].clone(),
+            out: tensors[first + 4].clone(),
+        };
+        Self {
+            spatial: attention(0),
+            temporal: attention(5),
+            feed_forward: FeedForwardWeights {
+                norm: tensors[10].clone(),
+                up: tensors[11].clone(),
+                down: tensors[12].clone(),
+            },
+        }
+    }
+
+    /// [`forward`](Self::forward) of which only the input is kept for the gradient.
+    fn forward_recomputed(
+        &self,
+        x: &Tensor,
+        heads: usize,
+        spatial: AttentionPattern,
+        temporal: AttentionPattern,
+    ) -> candle_core::Result<Tensor> {
+        ops::recomputed(x, &self.tensors(), move |x, weights| {
+            let Ok(weights) = <&[Tensor; 13]>::try_from(weights) else {
+                candle_core::bail!("a block has 13 weights, not {}", weights.len());
+            };
+            Self::from_tensors(weights).forward(x, heads, spatial, temporal)
+        })
+    }
+
     /// The whole block on whole clips.
     fn forward(
         &self,
@@ -256,7 +304,12 @@ impl SpatioTemporalTransformer {
     fn blocks(&self, x: &Tensor, temporal: AttentionPattern) -> Result<Tensor, Error> {
         let mut x = x.clone();
         for block in &self.blocks {
-            x = block.forward(&x, self.heads, self.spatial(), temporal)?;
+            let (heads, spatial) = (self.heads, self.spatial());
+            x = if ops::recomputes() {
+                block.forward_recomputed(&x, heads, spatial, temporal)?
+            } else {
+                block.forward(&x, heads, spatial, temporal)?
+            };
         }
         Ok(x)
     }

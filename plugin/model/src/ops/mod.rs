@@ -31,6 +31,7 @@ mod node;
 mod norm;
 mod optimiser;
 mod packed;
+mod recomputation;
 mod rotary;
 mod simd;
 mod slices;
@@ -56,6 +57,8 @@ pub use matmul::{
 pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};
 pub(crate) use packed::{PackedLinear, PackedOnce};
+pub use recomputation::with_recomputation;
+pub(crate) use recomputation::{recomputed, recomputes};
 pub use rotary::{ROTARY_BASE, TokenGrid};
 pub(crate) use slices::{hold, with_floats};
 pub(crate) use softmax::softmax_weights;
