@@ -87,5 +87,6 @@ pub fn untrained_checkpoint(config: &GenieConfig, seed: u64) -> Checkpoint {
         provenance: [("weights".to_owned(), "random".to_owned())].into(),
         tensors,
         adjacency: None,
+        agent: None,
     }
 }

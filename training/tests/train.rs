@@ -4,10 +4,13 @@
 use std::path::Path;
 
 use candle_core::Device;
-use genie_model::{Frame, GenieConfig, WorldModel};
+use genie_model::{Frame, GenieConfig, LatentActionInput, WorldModel};
+use genie_training::actions::AgentSettings;
+use genie_training::dataset::Dataset;
+use genie_training::evaluate::{EvaluateOptions, evaluate};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, StageChoice,
+    ActionCount, CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, StageChoice,
     TrainConfig, TrainError, TrainingPhase, time_steps, train,
 };
 
@@ -38,7 +41,9 @@ fn config() -> TrainConfig {
         initial_weights: InitialWeights::Footage,
         gravity: true,
         actions_frozen: 5,
+        action_count: ActionCount::Model,
         choose_stages: None,
+        agent: AgentSettings::default(),
         model: GenieConfig::tiny(),
     }
 }
@@ -88,6 +93,53 @@ fn a_stopped_run_goes_on_to_the_same_world() {
     let loaded = WorldModel::load(one.join("world.genie.safetensors")).unwrap();
     assert_eq!(loaded.action_count(), 6);
     assert!(loaded.latent_action_model().is_some());
+}
+
+/// Where the player is found in the footage, no rule and no true action is asked: the world says so by its checkpoint alone.
+#[test]
+fn a_run_on_found_actions_goes_on_to_the_same_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, one, two) = (
+        folder.path().join("data"),
+        folder.path().join("one"),
+        folder.path().join("two"),
+    );
+    generate_dataset(&data, 8, 60, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    let mut config = config();
+    config.model.latent_actions.input = LatentActionInput::Agent;
+    config.model.latent_actions.actions = 5;
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
+    let stop = |name: &str, steps: u64| name == "dynamics" && steps == 11;
+    train(&config, &data, &two, false, &Device::Cpu, &stop).unwrap();
+    std::fs::remove_file(data.join("true_actions.bin")).unwrap();
+    train(&config, &data, &two, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(world(&one), world(&two));
+
+    // Evaluation infers actions with what the checkpoint holds.
+    let world = WorldModel::load(one.join("world.genie.safetensors")).unwrap();
+    assert_eq!(world.action_count(), 5);
+    assert!(world.latent_action_model().is_none() && world.agent().is_some());
+    let options = EvaluateOptions {
+        clips: 4,
+        horizon: 1,
+        survival: 1,
+        ..EvaluateOptions::default()
+    };
+    let dataset = Dataset::open(&data).unwrap();
+    let figures = evaluate(&world, &dataset, None, &options, &|_| ()).unwrap();
+    let usage: f64 = figures.actions.iter().map(|action| action.usage).sum();
+    assert!((usage - 1.0).abs() < 1e-9);
+    assert!(figures.actions.iter().filter(|it| it.usage > 0.05).count() >= 3);
+
+    // Found anew, the number is the footage's.
+    config.action_count = ActionCount::Footage;
+    let three = folder.path().join("three");
+    let stop = |name: &str, _: u64| name == "tokenizer";
+    train(&config, &data, &three, false, &Device::Cpu, &stop).unwrap();
+    let text = std::fs::read_to_string(three.join("config.toml")).unwrap();
+    let chosen: TrainConfig = toml::from_str(&text).unwrap();
+    assert!((3..=12).contains(&chosen.model.latent_actions.actions));
 }
 
 /// The number of codes is chosen when a run begins, and is the run's from then on.

@@ -8,7 +8,8 @@ use crate::ops::TokenGrid;
 use crate::patch::{frames_to_patches, patch_grid};
 use crate::transformer::SpatioTemporalTransformer;
 use crate::{
-    Error, GenieConfig, LatentActionInput, MOTION_FEATURES, TransformerConfig, motion_features, ops,
+    Error, GenieConfig, LatentActionConfig, LatentActionInput, MOTION_FEATURES, TransformerConfig,
+    motion_features, ops,
 };
 
 /// Transitions to latent actions.
@@ -22,16 +23,21 @@ pub struct LatentActionModel {
     frame_height: usize,
     frame_width: usize,
     patch: usize,
+    encoder: Option<Encoder>,
+    codebook: Tensor,
+    decoder: Option<Decoder>,
+}
+
+#[derive(Clone, Debug)]
+struct Encoder {
     embed: Tensor,
     embed_bias: Tensor,
     position: Tensor,
-    encoder: SpatioTemporalTransformer,
+    transformer: SpatioTemporalTransformer,
     norm: Tensor,
     own_scale: Option<Tensor>,
     project: Tensor,
     project_bias: Tensor,
-    codebook: Tensor,
-    decoder: Option<Decoder>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +67,39 @@ fn randn(stdev: f64) -> Init {
 
 fn linear(fan_in: usize) -> Init {
     randn((1.0 / fan_in as f64).sqrt())
+}
+
+impl Encoder {
+    /// The encoder of this configuration; `None` where it has none.
+    fn new(
+        config: &LatentActionConfig,
+        patch_len: usize,
+        grid: TokenGrid,
+        vb: VarBuilder,
+    ) -> Result<Option<Self>, Error> {
+        let features = match config.input {
+            LatentActionInput::Pixels => 2 * patch_len,
+            LatentActionInput::Differences => patch_len,
+            LatentActionInput::Motion => MOTION_FEATURES,
+            LatentActionInput::Agent => return Ok(None),
+        };
+        let width = config.encoder.width;
+        // With motion as input, half of the summary is for what moves against the scene.
+        let own_scale = (config.input == LatentActionInput::Motion)
+            .then(|| vb.get_with_hints(width, "own_scale", Init::Const(1.0)))
+            .transpose()?;
+        let summary = width * (1 + usize::from(own_scale.is_some()));
+        Ok(Some(Self {
+            embed: vb.get_with_hints((width, features), "embed.weight", linear(features))?,
+            embed_bias: vb.get_with_hints(width, "embed.bias", Init::Const(0.0))?,
+            position: vb.get_with_hints((grid.tokens(), width), "position", randn(0.02))?,
+            transformer: SpatioTemporalTransformer::new(&config.encoder, grid, vb.clone())?,
+            norm: vb.get_with_hints(width, "norm", Init::Const(1.0))?,
+            own_scale,
+            project: vb.get_with_hints((config.dim, summary), "project", linear(summary))?,
+            project_bias: vb.get_with_hints(config.dim, "project_bias", Init::Const(0.0))?,
+        }))
+    }
 }
 
 impl Decoder {
@@ -97,18 +136,7 @@ impl LatentActionModel {
             rows: height.div_ceil(config.patch),
             columns: width.div_ceil(config.patch),
         };
-        let features = match config.input {
-            LatentActionInput::Pixels => 2 * patch_len,
-            LatentActionInput::Differences => patch_len,
-            LatentActionInput::Motion => MOTION_FEATURES,
-        };
-        let encoder = vb.pp("encoder");
-        let inner = config.encoder.width;
-        // With motion as input, half of the summary is for what moves against the scene.
-        let own_scale = (config.input == LatentActionInput::Motion)
-            .then(|| encoder.get_with_hints(inner, "own_scale", Init::Const(1.0)))
-            .transpose()?;
-        let summary = inner * (1 + usize::from(own_scale.is_some()));
+        let encoder = Encoder::new(config, patch_len, grid, vb.pp("encoder"))?;
         let decoder = config
             .decoder
             .as_ref()
@@ -119,14 +147,7 @@ impl LatentActionModel {
             frame_height: height,
             frame_width: width,
             patch: config.patch,
-            embed: encoder.get_with_hints((inner, features), "embed.weight", linear(features))?,
-            embed_bias: encoder.get_with_hints(inner, "embed.bias", Init::Const(0.0))?,
-            position: encoder.get_with_hints((grid.tokens(), inner), "position", randn(0.02))?,
-            encoder: SpatioTemporalTransformer::new(&config.encoder, grid, encoder.clone())?,
-            norm: encoder.get_with_hints(inner, "norm", Init::Const(1.0))?,
-            own_scale,
-            project: encoder.get_with_hints((config.dim, summary), "project", linear(summary))?,
-            project_bias: encoder.get_with_hints(config.dim, "project_bias", Init::Const(0.0))?,
+            encoder,
             codebook: vb.get_with_hints((config.actions, config.dim), "codebook", randn(1.0))?,
             decoder,
         })
@@ -135,6 +156,18 @@ impl LatentActionModel {
     /// The codes of the `A` latent actions, `[A, C]`.
     pub fn codebook(&self) -> &Tensor {
         &self.codebook
+    }
+
+    /// Whether the model has an encoder; without one, actions come from elsewhere.
+    pub fn has_encoder(&self) -> bool {
+        self.encoder.is_some()
+    }
+
+    fn encoder(&self) -> Result<&Encoder, Error> {
+        self.encoder.as_ref().ok_or_else(|| Error::Config {
+            field: "latent_actions.input".to_owned(),
+            expected: "another than `agent` to infer actions by an encoder".to_owned(),
+        })
     }
 
     /// Whether the model has the pixel decoder of the paper.
@@ -160,7 +193,7 @@ impl LatentActionModel {
                 actual: clips.len(),
             });
         }
-        let device = self.embed.device();
+        let device = self.encoder()?.embed.device();
         let (rows, columns) = patch_grid(height, width, patch);
         let tokens = rows * columns;
         if self.input == LatentActionInput::Motion {
@@ -195,10 +228,11 @@ impl LatentActionModel {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn project(&self, summaries: &Tensor) -> Result<Tensor, Error> {
+        let encoder = self.encoder()?;
         unit(&ops::linear_bias(
             summaries,
-            &self.project,
-            &self.project_bias,
+            &encoder.project,
+            &encoder.project_bias,
         )?)
     }
 
@@ -208,12 +242,13 @@ impl LatentActionModel {
     /// # Errors
     /// [`Error::Tensor`] on shapes that do not fit.
     pub fn summarise(&self, features: &Tensor) -> Result<Tensor, Error> {
-        let x = ops::linear_bias(features, &self.embed, &self.embed_bias)?
-            .broadcast_add(&self.position)?;
-        let x = self.encoder.forward(&x)?;
+        let encoder = self.encoder()?;
+        let x = ops::linear_bias(features, &encoder.embed, &encoder.embed_bias)?
+            .broadcast_add(&encoder.position)?;
+        let x = encoder.transformer.forward(&x)?;
         // The mean over the frame: even untrained it shows how most of the scene moved.
-        let scene = ops::rms_norm(&x.mean(2)?, &self.norm)?;
-        let Some(own_scale) = &self.own_scale else {
+        let scene = ops::rms_norm(&x.mean(2)?, &encoder.norm)?;
+        let Some(own_scale) = &encoder.own_scale else {
             return Ok(scene);
         };
         // A small hero is lost in that mean, so that patches which move against the scene have a mean of their own. It is not

@@ -30,6 +30,7 @@ struct Parts {
     dynamics: DynamicsModel,
     latent_actions: Option<LatentActionModel>,
     adjacency: Option<TokenAdjacency>,
+    agent: Option<Vec<u8>>,
     /// `[V + 1, D]`, computed once.
     token_embeddings: Tensor,
     /// `[A + 1, D]`: one row per latent action, then the one of a first frame.
@@ -60,6 +61,7 @@ impl WorldModel {
             provenance,
             tensors,
             adjacency,
+            agent,
         } = checkpoint;
         config.validate()?;
         // The decoder is for training only and never part of a checkpoint.
@@ -92,6 +94,7 @@ impl WorldModel {
                 dynamics,
                 latent_actions,
                 adjacency,
+                agent,
                 token_embeddings,
                 action_embeddings,
                 fingerprint,
@@ -143,6 +146,11 @@ impl WorldModel {
     /// The latent action model, if the checkpoint has its encoder.
     pub fn latent_action_model(&self) -> Option<&LatentActionModel> {
         self.parts.latent_actions.as_ref()
+    }
+
+    /// The player that was found in the footage, as the training crate wrote it: it infers actions where the checkpoint has no encoder.
+    pub fn agent(&self) -> Option<&[u8]> {
+        self.parts.agent.as_deref()
     }
 
     /// Token adjacency of the footage, if it was counted.

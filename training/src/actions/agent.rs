@@ -285,6 +285,12 @@ impl AnchoredAgent {
         self.codes.len()
     }
 
+    /// Frames before a transition that tell the player from the scene.
+    pub fn frames_before(&self) -> usize {
+        let reach = self.settings.compared_frames.iter().copied().min();
+        reach.unwrap_or(-1).unsigned_abs() as usize + 1
+    }
+
     /// What does not fit together in one that comes from a file.
     pub(crate) fn problem(&self) -> Option<String> {
         let finite = self

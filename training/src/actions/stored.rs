@@ -55,12 +55,39 @@ impl AnchoredAgent {
             path: path.to_path_buf(),
             source,
         };
+        atomic_file::write_in_new_folders(path, &self.to_bytes()).map_err(io)
+    }
+
+    /// The agent as the text of its file.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let stored = Stored {
             format_version: VERSION,
             agent: self,
         };
-        let text = serde_json::to_vec(&stored).map_err(|error| io(error.into()))?;
-        atomic_file::write_in_new_folders(path, &text).map_err(io)
+        serde_json::to_vec(&stored).expect("plain data structures always serialise")
+    }
+
+    /// The agent in the text of a file that is called `source` in errors.
+    ///
+    /// # Errors
+    /// Text that does not hold an agent that fits together.
+    pub fn from_bytes(source: &Path, text: &[u8]) -> Result<Self, StoredAgentError> {
+        let damaged = |problem: String| StoredAgentError::Damaged {
+            path: source.to_path_buf(),
+            problem,
+        };
+        let stored: Stored<Self> = serde_json::from_slice(text)
+            .map_err(|error| damaged(format!("not an agent: {error}")))?;
+        if stored.format_version != VERSION {
+            return Err(damaged(format!(
+                "expected format version {VERSION}, found {}",
+                stored.format_version
+            )));
+        }
+        match stored.agent.problem() {
+            Some(problem) => Err(damaged(problem)),
+            None => Ok(stored.agent),
+        }
     }
 
     /// Reads an agent that was written by [`save`](Self::save).
@@ -75,27 +102,12 @@ impl AnchoredAgent {
                 source,
             }
         };
-        let damaged = |problem: String| StoredAgentError::Damaged {
-            path: path.to_path_buf(),
-            problem,
-        };
         let mut text = Vec::new();
         File::open(path)
             .map_err(io("open"))?
             .take(MOST_BYTES)
             .read_to_end(&mut text)
             .map_err(io("read"))?;
-        let stored: Stored<Self> = serde_json::from_slice(&text)
-            .map_err(|error| damaged(format!("not an agent: {error}")))?;
-        if stored.format_version != VERSION {
-            return Err(damaged(format!(
-                "expected format version {VERSION}, found {}",
-                stored.format_version
-            )));
-        }
-        match stored.agent.problem() {
-            Some(problem) => Err(damaged(problem)),
-            None => Ok(stored.agent),
-        }
+        Self::from_bytes(path, &text)
     }
 }

@@ -80,17 +80,17 @@ impl Inferred {
 
 /// The latent action of every transition of the footage.
 pub(super) fn infer(parts: &WorldParts, footage: &Footage) -> Result<Vec<Inferred>, EvaluateError> {
-    footage
-        .segments
-        .iter()
-        .map(|segment| {
-            Ok(Inferred {
-                clip: segment.clip,
-                start: segment.start,
-                actions: parts.infer(&segment.bytes)?,
-            })
+    let clips: Vec<&[u8]> = (footage.segments.iter())
+        .map(|segment| &segment.bytes[..])
+        .collect();
+    let inferred = footage.segments.iter().zip(parts.infer(&clips)?);
+    Ok(inferred
+        .map(|(segment, actions)| Inferred {
+            clip: segment.clip,
+            start: segment.start,
+            actions,
         })
-        .collect()
+        .collect())
 }
 
 /// Usage of every latent action. Where none reaches the share of an action in use (with very many actions), all that

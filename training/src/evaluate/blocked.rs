@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::agreement::Inferred;
 use super::random_play::name_last;
 use super::statistics::share;
-use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
+use super::{ActionInference, EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
 use crate::dataset::TrueActions;
 
 /// Share of the transitions with a true action that its usual latent action has at least; with less there is none.
@@ -63,8 +63,8 @@ impl BlockedActions {
 /// A transition whose true action did not have its usual effect.
 struct Blocked<'f> {
     true_action: usize,
-    /// The two real frames before.
-    before: [&'f [u8]; 2],
+    /// The real frames before, two at least, as many as help to tell an action.
+    before: Vec<&'f [u8]>,
     /// The latent action between them.
     between: usize,
     /// The usual latent action of the true action.
@@ -85,15 +85,25 @@ pub(super) fn measure(
     let blocked = find(parts, footage, inferred, (known, table));
     let mut actions: BTreeMap<usize, BlockedAction> = BTreeMap::new();
     for (seed, blocked) in (options.seed..).zip(blocked.chunks(BATCH)) {
-        let frames = |at: usize| -> Vec<&[u8]> { blocked.iter().map(|it| it.before[at]).collect() };
+        // Counted back from the last one.
+        let frames = |back: usize| -> Vec<&[u8]> {
+            (blocked.iter())
+                .map(|it| it.before[it.before.len() - 1 - back])
+                .collect()
+        };
         let of_each =
             |action: fn(&Blocked) -> usize| -> Vec<usize> { blocked.iter().map(action).collect() };
-        let mut worlds = Worlds::start(parts, &frames(0), seed, &options.sampler)?;
-        worlds.observe(parts, &frames(1), &of_each(|it| it.between))?;
+        let mut worlds = Worlds::start(parts, &frames(1), seed, &options.sampler)?;
+        worlds.observe(parts, &frames(0), &of_each(|it| it.between))?;
         worlds.step(&of_each(|it| it.usual))?;
-        let owned = |at| frames(at).into_iter().map(<[u8]>::to_vec).collect();
-        let history = [owned(0), owned(1), worlds.map_frames(<[u8]>::to_vec)];
-        let named = name_last(parts, &VecDeque::from(history))?;
+        let after = worlds.map_frames(<[u8]>::to_vec);
+        let histories: Vec<VecDeque<Vec<u8>>> = (blocked.iter().zip(after))
+            .map(|(it, after)| {
+                let before = it.before.iter().map(|frame| frame.to_vec());
+                before.chain([after]).collect()
+            })
+            .collect();
+        let named = name_last(parts, &histories)?;
         for (it, named) in blocked.iter().zip(named) {
             let action = actions.entry(it.true_action).or_insert(BlockedAction {
                 true_action: it.true_action,
@@ -121,6 +131,11 @@ fn find<'f>(
         .map(|it| usual(&table.iter().map(|row| row[it]).collect::<Vec<_>>()))
         .collect();
     let size = parts.frame_bytes();
+    // An encoder that looks at two frames is shown two, as in play from a prompt.
+    let before = match parts.actions {
+        ActionInference::Encoder(_) => 1,
+        ActionInference::Agent(_) => parts.frames_before(),
+    };
     let mut blocked = Vec::new();
     for (inferred, segment) in inferred.iter().zip(&footage.segments) {
         let actions = inferred.true_actions(known).zip(&inferred.actions);
@@ -132,7 +147,9 @@ fn find<'f>(
                     .filter(|&usual| usual != real)
                     .map(|usual| Blocked {
                         true_action,
-                        before: [frame(at - 1), frame(at)],
+                        before: (at.saturating_sub(before).min(at - 1)..=at)
+                            .map(frame)
+                            .collect(),
                         between: inferred.actions[at - 1],
                         usual,
                         real,

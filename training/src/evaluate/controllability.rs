@@ -5,6 +5,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::agreement::Inferred;
 use super::footage::LEAST_FRAMES;
 use super::statistics::mean;
 use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds, standard_error};
@@ -97,6 +98,7 @@ pub(super) fn tokenizer_psnr(parts: &WorldParts, footage: &Footage) -> Result<f6
 pub(super) fn measure(
     parts: &WorldParts,
     footage: &Footage,
+    inferred: &[Inferred],
     options: &EvaluateOptions,
 ) -> Result<Controllability, EvaluateError> {
     let size = parts.frame_bytes();
@@ -106,10 +108,7 @@ pub(super) fn measure(
         .map(|segment| &segment.bytes[..LEAST_FRAMES * size])
         .collect();
     // inferred[clip][i] leads from frame i to frame i + 1; the (last) prompt is frame 1.
-    let inferred = clips
-        .iter()
-        .map(|clip| parts.infer(clip))
-        .collect::<Result<Vec<_>, _>>()?;
+    let inferred: Vec<Vec<usize>> = inferred.iter().map(|it| it.actions.clone()).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ 0x7261_6e64);
     let random: Vec<Vec<usize>> = clips
         .iter()

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::actions::{AgentError, StoredAgentError};
 use crate::dataset::DatasetError;
 
 /// Why a world could not be evaluated or labelled.
@@ -50,6 +51,22 @@ pub enum EvaluateError {
         "the checkpoint has no latent action encoder: use the checkpoint that training wrote, not one stripped for play"
     )]
     NoActionEncoder,
+    /// The player in the checkpoint has other actions than its world.
+    #[error(
+        "the checkpoint's player has {agent} actions, its world has {world}: the file is damaged"
+    )]
+    AgentActions {
+        /// Actions of the player.
+        agent: usize,
+        /// Actions of the world.
+        world: usize,
+    },
+    /// What the checkpoint says of the player cannot be read.
+    #[error(transparent)]
+    StoredAgent(#[from] StoredAgentError),
+    /// The player could not be followed.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// The dataset cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),

@@ -1,11 +1,11 @@
 //! The real frames that a world is compared with.
 
-use genie_model::{Frame, GenieConfig, LatentActionModel, WorldModel};
+use genie_model::{Frame, GenieConfig, WorldModel};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::EvaluateError;
+use super::{ActionInference, EvaluateError};
 use crate::dataset::Dataset;
 
 /// Frames of one segment, where the clips are as long: enough for the latent action model's context and for several
@@ -17,12 +17,12 @@ pub(crate) const LEAST_FRAMES: usize = 6;
 const MOST_SEGMENTS: usize = 4096;
 
 /// A world and its latent action model.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WorldParts<'a> {
     /// The world.
     pub world: &'a WorldModel,
-    /// The model that infers actions.
-    pub latent_actions: &'a LatentActionModel,
+    /// What infers actions from frames.
+    pub actions: ActionInference<'a>,
 }
 
 impl<'a> WorldParts<'a> {
@@ -31,12 +31,9 @@ impl<'a> WorldParts<'a> {
     /// # Errors
     /// [`EvaluateError::NoActionEncoder`] if the checkpoint was made for play alone.
     pub fn new(world: &'a WorldModel) -> Result<Self, EvaluateError> {
-        let latent_actions = world
-            .latent_action_model()
-            .ok_or(EvaluateError::NoActionEncoder)?;
         Ok(Self {
             world,
-            latent_actions,
+            actions: ActionInference::of(world)?,
         })
     }
 
@@ -63,13 +60,19 @@ impl<'a> WorldParts<'a> {
         )?)
     }
 
-    /// The latent action of every transition of a segment of frames.
+    /// The latent action of every transition of some clips of frames.
     ///
     /// # Errors
-    /// [`EvaluateError::Model`] if the bytes are not two whole frames at least.
-    pub fn infer(&self, segment: &[u8]) -> Result<Vec<usize>, EvaluateError> {
-        let actions = self.latent_actions.infer(segment, 1)?.swap_remove(0);
-        Ok(actions.into_iter().map(|action| action as usize).collect())
+    /// Bytes that are not two whole frames at least.
+    pub fn infer(&self, clips: &[&[u8]]) -> Result<Vec<Vec<usize>>, EvaluateError> {
+        let config = self.config();
+        let frame_size = (config.frame_height, config.frame_width);
+        self.actions.infer(clips, frame_size)
+    }
+
+    /// Frames before a transition that help to tell its action.
+    pub fn frames_before(&self) -> usize {
+        self.actions.frames_before(self.world)
     }
 }
 

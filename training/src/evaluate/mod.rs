@@ -23,6 +23,7 @@ mod blocked;
 mod controllability;
 mod error;
 mod footage;
+mod inference;
 mod json;
 mod play;
 mod random_play;
@@ -40,6 +41,7 @@ pub use blocked::{BlockedAction, BlockedActions};
 pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
 pub use footage::{Footage, Segment, WorldParts};
+pub use inference::ActionInference;
 pub use json::write_json;
 pub use play::Worlds;
 pub use random_play::{
@@ -120,9 +122,9 @@ pub fn evaluate(
     progress(0.02);
     let tokenizer_psnr = controllability::tokenizer_psnr(&parts, &footage)?;
     progress(0.05);
-    let controllability = controllability::measure(&parts, &footage, options)?;
-    progress(0.1);
     let inferred = agreement::infer(&parts, &footage)?;
+    let controllability = controllability::measure(&parts, &footage, &inferred, options)?;
+    progress(0.1);
     let actions = agreement::usage(&parts, &inferred);
     let agreement = true_actions.and_then(|known| agreement::agree(&parts, &inferred, known));
     let blocked_actions = match (true_actions, &agreement) {

@@ -11,10 +11,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::adjacency::AdjacencyCounts;
+use super::footage::LEAST_FRAMES;
 use super::statistics::share;
 use super::{
-    ActionUsage, AdjacencyViolations, Contingency, EvaluateError, EvaluateOptions, Footage,
-    WorldParts, Worlds,
+    ActionInference, ActionUsage, AdjacencyViolations, Contingency, EvaluateError, EvaluateOptions,
+    Footage, WorldParts, Worlds,
 };
 use crate::gameplay::{FRAME_SIZE, hero_count, hero_visible};
 
@@ -28,8 +29,6 @@ const SURVIVAL: [usize; 3] = [20, 100, 1000];
 const LONGEST_HOLD: usize = 8;
 /// Longest play that may be asked for, in frames.
 const MOST_STEPS: usize = 100_000;
-/// Clips shown to the latent action model at once.
-const BATCH: usize = 16;
 
 /// Whether generated transitions show the action that was commanded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,10 +158,19 @@ pub(super) fn play(
         .map(|usage| usage.action)
         .collect();
     let size = parts.frame_bytes();
-    let prompts: Vec<&[u8]> = footage
-        .segments
-        .iter()
-        .map(|segment| &segment.bytes[..size])
+    // Whoever needs earlier frames to tell an action sees the real ones before the prompt.
+    let before = match parts.actions {
+        ActionInference::Encoder(_) => 0,
+        ActionInference::Agent(_) => parts.frames_before(),
+    };
+    let real_frames: Vec<Vec<&[u8]>> = (footage.segments.iter())
+        .map(|segment| {
+            let frames: Vec<&[u8]> = segment.bytes.chunks_exact(size).collect();
+            frames[..=before.min(frames.len() - LEAST_FRAMES)].to_vec()
+        })
+        .collect();
+    let prompts: Vec<&[u8]> = (real_frames.iter())
+        .map(|frames| frames[frames.len() - 1])
         .collect();
     let real = real_heroes(parts, footage);
     let last_judged = horizons.last().map_or(0, |h| h + JUDGED_STEPS - 1);
@@ -178,8 +186,14 @@ pub(super) fn play(
     let mut commands: Vec<Commands> = (0..prompts.len())
         .map(|world| Commands::new(options.seed, world))
         .collect();
-    let shown = parts.config().latent_actions.encoder.window + 1;
-    let mut history = VecDeque::from([newest(&worlds)]);
+    let shown = parts.frames_before() + 1;
+    let mut history: Vec<VecDeque<Vec<u8>>> = (real_frames.iter())
+        .map(|frames| frames.iter().map(|frame| frame.to_vec()).collect())
+        .collect();
+    for (history, frame) in history.iter_mut().zip(newest(&worlds)) {
+        history.pop_back();
+        history.push_back(frame);
+    }
     let count = parts.world.action_count();
     let mut tables = vec![Contingency::new(count, count); horizons.len()];
     let mut adjacency = AdjacencyCounts::of_footage(parts, footage)?;
@@ -188,9 +202,11 @@ pub(super) fn play(
         let now: Vec<usize> = commands.iter_mut().map(|c| c.next(&in_use)).collect();
         worlds.step(&now)?;
         worlds.tokens().for_each(|frame| adjacency.observe(&frame));
-        history.push_back(newest(&worlds));
-        if history.len() > shown {
-            history.pop_front();
+        for (history, frame) in history.iter_mut().zip(newest(&worlds)) {
+            history.push_back(frame);
+            if history.len() > shown {
+                history.pop_front();
+            }
         }
         let judging: Vec<usize> = (0..horizons.len())
             .filter(|&i| (horizons[i]..horizons[i] + JUDGED_STEPS).contains(&step))
@@ -246,27 +262,21 @@ fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The latent action of every world's last transition, given the last frames of all worlds, oldest first.
+/// The latent action of every world's last transition, given the last frames of each world, oldest first.
 pub(super) fn name_last(
     parts: &WorldParts,
-    history: &VecDeque<Vec<Vec<u8>>>,
+    histories: &[VecDeque<Vec<u8>>],
 ) -> Result<Vec<usize>, EvaluateError> {
-    let worlds: Vec<usize> = (0..history[0].len()).collect();
-    let mut named = Vec::with_capacity(worlds.len());
-    for worlds in worlds.chunks(BATCH) {
-        let clips: Vec<u8> = worlds
-            .iter()
-            .flat_map(|&world| history.iter().flat_map(move |frames| &frames[world]))
-            .copied()
-            .collect();
-        let actions = parts.latent_actions.infer(&clips, worlds.len())?;
-        named.extend(
-            actions
-                .iter()
-                .map(|actions| *actions.last().expect("a transition has two frames") as usize),
-        );
-    }
-    Ok(named)
+    let clips: Vec<Vec<u8>> = histories
+        .iter()
+        .map(|history| history.iter().flatten().copied().collect())
+        .collect();
+    let clips: Vec<&[u8]> = clips.iter().map(|clip| &clip[..]).collect();
+    let named = parts.infer(&clips)?;
+    Ok(named
+        .iter()
+        .map(|actions| *actions.last().expect("a transition has two frames"))
+        .collect())
 }
 
 impl HorizonFaithfulness {

@@ -35,6 +35,7 @@ pub fn untrained_checkpoint(config: &GenieConfig, seed: u64) -> Result<Checkpoin
         provenance: BTreeMap::from([("training".to_owned(), "none".to_owned())]),
         tensors,
         adjacency: None,
+        agent: None,
     })
 }
 

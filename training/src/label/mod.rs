@@ -93,16 +93,13 @@ pub fn label(
         let segments = footage.segments.iter();
         MotionEstimator::for_camera_of(segments.map(|segment| &segment.bytes[..]), size)
     };
-    let seen: Vec<(Vec<Motion>, Vec<usize>)> = footage
-        .segments
-        .iter()
-        .map(|segment| {
-            Ok((
-                estimator.motions(&segment.bytes),
-                parts.infer(&segment.bytes)?,
-            ))
-        })
-        .collect::<Result<_, EvaluateError>>()?;
+    let clips: Vec<&[u8]> = (footage.segments.iter())
+        .map(|segment| &segment.bytes[..])
+        .collect();
+    let inferred = parts.infer(&clips)?;
+    let seen: Vec<(Vec<Motion>, Vec<usize>)> = (clips.iter().zip(inferred))
+        .map(|(clip, actions)| (estimator.motions(clip), actions))
+        .collect();
     let speed = running_speed(seen.iter().flat_map(|(motions, _)| motions));
     let mut effects = vec![Effects::default(); world.action_count()];
     for (motions, actions) in &seen {

@@ -148,6 +148,8 @@ fn latent_actions(model: &GenieConfig, transitions: usize) -> f64 {
         LatentActionInput::Pixels => 2.0 * patch,
         LatentActionInput::Differences => patch,
         LatentActionInput::Motion => MOTION_FEATURES as f64,
+        // Found once, before the training.
+        LatentActionInput::Agent => return 0.0,
     };
     let dim = latent.dim as f64;
     // Per coder: an embedding of data, blocks, and what follows them.

@@ -5,7 +5,7 @@ use genie_model::{GenieConfig, frames_to_patches};
 
 use super::config::{PhaseConfig, TrainConfig};
 use super::error::TrainError;
-use crate::dataset::{ClipSampler, Dataset};
+use crate::dataset::{ClipSampler, ClipWindow, Dataset};
 
 /// The batches of a phase: which clips a step sees is a function of the seed and the step.
 pub(super) struct Batches<'a> {
@@ -39,11 +39,16 @@ impl<'a> Batches<'a> {
         })
     }
 
+    /// Where the clips of a step are in the footage.
+    pub(super) fn windows(&self, step: u64) -> Vec<ClipWindow> {
+        self.sampler.batch(step, self.batch)
+    }
+
     /// Bytes of the frames of the clips of a step, one clip after the other.
     pub(super) fn clips(&self, step: u64) -> Result<Vec<u8>, TrainError> {
         let mut clips = Vec::new();
         let mut buffer = Vec::new();
-        for window in self.sampler.batch(step, self.batch) {
+        for window in self.windows(step) {
             self.dataset
                 .read_frames(window.clip, window.start, self.clip_frames, &mut buffer)?;
             clips.extend_from_slice(&buffer);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::optimiser::OptimiserConfig;
 use super::stage_choice::StageChoice;
+use crate::actions::AgentSettings;
 
 /// A training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,10 +45,16 @@ pub struct TrainConfig {
     /// as that.
     #[serde(default)]
     pub gravity: bool,
+    /// Where the number of actions comes from, for the input `agent`.
+    #[serde(default)]
+    pub action_count: ActionCount,
     /// Chooses the stages of the tokenizer's quantizer from the footage when a run begins, in place of those that the model
     /// says; the run's `config.toml` says which.
     #[serde(default)]
     pub choose_stages: Option<StageChoice>,
+    /// How the player is looked for in the footage, where the input of the latent actions is `agent`.
+    #[serde(default)]
+    pub agent: AgentSettings,
     /// The model; last, because TOML wants tables behind plain values.
     pub model: GenieConfig,
 }
@@ -111,6 +118,17 @@ impl TrainConfig {
         let progress = step as f64 / self.dynamics.steps.max(1) as f64;
         self.corruption.scheduled_sampling * progress as f32
     }
+}
+
+/// Where the number of latent actions comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionCount {
+    /// The model's configuration says it.
+    #[default]
+    Model,
+    /// It is chosen from the footage when a run begins; the run's `config.toml` says which.
+    Footage,
 }
 
 /// Where weights start.

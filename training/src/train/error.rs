@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::actions::AgentError;
 use crate::dataset::DatasetError;
 
 /// Why a run stopped.
@@ -59,6 +60,9 @@ pub enum TrainError {
         /// What the configuration says.
         wanted: String,
     },
+    /// No player was found in the footage.
+    #[error("{0}; see `genie actions`, or give the model an encoder (`latent_actions.input`)")]
+    Agent(#[from] AgentError),
     /// The dataset cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use genie_model::QuantizerConfig;
+use genie_model::{LatentActionInput, QuantizerConfig};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::batches::open_footage;
 use super::config::{PhaseConfig, TrainConfig};
 use super::dynamics_phase::DynamicsPhase;
 use super::error::TrainError;
+use super::found_actions::FoundActions;
 use super::metrics::MetricsLog;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
@@ -47,9 +48,15 @@ pub fn train(
 ) -> Result<Ended, TrainError> {
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let config = &with_stages(config, &dataset, run)?;
-    let folder = RunFolder::open(run, config, resume)?;
-    with_precision(config, device, || {
-        train_phases(config, &dataset, &folder, device, stop)
+    if !resume && RunFolder::config_of(run)?.is_some() {
+        return Err(TrainError::RunExists {
+            path: run.to_owned(),
+        });
+    }
+    let (config, found) = with_actions(config, &dataset, run)?;
+    let folder = RunFolder::open(run, &config, resume)?;
+    with_precision(&config, device, || {
+        train_phases(&config, (&dataset, found), &folder, device, stop)
     })
 }
 
@@ -84,9 +91,24 @@ fn with_stages(
     Ok(config)
 }
 
-fn train_phases(
+/// The actions that the footage shows, where the model has no encoder for them, and the configuration with their number.
+fn with_actions(
     config: &TrainConfig,
     dataset: &Dataset,
+    run: &Path,
+) -> Result<(TrainConfig, Option<FoundActions>), TrainError> {
+    let mut config = config.clone();
+    if config.model.latent_actions.input != LatentActionInput::Agent {
+        return Ok((config, None));
+    }
+    let found = FoundActions::open(&config, dataset, run)?;
+    config.model.latent_actions.actions = found.actions();
+    Ok((config, Some(found)))
+}
+
+fn train_phases(
+    config: &TrainConfig,
+    (dataset, found): (&Dataset, Option<FoundActions>),
     folder: &RunFolder,
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
@@ -105,7 +127,7 @@ fn train_phases(
         config,
         dataset,
         phase_start(config, folder, DynamicsPhase::NAME)?,
-        tokenizer.into_variables(),
+        (tokenizer.into_variables(), found),
         device,
     )?;
     let steps = Steps {

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
+use genie_model::LatentActionInput;
 
 use super::batches::open_footage;
 use super::config::{InitialWeights, TrainConfig};
 use super::dynamics_phase::DynamicsPhase;
 use super::error::TrainError;
+use super::found_actions::FoundActions;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
 use super::tokenizer_phase::TokenizerPhase;
@@ -63,8 +65,11 @@ pub fn time_steps(
             return take(&mut tokenizer, config.seed, steps);
         }
         let tokenizer = tokenizer.into_variables();
+        // Which actions they are takes no part of the time.
+        let found = (config.model.latent_actions.input == LatentActionInput::Agent)
+            .then(|| FoundActions::all_alike(&config, &dataset));
         let (mut dynamics, _) =
-            DynamicsPhase::open(&config, &dataset, random(), tokenizer, device)?;
+            DynamicsPhase::open(&config, &dataset, random(), (tokenizer, found), device)?;
         take(&mut dynamics, config.seed, steps)
     })
 }

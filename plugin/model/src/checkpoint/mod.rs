@@ -19,6 +19,8 @@ use crate::atomic_file;
 use crate::{Error, GenieConfig, ParameterSpec, TokenAdjacency, parameter_specs};
 
 const FORMAT: &str = "bevy_genie";
+/// Tensor of bytes that holds what infers actions from footage without an encoder.
+const AGENT: &str = "latent_actions.agent";
 /// Larger files are refused before they are read: the paper's largest model fits four times over.
 const MAX_FILE_BYTES: u64 = 64 << 30;
 
@@ -46,6 +48,9 @@ pub struct Checkpoint {
     pub tensors: HashMap<String, Tensor>,
     /// Token adjacency of the footage, if it was counted.
     pub adjacency: Option<TokenAdjacency>,
+    /// The player that was found in the footage, from which actions are inferred where there is no encoder: bytes as `genie_training`
+    /// writes and reads them. Play does not need it.
+    pub agent: Option<Vec<u8>>,
 }
 
 impl Checkpoint {
@@ -142,8 +147,16 @@ impl Checkpoint {
         let adjacency = adjacency_names
             .map(|names| read_adjacency(source_name, &config, &file, names))
             .transpose()?;
+        let agent = names
+            .iter()
+            .any(|name| *name == AGENT)
+            .then(|| file.tensor(AGENT).map_err(damaged))
+            .transpose()?
+            .map(|view| view.data().to_vec());
         let known = |name: &str| {
-            tensors.contains_key(name) || adjacency_names.is_some_and(|all| all.contains(&name))
+            name == AGENT
+                || tensors.contains_key(name)
+                || adjacency_names.is_some_and(|all| all.contains(&name))
         };
         if let Some(name) = names.iter().find(|name| !known(name)) {
             return Err(CheckpointError::Unexpected {
@@ -158,6 +171,7 @@ impl Checkpoint {
             provenance,
             tensors,
             adjacency,
+            agent,
         })
     }
 
@@ -210,6 +224,10 @@ impl Checkpoint {
         }
         if let Some(adjacency) = &self.adjacency {
             data.extend(adjacency_tensors(adjacency));
+        }
+        if let Some(agent) = &self.agent {
+            let kind = safetensors::Dtype::U8;
+            data.push((AGENT.to_owned(), vec![agent.len()], agent.clone(), kind));
         }
         let views = data
             .iter()

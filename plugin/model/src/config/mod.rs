@@ -97,6 +97,9 @@ pub enum LatentActionInput {
     /// For each patch, how well it is explained by the other frame under each of a set of shifts: motion without
     /// colour, so that an action means the same in every theme. See [`motion_features`](crate::motion_features).
     Motion,
+    /// None: the actions of footage come from a player that is found in it and followed, and the model has no encoder. It keeps one code
+    /// per action.
+    Agent,
 }
 
 /// Configuration of the [`LatentActionModel`](crate::LatentActionModel).
@@ -111,7 +114,8 @@ pub struct LatentActionConfig {
     pub patch: usize,
     /// What the encoder sees.
     pub input: LatentActionInput,
-    /// Encoder, transitions to actions.
+    /// Encoder, transitions to actions; unused where the input is [`LatentActionInput::Agent`].
+    #[serde(default = "unused_transformer")]
     pub encoder: TransformerConfig,
     /// Decoder, past frames and actions to the next frame's pixels; without one the encoder learns only from the
     /// dynamics model's prediction of the next frame's tokens.
@@ -141,6 +145,18 @@ pub struct DynamicsConfig {
     /// [`undo_changed_weight`](crate::DynamicsModel::undo_changed_weight).
     #[serde(default = "unweighted")]
     pub changed_weight: f32,
+}
+
+fn unused_transformer() -> TransformerConfig {
+    TransformerConfig {
+        layers: 0,
+        width: 2,
+        heads: 1,
+        head_width: 2,
+        feed_forward: 1,
+        window: 1,
+        rotary_space: false,
+    }
 }
 
 fn unweighted() -> f32 {
@@ -289,6 +305,12 @@ impl GenieConfig {
             (1..=4096).contains(&self.latent_actions.dim),
             "latent_actions.dim",
             "1 to 4096",
+        )?;
+        let no_encoder = self.latent_actions.input == LatentActionInput::Agent;
+        check(
+            !(no_encoder && self.latent_actions.decoder.is_some()),
+            "latent_actions.decoder",
+            "absent where no encoder would learn from it",
         )?;
         let weight = self.dynamics.changed_weight;
         check(

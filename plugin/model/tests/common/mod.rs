@@ -106,6 +106,7 @@ pub(crate) fn random_checkpoint(config: &GenieConfig, seed: u64) -> Checkpoint {
         provenance: BTreeMap::new(),
         tensors,
         adjacency: None,
+        agent: None,
     }
 }
 

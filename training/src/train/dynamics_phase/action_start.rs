@@ -1,7 +1,9 @@
 //! Data-driven initialisation of the latent actions.
 
-use candle_core::{Device, Tensor};
-use genie_model::{LatentActionInput, LatentActionModel};
+use candle_core::{DType, Device, Tensor};
+use genie_model::{LatentActionConfig, LatentActionInput, LatentActionModel};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::train::batches::Batches;
 use crate::train::codebook::EmaCodebook;
@@ -16,6 +18,33 @@ use crate::train::variables::Variables;
 const START_BATCHES: u64 = 24;
 /// Share of an old mean that the codebook's moving averages keep at every step.
 pub(super) const CODEBOOK_DECAY: f32 = 0.99;
+
+/// Codes `[A, C]` on the unit sphere for actions that are known beforehand: at right angles while there is room for that, and
+/// otherwise in random directions. The dynamics model learns what each of them does.
+pub(super) fn separate_codes(
+    config: &LatentActionConfig,
+    seed: u64,
+    device: &Device,
+) -> Result<Tensor, TrainError> {
+    let (actions, dim) = (config.actions, config.dim);
+    if actions <= dim {
+        let rows = Tensor::eye(dim, DType::F32, device)?;
+        return Ok(rows.narrow(0, 0, actions)?.contiguous()?);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut codes = Vec::with_capacity(actions * dim);
+    for _ in 0..actions {
+        // The direction of a normal sample is uniform on the sphere.
+        let mut normal = || {
+            let [a, b]: [f32; 2] = [rng.random_range(1e-7..1.0), rng.random()];
+            (-2.0 * a.ln()).sqrt() * (std::f32::consts::TAU * b).cos()
+        };
+        let code: Vec<f32> = (0..dim).map(|_| normal()).collect();
+        let length = code.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
+        codes.extend(code.iter().map(|v| v / length));
+    }
+    Ok(Tensor::from_vec(codes, (actions, dim), device)?)
+}
 
 /// Sets the encoder's projection, and returns the codebook. Where the encoder's input is motion, both come from signs of motion;
 /// otherwise from principal components and k-means, so that every code starts with transitions of its own.

@@ -13,6 +13,7 @@ pub(super) fn checkpoint(
     config: &TrainConfig,
     mut tensors: HashMap<String, Tensor>,
     adjacency: Option<TokenAdjacency>,
+    agent: Option<Vec<u8>>,
     frames: u64,
     step: u64,
 ) -> candle_core::Result<Checkpoint> {
@@ -45,5 +46,6 @@ pub(super) fn checkpoint(
         provenance,
         tensors,
         adjacency,
+        agent,
     })
 }

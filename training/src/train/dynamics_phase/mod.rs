@@ -18,12 +18,13 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
-    DynamicsModel, LatentActionModel, TokenAdjacency, VideoTokenizer, WorldModel, ops,
+    DynamicsModel, LatentActionModel, LatentActions, TokenAdjacency, VideoTokenizer, WorldModel,
+    ops,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use self::action_start::{CODEBOOK_DECAY, start_actions};
+use self::action_start::{CODEBOOK_DECAY, separate_codes, start_actions};
 use self::adjacency::count_adjacency;
 use self::export::checkpoint;
 use self::networks::Networks;
@@ -33,6 +34,7 @@ use super::batches::Batches;
 use super::codebook::EmaCodebook;
 use super::config::{InitialWeights, TrainConfig};
 use super::error::TrainError;
+use super::found_actions::FoundActions;
 use super::masking::Masking;
 use super::optimiser::Optimiser;
 use super::phase::{Phase, Start};
@@ -58,12 +60,33 @@ pub(super) struct DynamicsPhase<'a> {
     variables: Variables,
     networks: Networks,
     codebook: EmaCodebook,
+    /// The actions of the footage, where no encoder infers them.
+    found: Option<FoundActions>,
     /// Where the configuration asks for relabelling with impossible actions.
     impossible: Option<ImpossibleActions>,
     /// For the checkpoint; counted when the first one is made.
     adjacency: OnceCell<Option<TokenAdjacency>>,
     optimiser: Optimiser,
     device: Device,
+}
+
+/// The latent actions that the transitions of a batch show.
+struct ShownActions {
+    /// Codes `[B, T - 1, C]`.
+    codes: Tensor,
+    /// Their numbers, `B (T - 1)` in order.
+    assigned: Vec<u32>,
+    /// What the encoder made, where there is one.
+    encoded: Option<Encoded>,
+}
+
+/// What the encoder of the latent action model made of a batch.
+struct Encoded {
+    features: Tensor,
+    points: Tensor,
+    actions: LatentActions,
+    /// Whether the encoder stays as it is in this step.
+    frozen: bool,
 }
 
 /// The data of a step.
@@ -78,7 +101,7 @@ impl<'a> DynamicsPhase<'a> {
         config: &TrainConfig,
         dataset: &'a Dataset,
         start: Start,
-        tokenizer: Variables,
+        (tokenizer, found): (Variables, Option<FoundActions>),
         device: &Device,
     ) -> Result<(Self, u64), TrainError> {
         let model = &config.model;
@@ -97,6 +120,10 @@ impl<'a> DynamicsPhase<'a> {
         let optimiser = Optimiser::new(trained, config.dynamics.optimiser.clone())?;
         let seed = config.seed.wrapping_add(1);
         let batches = Batches::new(dataset, model, &config.dynamics, seed, device)?;
+        if found.is_some() {
+            let codes = separate_codes(&model.latent_actions, config.seed, device)?;
+            variables.set("latent_actions.codebook", &codes)?;
+        }
         let codebook = EmaCodebook::new(latent.codebook(), CODEBOOK_DECAY, true)?;
         let impossible = if config.corruption.impossible_actions > 0.0 {
             Some(ImpossibleActions::new(config, device)?)
@@ -116,6 +143,7 @@ impl<'a> DynamicsPhase<'a> {
                 device: device.clone(),
             },
             codebook,
+            found,
             impossible,
             adjacency: OnceCell::new(),
             optimiser,
@@ -132,12 +160,12 @@ impl<'a> DynamicsPhase<'a> {
                 }
                 step = saved.step;
             }
-            Start::New(InitialWeights::Footage) => {
+            Start::New(InitialWeights::Footage) if phase.found.is_none() => {
                 let (latent, variables) = (&phase.networks.latent, &phase.variables);
                 phase.codebook = start_actions(config, &phase.batches, latent, variables)?;
                 phase.publish_codebook()?;
             }
-            Start::New(InitialWeights::Random) => {}
+            Start::New(_) => {}
         }
         Ok((phase, step))
     }
@@ -162,21 +190,58 @@ impl<'a> DynamicsPhase<'a> {
         Ok(Batch { clips, tokens })
     }
 
+    fn shown_actions(&self, batch: &Batch, step: u64) -> Result<ShownActions, TrainError> {
+        let (count, frames, _) = self.shape();
+        if let Some(found) = &self.found {
+            let assigned = found.codes(&self.batches.windows(step), frames);
+            let numbers = Tensor::from_slice(&assigned, (count, frames - 1), &self.device)?;
+            let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &numbers)?;
+            return Ok(ShownActions {
+                codes: codes.reshape((count, frames - 1, ()))?,
+                assigned,
+                encoded: None,
+            });
+        }
+        let latent = &self.networks.latent;
+        let features = latent.features(&batch.clips, count)?;
+        let frozen = step < self.config.actions_frozen;
+        let points = latent.encode(&features)?;
+        let points = if frozen { points.detach() } else { points };
+        let actions = latent.quantize(&points)?;
+        Ok(ShownActions {
+            codes: if self.config.dynamics_trains_actions {
+                actions.codes.clone()
+            } else {
+                actions.codes.detach()
+            },
+            assigned: actions.actions.flatten_all()?.to_vec1()?,
+            encoded: Some(Encoded {
+                features,
+                points,
+                actions,
+                frozen,
+            }),
+        })
+    }
+
     /// The impossible actions with which the transitions of a batch may be relabelled; nothing if the configuration does
     /// not ask for relabelling.
     fn impossible_actions(
         &mut self,
         batch: &Batch,
-        features: &Tensor,
-        assigned: &[u32],
-        step: u64,
+        (shown, step): (&ShownActions, u64),
         figures: &mut BTreeMap<String, f64>,
     ) -> Result<Option<Vec<Vec<u32>>>, TrainError> {
         let shape = self.shape();
         let Some(impossible) = &mut self.impossible else {
             return Ok(None);
         };
-        let motions = motions(&self.config, &batch.clips, features)?;
+        let assigned = &shown.assigned;
+        let motions = match (&self.found, &shown.encoded) {
+            (Some(found), _) => found.motions(&self.batches.windows(step), shape.1),
+            (None, Some(encoded)) => motions(&self.config, &batch.clips, &encoded.features)?,
+            (None, None) => return Ok(None),
+        };
         let tokens = Tensor::from_slice(&batch.tokens, shape, &self.device)?;
         let before = tokens.narrow(1, 0, shape.1 - 1)?;
         let before = before.reshape((assigned.len(), ()))?;
@@ -225,7 +290,9 @@ impl<'a> DynamicsPhase<'a> {
         tensors.extend(self.variables.snapshot()?);
         let frames = self.dataset.total_frames();
         let adjacency = self.adjacency()?;
-        Ok(checkpoint(&self.config, tensors, adjacency, frames, step)?)
+        let agent = self.found.as_ref().map(|found| found.agent().to_vec());
+        let config = &self.config;
+        Ok(checkpoint(config, tensors, adjacency, agent, frames, step)?)
     }
 
     fn adjacency(&self) -> Result<Option<TokenAdjacency>, TrainError> {
@@ -247,24 +314,17 @@ impl Phase for DynamicsPhase<'_> {
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError> {
         let (batch, shape) = (self.batch(step)?, self.shape());
-        let latent = &self.networks.latent;
-        let features = latent.features(&batch.clips, shape.0)?;
-        let frozen = step < self.config.actions_frozen;
-        let points = latent.encode(&features)?;
-        let points = if frozen { points.detach() } else { points };
-        let actions = latent.quantize(&points)?;
+        let shown = self.shown_actions(&batch, step)?;
         let mut masking = Masking::draw(&batch.tokens, &self.config, rng);
-        let codes = if self.config.dynamics_trains_actions {
-            actions.codes.clone()
-        } else {
-            actions.codes.detach()
-        };
-        let assigned = actions.actions.flatten_all()?.to_vec1::<u32>()?;
+        let assigned = &shown.assigned;
         let mut figures = BTreeMap::new();
-        let impossible =
-            self.impossible_actions(&batch, &features, &assigned, step, &mut figures)?;
+        let impossible = self.impossible_actions(&batch, (&shown, step), &mut figures)?;
         let labels = draw_labels(&self.config, assigned.len(), impossible.as_deref(), rng);
-        let codes = relabel(codes, &self.codebook.tensor(&self.device)?, &labels)?;
+        let codes = relabel(
+            shown.codes.clone(),
+            &self.codebook.tensor(&self.device)?,
+            &labels,
+        )?;
         let sampled = self.config.scheduled_sampling_at(step);
         if sampled > 0.0 && rng.random::<f32>() < sampled {
             let other = Masking::draw(&batch.tokens, &self.config, rng);
@@ -273,11 +333,14 @@ impl Phase for DynamicsPhase<'_> {
         }
         let predicted = self.networks.predict(&masking, shape, &codes)?;
         let (cross_entropy, logits) = self.networks.cross_entropy(&masking, &predicted)?;
-        let mut loss = (&cross_entropy + (&actions.commitment * COMMITMENT)?)?;
-        if self.networks.latent.has_decoder() {
+        let mut loss = cross_entropy.clone();
+        if let Some(encoded) = &shown.encoded {
+            loss = (loss + (&encoded.actions.commitment * COMMITMENT)?)?;
+        }
+        if let (Some(encoded), true) = (&shown.encoded, self.networks.latent.has_decoder()) {
             let patch = self.config.model.latent_actions.patch;
             let patches = self.batches.patches(&batch.clips, patch)?;
-            let pixels = self.networks.pixel_loss(&patches, &actions)?;
+            let pixels = self.networks.pixel_loss(&patches, &encoded.actions)?;
             let mse = f64::from(pixels.to_scalar::<f32>()?);
             figures.insert("pixel_mse".to_owned(), mse);
             loss = (loss + (pixels * PIXELS)?)?;
@@ -287,27 +350,27 @@ impl Phase for DynamicsPhase<'_> {
         let norm = self.optimiser.step(&grads, rate)?;
         drop(grads);
 
-        let dim = self.config.model.latent_actions.dim;
-        let points = points.detach().reshape(((), dim))?;
-        let points = points.flatten_all()?.to_vec1::<f32>()?;
-        if !frozen {
-            self.codebook.update(&points, &assigned);
+        if let Some(encoded) = shown.encoded.as_ref().filter(|it| !it.frozen) {
+            let points = encoded.points.detach().flatten_all()?.to_vec1::<f32>()?;
+            self.codebook.update(&points, assigned);
+            if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
+                let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
+                figures.insert("revived".to_owned(), revived as f64);
+            }
+            self.publish_codebook()?;
         }
-        if !frozen && step % REVIVE_EVERY == REVIVE_EVERY - 1 {
-            let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
-            figures.insert("revived".to_owned(), revived as f64);
-        }
-        self.publish_codebook()?;
 
         figures.insert("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?));
         let ce = f64::from(cross_entropy.to_scalar::<f32>()?);
         figures.insert("cross_entropy".to_owned(), ce);
         figures.insert("gradient_norm".to_owned(), norm);
-        figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
+        if shown.encoded.is_some() {
+            figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
+        }
         let relabelled = labels.iter().flatten().count() as f64 / assigned.len() as f64;
         figures.insert("actions_relabelled".to_owned(), relabelled);
         if step.is_multiple_of(COMPARE_EVERY) {
-            figures.extend(self.compare_actions(&masking, &logits, &assigned, rng)?);
+            figures.extend(self.compare_actions(&masking, &logits, assigned, rng)?);
         }
         Ok(figures)
     }
@@ -341,7 +404,16 @@ impl Phase for DynamicsPhase<'_> {
         let size = (model.frame_height, model.frame_width);
         let strips = action_strips(&world, &clips)?;
         folder.save_strips(Self::NAME, "actions", step, &strips, size)?;
-        let inferred = self.networks.latent.infer(&bytes, count)?;
+        let inferred = match &self.found {
+            Some(found) => {
+                let codes = found.codes(&self.batches.windows(0), frames);
+                codes
+                    .chunks_exact(frames - 1)
+                    .map(<[u32]>::to_vec)
+                    .collect()
+            }
+            None => self.networks.latent.infer(&bytes, count)?,
+        };
         let strips = rollout_strips(&world, &clips, &inferred)?;
         folder.save_strips(Self::NAME, "rollout", step, &strips, size)
     }

@@ -1,0 +1,192 @@
+//! The latent actions of the footage, found before the dynamics are trained: by the player that the footage shows.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use genie_model::{MotionSigns, atomic_file};
+use serde::{Deserialize, Serialize};
+
+use super::config::{ActionCount, TrainConfig};
+use super::error::TrainError;
+use crate::actions::{AnchoredAgent, ClipActions};
+use crate::dataset::{ClipWindow, Dataset};
+
+/// Version of the file of found actions.
+const VERSION: u32 = 1;
+
+/// Every transition of a dataset with the latent action that it shows.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundActions {
+    /// What found them, for the checkpoint.
+    agent: Vec<u8>,
+    transitions: Transitions,
+}
+
+/// As they are written to the run's folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Transitions {
+    format_version: u32,
+    /// Number of different actions.
+    actions: usize,
+    /// For each clip the action of each transition.
+    codes: Vec<Vec<u16>>,
+    /// For each clip the signs of the player's displacement, [x, y], in each transition.
+    signs: Vec<Vec<[i8; 2]>>,
+}
+
+impl Transitions {
+    fn new(actions: usize, least_motion: f32, found: &[ClipActions]) -> Self {
+        let sign = |part: f32| {
+            if part.abs() > least_motion {
+                part.signum() as i8
+            } else {
+                0
+            }
+        };
+        Self {
+            format_version: VERSION,
+            actions,
+            codes: (found.iter())
+                .map(|clip| clip.iter().map(|it| it.code as u16).collect())
+                .collect(),
+            signs: (found.iter())
+                .map(|clip| clip.iter().map(|it| it.displacement.map(sign)).collect())
+                .collect(),
+        }
+    }
+
+    /// What does not fit the dataset, if anything.
+    fn problem(&self, dataset: &Dataset) -> Option<String> {
+        let transitions = |clip: usize| dataset.clip_len(clip).saturating_sub(1);
+        let fits = self.codes.len() == dataset.clip_count()
+            && self.signs.len() == self.codes.len()
+            && (self.codes.iter().zip(&self.signs).enumerate()).all(|(clip, (codes, signs))| {
+                codes.len() == transitions(clip) && signs.len() == codes.len()
+            });
+        if self.format_version != VERSION {
+            Some(format!(
+                "expected format version {VERSION}, found {}",
+                self.format_version
+            ))
+        } else if !fits {
+            Some("it is of other footage".to_owned())
+        } else if self
+            .codes
+            .iter()
+            .flatten()
+            .any(|&code| usize::from(code) >= self.actions)
+        {
+            Some("an action is out of range".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+/// The agent's file and the file of its actions in the folder of a run.
+fn paths(run: &Path) -> [PathBuf; 2] {
+    [run.join("agent.json"), run.join("found_actions.json")]
+}
+
+impl FoundActions {
+    /// Those of the run in this folder; found in the footage and written there if there are none yet.
+    ///
+    /// # Errors
+    /// Footage in which nothing behaves like a player, or files that cannot be read or written.
+    pub(crate) fn open(
+        config: &TrainConfig,
+        dataset: &Dataset,
+        run: &Path,
+    ) -> Result<Self, TrainError> {
+        let [agent_path, transitions_path] = paths(run);
+        match std::fs::read(&transitions_path) {
+            Ok(bytes) => {
+                let damaged = |reason| TrainError::State {
+                    path: transitions_path.clone(),
+                    reason,
+                };
+                let transitions: Transitions =
+                    serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+                if let Some(problem) = transitions.problem(dataset) {
+                    return Err(damaged(problem));
+                }
+                let agent =
+                    std::fs::read(&agent_path).map_err(|e| TrainError::io(&agent_path, e))?;
+                Ok(Self { agent, transitions })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let found = Self::find(config, dataset)?;
+                std::fs::create_dir_all(run).map_err(|e| TrainError::io(run, e))?;
+                atomic_file::write(&agent_path, &found.agent)
+                    .map_err(|e| TrainError::io(&agent_path, e))?;
+                // Last: where it is, the agent is there too.
+                let text = serde_json::to_vec(&found.transitions)
+                    .map_err(|e| TrainError::io(&transitions_path, e.into()))?;
+                atomic_file::write(&transitions_path, &text)
+                    .map_err(|e| TrainError::io(&transitions_path, e))?;
+                Ok(found)
+            }
+            Err(error) => Err(TrainError::io(&transitions_path, error)),
+        }
+    }
+
+    fn find(config: &TrainConfig, dataset: &Dataset) -> Result<Self, TrainError> {
+        let mut settings = config.agent.clone();
+        settings.actions = (config.action_count == ActionCount::Model).then_some(config.model.latent_actions.actions);
+        tracing::info!("looking for the player and its actions in the footage");
+        let (agent, found) = AnchoredAgent::fit(dataset, &settings, config.seed)?;
+        let [width, height] = agent.report().edges;
+        tracing::info!(
+            "the player is about {width:.0}x{height:.0} pixels and ranks {:.1} times higher than anything else; {} actions",
+            agent.margin(),
+            agent.actions()
+        );
+        Ok(Self {
+            agent: agent.to_bytes(),
+            transitions: Transitions::new(agent.actions(), settings.least_motion, &found),
+        })
+    }
+
+    /// The same action for every transition of a dataset.
+    pub(crate) fn all_alike(config: &TrainConfig, dataset: &Dataset) -> Self {
+        let transitions =
+            || (0..dataset.clip_count()).map(|clip| dataset.clip_len(clip).saturating_sub(1));
+        Self {
+            agent: Vec::new(),
+            transitions: Transitions {
+                format_version: VERSION,
+                actions: config.model.latent_actions.actions,
+                codes: transitions().map(|count| vec![0; count]).collect(),
+                signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
+            },
+        }
+    }
+
+    /// Number of different actions.
+    pub(crate) fn actions(&self) -> usize {
+        self.transitions.actions
+    }
+
+    /// What found them, as [`AnchoredAgent::from_bytes`] reads it.
+    pub(crate) fn agent(&self) -> &[u8] {
+        &self.agent
+    }
+
+    /// The actions of the transitions inside windows of so many frames, one window after the other.
+    pub(crate) fn codes(&self, windows: &[ClipWindow], frames: usize) -> Vec<u32> {
+        windows
+            .iter()
+            .flat_map(|window| &self.transitions.codes[window.clip][window.start..][..frames - 1])
+            .map(|&code| u32::from(code))
+            .collect()
+    }
+
+    /// How the player moves relative to the scene in the same transitions.
+    pub(crate) fn motions(&self, windows: &[ClipWindow], frames: usize) -> Vec<MotionSigns> {
+        windows
+            .iter()
+            .flat_map(|window| &self.transitions.signs[window.clip][window.start..][..frames - 1])
+            .map(|&own| MotionSigns { scene: [0; 2], own })
+            .collect()
+    }
+}
