@@ -148,8 +148,7 @@ impl Checkpoint {
             .map(|names| read_adjacency(source_name, &config, &file, names))
             .transpose()?;
         let agent = names
-            .iter()
-            .any(|name| *name == AGENT)
+            .contains(&AGENT)
             .then(|| file.tensor(AGENT).map_err(damaged))
             .transpose()?
             .map(|view| view.data().to_vec());
