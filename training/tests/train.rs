@@ -10,8 +10,8 @@ use genie_training::dataset::Dataset;
 use genie_training::evaluate::{EvaluateOptions, evaluate};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    ActionCount, CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, StageChoice,
-    TrainConfig, TrainError, TrainingPhase, time_steps, train,
+    ActionCount, CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig,
+    StageChoice, TrainConfig, TrainError, TrainingPhase, time_steps, train,
 };
 
 fn config() -> TrainConfig {

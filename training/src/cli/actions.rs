@@ -114,29 +114,20 @@ pub(crate) fn run(args: Args) -> CliResult {
     let data = Dataset::open(&args.data)?;
     let (agent, found) = AnchoredAgent::fit(&data, &settings, args.seed)?;
     let usage = usage(&found, agent.actions());
-    if let Some(path) = &args.fitted_transitions {
-        transitions::write(path, &found, known_actions(&data)?.as_ref())?;
-    }
-    let judged = match &args.held_out {
-        Some(folder) => {
-            let held_out = Dataset::open(folder)?;
-            let held_found = agent.apply(&held_out)?;
-            if let Some(path) = &args.transitions {
-                transitions::write(path, &held_found, known_actions(&held_out)?.as_ref())?;
-            }
-            judge(
-                (&data, &found),
-                (&held_out, &held_found),
-                args.skip_visible,
-                args.seed,
-            )?
-        }
-        None => {
-            if let Some(path) = &args.transitions {
-                transitions::write(path, &found, known_actions(&data)?.as_ref())?;
-            }
-            judge_by_halves(&data, &found, args.skip_visible, args.seed)?
-        }
+    write_transitions(args.fitted_transitions.as_deref(), &found, &data)?;
+    let judged = if let Some(folder) = &args.held_out {
+        let held_out = Dataset::open(folder)?;
+        let held_found = agent.apply(&held_out)?;
+        write_transitions(args.transitions.as_deref(), &held_found, &held_out)?;
+        judge(
+            (&data, &found),
+            (&held_out, &held_found),
+            args.skip_visible,
+            args.seed,
+        )?
+    } else {
+        write_transitions(args.transitions.as_deref(), &found, &data)?;
+        judge_by_halves(&data, &found, args.skip_visible, args.seed)?
     };
     if args.json {
         let report = Report {
@@ -162,6 +153,14 @@ pub(crate) fn run(args: Args) -> CliResult {
         write_pictures(&data, &agent, &found, folder)?;
     }
     Ok(())
+}
+
+/// Writes a table of the transitions of a dataset, where one is wanted.
+fn write_transitions(path: Option<&Path>, found: &[ClipActions], data: &Dataset) -> CliResult {
+    match path {
+        Some(path) => transitions::write(path, found, known_actions(data)?.as_ref()),
+        None => Ok(()),
+    }
 }
 
 /// Share of the transitions of each code.

@@ -11,6 +11,7 @@ use super::batches::open_footage;
 use super::config::{InitialWeights, TrainConfig};
 use super::dynamics_phase::DynamicsPhase;
 use super::error::TrainError;
+use super::found_actions::FoundActions;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
 use super::timing::TrainingPhase;
@@ -142,8 +143,8 @@ fn taken(
             let variables = Variables::new(config.seed, device);
             genie_model::VideoTokenizer::new(&config.model, variables.builder().pp("tokenizer"))?;
             variables.restore(&tokenizer.snapshot()?)?;
-            let (mut dynamics, _) =
-                DynamicsPhase::open(config, dataset, start(), variables, device)?;
+            let known = (variables, FoundActions::any(config, dataset));
+            let (mut dynamics, _) = DynamicsPhase::open(config, dataset, start(), known, device)?;
             take(&mut dynamics, config.seed, steps)
         }
     }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use genie_model::{MotionSigns, atomic_file};
+use genie_model::{LatentActionInput, MotionSigns, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::config::{ActionCount, TrainConfig};
@@ -132,7 +132,8 @@ impl FoundActions {
 
     fn find(config: &TrainConfig, dataset: &Dataset) -> Result<Self, TrainError> {
         let mut settings = config.agent.clone();
-        settings.actions = (config.action_count == ActionCount::Model).then_some(config.model.latent_actions.actions);
+        settings.actions = (config.action_count == ActionCount::Model)
+            .then_some(config.model.latent_actions.actions);
         tracing::info!("looking for the player and its actions in the footage");
         let (agent, found) = AnchoredAgent::fit(dataset, &settings, config.seed)?;
         let [width, height] = agent.report().edges;
@@ -147,19 +148,26 @@ impl FoundActions {
         })
     }
 
-    /// The same action for every transition of a dataset.
-    pub(crate) fn all_alike(config: &TrainConfig, dataset: &Dataset) -> Self {
+    /// Actions in turn for every transition of a dataset, where the configuration wants actions to be found: for what does not depend
+    /// on which they are, such as the time of a step.
+    pub(crate) fn any(config: &TrainConfig, dataset: &Dataset) -> Option<Self> {
+        if config.model.latent_actions.input != LatentActionInput::Agent {
+            return None;
+        }
+        let actions = config.model.latent_actions.actions;
         let transitions =
             || (0..dataset.clip_count()).map(|clip| dataset.clip_len(clip).saturating_sub(1));
-        Self {
+        Some(Self {
             agent: Vec::new(),
             transitions: Transitions {
                 format_version: VERSION,
-                actions: config.model.latent_actions.actions,
-                codes: transitions().map(|count| vec![0; count]).collect(),
+                actions,
+                codes: transitions()
+                    .map(|count| (0..count).map(|it| (it % actions) as u16).collect())
+                    .collect(),
                 signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
             },
-        }
+        })
     }
 
     /// Number of different actions.

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use genie_model::LatentActionInput;
 
 use super::batches::open_footage;
 use super::config::{InitialWeights, TrainConfig};
@@ -65,11 +64,8 @@ pub fn time_steps(
             return take(&mut tokenizer, config.seed, steps);
         }
         let tokenizer = tokenizer.into_variables();
-        // Which actions they are takes no part of the time.
-        let found = (config.model.latent_actions.input == LatentActionInput::Agent)
-            .then(|| FoundActions::all_alike(&config, &dataset));
-        let (mut dynamics, _) =
-            DynamicsPhase::open(&config, &dataset, random(), (tokenizer, found), device)?;
+        let known = (tokenizer, FoundActions::any(&config, &dataset));
+        let (mut dynamics, _) = DynamicsPhase::open(&config, &dataset, random(), known, device)?;
         take(&mut dynamics, config.seed, steps)
     })
 }
