@@ -2,9 +2,9 @@
 
 mod cli;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 /// Training allocates and frees large buffers all the time, which this allocator does faster than most.
@@ -12,23 +12,29 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = cli::Cli::parse();
+    let arguments = cli::Cli::read();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A file of the log holds no codes of colours.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
     match cli::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("genie: {}", with_causes(error.as_ref()));
-            ExitCode::FAILURE
+            error
+                .downcast_ref::<cli::Interrupted>()
+                .map_or(ExitCode::FAILURE, |interrupted| {
+                    ExitCode::from(interrupted.status)
+                })
         }
     }
 }
 
-/// An error and what caused it, on one line.
+/// An error and what caused it, one behind the other.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -41,5 +47,5 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
         cause = next.source();
     }
-    line.replace('\n', " ")
+    line.trim_end().to_owned()
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use candle_core::Device;
+use genie_model::checkpoint::Checkpoint;
 use genie_model::{Frame, GenieConfig, LatentActionInput, WorldModel};
 use genie_training::actions::AgentSettings;
 use genie_training::dataset::Dataset;
@@ -197,6 +198,158 @@ fn a_run_is_not_overwritten_or_mixed_with_another() {
     config.model.frame_width = 128;
     let error = train(&config, &data, &run, true, &Device::Cpu, &at_once).unwrap_err();
     assert!(matches!(error, TrainError::Footage { .. }), "{error}");
+}
+
+/// A run of few steps, to its end.
+fn short() -> TrainConfig {
+    let mut config = config();
+    config.tokenizer.steps = 3;
+    config.dynamics.steps = 3;
+    config.initial_weights = InitialWeights::Random;
+    config
+}
+
+#[test]
+fn what_a_run_is_resumed_with_must_fit_and_what_does_not_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (data, run) = (at("data"), at("run"));
+    footage(&data);
+    let never = |_: &str, _: u64| false;
+    let resume = |config: &TrainConfig, data: &Path, run: &Path| {
+        train(config, data, run, true, &Device::Cpu, &never)
+    };
+    let config = short();
+    // A run that is not there is not begun by mistake.
+    let said = resume(&config, &data, &at("run")).unwrap_err().to_string();
+    assert!(said.contains("no run to resume"), "{said}");
+    assert!(!run.exists());
+    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+    let said = resume(&config, &data, &at("rum")).unwrap_err().to_string();
+    assert!(said.contains("beside it: run"), "{said}");
+
+    // Which setting differs is said; what is harmless is no obstacle.
+    let mut other = config.clone();
+    other.dynamics.batch = 3;
+    let said = resume(&other, &data, &run).unwrap_err().to_string();
+    assert!(
+        said.contains("dynamics.batch is 2 in the run and 3 now"),
+        "{said}"
+    );
+    let mut harmless = config.clone();
+    harmless.dynamics.pictures_every = 7;
+    harmless.dynamics.learning_rate = 1e-4;
+    harmless.dynamics.steps = 5;
+    resume(&harmless, &data, &run).unwrap();
+
+    // Other footage.
+    let longer = at("longer");
+    generate_dataset(&longer, 7, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    let said = resume(&harmless, &longer, &run).unwrap_err().to_string();
+    assert!(
+        said.contains("112 frames in 7 clips, not 96 in 6"),
+        "{said}"
+    );
+    let moved = at("moved");
+    std::fs::rename(&data, &moved).unwrap();
+    resume(&harmless, &moved, &run).unwrap();
+
+    // Dynamics know the tokens of one tokenizer alone.
+    let mut longer = harmless.clone();
+    longer.tokenizer.steps = 9;
+    let error = resume(&longer, &moved, &run).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            TrainError::TokenizerInUse {
+                trained: 3,
+                wanted: 9,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_world_of_a_complete_run_is_written_again_and_keeps_its_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let never = |_: &str, _: u64| false;
+    let mut config = short();
+    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+    let first = world(&run);
+    let path = run.join("world.genie.safetensors");
+    std::fs::remove_file(&path).unwrap();
+    train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(world(&run), first);
+
+    let mut checkpoint = Checkpoint::read(&path).unwrap();
+    "climb".clone_into(&mut checkpoint.actions[2].name);
+    checkpoint.write(&path, candle_core::DType::F16).unwrap();
+    config.dynamics.steps += 2;
+    train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
+    let loaded = WorldModel::load(&path).unwrap();
+    assert_eq!(loaded.action_named("climb"), Some(2));
+    assert_eq!(loaded.provenance()["dynamics_steps"], "5");
+}
+
+#[test]
+fn two_trainings_do_not_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let config = short();
+    let second = std::cell::RefCell::new(None);
+    let stop = |phase: &str, step: u64| {
+        if (phase, step) == ("dynamics", 1) {
+            let never = |_: &str, _: u64| false;
+            let begun = train(&config, &data, &run, true, &Device::Cpu, &never);
+            *second.borrow_mut() = Some(begun);
+        }
+        false
+    };
+    let ended = train(&config, &data, &run, false, &Device::Cpu, &stop).unwrap();
+    assert_eq!(ended, Ended::Complete);
+    let error = second.into_inner().unwrap().unwrap_err();
+    assert!(matches!(error, TrainError::Busy { .. }), "{error}");
+}
+
+#[test]
+fn clips_that_are_too_short_for_either_phase_are_known_before_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let mut config = short();
+    config.dynamics.clip_frames = 17;
+    let never = |_: &str, _: u64| false;
+    let error = train(&config, &data, &run, false, &Device::Cpu, &never).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("dynamics.clip_frames is 17"), "{said}");
+    assert!(said.contains("16 frames"), "{said}");
+    // Nothing is in the way of the corrected command.
+    config.dynamics.clip_frames = 16;
+    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+}
+
+#[test]
+fn a_run_that_diverged_goes_on_with_a_lower_learning_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let mut config = short();
+    config.tokenizer.learning_rate = 1e30;
+    config.tokenizer.warmup = 1;
+    config.tokenizer.steps = 60;
+    let never = |_: &str, _: u64| false;
+    let error = train(&config, &data, &run, false, &Device::Cpu, &never).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("tokenizer.learning_rate"), "{said}");
+    config.tokenizer.learning_rate = 1e-3;
+    config.tokenizer.steps = 3;
+    let ended = train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(ended, Ended::Complete);
 }
 
 #[test]

@@ -109,10 +109,15 @@ pub fn looks_like(bytes: &[u8]) -> String {
         || text.trim_start().starts_with("<html")
     {
         "it is a web page, not the file itself: download it again".to_owned()
+    } else if image::guess_format(bytes).is_ok() {
+        "it is a picture".to_owned()
     } else {
-        "it begins like no known format".to_owned()
+        UNKNOWN.to_owned()
     }
 }
+
+/// What [`looks_like`] says of a file that is nothing known.
+pub(crate) const UNKNOWN: &str = "it begins like no known format";
 
 fn limits() -> Limits {
     let mut limits = Limits::default();

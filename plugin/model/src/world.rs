@@ -118,14 +118,21 @@ impl WorldModel {
         self.parts.config.latent_actions.actions
     }
 
-    /// The latent action with this label, or with this number written out.
+    /// The latent action with this label, or with this number written out. Capitals do not count, and neither does the order
+    /// in which a label joins its parts: `Right` is `right`, and `jump+right` is `right_jump`.
     pub fn action_named(&self, name: &str) -> Option<usize> {
-        let labelled = self.actions().iter().position(|label| label.name == name);
-        labelled.or_else(|| {
+        let labelled = |same: &dyn Fn(&str) -> bool| {
+            let mut labels = self.actions().iter();
+            labels.position(|label| same(&label.name))
+        };
+        let numbered = || {
             name.parse()
                 .ok()
                 .filter(|&action: &usize| action < self.action_count())
-        })
+        };
+        labelled(&|label| label == name)
+            .or_else(numbered)
+            .or_else(|| labelled(&|label| held_together(label) == held_together(name)))
     }
 
     /// Provenance of the weights: free text by topic.
@@ -230,6 +237,17 @@ impl WorldModel {
     }
 }
 
+/// The parts of a label in an order of their own.
+fn held_together(label: &str) -> Vec<String> {
+    let mut parts: Vec<String> = label
+        .split(['+', '_', '-', ' '])
+        .filter(|part| !part.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    parts.sort();
+    parts
+}
+
 /// A hash of the values of all tensors in the order of their names.
 fn fingerprint(checkpoint: &Checkpoint) -> Result<u64, Error> {
     let mut names: Vec<_> = checkpoint.tensors.keys().collect();
@@ -250,4 +268,17 @@ fn fingerprint(checkpoint: &Checkpoint) -> Result<u64, Error> {
         hash.write(adjacency.penalty().to_bits());
     }
     Ok(hash.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::held_together;
+
+    #[test]
+    fn labels_are_the_same_in_any_order_and_case() {
+        for name in ["right_jump", "Right+Jump", "jump + right", "JUMP-RIGHT"] {
+            assert_eq!(held_together(name), ["jump", "right"], "{name}");
+        }
+        assert_ne!(held_together("right"), held_together("right_jump"));
+    }
 }

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use genie_model::WorldModel;
 use genie_model::checkpoint::Checkpoint;
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
-use genie_training::evaluate::{EvaluateOptions, Evaluation, Spread, evaluate, write_json};
+use genie_training::evaluate::{
+    EvaluateError, EvaluateOptions, Evaluation, Spread, evaluate, write_json,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::CliResult;
 use super::device_args::DeviceArgs;
+use super::outputs::check_output;
 use super::sampler_args::SamplerArgs;
 
 /// Arguments of `genie evaluate`.
@@ -78,8 +81,6 @@ struct Evaluated<'a> {
 
 /// Evaluates the world and prints the figures.
 pub(crate) fn run(args: Args) -> CliResult {
-    let checkpoint = Checkpoint::read(&args.checkpoint)?;
-    let world = WorldModel::new(checkpoint, &args.device.open()?)?;
     let mut options = EvaluateOptions {
         clips: args.clips,
         sampler: args.sampler.settings()?,
@@ -87,21 +88,37 @@ pub(crate) fn run(args: Args) -> CliResult {
         horizon: args.horizon,
         survival: args.survival,
     };
+    options.check().map_err(|error| match error {
+        EvaluateError::Count { .. } => format!("--{error}"),
+        error => error.to_string(),
+    })?;
+    if let Some(path) = &args.json {
+        check_output("--json", path, &[&args.checkpoint])?;
+    }
+    let checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let world = WorldModel::new(checkpoint, &args.device.open()?)?;
+    let datasets = args
+        .data
+        .iter()
+        .map(|data| {
+            let dataset = Dataset::open(data)?;
+            let truth = known_actions(&dataset)?;
+            Ok((dataset, truth))
+        })
+        .collect::<Result<Vec<_>, DatasetError>>()?;
     let bar = ProgressBar::new(1000).with_style(ProgressStyle::with_template(
         "{bar:40} {percent} %, {eta} left",
     )?);
     let rounds = args.data.len() as u64 * args.seeds;
     let mut evaluated = Vec::new();
-    for data in &args.data {
-        let dataset = Dataset::open(data)?;
-        let truth = known_actions(data)?;
+    for (data, (dataset, truth)) in args.data.iter().zip(&datasets) {
         for seed in 0..args.seeds {
             options.seed = args.seed.wrapping_add(seed);
             let done = evaluated.len() as f64;
             let progress = |share: f64| {
                 bar.set_position((1000.0 * (done + share) / rounds as f64) as u64);
             };
-            let evaluation = evaluate(&world, &dataset, truth.as_ref(), &options, &progress)?;
+            let evaluation = evaluate(&world, dataset, truth.as_ref(), &options, &progress)?;
             if rounds > 1 {
                 bar.suspend(|| println!("{}", data.display()));
             }
@@ -133,9 +150,12 @@ pub(crate) fn run(args: Args) -> CliResult {
 }
 
 /// The true actions of a dataset, or `None` where they are not known.
-fn known_actions(folder: &Path) -> Result<Option<TrueActions>, DatasetError> {
-    match TrueActions::open(folder) {
-        Ok(actions) => Ok(Some(actions)),
+fn known_actions(dataset: &Dataset) -> Result<Option<TrueActions>, DatasetError> {
+    match TrueActions::open(dataset.folder()) {
+        Ok(actions) => {
+            actions.check(dataset)?;
+            Ok(Some(actions))
+        }
         Err(DatasetError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,7 +1,6 @@
 //! `genie import`: any video into a dataset.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::CliResult;
-use super::interruption::on_interruption;
+use super::interruption::Interruption;
+use super::outputs::check_output;
 
 /// Remarks of one kind that are printed; all of them are in the report.
 const SHOWN_REMARKS: usize = 12;
@@ -208,24 +208,25 @@ struct Figures {
 pub(crate) fn run(args: Args) -> CliResult {
     let paths: Vec<PathBuf> = args.video.iter().chain(&args.paths).cloned().collect();
     let options = args.options();
-    let stop = Arc::new(AtomicBool::new(false));
-    on_interruption(&stop)?;
+    if let Some(path) = &args.json {
+        check_output("--json", path, &[])?;
+    }
+    let interruption = Interruption::listen()?;
     let progress = Progress::default();
     let begun = Instant::now();
     let done = AtomicBool::new(false);
     let ended = std::thread::scope(|scope| {
         scope.spawn(|| show(&progress, begun, &done));
-        let ended = ingest(&paths, &args.out, &options, &progress, &stop);
+        let ended = ingest(&paths, &args.out, &options, &progress, interruption.flag());
         done.store(true, Ordering::Relaxed);
         ended
     });
     if matches!(ended, Err(IngestError::Stopped)) {
-        eprintln!(
-            "genie: stopped; the same command goes on where it was, and {} can be removed to give up",
+        let what = format!(
+            "stopped; the same command goes on where it was, and {} can be removed to give up",
             args.out.display()
         );
-        // As shells have it for what Ctrl-C ended, so that nothing behind `&&` runs.
-        std::process::exit(130);
+        return Err(interruption.ended(what).into());
     }
     let summary = ended?;
     let seconds = begun.elapsed().as_secs_f64();

@@ -6,11 +6,13 @@ use candle_core::DType;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{CheckpointError, WorldModel};
 use genie_training::dataset::Dataset;
+use genie_training::evaluate::EvaluateError;
 use genie_training::label::{LabelOptions, label};
 use safetensors::{Dtype, SafeTensors};
 
 use super::CliResult;
 use super::device_args::DeviceArgs;
+use super::outputs::check_output;
 use super::sampler_args::SamplerArgs;
 
 /// Arguments of `genie label`.
@@ -42,10 +44,8 @@ pub(crate) struct Args {
 
 /// Names the actions, prints the measurements behind the names, and writes the checkpoint.
 pub(crate) fn run(args: Args) -> CliResult {
-    let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
-    let dtype = weight_type(&args.checkpoint)?;
-    let world = WorldModel::new(checkpoint.clone(), &args.device.open()?)?;
-    let dataset = Dataset::open(&args.data)?;
+    let out = args.out.as_ref().unwrap_or(&args.checkpoint);
+    check_output("--out", out, &[])?;
     let options = LabelOptions {
         clips: args.clips,
         prompts: args.prompts,
@@ -53,10 +53,17 @@ pub(crate) fn run(args: Args) -> CliResult {
         seed: args.seed,
         ..LabelOptions::default()
     };
+    options.check().map_err(|error| match error {
+        EvaluateError::Count { .. } => format!("--{error}"),
+        error => error.to_string(),
+    })?;
+    let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let dtype = weight_type(&args.checkpoint)?;
+    let world = WorldModel::new(checkpoint.clone(), &args.device.open()?)?;
+    let dataset = Dataset::open(&args.data)?;
     let labels = label(&world, &dataset, &options)?;
     print!("{labels}");
     checkpoint.actions = labels.labels;
-    let out = args.out.as_ref().unwrap_or(&args.checkpoint);
     checkpoint.write(out, dtype)?;
     println!("labels written to {}", out.display());
     Ok(())

@@ -10,12 +10,15 @@ mod gameplay;
 mod import;
 mod interruption;
 mod label;
+mod outputs;
 mod plan;
 mod play;
 mod sampler_args;
 mod train;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub(crate) use interruption::Interrupted;
 
 /// How subcommands end: any error goes up to `main`, which prints it with its causes.
 pub(crate) type CliResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -50,6 +53,19 @@ enum Command {
     Plan(plan::Args),
 }
 
+impl Cli {
+    /// The command line of this process; what is wrong with it ends the process.
+    pub(crate) fn read() -> Self {
+        let command = with_negative_numbers(Self::command());
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// A command whose values may be negative numbers, so that one out of range is not taken for an option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|subcommand| subcommand.allow_negative_numbers(true))
+}
+
 /// Runs the chosen subcommand.
 pub(crate) fn run(cli: Cli) -> CliResult {
     match cli.command {
@@ -68,7 +84,19 @@ pub(crate) fn run(cli: Cli) -> CliResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+
+    #[test]
+    fn a_negative_number_is_a_value_that_is_out_of_range() {
+        let command = with_negative_numbers(Cli::command());
+        let error = command
+            .try_get_matches_from(["genie", "gameplay", "--out", "x", "--clips", "-1"])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("'-1'") && error.contains("--clips"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

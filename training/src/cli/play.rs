@@ -2,7 +2,7 @@
 
 mod action_script;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use genie_model::checkpoint::Checkpoint;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use self::action_script::ActionScript;
 use super::CliResult;
 use super::device_args::DeviceArgs;
+use super::outputs::{check_output, check_output_of};
 use super::sampler_args::SamplerArgs;
 
 /// Arguments of `genie play`.
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     /// The same seed gives the same frames.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// File for the animation: the prompt as the world sees it, then every generated frame.
+    /// GIF file for the animation: the prompt as the world sees it, then every generated frame.
     #[arg(long)]
     out: PathBuf,
     /// Folder for every frame as a PNG file.
@@ -41,12 +42,19 @@ pub(crate) struct Args {
     #[arg(long)]
     json: Option<PathBuf>,
     /// Size of a pixel in the pictures.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = scale)]
     scale: usize,
     #[command(flatten)]
     sampler: SamplerArgs,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+fn scale(text: &str) -> Result<usize, String> {
+    let scale = text.trim().parse().ok();
+    scale
+        .filter(|scale| (1..=64).contains(scale))
+        .ok_or_else(|| "expected 1 to 64 pixels of the picture for a pixel of the world".to_owned())
 }
 
 /// Speed of frame generation; pictures and files are not counted.
@@ -80,13 +88,21 @@ impl Speed {
 
 /// Plays the script, writes the pictures and prints the speed.
 pub(crate) fn run(args: Args) -> CliResult {
+    let inputs = [args.checkpoint.as_path(), args.prompt.as_path()];
+    check_output_of("gif", "--out", &args.out, &inputs)?;
+    if let Some(path) = &args.json {
+        check_output("--json", path, &inputs)?;
+    }
+    if let Some(folder) = &args.frames {
+        check_output("--frames", &folder.join(frame_name(0)), &inputs)?;
+    }
+    let settings = args.sampler.settings()?;
     let checkpoint = Checkpoint::read(&args.checkpoint)?;
     let world = WorldModel::new(checkpoint, &args.device.open()?)?;
     let actions = args.actions.resolve(&world)?;
     let picture = read_image(&args.prompt)?;
     let prompt = Frame::from_rgb(picture.width, picture.height, picture.pixels)?;
-    let mut rollout =
-        world.prompt_with(&prompt, args.seed, Fit::default(), args.sampler.settings()?)?;
+    let mut rollout = world.prompt_with(&prompt, args.seed, Fit::default(), settings)?;
     // The first step of a process sets up threads and buffers: a copy of the world takes it.
     if let Some(&action) = actions.first() {
         rollout.clone().step(action)?;
@@ -109,9 +125,10 @@ pub(crate) fn run(args: Args) -> CliResult {
     write_gif(&args.out, &pictures, pace, args.scale)?;
     if let Some(folder) = &args.frames {
         for (index, picture) in pictures.iter().enumerate() {
-            let path = folder.join(format!("frame-{index:05}.png"));
+            let path = folder.join(frame_name(index));
             write_png(&path, *picture, args.scale)?;
         }
+        remove_frames_from(folder, pictures.len());
     }
     if let Some(path) = &args.json {
         write_json(path, &speed)?;
@@ -126,6 +143,19 @@ pub(crate) fn run(args: Args) -> CliResult {
         args.out.display()
     );
     Ok(())
+}
+
+fn frame_name(index: usize) -> String {
+    format!("frame-{index:05}.png")
+}
+
+/// Removes the frames of a longer play before this one, which would look like part of it.
+fn remove_frames_from(folder: &Path, count: usize) {
+    for index in count.. {
+        if std::fs::remove_file(folder.join(frame_name(index))).is_err() {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -176,8 +206,17 @@ mod tests {
         assert!(speed["latency_p99_ms"].as_f64() >= speed["latency_p50_ms"].as_f64());
 
         let first = std::fs::read(at("clip.gif")).unwrap();
-        run(args("right:5, 0:2, 4")).unwrap();
+        run(args("Right:5, 0:2, 4,")).unwrap();
         assert_eq!(std::fs::read(at("clip.gif")).unwrap(), first);
+        // A shorter play leaves no frames of the longer one.
+        run(args("right:2")).unwrap();
+        assert_eq!(std::fs::read_dir(at("frames")).unwrap().count(), 3);
+        let mut other = args("right");
+        other.out = at("clip.png");
+        assert!(run(other).unwrap_err().to_string().contains(".gif"));
+        let mut other = args("right");
+        other.json = Some(at("w.genie.safetensors"));
+        assert!(run(other).unwrap_err().to_string().contains("--json"));
         let error = run(args("fly:2")).unwrap_err().to_string();
         assert!(error.contains("fly") && error.contains("right"), "{error}");
     }

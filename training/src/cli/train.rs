@@ -1,15 +1,14 @@
 //! `genie train`: from footage to a checkpoint.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use genie_training::dataset::FrameFormat;
 use genie_training::train::{Ended, TrainConfig, train};
 
 use super::CliResult;
 use super::device_args::DeviceArgs;
-use super::interruption::on_interruption;
+use super::interruption::Interruption;
 
 /// Arguments of `genie train`.
 #[derive(Debug, clap::Args)]
@@ -52,9 +51,8 @@ impl Source {
     /// The configuration as a table, and what to call it in messages.
     fn read(&self) -> Result<(toml::Table, String), String> {
         if let Some(path) = &self.config {
-            let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-            let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-            let table = toml::from_str(&text).map_err(|e| wrong(&e))?;
+            let table = toml::from_str(&config_text(path)?)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
             return Ok((table, path.display().to_string()));
         }
         let name = self.preset.as_deref().unwrap_or("platformer");
@@ -89,18 +87,32 @@ fn read_config(
 ) -> Result<TrainConfig, Box<dyn std::error::Error + Send + Sync>> {
     if let (Some(path), []) = (&source.config, settings) {
         // So that an error says in which line it is.
-        let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-        return Ok(toml::from_str(&text).map_err(|e| wrong(&e))?);
+        let config: TrainConfig = toml::from_str(&config_text(path)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        config.validate(path)?;
+        return Ok(config);
     }
     let (mut config, mut name) = source.read()?;
     for setting in settings {
         set(&mut config, setting)?;
         name = format!("{name} --set {setting}");
     }
-    Ok(config
+    let config: TrainConfig = config
         .try_into()
-        .map_err(|e: toml::de::Error| format!("{name}: {e}"))?)
+        .map_err(|error: toml::de::Error| format!("{name}: {error}"))?;
+    config.validate(Path::new(&name))?;
+    Ok(config)
+}
+
+/// The text of a configuration file.
+fn config_text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let name = path.display();
+        format!(
+            "--config {name}: {error}; expected a TOML file, or --preset with one of platformer, coinrun and paper-41M to \
+             paper-10.1B"
+        )
+    })
 }
 
 /// Puts the value of `a.b.c=value` into a table.
@@ -133,16 +145,19 @@ pub(crate) fn run(args: Args) -> CliResult {
         check_pace(&config, &args.data)?;
     }
     let device = args.device.open()?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    on_interruption(&interrupted)?;
-    let stop = |_: &str, _: u64| interrupted.load(Ordering::Relaxed);
+    let interruption = Interruption::listen()?;
+    let stop = |_: &str, _: u64| interruption.flag().load(Ordering::Relaxed);
     let ended = train(&config, &args.data, &args.run, args.resume, &device, &stop)?;
     match ended {
         Ended::Complete => println!(
             "the world is {}",
             args.run.join("world.genie.safetensors").display()
         ),
-        Ended::Stopped => println!("stopped and saved; --resume goes on"),
+        Ended::Stopped => {
+            return Err(interruption
+                .ended("stopped and saved; the same command with --resume goes on")
+                .into());
+        }
     }
     Ok(())
 }
@@ -227,6 +242,25 @@ mod tests {
         (transformer.heads, transformer.window) = (2, 8);
         expected.fully_masked = 0.25;
         assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_the_file_that_was_given() {
+        let error = read_config(&shipped(), &["dynamics.batch=0".to_owned()]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("platformer.toml"), "{error}");
+        assert!(error.contains("--set dynamics.batch=0"), "{error}");
+        assert!(error.contains("must be at least 1"), "{error}");
+        // A name in place of a file.
+        let named = Source {
+            config: Some(PathBuf::from("platformer")),
+            preset: None,
+        };
+        let error = read_config(&named, &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("--config platformer") && error.contains("--preset with one of"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `dataset.json` and the header of a shard.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
-use genie_model::atomic_file;
+use genie_model::{Fnv1a, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::{CHANNELS, DatasetError};
@@ -129,6 +129,20 @@ impl Index {
         }
     }
 
+    /// A hash of all that tells one dataset from another, but for the names of its files.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hash = Fnv1a::new();
+        let mut number = |number: u64| hash.write(number);
+        number(self.height as u64);
+        number(self.width as u64);
+        number(self.frames_per_second.to_bits());
+        for shard in &self.shards {
+            number(u64::from(shard.checksum.unwrap_or(0)));
+            shard.clip_frames.iter().for_each(|frames| number(*frames));
+        }
+        hash.finish()
+    }
+
     /// Writes the index whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), DatasetError> {
         let text = serde_json::to_vec_pretty(self)
@@ -138,7 +152,12 @@ impl Index {
 
     /// Reads and checks the index at a path.
     pub(crate) fn read(path: &Path) -> Result<Self, DatasetError> {
-        let file = File::open(path).map_err(DatasetError::io("open", path))?;
+        let file = File::open(path).map_err(|error| match path.parent() {
+            Some(folder) if error.kind() != io::ErrorKind::PermissionDenied => {
+                no_dataset(folder, error)
+            }
+            _ => DatasetError::io("open", path)(error),
+        })?;
         let mut text = Vec::new();
         file.take(MOST_INDEX_BYTES + 1)
             .read_to_end(&mut text)
@@ -190,6 +209,23 @@ impl Index {
             }
         }
         None
+    }
+}
+
+/// What is wrong with a folder that has no index, and what to do about it.
+fn no_dataset(folder: &Path, error: io::Error) -> DatasetError {
+    let wrong = |problem: &str| DatasetError::damaged(folder, problem);
+    if folder.is_file() {
+        return wrong(
+            "it is a file, and a dataset is a folder: `genie import` makes one of films and pictures",
+        );
+    }
+    match fs::read_dir(folder).map(Iterator::count) {
+        Ok(0) => wrong("the folder is empty: `genie import` makes a dataset of films and pictures"),
+        Ok(_) => wrong(
+            "it is no dataset (no dataset.json in it): if it holds films or pictures, `genie import` makes a dataset of them",
+        ),
+        Err(_) => DatasetError::io("open", folder)(error),
     }
 }
 

@@ -18,6 +18,7 @@ pub struct Dataset {
     shards: Vec<Shard>,
     clips: Vec<Clip>,
     total_frames: u64,
+    fingerprint: u64,
 }
 
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl Dataset {
             shards: Vec::with_capacity(index.shards.len()),
             clips: Vec::new(),
             total_frames: 0,
+            fingerprint: index.fingerprint(),
         };
         index
             .shards
@@ -111,6 +113,16 @@ impl Dataset {
     /// Frames of a clip; 0 for a clip that does not exist.
     pub fn clip_len(&self, clip: usize) -> usize {
         self.clips.get(clip).map_or(0, |clip| clip.frames)
+    }
+
+    /// A number that is another one for other footage: of its size, pace, lengths of clips and checksums.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Frames of the longest clip.
+    pub fn longest_clip(&self) -> usize {
+        self.clips.iter().map(|clip| clip.frames).max().unwrap_or(0)
     }
 
     /// Frames of all clips.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::DatasetError;
+use super::{Dataset, DatasetError};
 
 /// Name of the file in a dataset's folder.
 pub(crate) const FILE_NAME: &str = "true_actions.bin";
@@ -45,6 +45,33 @@ impl TrueActions {
             .map_err(DatasetError::io("read", &path))?;
         let clips = decode(&bytes).map_err(|problem| DatasetError::damaged(&path, problem))?;
         Ok(Self { clips })
+    }
+
+    /// Compares them with the clips of the dataset that they are said to belong to.
+    ///
+    /// # Errors
+    /// Actions of other footage.
+    pub fn check(&self, dataset: &Dataset) -> Result<(), DatasetError> {
+        let path = dataset.folder().join(FILE_NAME);
+        let wrong = |problem: String| Err(DatasetError::damaged(&path, problem));
+        if self.clip_count() != dataset.clip_count() {
+            return wrong(format!(
+                "it belongs to other footage: it has the actions of {} clips, and there are {}",
+                self.clip_count(),
+                dataset.clip_count()
+            ));
+        }
+        for (clip, actions) in self.clips.iter().enumerate() {
+            let frames = dataset.clip_len(clip);
+            if actions.len() + 1 != frames {
+                return wrong(format!(
+                    "it belongs to other footage: clip {clip} has {} actions and {frames} frames, expected one action less \
+                     than frames",
+                    actions.len()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Number of clips.

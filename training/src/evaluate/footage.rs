@@ -14,7 +14,7 @@ const SEGMENT_FRAMES: usize = 64;
 /// Frames that a clip must have: two prompt frames and the four that follow.
 pub(crate) const LEAST_FRAMES: usize = 6;
 /// Most segments at once: all of them are held in memory.
-const MOST_SEGMENTS: usize = 4096;
+pub(crate) const MOST_SEGMENTS: usize = 4096;
 
 /// A world and its latent action model.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl Footage {
     ) -> Result<Self, EvaluateError> {
         if !(1..=MOST_SEGMENTS).contains(&count) {
             return Err(EvaluateError::Count {
-                what: "the number of clips",
+                what: "clips",
                 most: MOST_SEGMENTS,
                 found: count,
             });

@@ -40,6 +40,7 @@ pub use agreement::{ActionUsage, Information, TrueActionAgreement};
 pub use blocked::{BlockedAction, BlockedActions};
 pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
+pub(crate) use footage::MOST_SEGMENTS;
 pub use footage::{Footage, Segment, WorldParts};
 pub use inference::ActionInference;
 pub use json::write_json;
@@ -81,6 +82,26 @@ impl Default for EvaluateOptions {
     }
 }
 
+impl EvaluateOptions {
+    /// Whether they can be used, before any work is done.
+    ///
+    /// # Errors
+    /// A count out of range, or a setting of the sampler.
+    pub fn check(&self) -> Result<(), EvaluateError> {
+        for (what, most, found) in [
+            ("clips", MOST_SEGMENTS, self.clips),
+            ("horizon", random_play::MOST_STEPS, self.horizon),
+            ("survival", random_play::MOST_STEPS, self.survival),
+        ] {
+            if !(1..=most).contains(&found) {
+                return Err(EvaluateError::Count { what, most, found });
+            }
+        }
+        self.sampler.validate()?;
+        Ok(())
+    }
+}
+
 /// Everything that [`evaluate`] measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -116,7 +137,7 @@ pub fn evaluate(
     options: &EvaluateOptions,
     progress: &dyn Fn(f64),
 ) -> Result<Evaluation, EvaluateError> {
-    options.sampler.validate()?;
+    options.check()?;
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
     progress(0.02);

@@ -21,6 +21,7 @@ mod desk;
 mod discover;
 mod error;
 mod geometry;
+mod inspection;
 mod left_out;
 mod names;
 mod options;
@@ -38,6 +39,7 @@ mod ticks;
 mod unit;
 
 pub use error::IngestError;
+pub use inspection::{Finding, Inspection};
 pub use options::{CropChoice, DecoderChoice, FitChoice, IngestOptions, PaceChoice};
 pub use pace::parse_pace;
 pub use progress::Progress;

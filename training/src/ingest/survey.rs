@@ -142,7 +142,7 @@ pub(super) fn choose_pace(surveys: &[Survey]) -> Option<(f64, String)> {
 }
 
 /// Brightness of a frame, 64 pixels wide and high.
-fn small(frame: &Frame) -> Vec<u8> {
+pub(super) fn small(frame: &Frame) -> Vec<u8> {
     let whole = PixelRect {
         x: 0,
         y: 0,
@@ -158,7 +158,7 @@ fn small(frame: &Frame) -> Vec<u8> {
 }
 
 /// How far what moves fast went between two pictures, in pixels.
-fn movement(before: &[u8], after: &[u8]) -> Option<f64> {
+pub(super) fn movement(before: &[u8], after: &[u8]) -> Option<f64> {
     let mut moved = Vec::new();
     for top in (0..SIDE).step_by(PATCH) {
         for left in (0..SIDE).step_by(PATCH) {

@@ -23,7 +23,7 @@ use motion_estimator::{MotionEstimator, shows_hero};
 pub use naming::{ActionEffect, Effects, name_actions};
 
 use crate::dataset::Dataset;
-use crate::evaluate::{EvaluateError, Footage, WorldParts, Worlds};
+use crate::evaluate::{EvaluateError, Footage, MOST_SEGMENTS, WorldParts, Worlds};
 
 /// Options of [`label`].
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,26 @@ impl Default for LabelOptions {
     }
 }
 
+impl LabelOptions {
+    /// Whether they can be used, before any work is done.
+    ///
+    /// # Errors
+    /// A count out of range, or a setting of the sampler.
+    pub fn check(&self) -> Result<(), EvaluateError> {
+        for (what, most, found) in [
+            ("clips", MOST_SEGMENTS, self.clips),
+            ("prompts", MOST_PROMPTS, self.prompts),
+            ("hold", MOST_PROMPTS, self.hold),
+        ] {
+            if !(1..=most).contains(&found) {
+                return Err(EvaluateError::Count { what, most, found });
+            }
+        }
+        self.sampler.validate()?;
+        Ok(())
+    }
+}
+
 /// Names of all latent actions, and the measurements behind them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {
@@ -73,16 +93,7 @@ pub fn label(
     dataset: &Dataset,
     options: &LabelOptions,
 ) -> Result<Labels, EvaluateError> {
-    for (what, found) in [("prompts", options.prompts), ("hold", options.hold)] {
-        if !(1..=MOST_PROMPTS).contains(&found) {
-            return Err(EvaluateError::Count {
-                what,
-                most: MOST_PROMPTS,
-                found,
-            });
-        }
-    }
-    options.sampler.validate()?;
+    options.check()?;
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
     let config = parts.config();

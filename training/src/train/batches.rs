@@ -80,5 +80,18 @@ pub(super) fn open_footage(
             wanted: format!("{}x{}", wanted.1, wanted.0),
         });
     }
+    for (phase, name) in [
+        (&config.tokenizer, "tokenizer"),
+        (&config.dynamics, "dynamics"),
+    ] {
+        if dataset.longest_clip() < phase.clip_frames {
+            return Err(TrainError::TooShort {
+                phase: name,
+                wanted: phase.clip_frames,
+                longest: dataset.longest_clip(),
+                dataset: data.to_owned(),
+            });
+        }
+    }
     Ok(dataset)
 }

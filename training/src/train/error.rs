@@ -30,11 +30,76 @@ pub enum TrainError {
         /// Which folder.
         path: PathBuf,
     },
+    /// There is no run to resume.
+    #[error("{path} holds no run to resume{beside}", path = .path.display())]
+    NoRun {
+        /// Which folder.
+        path: PathBuf,
+        /// The runs beside it, in words.
+        beside: String,
+    },
+    /// Another training has the folder.
+    #[error("another training is writing to {path}", path = .path.display())]
+    Busy {
+        /// Which folder.
+        path: PathBuf,
+    },
     /// The run was started with another configuration.
-    #[error("{path} differs from the configuration given in more than the number of steps", path = .path.display())]
+    #[error(
+        "{path} differs from the configuration given: {differences}. A run goes on with its own settings; only steps, \
+         pictures_every, learning_rate, warmup and decay of a phase may change",
+        path = .path.display()
+    )]
     OtherConfig {
         /// The run's configuration.
         path: PathBuf,
+        /// Which settings, with both values.
+        differences: String,
+    },
+    /// The run was started with other footage.
+    #[error(
+        "the run was trained on {trained}, and {given} {difference}: resume it with the same footage, or begin another run \
+         (whoever means it removes {path})",
+        path = .path.display()
+    )]
+    OtherFootage {
+        /// The file that says what the run was trained on.
+        path: PathBuf,
+        /// The folder that it was trained on.
+        trained: String,
+        /// The folder that is given now.
+        given: String,
+        /// What differs.
+        difference: String,
+    },
+    /// The tokenizer cannot be trained on: the dynamics know its tokens.
+    #[error(
+        "tokenizer.steps: the dynamics of {path} were trained on the tokens that the tokenizer had after {trained} steps, and \
+         would not know those that it has after {wanted}: leave tokenizer.steps at {trained}, or begin another run",
+        path = .path.display()
+    )]
+    TokenizerInUse {
+        /// The run's folder.
+        path: PathBuf,
+        /// Steps that the tokenizer was trained.
+        trained: u64,
+        /// Steps that the configuration asks for.
+        wanted: u64,
+    },
+    /// No clip is as long as a training window.
+    #[error(
+        "{phase}.clip_frames is {wanted}, and the longest clip of {dataset} has {longest} frames",
+        dataset = .dataset.display()
+    )]
+    TooShort {
+        /// Which phase.
+        phase: &'static str,
+        /// Frames of its windows.
+        wanted: usize,
+        /// Frames of the longest clip.
+        longest: usize,
+        /// The dataset's folder.
+        dataset: PathBuf,
     },
     /// A saved state is damaged.
     #[error("{path}: not a whole training state: {reason}", path = .path.display())]
@@ -45,7 +110,10 @@ pub enum TrainError {
         reason: String,
     },
     /// The loss is not finite any more.
-    #[error("{phase}: the loss is not finite at step {step}; lower the learning rate")]
+    #[error(
+        "{phase}: the loss is not finite at step {step}: lower the learning rate (--set {phase}.learning_rate=..; with \
+         --resume the run goes on from its last saved state)"
+    )]
     Diverged {
         /// Which phase.
         phase: &'static str,

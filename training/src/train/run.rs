@@ -17,10 +17,12 @@ use super::found_actions::FoundActions;
 use super::metrics::MetricsLog;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
+use super::run_data::keep_footage;
 use super::run_folder::RunFolder;
 use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
+use crate::ingest::Inspection;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +48,18 @@ pub fn train(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
+    RunFolder::check(run, resume)?;
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let config = &with_stages(config, &dataset, run)?;
-    if !resume && RunFolder::config_of(run)?.is_some() {
-        return Err(TrainError::RunExists {
-            path: run.to_owned(),
-        });
+    let begun = RunFolder::is_begun(run);
+    if !begun {
+        for finding in Inspection::of(&dataset)?.findings() {
+            tracing::warn!("{}: {}", finding.what, finding.remedy);
+        }
     }
     let (config, found) = with_actions(config, &dataset, run)?;
     let folder = RunFolder::open(run, &config, resume)?;
+    keep_footage(run, begun, &dataset)?;
     with_precision(&config, device, || {
         train_phases(&config, (&dataset, found), &folder, device, stop)
     })
@@ -114,6 +119,7 @@ fn train_phases(
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
     let start = phase_start(config, folder, TokenizerPhase::NAME)?;
+    refuse_other_tokens(config, folder, &start)?;
     let (mut tokenizer, at) = TokenizerPhase::open(config, dataset, start, device)?;
     let steps = Steps {
         phase: &config.tokenizer,
@@ -135,7 +141,33 @@ fn train_phases(
         start: at,
         stop,
     };
-    run_phase(&mut dynamics, steps, config.seed, folder)
+    let ended = run_phase(&mut dynamics, steps, config.seed, folder)?;
+    if ended == Ended::Complete && !folder.world().exists() {
+        tracing::info!("the world is not in the run's folder any more: written again");
+        dynamics.save(folder, at.max(config.dynamics.steps))?;
+    }
+    Ok(ended)
+}
+
+/// Dynamics that were trained on the tokens of one tokenizer do not know those of another.
+fn refuse_other_tokens(
+    config: &TrainConfig,
+    folder: &RunFolder,
+    tokenizer: &Start,
+) -> Result<(), TrainError> {
+    let trained = match tokenizer {
+        Start::Saved(saved) => saved.step,
+        Start::New(_) => 0,
+    };
+    let wanted = config.tokenizer.steps;
+    if folder.has_state(DynamicsPhase::NAME) && trained < wanted {
+        return Err(TrainError::TokenizerInUse {
+            path: folder.root().to_owned(),
+            trained,
+            wanted,
+        });
+    }
+    Ok(())
 }
 
 /// What a phase of a run begins with.
@@ -182,7 +214,9 @@ fn run_phase<P: Phase>(
         let began = Instant::now();
         let figures = phase.step(step, &mut rng)?;
         let seconds = began.elapsed().as_secs_f64();
-        if !figures.get("loss").is_some_and(|loss| loss.is_finite()) {
+        // A gradient without end spoils the weights before the loss shows it.
+        let finite = |name: &str| figures.get(name).is_none_or(|value| value.is_finite());
+        if !figures.contains_key("loss") || !finite("loss") || !finite("gradient_norm") {
             return Err(TrainError::Diverged {
                 phase: P::NAME,
                 step,

@@ -1,12 +1,16 @@
 //! The folder of a run: configuration, saved states, metrics and pictures.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use genie_model::atomic_file;
+use genie_model::checkpoint::Checkpoint;
+use genie_model::{ActionLabel, atomic_file};
 
 use super::config::TrainConfig;
+use super::differences::differences;
 use super::error::TrainError;
 use super::saved_state::SavedState;
 use crate::pictures::{RgbFrame, write_sheet};
@@ -16,56 +20,75 @@ const PICTURE_SCALE: usize = 2;
 
 /// Paths and files of one training run.
 ///
-/// - `config.toml`: what was trained;
+/// - `config.toml`: what was trained; `data.json`: on what;
 /// - `tokenizer/`, `dynamics/`: for each phase `state.safetensors` (weights, optimiser, step), `metrics.jsonl` and
 ///   `pictures/`;
 /// - `world.genie.safetensors`: the world, refreshed with every state of the second phase.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     root: PathBuf,
+    /// Held as long as the run is, against a second training in the same folder.
+    _lock: Arc<File>,
 }
+
+/// The phases, by the names of their folders.
+const PHASES: [&str; 2] = ["tokenizer", "dynamics"];
 
 impl RunFolder {
     /// Opens a run's folder, creates it if it does not exist, and writes its configuration.
     ///
     /// # Errors
-    /// [`TrainError::RunExists`] if there is a run already and `resume` is not set; [`TrainError::OtherConfig`] if it was
-    /// started with another configuration.
+    /// [`TrainError::RunExists`] if there is a run already and `resume` is not set, [`TrainError::NoRun`] if there is none and
+    /// it is; [`TrainError::OtherConfig`] if it was started with another configuration; [`TrainError::Busy`] while another
+    /// training has the folder.
     pub fn open(root: &Path, config: &TrainConfig, resume: bool) -> Result<Self, TrainError> {
-        let folder = Self {
-            root: root.to_owned(),
-        };
         let path = root.join("config.toml");
+        Self::check(root, resume)?;
+        let lock = lock(root)?;
         let text = toml::to_string_pretty(config).map_err(|e| TrainError::Config {
             path: path.clone(),
             reason: e.to_string(),
         })?;
-        if let Some(old) = Self::config_of(root)? {
-            if !resume {
-                return Err(TrainError::RunExists {
-                    path: root.to_owned(),
-                });
-            }
-            // Only the length of a phase may change: a run can be extended.
-            let mut comparable = old;
-            comparable.tokenizer.steps = config.tokenizer.steps;
-            comparable.dynamics.steps = config.dynamics.steps;
-            if &comparable != config {
-                return Err(TrainError::OtherConfig { path });
-            }
+        if let Some(old) = Self::config_of(root)?
+            && let Some(differences) = differences(&old, config)
+        {
+            return Err(TrainError::OtherConfig { path, differences });
         }
-        for phase in ["tokenizer", "dynamics"] {
+        for phase in PHASES {
             let pictures = root.join(phase).join("pictures");
             std::fs::create_dir_all(&pictures).map_err(|e| TrainError::io(&pictures, e))?;
         }
         atomic_file::write(&path, text.as_bytes()).map_err(|e| TrainError::io(&path, e))?;
-        Ok(folder)
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: Arc::new(lock),
+        })
     }
 
-    /// The configuration of the run in a folder, if there is one.
+    /// Whether a run can begin in a folder, or be resumed in it, without looking any closer.
+    pub(super) fn check(root: &Path, resume: bool) -> Result<(), TrainError> {
+        let path = root.to_owned();
+        if !resume && Self::is_begun(root) {
+            Err(TrainError::RunExists { path })
+        } else if resume && !root.join("config.toml").exists() {
+            Err(TrainError::NoRun {
+                path,
+                beside: runs_beside(root),
+            })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether a run in a folder has saved a state. Before that there is nothing to resume and nothing to lose.
+    pub fn is_begun(root: &Path) -> bool {
+        PHASES.iter().any(|phase| state(root, phase).exists())
+    }
+
+    /// The configuration of the run in a folder, if one has begun.
     pub(super) fn config_of(root: &Path) -> Result<Option<TrainConfig>, TrainError> {
         let path = root.join("config.toml");
-        if !path.exists() {
+        if !Self::is_begun(root) || !path.exists() {
             return Ok(None);
         }
         let text = std::fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
@@ -110,8 +133,31 @@ impl RunFolder {
         Ok(write_sheet(&path, &rows, PICTURE_SCALE)?)
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn state(&self, phase: &str) -> PathBuf {
-        self.root.join(phase).join("state.safetensors")
+        state(&self.root, phase)
+    }
+
+    /// Whether a phase has saved a state.
+    pub(super) fn has_state(&self, phase: &str) -> bool {
+        self.state(phase).exists()
+    }
+
+    /// The names that somebody gave to the actions of the world, where they did.
+    pub(super) fn labels(&self) -> Option<Vec<ActionLabel>> {
+        let world = Checkpoint::read(self.world()).ok()?;
+        let named = |(number, label): (usize, &ActionLabel)| {
+            !label.keys.is_empty() || label.name != format!("action_{number}")
+        };
+        world
+            .actions
+            .iter()
+            .enumerate()
+            .any(named)
+            .then_some(world.actions)
     }
 
     pub(super) fn save_state(
@@ -149,5 +195,45 @@ impl RunFolder {
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|e| damaged(e.to_string()))?;
         Ok(Some(SavedState { step, tensors }))
+    }
+}
+
+fn state(root: &Path, phase: &str) -> PathBuf {
+    root.join(phase).join("state.safetensors")
+}
+
+/// Makes the folder and keeps others from training in it as long as the file is open.
+fn lock(root: &Path) -> Result<File, TrainError> {
+    std::fs::create_dir_all(root).map_err(|e| TrainError::io(root, e))?;
+    let path = root.join(".lock");
+    let file = File::create(&path).map_err(|e| TrainError::io(&path, e))?;
+    match file.try_lock() {
+        Err(std::fs::TryLockError::WouldBlock) => Err(TrainError::Busy {
+            path: root.to_owned(),
+        }),
+        // Some file systems have no locks; they are no reason not to train.
+        Ok(()) | Err(std::fs::TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// The runs in the folder above, for somebody who mistyped one.
+fn runs_beside(root: &Path) -> String {
+    let above = match root.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    let mut names: Vec<String> = std::fs::read_dir(above)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| RunFolder::is_begun(&entry.path()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names.truncate(8);
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; beside it: {}", names.join(", "))
     }
 }

@@ -16,6 +16,7 @@ use self::adjacency::{ADJACENCY, ADJACENCY_BEFORE, adjacency_tensors, read_adjac
 pub use self::error::CheckpointError;
 use self::error::VERSION;
 use crate::atomic_file;
+use crate::picture::{UNKNOWN, looks_like};
 use crate::{Error, GenieConfig, ParameterSpec, TokenAdjacency, parameter_specs};
 
 const FORMAT: &str = "bevy_genie";
@@ -79,9 +80,16 @@ impl Checkpoint {
     /// # Errors
     /// As for [`read`](Self::read).
     pub fn from_bytes(source_name: &str, bytes: &[u8]) -> Result<Self, Error> {
-        let damaged = |error: safetensors::SafeTensorError| CheckpointError::Damaged {
-            source_name: source_name.to_owned(),
-            reason: error.to_string(),
+        let damaged = |error: safetensors::SafeTensorError| {
+            let known = looks_like(bytes);
+            CheckpointError::Damaged {
+                source_name: source_name.to_owned(),
+                reason: if known == UNKNOWN {
+                    error.to_string()
+                } else {
+                    known
+                },
+            }
         };
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;

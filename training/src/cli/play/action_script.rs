@@ -10,7 +10,8 @@ const MOST_FRAMES: usize = 30_000;
 
 /// A list of actions, each held for a number of frames.
 ///
-/// Written as `action:frames` with commas between; an action without a number is done once. Spaces do not count.
+/// Written as `action:frames` with commas between; an action without a number is done once. Spaces and a comma at the end do
+/// not count, and neither do capitals, nor the order of what an action holds together: `Jump+right` is `right_jump`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ActionScript {
     entries: Vec<Entry>,
@@ -48,6 +49,8 @@ impl FromStr for ActionScript {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut total = 0_usize;
         let mut entries = Vec::new();
+        let text = text.trim();
+        let text = text.strip_suffix(',').unwrap_or(text);
         for (index, entry) in text.split(',').enumerate() {
             let position = index + 1;
             let (action, frames) = match entry.rsplit_once(':') {
@@ -117,8 +120,10 @@ mod tests {
 
     #[test]
     fn scripts_are_read_as_people_write_them() {
-        let script: ActionScript = "right:20, jump : 6,left".parse().unwrap();
-        assert_eq!(script.to_string(), "right:20,jump:6,left:1");
+        for text in ["right:20, jump : 6,left", "right:20,jump:6,left, "] {
+            let script: ActionScript = text.parse().unwrap();
+            assert_eq!(script.to_string(), "right:20,jump:6,left:1");
+        }
         let wrong = [
             ("", ScriptError::NoAction { position: 1 }),
             ("right:2,,left", ScriptError::NoAction { position: 2 }),

@@ -387,7 +387,13 @@ impl Phase for DynamicsPhase<'_> {
             tensors.extend(impossible.state()?);
         }
         folder.save_state(Self::NAME, step, &tensors)?;
-        Ok(self.checkpoint(step)?.write(folder.world(), DType::F16)?)
+        let mut world = self.checkpoint(step)?;
+        if let Some(labels) = folder.labels()
+            && labels.len() == world.actions.len()
+        {
+            world.actions = labels;
+        }
+        Ok(world.write(folder.world(), DType::F16)?)
     }
 
     /// One strip per latent action from the same prompts, and a rollout under inferred actions below the real clip.
