@@ -14,11 +14,13 @@
 //! - [`train`]: the two phases of training, resumable at every step;
 //! - [`evaluate`]: image quality, controllability and long play of a trained world;
 //! - [`label`]: names and keys for the latent actions;
+//! - [`dream`]: all of it in one call, within a given time, with a report;
 //! - [`plan`]: the cost of a training before it begins;
 //! - [`pictures`]: sheets, strips and GIFs of frames.
 
 pub mod actions;
 pub mod dataset;
+pub mod dream;
 pub mod evaluate;
 pub mod gameplay;
 pub mod ingest;

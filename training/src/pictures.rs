@@ -152,12 +152,17 @@ fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Pictu
     }
 }
 
-fn save_png(path: &Path, picture: &RgbImage) -> Result<(), PictureError> {
+fn png_bytes(path: &Path, picture: &RgbImage) -> Result<Vec<u8>, PictureError> {
     let mut bytes = Cursor::new(Vec::new());
     picture
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(codec_error("encode", path))?;
-    atomic_file::write_in_new_folders(path, bytes.get_ref()).map_err(io_error("write", path))
+    Ok(bytes.into_inner())
+}
+
+fn save_png(path: &Path, picture: &RgbImage) -> Result<(), PictureError> {
+    let bytes = png_bytes(path, picture)?;
+    atomic_file::write_in_new_folders(path, &bytes).map_err(io_error("write", path))
 }
 
 /// Writes a frame as PNG, every pixel enlarged to `scale` by `scale`.
@@ -177,6 +182,18 @@ pub fn write_sheet(
     rows: &[Vec<RgbFrame<'_>>],
     scale: usize,
 ) -> Result<(), PictureError> {
+    save_png(path, &sheet(rows, scale)?)
+}
+
+/// The bytes of such a PNG.
+///
+/// # Errors
+/// As [`write_sheet`].
+pub fn sheet_png(rows: &[Vec<RgbFrame<'_>>], scale: usize) -> Result<Vec<u8>, PictureError> {
+    png_bytes(Path::new("a sheet"), &sheet(rows, scale)?)
+}
+
+fn sheet(rows: &[Vec<RgbFrame<'_>>], scale: usize) -> Result<RgbImage, PictureError> {
     let Some(&first) = rows.iter().flatten().next() else {
         return Err(PictureError::Shape("a sheet needs a frame".to_owned()));
     };
@@ -211,7 +228,7 @@ pub fn write_sheet(
             );
         }
     }
-    save_png(path, &enlarge(sheet, scale)?)
+    enlarge(sheet, scale)
 }
 
 /// Writes an endlessly repeating GIF; colours are exact in frames of at most 256 colours.

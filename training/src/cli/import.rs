@@ -106,16 +106,16 @@ enum Decoder {
 
 /// Frame size in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Size {
-    width: usize,
-    height: usize,
+pub(super) struct Size {
+    pub(super) width: usize,
+    pub(super) height: usize,
 }
 
 /// A colour of three bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Colour([u8; 3]);
 
-fn parse_size(text: &str) -> Result<Size, String> {
+pub(super) fn parse_size(text: &str) -> Result<Size, String> {
     text.split_once(['x', 'X', '×'])
         .and_then(|(width, height)| {
             Some(Size {
@@ -127,7 +127,7 @@ fn parse_size(text: &str) -> Result<Size, String> {
         .ok_or_else(|| "expected WIDTHxHEIGHT in pixels, such as 64x64".to_owned())
 }
 
-fn parse_crop(text: &str) -> Result<CropChoice, String> {
+pub(super) fn parse_crop(text: &str) -> Result<CropChoice, String> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(CropChoice::Auto);
     }

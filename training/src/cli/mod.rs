@@ -5,6 +5,7 @@
 mod actions;
 mod bench;
 mod device_args;
+mod dream;
 mod evaluate;
 mod gameplay;
 mod import;
@@ -37,6 +38,8 @@ enum Command {
     Gameplay(gameplay::Args),
     /// Turn films, animations and folders of pictures into a dataset.
     Import(import::Args),
+    /// Turn films into a playable world and a report about it, within a given time.
+    Dream(dream::Args),
     /// Find the player and its actions in a dataset.
     Actions(actions::Args),
     /// Train a world on a dataset.
@@ -71,6 +74,7 @@ pub(crate) fn run(cli: Cli) -> CliResult {
     match cli.command {
         Command::Gameplay(args) => gameplay::run(args),
         Command::Import(args) => import::run(args),
+        Command::Dream(args) => dream::run(args),
         Command::Actions(args) => actions::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),

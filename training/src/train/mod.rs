@@ -61,7 +61,7 @@ pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{BlockMatrices, Gradients, Optimiser, OptimiserConfig};
 pub use patch_sample::{PatchStatistics, patch_statistics};
-pub use run::{Ended, train};
+pub use run::{Ended, train, train_quietly};
 pub use run_folder::RunFolder;
 pub use stage_choice::{ChosenStages, StageChoice, choose_stages};
 pub use timing::{TrainingPhase, time_steps};

@@ -24,6 +24,9 @@ use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
 use crate::ingest::Inspection;
 
+/// Told of each step of a phase by its name; true ends the run.
+type Stop<'a> = &'a dyn Fn(&str, u64) -> bool;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -48,11 +51,22 @@ pub fn train(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
+    train_shown(config, data, (run, resume), device, stop, true)
+}
+
+fn train_shown(
+    config: &TrainConfig,
+    data: &Path,
+    (run, resume): (&Path, bool),
+    device: &Device,
+    stop: &dyn Fn(&str, u64) -> bool,
+    show: bool,
+) -> Result<Ended, TrainError> {
     RunFolder::check(run, resume)?;
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let config = &with_stages(config, &dataset, run)?;
     let begun = RunFolder::is_begun(run);
-    if !begun {
+    if show && !begun {
         for finding in Inspection::of(&dataset)?.findings() {
             tracing::warn!("{}: {}", finding.what, finding.remedy);
         }
@@ -61,8 +75,23 @@ pub fn train(
     let folder = RunFolder::open(run, &config, resume)?;
     keep_footage(run, begun, &dataset)?;
     with_precision(&config, device, || {
-        train_phases(&config, (&dataset, found), &folder, device, stop)
+        train_phases(&config, (&dataset, found), &folder, device, (stop, show))
     })
+}
+
+/// As [`train`], without a progress bar: `stop` is told of each step.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_quietly(
+    config: &TrainConfig,
+    data: &Path,
+    run: &Path,
+    resume: bool,
+    device: &Device,
+    stop: &dyn Fn(&str, u64) -> bool,
+) -> Result<Ended, TrainError> {
+    train_shown(config, data, (run, resume), device, stop, false)
 }
 
 /// The configuration with the stages that the run in the folder `run` has, or that the footage takes if it has not begun.
@@ -116,7 +145,7 @@ fn train_phases(
     (dataset, found): (&Dataset, Option<FoundActions>),
     folder: &RunFolder,
     device: &Device,
-    stop: &dyn Fn(&str, u64) -> bool,
+    (stop, show): (Stop<'_>, bool),
 ) -> Result<Ended, TrainError> {
     let start = phase_start(config, folder, TokenizerPhase::NAME)?;
     refuse_other_tokens(config, folder, &start)?;
@@ -125,6 +154,7 @@ fn train_phases(
         phase: &config.tokenizer,
         start: at,
         stop,
+        show,
     };
     if run_phase(&mut tokenizer, steps, config.seed, folder)? == Ended::Stopped {
         return Ok(Ended::Stopped);
@@ -140,6 +170,7 @@ fn train_phases(
         phase: &config.dynamics,
         start: at,
         stop,
+        show,
     };
     let ended = run_phase(&mut dynamics, steps, config.seed, folder)?;
     if ended == Ended::Complete && !folder.world().exists() {
@@ -180,7 +211,9 @@ fn phase_start(config: &TrainConfig, folder: &RunFolder, phase: &str) -> Result<
 struct Steps<'a> {
     phase: &'a PhaseConfig,
     start: u64,
-    stop: &'a dyn Fn(&str, u64) -> bool,
+    stop: Stop<'a>,
+    /// Whether a bar shows how far it is.
+    show: bool,
 }
 
 fn run_phase<P: Phase>(
@@ -196,7 +229,12 @@ fn run_phase<P: Phase>(
     let metrics_path = folder.metrics(P::NAME);
     let io = |error| TrainError::io(&metrics_path, error);
     let mut metrics = MetricsLog::open(&metrics_path, start).map_err(io)?;
-    let bar = ProgressBar::new(config.steps).with_style(
+    let bar = if steps.show {
+        ProgressBar::new(config.steps)
+    } else {
+        ProgressBar::hidden()
+    };
+    let bar = bar.with_style(
         ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {per_sec} eta {eta} {msg}")
             .expect("the template is well formed"),
     );
@@ -239,7 +277,7 @@ fn run_phase<P: Phase>(
             }
             bar.set_message(message.clone());
             metrics.write(&line.into()).map_err(io)?;
-            if bar.is_hidden() && logged.elapsed() > Duration::from_secs(20) {
+            if steps.show && bar.is_hidden() && logged.elapsed() > Duration::from_secs(20) {
                 tracing::info!("{} step {step}: {message}", P::NAME);
                 logged = Instant::now();
             }

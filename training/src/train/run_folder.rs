@@ -101,7 +101,12 @@ impl RunFolder {
 
     /// The exported world.
     pub fn world(&self) -> PathBuf {
-        self.root.join("world.genie.safetensors")
+        Self::world_of(&self.root)
+    }
+
+    /// The exported world of the run in a folder.
+    pub fn world_of(root: &Path) -> PathBuf {
+        root.join("world.genie.safetensors")
     }
 
     pub(super) fn metrics(&self, phase: &str) -> PathBuf {

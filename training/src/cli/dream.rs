@@ -1,0 +1,178 @@
+//! `genie dream`: a folder of films in, a playable world and a report about it out.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use genie_training::dream::{ActionSource, DreamError, DreamOptions, Stage, Status, dream};
+use genie_training::ingest::{CropChoice, IngestError, IngestOptions, PaceChoice, parse_pace};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::CliResult;
+use super::device_args::DeviceArgs;
+use super::import::{Size, parse_crop, parse_size};
+use super::interruption::Interruption;
+use super::outputs::check_output_of;
+
+/// Arguments of `genie dream`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Films, animations, folders of pictures, archives of these, and folders of all that; see `genie import`.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// File of the world; its report and a folder of prompts are written beside it.
+    #[arg(long, default_value = "my.genie.safetensors")]
+    out: PathBuf,
+    /// Hours from now to the report. A dream that is over goes on from its end when it is given more.
+    #[arg(long, default_value_t = 1.0)]
+    hours: f64,
+    /// Where the world's actions come from.
+    #[arg(long, value_enum, default_value = "learned")]
+    actions: Actions,
+    /// Number of latent actions; six unless given.
+    #[arg(long, value_name = "A")]
+    latent_actions: Option<usize>,
+    /// Width and height of the world's frames in pixels.
+    #[arg(long, default_value = "64x64", value_parser = parse_size)]
+    size: Size,
+    /// Frames a second of the world; if not given, as many as the footage's motion asks for.
+    #[arg(long, value_parser = parse_pace)]
+    fps: Option<f64>,
+    /// Use a part of the picture: X,Y,WIDTH,HEIGHT in pixels, or `auto` to cut off black bars.
+    #[arg(long, value_parser = parse_crop)]
+    crop: Option<CropChoice>,
+    /// The same seed, footage and steps give the same world.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Actions {
+    /// Learned from the footage alone.
+    Learned,
+    /// Those of `actions.csv` beside the footage.
+    Given,
+}
+
+/// Dreams, and says what came out.
+pub(crate) fn run(args: Args) -> CliResult {
+    let inputs: Vec<_> = args.paths.iter().map(PathBuf::as_path).collect();
+    check_output_of("safetensors", "--out", &args.out, &inputs)?;
+    let device = args.device.open()?;
+    let options = DreamOptions {
+        hours: args.hours,
+        actions: match args.actions {
+            Actions::Learned => ActionSource::Learned,
+            Actions::Given => ActionSource::Given,
+        },
+        latent_actions: args.latent_actions,
+        footage: IngestOptions {
+            width: args.size.width,
+            height: args.size.height,
+            crop: args.crop.unwrap_or_default(),
+            pace: args
+                .fps
+                .map_or(PaceChoice::FromFootage, PaceChoice::FramesPerSecond),
+            ..IngestOptions::default()
+        },
+        seed: args.seed,
+    };
+    let interruption = Interruption::listen()?;
+    let display = Display::new()?;
+    let dreamt = dream(
+        &args.paths,
+        &args.out,
+        &options,
+        &device,
+        &|status| display.show(status),
+        interruption.flag(),
+    );
+    display.bar.finish_and_clear();
+    let dreamt = match dreamt {
+        Err(DreamError::Stopped | DreamError::Ingest(IngestError::Stopped)) => {
+            let what = "stopped and saved; the same command goes on where it was";
+            return Err(interruption.ended(what).into());
+        }
+        dreamt => dreamt?,
+    };
+    println!(
+        "the world is {}, after {:.1} minutes",
+        dreamt.world.display(),
+        dreamt.seconds / 60.0
+    );
+    println!("the report is {}", dreamt.report.display());
+    if let Some(folder) = dreamt.prompts.first().and_then(|path| path.parent()) {
+        println!(
+            "{} prompts are in {}",
+            dreamt.prompts.len(),
+            folder.display()
+        );
+    }
+    for finding in &dreamt.findings {
+        println!("- {}; what helps: {}", finding.what, finding.remedy);
+    }
+    Ok(())
+}
+
+/// One bar over all stages.
+struct Display {
+    bar: ProgressBar,
+    begun: Instant,
+    logged: std::sync::Mutex<Option<(Stage, Instant)>>,
+}
+
+impl Display {
+    fn new() -> Result<Self, indicatif::style::TemplateError> {
+        let style = ProgressStyle::with_template("{bar:30} {msg}")?;
+        Ok(Self {
+            bar: ProgressBar::new(1000).with_style(style),
+            begun: Instant::now(),
+            logged: std::sync::Mutex::new(None),
+        })
+    }
+
+    fn show(&self, status: &Status) {
+        let gone = self.begun.elapsed().as_secs_f64();
+        let left = status.left.as_secs_f64();
+        let number = Stage::ALL
+            .iter()
+            .position(|stage| *stage == status.stage)
+            .unwrap_or(0)
+            + 1;
+        let text = format!(
+            "{number}/{}: {}, {:.0} %; {} left",
+            Stage::ALL.len(),
+            status.stage,
+            100.0 * status.done,
+            clock(left)
+        );
+        self.bar
+            .set_position((1000.0 * gone / (gone + left).max(1e-3)) as u64);
+        self.bar.set_message(text.clone());
+        if !self.bar.is_hidden() {
+            return;
+        }
+        // Without a terminal: a line for each stage, and one a minute.
+        let Ok(mut logged) = self.logged.lock() else {
+            return;
+        };
+        let due = logged
+            .is_none_or(|(stage, when)| stage != status.stage || when.elapsed().as_secs() >= 60);
+        if due {
+            *logged = Some((status.stage, Instant::now()));
+            eprintln!("{text}");
+        }
+    }
+}
+
+fn clock(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).ceil() as u64;
+    if minutes >= 120 {
+        format!("{}:{:02} hours", minutes / 60, minutes % 60)
+    } else if seconds >= 90.0 {
+        format!("{minutes} minutes")
+    } else {
+        format!("{seconds:.0} seconds")
+    }
+}

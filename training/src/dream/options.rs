@@ -1,0 +1,54 @@
+//! What a dream can be told.
+
+use serde::{Deserialize, Serialize};
+
+use super::DreamError;
+use crate::ingest::IngestOptions;
+
+/// How footage becomes a world.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DreamOptions {
+    /// Hours from the beginning to the report.
+    pub hours: f64,
+    /// Where the world's actions come from.
+    pub actions: ActionSource,
+    /// Number `A` of latent actions; `None` for six.
+    pub latent_actions: Option<usize>,
+    /// How the footage is imported.
+    pub footage: IngestOptions,
+    /// Seed of everything that is random.
+    pub seed: u64,
+}
+
+/// Where a world's actions come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionSource {
+    /// They are learned from the footage alone.
+    #[default]
+    Learned,
+    /// They are those of `actions.csv` beside the footage.
+    Given,
+}
+
+impl DreamOptions {
+    /// Everything about them that can be wrong without looking at the footage.
+    pub(super) fn check(&self) -> Result<(), DreamError> {
+        let wrong = |what: String| Err(DreamError::Request(what));
+        if !(self.hours > 0.0 && self.hours <= 24.0 * 365.0) {
+            return wrong(format!(
+                "--hours must be above 0 and up to a year, not {}",
+                self.hours
+            ));
+        }
+        if let Some(count) = self.latent_actions
+            && !(2..=64).contains(&count)
+        {
+            return wrong(format!("--latent-actions must be 2 to 64, not {count}"));
+        }
+        if self.footage.append {
+            return wrong("--append: a dream begins with its own footage".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! A part of the footage is held out of the training: what a world is compared with it must never have seen.
+
+use std::path::Path;
+
+use super::DreamError;
+use crate::dataset::{Dataset, DatasetWriter, TrueActions};
+
+/// Clips from that length on give their end; shorter ones are given whole, one in twelve.
+const LONG_CLIP: usize = 200;
+/// Share of a long clip that is held out.
+const SHARE: usize = 12;
+/// Frames between both parts, which show nearly the same.
+const GAP: usize = 10;
+/// Frames that are copied at a time.
+const CHUNK: usize = 256;
+
+/// Frames `from..to` of a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    clip: usize,
+    from: usize,
+    to: usize,
+}
+
+/// Which pieces are trained on, and which are held out.
+fn pieces(lengths: &[usize]) -> (Vec<Piece>, Vec<Piece>) {
+    let (mut train, mut held) = (Vec::new(), Vec::new());
+    let long = lengths.iter().any(|&length| length >= LONG_CLIP);
+    let several = lengths.len() >= 4;
+    for (clip, &length) in lengths.iter().enumerate() {
+        let whole = Piece {
+            clip,
+            from: 0,
+            to: length,
+        };
+        if length >= LONG_CLIP || (!long && !several) {
+            let kept = length - length.div_ceil(SHARE).max(16).min(length / 4);
+            held.push(Piece {
+                from: kept,
+                ..whole
+            });
+            train.push(Piece {
+                to: kept.saturating_sub(GAP.min(kept / 8)),
+                ..whole
+            });
+        } else if !long && clip % SHARE == 3 {
+            held.push(whole);
+        } else {
+            train.push(whole);
+        }
+    }
+    train.retain(|piece| piece.to > piece.from + 1);
+    held.retain(|piece| piece.to > piece.from + 1);
+    (train, held)
+}
+
+/// Writes both parts of a dataset as datasets of their own.
+pub(super) fn split(dataset: &Dataset, train: &Path, held: &Path) -> Result<(), DreamError> {
+    let lengths: Vec<usize> = (0..dataset.clip_count())
+        .map(|clip| dataset.clip_len(clip))
+        .collect();
+    let truth = TrueActions::open(dataset.folder())
+        .ok()
+        .filter(|truth| truth.check(dataset).is_ok());
+    let parts = pieces(&lengths);
+    for (folder, pieces) in [(train, &parts.0), (held, &parts.1)] {
+        if pieces.is_empty() {
+            return Err(DreamError::Request(format!(
+                "{} frames of footage are too few: nothing can be held out for evaluation",
+                dataset.total_frames()
+            )));
+        }
+        if folder.join("dataset.json").exists() {
+            continue;
+        }
+        let mut writer = DatasetWriter::create(folder, dataset.format())?;
+        let mut bytes = Vec::new();
+        for piece in pieces {
+            let mut at = piece.from;
+            while at < piece.to {
+                let count = CHUNK.min(piece.to - at);
+                dataset.read_frames(piece.clip, at, count, &mut bytes)?;
+                for frame in bytes.chunks_exact(dataset.format().frame_bytes()) {
+                    writer.push_frame(frame)?;
+                }
+                at += count;
+            }
+            let actions = truth
+                .as_ref()
+                .and_then(|truth| truth.clip(piece.clip))
+                .and_then(|actions| actions.get(piece.from..piece.to - 1));
+            writer.end_clip(actions)?;
+        }
+        writer.finish()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_frame_is_on_both_sides_and_most_is_trained_on(
+            lengths in proptest::collection::vec(20_usize..900, 1..40),
+        ) {
+            let (train, held) = pieces(&lengths);
+            prop_assert!(!train.is_empty() && !held.is_empty());
+            for piece in train.iter().chain(&held) {
+                prop_assert!(piece.from < piece.to && piece.to <= lengths[piece.clip]);
+            }
+            for (a, b) in train.iter().flat_map(|a| held.iter().map(move |b| (a, b))) {
+                prop_assert!(a.clip != b.clip || a.to <= b.from || b.to <= a.from);
+            }
+            let frames = |pieces: &[Piece]| pieces.iter().map(|p| p.to - p.from).sum::<usize>();
+            prop_assert!(frames(&held) * 2 < frames(&train), "{} of {}", frames(&held), frames(&train));
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The folder beside the world in which a dream leaves what it has done.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use genie_model::atomic_file;
+use serde::{Deserialize, Serialize};
+
+use super::{ActionSource, DreamError, DreamOptions};
+use crate::train::TrainConfig;
+
+/// What was asked for, and how long it has been worked on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct State {
+    hours: f64,
+    actions: ActionSource,
+    latent_actions: Option<usize>,
+    seed: u64,
+    paths: Vec<PathBuf>,
+    footage: serde_json::Value,
+    /// Seconds of work so far, those of stopped calls included.
+    spent: f64,
+}
+
+/// What became of the footage, for the report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Imported {
+    pub(super) clips: u64,
+    pub(super) frames: u64,
+    pub(super) frames_per_second: f64,
+    /// How that pace was chosen.
+    pub(super) pace: String,
+    /// What could not be read, and why.
+    pub(super) unreadable: Vec<String>,
+    /// What was left out, in words.
+    pub(super) left_out: Vec<String>,
+}
+
+/// The folder of one dream, held by one process.
+#[derive(Debug)]
+pub(super) struct Workshop {
+    root: PathBuf,
+    state: State,
+    /// Hours that were asked for before, if others are now.
+    before: Option<f64>,
+    _lock: File,
+}
+
+/// The name of a file beside the world: its own without its endings, and another ending.
+pub(super) fn beside(world: &Path, ending: &str) -> PathBuf {
+    let name = world
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let stem = [".genie.safetensors", ".safetensors"]
+        .iter()
+        .find_map(|known| name.strip_suffix(known))
+        .unwrap_or(&name);
+    world.with_file_name(format!("{stem}.{ending}"))
+}
+
+impl Workshop {
+    /// Opens the folder of the dream that makes `world`, and makes it if there is none.
+    pub(super) fn open(
+        world: &Path,
+        paths: &[PathBuf],
+        options: &DreamOptions,
+    ) -> Result<Self, DreamError> {
+        let root = beside(world, "dream");
+        fs::create_dir_all(&root).map_err(DreamError::io("make the folder", &root))?;
+        let lock_path = root.join(".lock");
+        let lock = File::create(&lock_path).map_err(DreamError::io("write", &lock_path))?;
+        if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(DreamError::Request(format!(
+                "another dream is under way in {}",
+                root.display()
+            )));
+        }
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let mut state = State {
+            hours: options.hours,
+            actions: options.actions,
+            latent_actions: options.latent_actions,
+            seed: options.seed,
+            paths: paths.iter().map(absolute).collect(),
+            footage: serde_json::to_value(&options.footage).unwrap_or_default(),
+            spent: 0.0,
+        };
+        let path = root.join("dream.json");
+        let mut before = None;
+        if let Ok(text) = fs::read(&path) {
+            let old: State = serde_json::from_slice(&text).map_err(|error| {
+                DreamError::Request(format!(
+                    "{}: not the state of a dream: {error}",
+                    path.display()
+                ))
+            })?;
+            if let Some(difference) = difference(&old, &state) {
+                return Err(DreamError::Request(format!(
+                    "{} holds a dream of another kind ({difference}): give the same as before, or another --out, or remove that \
+                     folder",
+                    root.display()
+                )));
+            }
+            before = ((old.hours - state.hours).abs() > 1e-9).then_some(old.hours);
+            state.spent = old.spent;
+        }
+        let workshop = Self {
+            root,
+            state,
+            before,
+            _lock: lock,
+        };
+        workshop.save()?;
+        Ok(workshop)
+    }
+
+    pub(super) fn footage(&self) -> PathBuf {
+        self.root.join("footage")
+    }
+
+    pub(super) fn training(&self) -> PathBuf {
+        self.root.join("training")
+    }
+
+    pub(super) fn held_out(&self) -> PathBuf {
+        self.root.join("held-out")
+    }
+
+    pub(super) fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// The world with named actions.
+    pub(super) fn labelled(&self) -> PathBuf {
+        self.root.join("labelled.genie.safetensors")
+    }
+
+    pub(super) fn evaluation(&self) -> PathBuf {
+        self.root.join("evaluation.json")
+    }
+
+    fn imported_path(&self) -> PathBuf {
+        self.root.join("imported.json")
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.root.join("training.toml")
+    }
+
+    /// Seconds of work so far.
+    pub(super) fn spent(&self) -> f64 {
+        self.state.spent
+    }
+
+    /// How many times as long as before it may take now, where that was changed.
+    pub(super) fn longer(&self) -> Option<f64> {
+        self.before
+            .map(|before| self.state.hours / before.max(1e-9))
+    }
+
+    /// Notes how long it has been worked on.
+    pub(super) fn note_spent(&mut self, seconds: f64) -> Result<(), DreamError> {
+        self.state.spent = seconds;
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), DreamError> {
+        write_json(&self.root.join("dream.json"), &self.state)
+    }
+
+    pub(super) fn imported(&self) -> Imported {
+        fs::read(self.imported_path())
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn note_imported(&self, imported: &Imported) -> Result<(), DreamError> {
+        write_json(&self.imported_path(), imported)
+    }
+
+    /// The training that was chosen.
+    pub(super) fn config(&self) -> Result<Option<TrainConfig>, DreamError> {
+        let path = self.config_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(DreamError::io("read", &path))?;
+        let config = toml::from_str(&text)
+            .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
+        Ok(Some(config))
+    }
+
+    pub(super) fn note_config(&self, config: &TrainConfig) -> Result<(), DreamError> {
+        let path = self.config_path();
+        let text = toml::to_string_pretty(config)
+            .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
+        atomic_file::write(&path, text.as_bytes()).map_err(DreamError::io("write", &path))
+    }
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DreamError> {
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
+    atomic_file::write(path, &text).map_err(DreamError::io("write", path))
+}
+
+/// What cannot change from one call to the next.
+fn difference(old: &State, new: &State) -> Option<&'static str> {
+    if old.paths != new.paths {
+        Some("of other footage")
+    } else if old.footage != new.footage {
+        Some("with other settings of the import")
+    } else if old.actions != new.actions {
+        Some("with another --actions")
+    } else if old.latent_actions != new.latent_actions {
+        Some("with another --latent-actions")
+    } else if old.seed != new.seed {
+        Some("with another --seed")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::ingest::IngestOptions;
+
+    #[test]
+    fn a_dream_goes_on_with_the_same_and_refuses_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = folder.path().join("my.genie.safetensors");
+        assert_eq!(
+            beside(&world, "report.html"),
+            folder.path().join("my.report.html")
+        );
+        let paths = [PathBuf::from("films")];
+        let mut options = DreamOptions {
+            hours: 1.0,
+            actions: ActionSource::Learned,
+            latent_actions: None,
+            footage: IngestOptions::default(),
+            seed: 0,
+        };
+        let mut workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let error = Workshop::open(&world, &paths, &options).unwrap_err();
+        assert!(error.to_string().contains("under way"), "{error}");
+        workshop.note_spent(90.0).unwrap();
+        drop(workshop);
+        options.hours = 2.0;
+        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        assert!((workshop.spent() - 90.0).abs() < 1e-9);
+        assert_eq!(workshop.longer(), Some(2.0));
+        drop(workshop);
+        options.footage.width = 96;
+        let error = Workshop::open(&world, &paths, &options).unwrap_err();
+        assert!(
+            error.to_string().contains("settings of the import"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! A folder of films becomes a world with a report, in one call that can be stopped.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::Device;
+use genie_model::{Frame, WorldModel};
+use genie_training::dream::{ActionSource, DreamError, DreamOptions, Stage, dream};
+use genie_training::gameplay::{GameplayOptions, VideoKind, generate_dataset};
+use genie_training::ingest::IngestOptions;
+
+#[test]
+fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let video = Some(VideoKind::Gif);
+    generate_dataset(&at("game"), 4, 120, 1, GameplayOptions { video }, &|_| ()).unwrap();
+    let paths = [at("game/video")];
+    let out = at("my.genie.safetensors");
+    let options = DreamOptions {
+        // No more than the fewest steps.
+        hours: 1.0 / 3600.0,
+        actions: ActionSource::Learned,
+        latent_actions: Some(3),
+        footage: IngestOptions {
+            width: 32,
+            height: 32,
+            ..IngestOptions::default()
+        },
+        seed: 5,
+    };
+    let stop = AtomicBool::new(false);
+    let stages = std::sync::Mutex::new(Vec::new());
+    let begin = |show: &(dyn Fn(Stage) + Sync)| {
+        dream(
+            &paths,
+            &out,
+            &options,
+            &Device::Cpu,
+            &|status| show(status.stage),
+            &stop,
+        )
+    };
+    // Stopped in the middle of the training.
+    let error = begin(&|stage| {
+        if stage == Stage::Dynamics {
+            stop.store(true, Ordering::Relaxed);
+        }
+    })
+    .unwrap_err();
+    assert!(matches!(error, DreamError::Stopped), "{error}");
+    assert!(!out.exists());
+    stop.store(false, Ordering::Relaxed);
+    let dreamt = begin(&|stage| stages.lock().unwrap().push(stage)).unwrap();
+    let mut seen = stages.into_inner().unwrap();
+    assert!(seen.is_sorted(), "{seen:?}");
+    seen.dedup();
+    // The tokenizer was complete.
+    assert!(
+        seen.contains(&Stage::Dynamics) && !seen.contains(&Stage::Tokenizer),
+        "{seen:?}"
+    );
+
+    let world = WorldModel::load(&dreamt.world).unwrap();
+    assert_eq!(world.action_count(), 3);
+    assert_eq!(
+        (world.config().frame_width, world.config().frame_height),
+        (32, 32)
+    );
+    assert!(dreamt.prompts.len() > 1);
+    let prompt = Frame::decode(&std::fs::read(&dreamt.prompts[0]).unwrap()).unwrap();
+    let mut rollout = world.prompt(&prompt, 1).unwrap();
+    rollout.step(1).unwrap();
+
+    let page = std::fs::read_to_string(&dreamt.report).unwrap();
+    assert_eq!(dreamt.report, at("my.report.html"));
+    // A strip for each action, reconstructions, rollouts: all of it in the page.
+    assert_eq!(page.matches("data:image/png;base64,").count(), 3 + 2);
+    assert!(!page.contains("http") && !page.contains("NaN"));
+    for label in world.actions() {
+        assert!(page.contains(&label.name), "{}", label.name);
+    }
+    // What a minute of training cannot give is said, with what helps.
+    assert!(!dreamt.findings.is_empty());
+    for finding in &dreamt.findings {
+        assert!(
+            page.contains(&finding.remedy.replace('>', "&gt;")),
+            "{finding:?}"
+        );
+    }
+
+    // Once more: nothing is done again, and what is missing is there again.
+    std::fs::remove_file(&out).unwrap();
+    let again = begin(&|_| ()).unwrap();
+    assert_eq!(again.findings, dreamt.findings);
+    assert_eq!(
+        WorldModel::load(&out).unwrap().fingerprint(),
+        world.fingerprint()
+    );
+}
+
+#[test]
+fn what_cannot_be_is_said_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("my.genie.safetensors");
+    let mut options = DreamOptions {
+        hours: 0.0,
+        actions: ActionSource::Learned,
+        latent_actions: None,
+        footage: IngestOptions::default(),
+        seed: 0,
+    };
+    let said = |options: &DreamOptions| {
+        let stop = AtomicBool::new(false);
+        dream(
+            &[folder.path().to_owned()],
+            &out,
+            options,
+            &Device::Cpu,
+            &|_| (),
+            &stop,
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    assert!(said(&options).contains("--hours"));
+    options.hours = 1.0;
+    options.latent_actions = Some(1);
+    assert!(said(&options).contains("--latent-actions"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
