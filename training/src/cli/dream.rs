@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Where the world's actions come from.
     #[arg(long, value_enum, default_value = "learned")]
     actions: Actions,
-    /// Number of latent actions; six unless given.
+    /// Number of latent actions; as many as the footage shows unless given.
     #[arg(long, value_name = "A")]
     latent_actions: Option<usize>,
     /// Width and height of the world's frames in pixels.

@@ -12,7 +12,7 @@ pub struct DreamOptions {
     pub hours: f64,
     /// Where the world's actions come from.
     pub actions: ActionSource,
-    /// Number `A` of latent actions; `None` for six.
+    /// Number `A` of latent actions; `None` for as many as the footage shows.
     pub latent_actions: Option<usize>,
     /// How the footage is imported.
     pub footage: IngestOptions,

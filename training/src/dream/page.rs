@@ -110,7 +110,7 @@ fn summary(told: &Told) -> String {
     };
     format!(
         "A world of {} actions at {:.4} frames a second, learned from {minutes:.1} minutes of footage in {:.1} minutes. {worst}",
-        told.config.model.latent_actions.actions,
+        told.evaluation.actions.len(),
         told.config.model.frames_per_second,
         told.seconds / 60.0,
     )

@@ -85,10 +85,10 @@ fn rollouts(parts: &WorldParts, footage: &Footage, seed: u64) -> Result<Rows, Ev
     let mut rows = Vec::new();
     for segment in &footage.segments {
         let real = frames_of(&segment.bytes, size);
-        let inferred = parts.infer(&real.concat())?;
+        let inferred = parts.infer(&[&segment.bytes])?.swap_remove(0);
         let mut world = Worlds::start(parts, &[&real[0]], seed, &SamplerSettings::default())?;
         let mut generated = vec![real[0].clone()];
-        for action in inferred {
+        for action in inferred.into_iter().take(real.len() - 1) {
             world.step(&[action])?;
             generated.extend(world.map_frames(<[u8]>::to_vec));
         }

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use candle_core::Device;
+use genie_model::LatentActionConfig;
 
 use super::{DreamError, DreamOptions};
 use crate::dataset::Dataset;
-use crate::train::{StageChoice, TrainConfig, TrainingPhase, time_steps};
+use crate::train::{ActionCount, TrainConfig, TrainingPhase, time_steps};
 
 /// Share of the training time that the tokenizer gets; the shipped world had about as much.
 pub(super) const TOKENIZER_SHARE: f64 = 0.2;
@@ -28,16 +29,14 @@ pub(super) fn configuration(
     options: &DreamOptions,
 ) -> Result<TrainConfig, DreamError> {
     let format = dataset.format();
-    let mut config = TrainConfig::platformer();
+    let mut config = TrainConfig::game();
     config.seed = options.seed;
-    // Nothing is known of the game.
-    config.gravity = false;
-    config.choose_stages = Some(StageChoice::default());
     config.model.frame_height = format.height;
     config.model.frame_width = format.width;
     config.model.frames_per_second = format.frames_per_second as f32;
     if let Some(actions) = options.latent_actions {
         config.model.latent_actions.actions = actions;
+        config.action_count = ActionCount::Model;
     }
     let longest = dataset.longest_clip();
     if longest < LEAST_WINDOW {
@@ -50,6 +49,21 @@ pub(super) fn configuration(
     }
     config.model.validate()?;
     Ok(config)
+}
+
+/// The same training for footage in which no player is found: actions are told apart by what moves.
+pub(super) fn without_player(config: &TrainConfig) -> TrainConfig {
+    let usual = TrainConfig::platformer().model.latent_actions;
+    let mut config = config.clone();
+    if config.action_count == ActionCount::Model {
+        let actions = config.model.latent_actions.actions;
+        config.model.latent_actions = LatentActionConfig { actions, ..usual };
+    } else {
+        config.model.latent_actions = usual;
+    }
+    config.action_count = ActionCount::Model;
+    config.actions_frozen = TrainConfig::platformer().actions_frozen;
+    config
 }
 
 /// Sets the numbers of steps so that the training takes about that long on this machine, which it is timed on.
@@ -68,7 +82,7 @@ pub(super) fn fit_time(
     let tokenizer = seconds(TrainingPhase::Tokenizer)?;
     let dynamics = seconds(TrainingPhase::Dynamics)? * SAMPLING;
     let time = time.as_secs_f64();
-    let usual = TrainConfig::platformer();
+    let usual = TrainConfig::game();
     let steps = |share: f64, each: f64, usual: u64| {
         ((time * share / each) as u64).clamp(LEAST_STEPS, usual * MOST_TIMES)
     };

@@ -15,17 +15,18 @@ use super::metrics;
 use super::pacer::Pacer;
 use super::page::{Told, page};
 use super::pictures::pictures;
-use super::plan::{TOKENIZER_SHARE, configuration, fit_time};
+use super::plan::{TOKENIZER_SHARE, configuration, fit_time, without_player};
 use super::prompts;
 use super::split::split;
 use super::status::{Stage, Status};
 use super::workshop::{Imported, Workshop, beside};
 use super::{ActionSource, DreamError, DreamOptions};
+use crate::actions::AgentError;
 use crate::dataset::{Dataset, TrueActions};
 use crate::evaluate::{EvaluateOptions, Evaluation, evaluate, write_json};
 use crate::ingest::{Finding, IngestError, Inspection, Progress, ingest};
 use crate::label::{LabelOptions, label};
-use crate::train::{Ended, RunFolder, TrainConfig, TrainingPhase, train_quietly};
+use crate::train::{Ended, RunFolder, TrainConfig, TrainError, TrainingPhase, train_quietly};
 
 /// Share of the time that labels, evaluation and report get, within bounds in seconds.
 const AFTER_SHARE: f64 = 0.12;
@@ -243,14 +244,18 @@ impl Dreamer<'_> {
                 self.stop.load(Ordering::Relaxed) || pacers[phase].step(step, Instant::now())
             };
             let resume = run.join("config.toml").exists();
-            let ended = train_quietly(
-                config,
-                &self.workshop.training(),
-                &run,
-                resume,
-                self.device,
-                &stop,
-            )?;
+            let data = self.workshop.training();
+            let ended = match train_quietly(config, &data, &run, resume, self.device, &stop) {
+                Err(TrainError::Agent(AgentError::NotFound(why))) => {
+                    tracing::warn!(
+                        "no player is found in the footage ({why}): actions are told apart by what moves"
+                    );
+                    *config = without_player(config);
+                    self.workshop.note_config(config)?;
+                    continue;
+                }
+                ended => ended?,
+            };
             self.go_on()?;
             if ended == Ended::Complete {
                 break;

@@ -66,6 +66,11 @@ impl TrainConfig {
             .expect("a test reads the same file")
     }
 
+    /// How footage of any game is trained on: `configs/game.toml`.
+    pub fn game() -> Self {
+        toml::from_str(include_str!("../../configs/game.toml")).expect("a test reads the same file")
+    }
+
     /// Checks the values of a configuration that is to be found at `path`.
     ///
     /// # Errors
@@ -232,13 +237,22 @@ impl Default for CorruptionConfig {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use genie_model::LatentActionInput;
 
     #[test]
     fn the_shipped_world_has_the_preset_of_its_name() {
         let config = TrainConfig::platformer();
         assert_eq!(config.model, GenieConfig::platformer());
+    }
+
+    #[test]
+    fn the_training_for_any_game_can_be_used() {
+        let config = TrainConfig::game();
+        config.validate(Path::new("game.toml")).unwrap();
+        assert_eq!(config.model.latent_actions.input, LatentActionInput::Agent);
     }
 
     #[test]

@@ -89,6 +89,14 @@ fn paths(run: &Path) -> [PathBuf; 2] {
 }
 
 impl FoundActions {
+    /// Removes what was found for the run in a folder, if anything was.
+    pub(crate) fn forget(run: &Path) {
+        for path in paths(run) {
+            // Where it stays, the next one to write it says why.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
     /// Those of the run in this folder; found in the footage and written there if there are none yet.
     ///
     /// # Errors

@@ -135,6 +135,10 @@ fn with_actions(
     if config.model.latent_actions.input != LatentActionInput::Agent {
         return Ok((config, None));
     }
+    if !RunFolder::is_begun(run) {
+        // What was found for a training that never took a step may be of other footage or settings.
+        FoundActions::forget(run);
+    }
     let found = FoundActions::open(&config, dataset, run)?;
     config.model.latent_actions.actions = found.actions();
     Ok((config, Some(found)))
