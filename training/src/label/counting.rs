@@ -15,12 +15,12 @@ pub(super) fn count_real(
     effects: &mut [Effects],
     motions: &[Motion],
     actions: &[usize],
-    speed: f32,
+    speeds: [f32; 2],
 ) {
     for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
         let at_rest = at > 0 && rests(&motions[at - 1]);
         effects[action].usage += 1.0;
-        effects[action].real.add(motion, speed, at_rest);
+        effects[action].real.add(motion, speeds, at_rest);
     }
 }
 
@@ -29,21 +29,24 @@ pub(super) fn rests(motion: &Motion) -> bool {
     motion.down.is_some_and(|down| down.abs() <= REST)
 }
 
-/// The usual horizontal speed of the figure, in pixels a frame: the median of the speeds that are not zero.
-pub(super) fn running_speed<'a>(motions: impl Iterator<Item = &'a Motion>) -> f32 {
-    let mut speeds: Vec<f32> = motions
-        .filter_map(|motion| motion.right)
-        .map(f32::abs)
-        .filter(|&speed| speed >= 0.5)
-        .collect();
-    speeds.sort_by(f32::total_cmp);
-    speeds.get(speeds.len() / 2).copied().unwrap_or(1.0)
+/// The usual speeds of the figure sideways and up or down, in pixels a frame: the medians of the speeds that are not zero.
+pub(super) fn usual_speeds<'a>(motions: impl Iterator<Item = &'a Motion>) -> [f32; 2] {
+    let mut speeds = [Vec::new(), Vec::new()];
+    for motion in motions {
+        for (speeds, part) in speeds.iter_mut().zip([motion.right, motion.down]) {
+            speeds.extend(part.map(f32::abs).filter(|&speed| speed >= 0.5));
+        }
+    }
+    speeds.map(|mut speeds| {
+        speeds.sort_by(f32::total_cmp);
+        speeds.get(speeds.len() / 2).copied().unwrap_or(1.0)
+    })
 }
 
 impl ActionEffect {
     /// Counts one real transition. `at_rest` says that the figure stood before it.
-    pub(super) fn add(&mut self, motion: &Motion, speed: f32, at_rest: bool) {
-        self.add_sideways(motion, speed);
+    pub(super) fn add(&mut self, motion: &Motion, speeds: [f32; 2], at_rest: bool) {
+        self.add_directions(motion, speeds);
         if let Some(down) = motion.down {
             self.vertical += 1.0;
             self.falls += f64::from(u8::from(down >= FALL));
@@ -55,11 +58,11 @@ impl ActionEffect {
     }
 
     /// Counts the transitions of a world in which one action was held from a prompt at rest.
-    pub(super) fn add_held(&mut self, motions: &[Motion], speed: f32) {
+    pub(super) fn add_held(&mut self, motions: &[Motion], speeds: [f32; 2]) {
         let mut height = 0.0;
         let mut highest: Option<f32> = None;
         for (at, motion) in motions.iter().enumerate() {
-            self.add_sideways(motion, speed);
+            self.add_directions(motion, speeds);
             let Some(down) = motion.down else { continue };
             self.vertical += 1.0;
             self.falls += f64::from(u8::from(down >= FALL));
@@ -75,15 +78,17 @@ impl ActionEffect {
         }
     }
 
-    fn add_sideways(&mut self, motion: &Motion, speed: f32) {
-        let Some(right) = motion.right else { return };
-        self.sideways += 1.0;
-        self.distance += f64::from(right);
-        let least = (0.4 * speed).max(0.5);
-        if right >= least {
-            self.goes_right += 1.0;
-        } else if right <= -least {
-            self.goes_left += 1.0;
+    fn add_directions(&mut self, motion: &Motion, speeds: [f32; 2]) {
+        let [sideways, vertical] = speeds.map(|speed| (0.4 * speed).max(0.5));
+        if let Some(right) = motion.right {
+            self.sideways += 1.0;
+            self.distance += f64::from(right);
+            self.goes_right += f64::from(u8::from(right >= sideways));
+            self.goes_left += f64::from(u8::from(right <= -sideways));
+        }
+        if let Some(down) = motion.down {
+            self.goes_down += f64::from(u8::from(down >= vertical));
+            self.goes_up += f64::from(u8::from(down <= -vertical));
         }
     }
 }

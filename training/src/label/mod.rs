@@ -9,6 +9,7 @@
 //! and falls. [`name_actions`] derives names and default keys from these shares.
 
 mod counting;
+mod directions;
 mod motion;
 mod motion_estimator;
 mod naming;
@@ -17,13 +18,16 @@ use std::fmt::{Display, Formatter};
 
 use genie_model::{ActionLabel, SamplerSettings, WorldModel};
 
-use counting::{count_real, rests, running_speed};
+use counting::{count_real, rests, usual_speeds};
+use directions::{has_gravity, name_directions};
 pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
 pub use naming::{ActionEffect, Effects, name_actions};
 
 use crate::dataset::Dataset;
-use crate::evaluate::{EvaluateError, Footage, MOST_SEGMENTS, WorldParts, Worlds};
+use crate::evaluate::{
+    ActionInference, EvaluateError, Footage, MOST_SEGMENTS, WorldParts, Worlds,
+};
 
 /// Options of [`label`].
 #[derive(Clone, Debug, PartialEq)]
@@ -97,10 +101,12 @@ pub fn label(
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
     let config = parts.config();
-    let estimator = if shows_hero(&parts, &footage) {
+    let size = (config.frame_height, config.frame_width);
+    let estimator = if let ActionInference::Agent(agent) = &parts.actions {
+        MotionEstimator::Agent(agent.clone(), size)
+    } else if shows_hero(&parts, &footage) {
         MotionEstimator::HeroDetector
     } else {
-        let size = (config.frame_height, config.frame_width);
         let segments = footage.segments.iter();
         MotionEstimator::for_camera_of(segments.map(|segment| &segment.bytes[..]), size)
     };
@@ -108,47 +114,65 @@ pub fn label(
         .map(|segment| &segment.bytes[..])
         .collect();
     let inferred = parts.infer(&clips)?;
-    let seen: Vec<(Vec<Motion>, Vec<usize>)> = (clips.iter().zip(inferred))
-        .map(|(clip, actions)| (estimator.motions(clip), actions))
-        .collect();
-    let speed = running_speed(seen.iter().flat_map(|(motions, _)| motions));
+    let motions = estimator.motions(&clips)?;
+    let seen: Vec<(Vec<Motion>, Vec<usize>)> = motions.into_iter().zip(inferred).collect();
+    let speeds = usual_speeds(seen.iter().flat_map(|(motions, _)| motions));
     let mut effects = vec![Effects::default(); world.action_count()];
     for (motions, actions) in &seen {
-        count_real(&mut effects, motions, actions, speed);
+        count_real(&mut effects, motions, actions, speeds);
     }
     let total: f64 = effects.iter().map(|effects| effects.usage).sum();
     for effects in &mut effects {
         effects.usage /= total.max(1.0);
     }
-    let prompts = prompts_at_rest(&parts, &footage, &seen, options.prompts);
+    let frame = parts.frame_bytes();
+    let prompts = prompts_at_rest(&footage, &seen, (frame, options.prompts));
     for (action, effects) in effects.iter_mut().enumerate() {
-        let mut worlds = Worlds::start(&parts, &prompts, options.seed, &options.sampler)?;
+        let pictures: Vec<&[u8]> = (prompts.iter())
+            .map(|&(segment, at)| &clips[segment][at * frame..][..frame])
+            .collect();
+        let mut worlds = Worlds::start(&parts, &pictures, options.seed, &options.sampler)?;
         let commands = vec![action; prompts.len()];
-        let mut clips: Vec<Vec<u8>> = worlds.map_frames(<[u8]>::to_vec);
+        // What came before the prompt is for the eyes of the estimator alone.
+        let before = |at: usize| at.min(estimator.frames_before());
+        let real = |&(segment, at): &(usize, usize)| {
+            clips[segment][(at - before(at)) * frame..at * frame].to_vec()
+        };
+        let mut played: Vec<Vec<u8>> = prompts.iter().map(real).collect();
+        for (played, picture) in played.iter_mut().zip(worlds.map_frames(<[u8]>::to_vec)) {
+            played.extend(picture);
+        }
         for _ in 0..options.hold {
             worlds.step(&commands)?;
-            for (clip, frame) in clips.iter_mut().zip(worlds.frames()) {
+            for (clip, frame) in played.iter_mut().zip(worlds.frames()) {
                 clip.extend_from_slice(frame.pixels());
             }
         }
-        for clip in &clips {
-            effects.generated.add_held(&estimator.motions(clip), speed);
+        let played: Vec<&[u8]> = played.iter().map(|clip| &clip[..]).collect();
+        for (motions, &(_, at)) in estimator.motions(&played)?.iter().zip(&prompts) {
+            effects.generated.add_held(&motions[before(at)..], speeds);
         }
     }
+    // The hero detector and the camera were made for platformers; a player that was found may be anywhere.
+    let flies = matches!(estimator, MotionEstimator::Agent(..))
+        && !has_gravity(seen.iter().map(|(motions, _)| &motions[..]), speeds[1]);
     Ok(Labels {
-        labels: name_actions(&effects),
+        labels: if flies {
+            name_directions(&effects)
+        } else {
+            name_actions(&effects)
+        },
         effects,
     })
 }
 
-/// Real frames in which the figure stands: it neither rose nor fell on the way to them. Any frames where there are none.
-fn prompts_at_rest<'a>(
-    parts: &WorldParts,
-    footage: &'a Footage,
+/// Real frames (segment and place in it) in which the figure stands: it neither rose nor fell on the way to them. Any frames where there
+/// are none. `frame` is the bytes of one, `count` how many are wanted.
+fn prompts_at_rest(
+    footage: &Footage,
     seen: &[(Vec<Motion>, Vec<usize>)],
-    count: usize,
-) -> Vec<&'a [u8]> {
-    let size = parts.frame_bytes();
+    (frame, count): (usize, usize),
+) -> Vec<(usize, usize)> {
     let mut prompts = Vec::new();
     // One from each segment first, then the next ones, so that themes and places differ.
     let longest = seen
@@ -159,12 +183,12 @@ fn prompts_at_rest<'a>(
     // Resting frames come in runs: steps of a few frames find different situations.
     for first in 0..4 {
         for at in (1 + first..longest).step_by(4) {
-            for (segment, (motions, _)) in footage.segments.iter().zip(seen) {
+            for (segment, (motions, _)) in seen.iter().enumerate() {
                 let stands = motions.get(at).is_some_and(|_| {
                     rests(&motions[at - 1]) && rests(&motions[at.saturating_sub(2)])
                 });
                 if stands {
-                    prompts.push(&segment.bytes[at * size..][..size]);
+                    prompts.push((segment, at));
                 }
                 if prompts.len() == count {
                     return prompts;
@@ -173,11 +197,10 @@ fn prompts_at_rest<'a>(
         }
     }
     if prompts.is_empty() {
-        let first = footage
-            .segments
-            .iter()
-            .map(|segment| &segment.bytes[..size]);
-        prompts.extend(first.cycle().take(count));
+        // The last frames have the longest past.
+        let last = |segment: usize| footage.segments[segment].bytes.len() / frame - 1;
+        let segments = (0..footage.segments.len()).cycle().take(count);
+        prompts.extend(segments.map(|segment| (segment, last(segment))));
     }
     prompts
 }
@@ -263,9 +286,11 @@ mod tests {
             };
             let clips: Vec<(Vec<Motion>, Vec<u8>)> = clips
                 .into_iter()
-                .map(|(frames, actions)| (estimator.motions(&frames), actions))
+                .map(|(frames, actions)| {
+                    (estimator.motions(&[&frames]).unwrap().remove(0), actions)
+                })
                 .collect();
-            let speed = running_speed(clips.iter().flat_map(|(motions, _)| motions));
+            let speed = usual_speeds(clips.iter().flat_map(|(motions, _)| motions));
             let mut effects = vec![Effects::default(); TrueAction::COUNT];
             for (motions, actions) in &clips {
                 let actions: Vec<usize> = actions.iter().map(|&a| usize::from(a)).collect();

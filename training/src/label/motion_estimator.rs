@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::motion::{Camera, Motion, hero_motion};
+use crate::actions::{AgentError, AgentTransition, AnchoredAgent, ClipsInMemory};
 use crate::evaluate::{Footage, WorldParts};
 use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, hero_visible};
 
@@ -15,6 +16,8 @@ pub(super) enum MotionEstimator {
     HeroDetector,
     /// By block matching under a camera, on frames of so many bytes.
     Camera(Camera, usize),
+    /// By the player that was found in the world's footage, in frames of `(height, width)` pixels.
+    Agent(Box<AnchoredAgent>, (usize, usize)),
 }
 
 impl MotionEstimator {
@@ -35,20 +38,55 @@ impl MotionEstimator {
         Self::Camera(camera, frame_bytes)
     }
 
-    /// The motion of every transition of a segment of frames.
-    pub(super) fn motions(&self, segment: &[u8]) -> Vec<Motion> {
-        let frame_bytes = match self {
-            Self::HeroDetector => FRAME_BYTES,
-            Self::Camera(_, frame_bytes) => *frame_bytes,
+    /// The motion of every transition of some segments of frames.
+    ///
+    /// # Errors
+    /// Segments in which the player cannot be followed.
+    pub(super) fn motions(&self, segments: &[&[u8]]) -> Result<Vec<Vec<Motion>>, AgentError> {
+        let pairs = |frame_bytes: usize, motion: &(dyn Fn(&[u8], &[u8]) -> Motion + Sync)| {
+            (segments.iter())
+                .map(|segment| {
+                    let frames: Vec<&[u8]> = segment.chunks_exact(frame_bytes).collect();
+                    frames
+                        .par_windows(2)
+                        .map(|pair| motion(pair[0], pair[1]))
+                        .collect()
+                })
+                .collect()
         };
-        let frames: Vec<&[u8]> = segment.chunks_exact(frame_bytes).collect();
-        frames
-            .par_windows(2)
-            .map(|pair| match self {
-                Self::HeroDetector => hero_motion(pair[0], pair[1]),
-                Self::Camera(camera, _) => camera.motion(pair[0], pair[1]),
-            })
-            .collect()
+        match self {
+            Self::HeroDetector => Ok(pairs(FRAME_BYTES, &hero_motion)),
+            Self::Camera(camera, frame_bytes) => Ok(pairs(*frame_bytes, &|before, after| {
+                camera.motion(before, after)
+            })),
+            Self::Agent(agent, frame_size) => {
+                let clips = ClipsInMemory {
+                    frame_size: *frame_size,
+                    clips: segments.iter().map(|segment| segment.to_vec()).collect(),
+                };
+                let found = agent.apply(&clips)?;
+                Ok(found
+                    .iter()
+                    .map(|clip| clip.iter().map(motion_of).collect())
+                    .collect())
+            }
+        }
+    }
+
+    /// Frames before a transition that it needs to see.
+    pub(super) fn frames_before(&self) -> usize {
+        match self {
+            Self::HeroDetector | Self::Camera(..) => 0,
+            Self::Agent(agent, _) => agent.frames_before(),
+        }
+    }
+}
+
+fn motion_of(transition: &AgentTransition) -> Motion {
+    let [right, down] = transition.displacement;
+    Motion {
+        right: transition.seen.then_some(right),
+        down: transition.seen.then_some(down),
     }
 }
 

@@ -15,7 +15,11 @@ pub struct ActionEffect {
     pub distance: f64,
     /// Transitions whose vertical motion was measured.
     pub vertical: f64,
-    /// Of these, those downwards.
+    /// Of these, those upwards, and those downwards, at more than a part of the usual speed.
+    pub goes_up: f64,
+    /// See [`goes_up`](Self::goes_up).
+    pub goes_down: f64,
+    /// Of these, those in which the figure falls fast.
     pub falls: f64,
     /// Transitions (real) or prompts (generated) that began at rest.
     pub from_rest: f64,
@@ -46,7 +50,17 @@ impl ActionEffect {
         share(self.rises, self.from_rest)
     }
 
+    /// Share of the transitions that go up, if there are enough.
+    pub fn up(&self) -> Option<f64> {
+        share(self.goes_up, self.vertical)
+    }
+
     /// Share of the transitions that go down, if there are enough.
+    pub fn down(&self) -> Option<f64> {
+        share(self.goes_down, self.vertical)
+    }
+
+    /// Share of the transitions in which the figure falls, if there are enough.
     pub fn falling(&self) -> Option<f64> {
         share(self.falls, self.vertical)
     }
@@ -64,7 +78,7 @@ pub struct Effects {
 }
 
 impl Effects {
-    fn is_measured(&self) -> bool {
+    pub(super) fn is_measured(&self) -> bool {
         self.real.left().is_some() || self.generated.left().is_some()
     }
 }
@@ -73,7 +87,7 @@ impl Effects {
 ///
 /// The generated source counts only if the figure differs by `least` between some two actions in it: a world that does the
 /// same under every action, such as an untrained one, does not show what the actions mean.
-fn combine(
+pub(super) fn combine(
     effects: &[Effects],
     least: f64,
     figure: impl Fn(&ActionEffect) -> Option<f64>,
@@ -100,9 +114,9 @@ fn combine(
 }
 
 /// How far the shares of left and right must be apart for a direction.
-const DIRECTION: f64 = 0.35;
+pub(super) const DIRECTION: f64 = 0.35;
 /// Most of both together for an action that stands still.
-const STILL: f64 = 0.4;
+pub(super) const STILL: f64 = 0.4;
 /// Least share of rises from rest for a jump, and the least share of the best jumper's.
 const JUMP: f64 = 0.2;
 const OF_BEST_JUMP: f64 = 0.45;
@@ -157,23 +171,36 @@ pub fn name_actions(effects: &[Effects]) -> Vec<ActionLabel> {
         }
     }
 
+    let meant: Vec<_> = (meanings.iter().enumerate())
+        .map(|(action, &meaning)| Some((name(meaning)?, keys(meaning, action))))
+        .collect();
+    label_by_usage(effects, &meant)
+}
+
+/// The name of an action and its keys; each inner list is held together.
+pub(super) type Meaning = (&'static str, Vec<Vec<String>>);
+
+/// Labels from the name and keys of each action: of several with the same name the most used one has it plain, with its keys; the others
+/// are numbered, and like those without a name get the key of their digit.
+pub(super) fn label_by_usage(effects: &[Effects], meant: &[Option<Meaning>]) -> Vec<ActionLabel> {
+    let mut by_usage: Vec<usize> = (0..effects.len()).collect();
+    by_usage.sort_by(|&a, &b| effects[b].usage.total_cmp(&effects[a].usage));
     let mut labels = vec![ActionLabel::default(); effects.len()];
     let mut taken = Vec::new();
     for action in by_usage {
-        let meaning = meanings[action];
-        let Some(name) = name(meaning) else {
+        let Some((name, keys)) = &meant[action] else {
             labels[action] = ActionLabel {
                 name: format!("action_{action}"),
                 keys: digit(action),
             };
             continue;
         };
-        let before = taken.iter().filter(|&&other| other == name).count();
-        taken.push(name);
+        let before = taken.iter().filter(|&other| other == name).count();
+        taken.push(*name);
         labels[action] = if before == 0 {
             ActionLabel {
-                name: name.to_owned(),
-                keys: keys(meaning, action),
+                name: (*name).to_owned(),
+                keys: keys.clone(),
             }
         } else {
             ActionLabel {
@@ -276,7 +303,7 @@ fn keys(meaning: (Direction, Height), action: usize) -> Vec<Vec<String>> {
 }
 
 /// The digit of an action, counted from 1 as on the keyboard; none from the eleventh on.
-fn digit(action: usize) -> Vec<Vec<String>> {
+pub(super) fn digit(action: usize) -> Vec<Vec<String>> {
     if action < 10 {
         vec![vec![format!("Digit{}", (action + 1) % 10)]]
     } else {
@@ -297,6 +324,8 @@ mod tests {
             goes_right: f64::from(right),
             distance: 0.0,
             vertical: 100.0,
+            goes_up: 0.0,
+            goes_down: 0.0,
             falls: f64::from(falls),
             from_rest: 100.0,
             rises: f64::from(jumps),

@@ -1,0 +1,202 @@
+//! Names for actions in games without gravity: the directions in which the player goes.
+
+use genie_model::ActionLabel;
+
+use super::motion::Motion;
+use super::naming::{ActionEffect, DIRECTION, Effects, STILL, combine, label_by_usage};
+
+/// Fewest runs upwards and downwards from which gravity is judged.
+const LEAST_RUNS: usize = 12;
+/// Transitions within which motion turns round.
+const TURN: usize = 3;
+/// Share of the runs upwards that gravity turns round ...
+const TURNED: f64 = 0.5;
+/// ... and how many times the share of the runs downwards that is.
+const OVER_DOWNWARDS: f64 = 2.0;
+
+/// Whether what goes up comes down, and not the other way round.
+pub(super) fn has_gravity<'a>(clips: impl Iterator<Item = &'a [Motion]>, speed: f32) -> bool {
+    let least = (0.4 * speed).max(0.5);
+    // Upwards and downwards: runs, and those of them that turn round.
+    let mut runs = [(0_usize, 0_usize); 2];
+    for clip in clips {
+        let signs: Vec<i8> = (clip.iter())
+            .map(|motion| match motion.down {
+                Some(down) if down <= -least => -1,
+                Some(down) if down >= least => 1,
+                _ => 0,
+            })
+            .collect();
+        for at in 1..signs.len() {
+            let before = signs[at - 1];
+            if before == 0 || signs[at] == before {
+                continue;
+            }
+            let turns = (signs[at..].iter().take(TURN)).find(|&&sign| sign != 0) == Some(&-before);
+            let (count, turned) = &mut runs[usize::from(before > 0)];
+            *count += 1;
+            *turned += usize::from(turns);
+        }
+    }
+    let share = |(count, turned): (usize, usize)| turned as f64 / count.max(1) as f64;
+    let [up, down] = runs;
+    up.0 >= LEAST_RUNS
+        && down.0 >= LEAST_RUNS
+        && share(up) >= TURNED
+        && share(up) >= OVER_DOWNWARDS * share(down)
+}
+
+/// Where an action goes along an axis: -1, 0 or 1; `None` if that is unclear.
+fn signs(
+    effects: &[Effects],
+    measured: impl Fn(&ActionEffect) -> Option<[f64; 2]>,
+) -> Vec<Option<i8>> {
+    let bias = combine(effects, DIRECTION, |it| measured(it).map(|[a, b]| b - a));
+    let moves = combine(effects, DIRECTION, |it| measured(it).map(|[a, b]| a + b));
+    (effects.iter().zip(bias).zip(moves))
+        .map(|((effects, bias), moves)| {
+            if !effects.is_measured() {
+                None
+            } else if bias.abs() >= DIRECTION {
+                Some(bias.signum() as i8)
+            } else {
+                (moves <= STILL).then_some(0)
+            }
+        })
+        .collect()
+}
+
+/// Names every action by the direction in which the player goes under it, one of nine, and gives it the arrows and W A S D as keys. Names
+/// differ as [`name_actions`](super::name_actions) says.
+pub(super) fn name_directions(effects: &[Effects]) -> Vec<ActionLabel> {
+    let sideways = signs(effects, |it| Some([it.left()?, it.right()?]));
+    let upright = signs(effects, |it| Some([it.up()?, it.down()?]));
+    let meant: Vec<_> = (sideways.iter().zip(&upright))
+        .map(|(&x, &y)| {
+            let (x, y) = (x?, y?);
+            let name = match (x, y) {
+                (-1, -1) => "up_left",
+                (0, -1) => "up",
+                (1, -1) => "up_right",
+                (-1, 0) => "left",
+                (1, 0) => "right",
+                (-1, 1) => "down_left",
+                (0, 1) => "down",
+                (1, 1) => "down_right",
+                _ => "idle",
+            };
+            Some((name, keys(x, y)))
+        })
+        .collect();
+    label_by_usage(effects, &meant)
+}
+
+/// The arrows of a direction, and the letters; each inner list is held together.
+fn keys(x: i8, y: i8) -> Vec<Vec<String>> {
+    if (x, y) == (0, 0) {
+        return Vec::new();
+    }
+    let names = [
+        ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"],
+        ["KeyA", "KeyD", "KeyW", "KeyS"],
+    ];
+    names
+        .map(|[left, right, up, down]| {
+            let sideways = [left, "", right][(x + 1) as usize];
+            let upright = [up, "", down][(y + 1) as usize];
+            [sideways, upright]
+                .into_iter()
+                .filter(|key| !key.is_empty())
+                .map(str::to_owned)
+                .collect()
+        })
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vertical(downs: &[f32]) -> Vec<Motion> {
+        downs
+            .iter()
+            .map(|&down| Motion {
+                right: Some(0.0),
+                down: Some(down),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn jumps_show_gravity_and_free_flight_does_not() {
+        let jump = vertical(&[0.0, -5.0, -3.0, -1.0, 1.0, 3.0, 5.0, 0.0, 0.0, 0.0]);
+        let jumps: Vec<Vec<Motion>> = vec![jump; 20];
+        assert!(has_gravity(jumps.iter().map(|clip| &clip[..]), 3.0));
+        // A ship goes up or down for a while, stops, and turns now and then.
+        let flight = vertical(&[
+            0.0, -3.0, -3.0, 0.0, 0.0, 0.0, 3.0, 3.0, 0.0, 0.0, 0.0, -3.0, 3.0, -3.0, 0.0,
+        ]);
+        let flights: Vec<Vec<Motion>> = vec![flight; 20];
+        assert!(!has_gravity(flights.iter().map(|clip| &clip[..]), 3.0));
+        // Too little is no evidence.
+        assert!(!has_gravity(jumps[..3].iter().map(|clip| &clip[..]), 3.0));
+    }
+
+    #[test]
+    fn nine_directions_have_names_and_keys() {
+        let effect = |x: i8, y: i8| ActionEffect {
+            sideways: 100.0,
+            goes_left: if x < 0 { 80.0 } else { 5.0 },
+            goes_right: if x > 0 { 80.0 } else { 5.0 },
+            vertical: 100.0,
+            goes_up: if y < 0 { 80.0 } else { 5.0 },
+            goes_down: if y > 0 { 80.0 } else { 5.0 },
+            ..ActionEffect::default()
+        };
+        let of = |x, y| Effects {
+            usage: 0.1,
+            real: effect(x, y),
+            generated: effect(x, y),
+        };
+        let effects: Vec<Effects> = [-1, 0, 1]
+            .into_iter()
+            .flat_map(|y| [-1, 0, 1].map(|x| of(x, y)))
+            .collect();
+        let labels = name_directions(&effects);
+        let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "up_left",
+                "up",
+                "up_right",
+                "left",
+                "idle",
+                "right",
+                "down_left",
+                "down",
+                "down_right"
+            ]
+        );
+        assert_eq!(labels[0].keys[0], ["ArrowLeft", "ArrowUp"]);
+        assert_eq!(labels[7].keys, [["ArrowDown"], ["KeyS"]]);
+        assert!(labels[4].keys.is_empty());
+    }
+
+    #[test]
+    fn an_action_that_goes_both_ways_is_numbered() {
+        let both = ActionEffect {
+            sideways: 100.0,
+            goes_left: 45.0,
+            goes_right: 45.0,
+            vertical: 100.0,
+            ..ActionEffect::default()
+        };
+        let effects = [Effects {
+            usage: 1.0,
+            real: both,
+            generated: both,
+        }];
+        assert_eq!(name_directions(&effects)[0].name, "action_0");
+    }
+}
