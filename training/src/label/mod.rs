@@ -25,9 +25,7 @@ use motion_estimator::{MotionEstimator, shows_hero};
 pub use naming::{ActionEffect, Effects, name_actions};
 
 use crate::dataset::Dataset;
-use crate::evaluate::{
-    ActionInference, EvaluateError, Footage, MOST_SEGMENTS, WorldParts, Worlds,
-};
+use crate::evaluate::{ActionInference, EvaluateError, Footage, MOST_SEGMENTS, WorldParts, Worlds};
 
 /// Options of [`label`].
 #[derive(Clone, Debug, PartialEq)]
