@@ -85,6 +85,9 @@ pub(crate) struct Index {
     pub(crate) channels: usize,
     #[serde(serialize_with = "whole_where_it_is")]
     pub(crate) frames_per_second: f64,
+    /// The game that was recorded, where whoever wrote the dataset says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) game: Option<String>,
     pub(crate) shards: Vec<IndexShard>,
 }
 

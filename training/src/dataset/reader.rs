@@ -19,6 +19,7 @@ pub struct Dataset {
     clips: Vec<Clip>,
     total_frames: u64,
     fingerprint: u64,
+    game: Option<String>,
 }
 
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl Dataset {
             clips: Vec::new(),
             total_frames: 0,
             fingerprint: index.fingerprint(),
+            game: index.game.clone(),
         };
         index
             .shards
@@ -118,6 +120,11 @@ impl Dataset {
     /// A number that is another one for other footage: of its size, pace, lengths of clips and checksums.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// The game that was recorded, where whoever wrote the dataset says so: nothing is guessed from its frames.
+    pub fn game(&self) -> Option<&str> {
+        self.game.as_deref()
     }
 
     /// Frames of the longest clip.

@@ -20,6 +20,7 @@ pub struct DatasetWriter {
     folder: PathBuf,
     format: FrameFormat,
     shard_bytes: u64,
+    game: Option<String>,
     finished: Vec<IndexShard>,
     open: Option<OpenShard>,
     /// Frames of the clip that is being written.
@@ -58,6 +59,7 @@ impl DatasetWriter {
             folder: folder.to_path_buf(),
             format,
             shard_bytes: SHARD_BYTES,
+            game: None,
             finished: Vec::new(),
             open: None,
             clip_frames: 0,
@@ -65,6 +67,13 @@ impl DatasetWriter {
             renamed: 0,
             complete: false,
         })
+    }
+
+    /// Says which game was recorded; see [`Dataset::game`].
+    #[must_use]
+    pub fn with_game(mut self, game: &str) -> Self {
+        self.game = Some(game.to_owned());
+        self
     }
 
     /// Begins a new shard once the current one has that many bytes of frames; 64 MiB if not called.
@@ -167,6 +176,7 @@ impl DatasetWriter {
             width: self.format.width,
             channels: CHANNELS,
             frames_per_second: self.format.frames_per_second,
+            game: self.game.clone(),
             shards: self.finished.clone(),
         };
         index.write(&self.folder.join(INDEX_NAME))?;

@@ -74,6 +74,9 @@ pub(super) fn split(dataset: &Dataset, train: &Path, held: &Path) -> Result<(), 
             continue;
         }
         let mut writer = DatasetWriter::create(folder, dataset.format())?;
+        if let Some(game) = dataset.game() {
+            writer = writer.with_game(game);
+        }
         let mut bytes = Vec::new();
         for piece in pieces {
             let mut at = piece.from;

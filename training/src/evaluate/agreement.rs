@@ -125,6 +125,7 @@ pub(super) fn usage(parts: &WorldParts, inferred: &[Inferred]) -> Vec<ActionUsag
 /// Compares inferred with true actions; `None` where the latter cover none of the footage.
 pub(super) fn agree(
     parts: &WorldParts,
+    footage: &Footage,
     inferred: &[Inferred],
     known: &TrueActions,
 ) -> Option<TrueActionAgreement> {
@@ -144,8 +145,7 @@ pub(super) fn agree(
         }
         table
     };
-    let built_in =
-        kinds <= TrueAction::COUNT && parts.config().frame_height == crate::gameplay::FRAME_SIZE;
+    let built_in = footage.built_in && kinds <= TrueAction::COUNT;
     let action = |index: usize| TrueAction::from_index(index).expect("there are no more kinds");
     let all = table(kinds.max(TrueAction::COUNT), &|truth| truth);
     Some(TrueActionAgreement {

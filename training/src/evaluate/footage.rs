@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{ActionInference, EvaluateError};
 use crate::dataset::Dataset;
+use crate::gameplay::GAME;
 
 /// Frames of one segment, where the clips are as long: enough for the latent action model's context and for several
 /// thousand transitions in all.
@@ -92,6 +93,8 @@ pub struct Segment {
 pub struct Footage {
     /// The segments; every clip gives one before any gives two.
     pub segments: Vec<Segment>,
+    /// Whether the dataset says that it shows the built-in game, whose hero and buttons are known.
+    pub built_in: bool,
 }
 
 impl Footage {
@@ -144,6 +147,9 @@ impl Footage {
                 Ok(Segment { clip, start, bytes })
             })
             .collect::<Result<_, EvaluateError>>()?;
-        Ok(Self { segments })
+        Ok(Self {
+            segments,
+            built_in: dataset.game() == Some(GAME),
+        })
     }
 }

@@ -147,7 +147,8 @@ pub fn evaluate(
     let controllability = controllability::measure(&parts, &footage, &inferred, options)?;
     progress(0.1);
     let actions = agreement::usage(&parts, &inferred);
-    let agreement = true_actions.and_then(|known| agreement::agree(&parts, &inferred, known));
+    let agreement =
+        true_actions.and_then(|known| agreement::agree(&parts, &footage, &inferred, known));
     let blocked_actions = match (true_actions, &agreement) {
         (Some(known), Some(agreement)) => {
             let known = (known, agreement.table.as_slice());

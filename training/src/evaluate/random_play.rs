@@ -17,7 +17,7 @@ use super::{
     ActionInference, ActionUsage, AdjacencyViolations, Contingency, EvaluateError, EvaluateOptions,
     Footage, WorldParts, Worlds,
 };
-use crate::gameplay::{FRAME_SIZE, hero_count, hero_visible};
+use crate::gameplay::{hero_count, hero_visible};
 
 /// Steps at which faithfulness is judged.
 const HORIZONS: [usize; 4] = [1, 16, 64, 256];
@@ -312,8 +312,7 @@ impl HeroShares {
 
 /// Heroes in the real frames, or `None` where this is not footage of the built-in gameplay: most frames show no hero.
 fn real_heroes(parts: &WorldParts, footage: &Footage) -> Option<HeroShares> {
-    let config = parts.config();
-    if (config.frame_height, config.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
+    if !footage.built_in {
         return None;
     }
     let seen: Vec<(bool, usize)> = footage

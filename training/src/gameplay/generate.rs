@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::GAME;
 use super::hash::mix;
 use super::{FRAME_BYTES, FRAME_SIZE, FRAMES_PER_SECOND, GameplayWorld, Player, TrueAction};
 use crate::dataset::{Dataset, DatasetError, DatasetWriter, FrameFormat};
@@ -116,7 +117,8 @@ pub fn generate_dataset(
             width: FRAME_SIZE,
             frames_per_second: f64::from(FRAMES_PER_SECOND),
         },
-    )?;
+    )?
+    .with_game(GAME);
     let mut action_counts = [0; TrueAction::COUNT];
     let batch = (BATCH_BYTES / (frames * FRAME_BYTES)).clamp(1, 256);
     for first in (0..clips).step_by(batch) {

@@ -27,6 +27,8 @@ pub use world::GameplayWorld;
 
 /// Height and width of a generated frame, in pixels.
 pub const FRAME_SIZE: usize = 64;
+/// What the built-in game is called in datasets.
+pub const GAME: &str = "bevy_genie platformer";
 /// Edge of a tile, in pixels; the tokenizer's patch should be as large.
 pub const TILE_SIZE: usize = 8;
 /// Bytes of one frame: `FRAME_SIZE * FRAME_SIZE` RGB pixels.

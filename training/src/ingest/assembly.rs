@@ -82,6 +82,7 @@ pub(super) fn assemble(
         width: format.width,
         channels: CHANNELS,
         frames_per_second: format.frames_per_second,
+        game: None,
         shards: Vec::new(),
     });
     let known_clips: usize = index

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::motion::{Camera, Motion, hero_motion};
 use crate::actions::{AgentError, AgentTransition, AnchoredAgent, ClipsInMemory};
 use crate::evaluate::{Footage, WorldParts};
-use crate::gameplay::{FRAME_BYTES, FRAME_SIZE, hero_visible};
+use crate::gameplay::{FRAME_BYTES, hero_visible};
 
 /// One in so many transitions is used to estimate the camera.
 const CAMERA_EVERY: usize = 4;
@@ -92,8 +92,7 @@ fn motion_of(transition: &AgentTransition) -> Motion {
 
 /// Whether the built-in gameplay's hero is in most of the frames.
 pub(super) fn shows_hero(parts: &WorldParts, footage: &Footage) -> bool {
-    let config = parts.config();
-    if (config.frame_height, config.frame_width) != (FRAME_SIZE, FRAME_SIZE) {
+    if !footage.built_in {
         return false;
     }
     let frames = footage
