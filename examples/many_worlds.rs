@@ -45,7 +45,7 @@ fn main() -> AppExit {
     }
     let mut prompts: Vec<GeniePrompt> = options.prompt.iter().cloned().map(Into::into).collect();
     if prompts.is_empty() {
-        prompts.push(assets::sketch());
+        prompts.push(assets::sketch().into());
     }
     App::new()
         .add_plugins(DefaultPlugins.set(screen::window("Many worlds", 1200, 520)))

@@ -1,160 +1,161 @@
-//! Finds out what a picture is worth as a prompt: open or drop one, see what the model makes of it, and play it.
+//! Finds out what a picture is worth as a prompt, and makes better ones.
 //!
-//! Left: the picture, how it is cut, and how the model's tokens draw it again. Below: one strip for each latent action,
-//! generated from the picture. In the middle: the world under your keys; rewind it, or fork it and try both ways. Sampler
-//! settings take effect while it runs.
+//! Open or drop a picture, or paint one with the patches that the model itself is made of. See what the model makes of it, what
+//! each latent action does to it, and play it; look back, fork it, and put two futures side by side. What is worth keeping is
+//! exported; what is not is never lost either, as everything is kept while it changes.
 
-mod panels;
-mod picture;
-mod worlds;
+mod drawing;
+mod export;
+mod files;
+mod history;
+mod lines;
+mod pace;
+mod palette;
+mod project;
+mod shortcuts;
+mod source;
+mod study;
+mod toasts;
+mod tools;
+mod ui;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use bevy::asset::UnapprovedPathMode;
 use bevy::prelude::*;
-use bevy::window::FileDragAndDrop;
-use bevy_egui::{EguiPlugin, EguiPrimaryContextPass};
+use bevy_egui::EguiPlugin;
 use bevy_genie::prelude::*;
 use clap::Parser;
-use genie_examples::held_action::hold_action;
+use genie_examples::data_folder::data_folder;
 use genie_examples::{assets, screen};
 
-use panels::{draw_ui, play_with_keys};
-use worlds::{Strip, draw_frames, start_worlds};
+use files::Files;
+use lines::Lines;
+use palette::Palette;
+use project::Project;
+use study::Study;
+use toasts::Toasts;
+use tools::Hand;
 
-/// Tries pictures as prompts.
+/// Makes and tries prompts.
 #[derive(Parser, Resource, Clone)]
 #[command(version)]
 struct Options {
-    /// Checkpoint, within the assets folder
+    /// Checkpoint: a path, or one within the assets folder
     #[arg(long, default_value = assets::MODEL)]
-    model: String,
-    /// Picture to begin with
+    model: PathBuf,
+    /// Picture, recording or project to begin with [default: what was there last]
     #[arg(long)]
     prompt: Option<PathBuf>,
 }
 
 fn main() -> AppExit {
-    let genie = GeniePlugin {
-        // There is nothing else on the screen that must not wait.
-        priority: GeniePriority::Normal,
-        ..default()
-    };
-    App::new()
-        .add_plugins(DefaultPlugins.set(screen::window("Prompt editor", 1240, 960)))
-        .add_plugins((EguiPlugin::default(), genie))
-        .insert_resource(Options::parse())
-        .add_systems(Startup, set_up)
-        .add_systems(Update, (accept_drops, start_worlds, draw_frames).chain())
-        .add_systems(EguiPrimaryContextPass, (draw_ui, play_with_keys).chain())
-        .add_observer(hold_action)
-        .add_observer(show_failure)
-        .add_observer(show_order_failure)
+    let options = Options::parse();
+    let mut app = App::new();
+    app.add_plugins(
+        DefaultPlugins
+            .set(screen::window("Prompt editor", 1280, 800))
+            .set(AssetPlugin {
+                file_path: assets::root().display().to_string(),
+                // `--model` may name any file.
+                unapproved_path_mode: UnapprovedPathMode::Deny,
+                ..default()
+            }),
+    )
+    .add_plugins((
+        EguiPlugin::default(),
+        GeniePlugin {
+            // There is nothing else on the screen that must not wait.
+            priority: GeniePriority::Normal,
+            ..default()
+        },
+    ));
+    let path = options
+        .model
+        .canonicalize()
+        .unwrap_or_else(|_| options.model.clone());
+    let server = app.world().resource::<AssetServer>();
+    let model = server.load_builder().override_unapproved().load(path);
+    app.insert_resource(Lines::new(model))
+        .insert_resource(Files::new(data_folder("prompt_editor")))
+        .insert_resource(options)
+        .init_resource::<Project>()
+        .init_resource::<Hand>()
+        .init_resource::<Palette>()
+        .init_resource::<Study>()
+        .add_plugins((
+            toasts::ToastsPlugin,
+            files::FilesPlugin,
+            lines::LinesPlugin,
+            export::ExportPlugin,
+            ui::UiPlugin,
+            pace::PacePlugin,
+        ))
+        .add_systems(Startup, begin)
+        .add_systems(Update, (learn_model, study_picture).chain())
         .run()
 }
 
-/// All that the editor works on.
-#[derive(Resource)]
-struct Editor {
-    model: Handle<GenieModel>,
-    known: Vec<PathBuf>,
-    path: String,
-    /// The picture as it was opened.
-    picture: Option<GeniePicture>,
-    /// As it is cut for the model.
-    cut: Option<GeniePicture>,
-    fit: GenieFit,
-    seed: u64,
-    sampler: GenieSamplerSettings,
-    shown: Shown,
-    /// Decibels between the cut picture and the model's own.
-    psnr: Option<f64>,
-    /// The first world and its forks.
-    worlds: Vec<Entity>,
-    played: usize,
-    strips: Vec<Strip>,
-    /// How far a click rewinds.
-    rewind: u64,
-    message: String,
-    /// The picture or how it is taken has changed: all worlds start anew.
-    changed: bool,
-    /// The sampler has changed: the strips start anew.
-    strips_changed: bool,
-}
-
-/// Images that the editor draws itself.
-struct Shown {
-    picture: Handle<Image>,
-    cut: Handle<Image>,
-    redrawn: Handle<Image>,
-}
-
-fn set_up(
-    mut commands: Commands,
+fn begin(
     options: Res<Options>,
-    server: Res<AssetServer>,
-    mut images: ResMut<Assets<Image>>,
+    project: Res<Project>,
+    mut files: ResMut<Files>,
+    mut commands: Commands,
 ) {
     commands.spawn(Camera2d);
-    let mut blank = || images.add(Image::default());
-    let mut editor = Editor {
-        model: server.load(options.model.clone()),
-        known: assets::prompts(&assets::root()),
-        path: String::new(),
-        picture: None,
-        cut: None,
-        fit: GenieFit::Crop,
-        seed: 0,
-        sampler: GenieSamplerSettings::default(),
-        shown: Shown {
-            picture: blank(),
-            cut: blank(),
-            redrawn: blank(),
-        },
-        psnr: None,
-        worlds: Vec::new(),
-        played: 0,
-        strips: Vec::new(),
-        rewind: 10,
-        message: "drop a picture into the window, or open one".to_owned(),
-        changed: false,
-        strips_changed: false,
+    let first = || assets::prompts(&assets::root()).into_iter().next();
+    let nothing_yet = project.version == 0;
+    if let Some(path) = options
+        .prompt
+        .clone()
+        .or_else(|| first().filter(|_| nothing_yet))
+    {
+        files.open(&path);
+    }
+}
+
+/// Canvas and hand take the model's sizes.
+fn learn_model(
+    lines: Res<Lines>,
+    models: Res<Assets<GenieModel>>,
+    mut study: ResMut<Study>,
+    mut project: ResMut<Project>,
+    mut hand: ResMut<Hand>,
+    mut known: Local<bool>,
+) {
+    let Some(model) = models.get(&lines.model).filter(|_| !*known) else {
+        return;
     };
-    if let Some(first) = options.prompt.clone().or(editor.known.first().cloned()) {
-        editor.open(&first);
-    }
-    commands.insert_resource(editor);
-}
-
-impl Editor {
-    fn open(&mut self, path: &Path) {
-        self.path = path.display().to_string();
-        match picture::read(path) {
-            Ok(picture) => {
-                self.message = format!("{} x {} pixels", picture.width(), picture.height());
-                self.picture = Some(picture);
-                self.changed = true;
-            }
-            Err(error) => self.message = format!("{}: {error}", path.display()),
+    *known = true;
+    let config = model.config();
+    hand.step = config.tokenizer.patch as i32;
+    let size = (config.frame_width, config.frame_height);
+    if project.canvas.now().size() != size {
+        let fitted = project
+            .canvas
+            .now()
+            .picture()
+            .fitted(size.0, size.1, GenieFit::Crop);
+        if let Ok(fitted) = fitted {
+            project.change((&fitted).into());
         }
     }
+    study.learn(lines.model.id(), model);
+}
 
-    fn played(&self) -> Option<Entity> {
-        self.worlds.get(self.played).copied()
+/// Each new picture is shown to the model, and what it answers is taken.
+fn study_picture(
+    project: Res<Project>,
+    mut study: ResMut<Study>,
+    mut palette: ResMut<Palette>,
+    mut toasts: ResMut<Toasts>,
+    mut asked: Local<Option<u64>>,
+) {
+    if *asked != Some(project.version) {
+        *asked = Some(project.version);
+        study.ask(project.canvas.now());
     }
-}
-
-fn accept_drops(mut drops: MessageReader<FileDragAndDrop>, mut editor: ResMut<Editor>) {
-    for drop in drops.read() {
-        if let FileDragAndDrop::DroppedFile { path_buf, .. } = drop {
-            editor.open(path_buf);
-        }
+    if let Some(error) = study.take(&mut palette) {
+        toasts.error(error);
     }
-}
-
-fn show_failure(failed: On<GenieFailed>, mut editor: ResMut<Editor>) {
-    editor.message = failed.error.to_string();
-}
-
-fn show_order_failure(failed: On<GenieCommandFailed>, mut editor: ResMut<Editor>) {
-    editor.message = failed.error.to_string();
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bevy_genie::{GeniePicture, GeniePrompt};
+use bevy_genie::GeniePicture;
 
 /// The shipped world, within the assets folder.
 pub const MODEL: &str = "models/platformer.genie.safetensors";
@@ -20,7 +20,12 @@ pub fn root() -> PathBuf {
 
 /// The pictures in the folder `prompts` of `root`, sorted by name.
 pub fn prompts(root: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(root.join("prompts")) else {
+    pictures(&root.join("prompts"))
+}
+
+/// The PNG pictures in a folder, sorted by name; none if there is no such folder.
+pub fn pictures(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };
     let mut pictures: Vec<_> = entries
@@ -32,18 +37,18 @@ pub fn prompts(root: &Path) -> Vec<PathBuf> {
 }
 
 /// A picture of last resort, for when there is no prompt at all: a figure on the ground under the sky.
-pub fn sketch() -> GeniePrompt {
-    let mut rgba = Vec::with_capacity(64 * 64 * 4);
+pub fn sketch() -> GeniePicture {
+    let mut rgb = Vec::with_capacity(64 * 64 * 3);
     for y in 0..64 {
         for x in 0..64 {
-            rgba.extend(match (x, y) {
-                (28..36, 38..48) => [200, 60, 50, 255],
-                (_, 48..50) => [90, 170, 70, 255],
-                (_, 50..) => [120, 80, 50, 255],
-                _ => [130, 190, 240, 255],
+            rgb.extend(match (x, y) {
+                (28..36, 38..48) => [200, 60, 50],
+                (_, 48..50) => [90, 170, 70],
+                (_, 50..) => [120, 80, 50],
+                _ => [130, 190, 240],
             });
         }
     }
-    GeniePrompt::rgba(64, 64, &rgba)
-        .unwrap_or_else(|_| GeniePicture::filled(64, 64, [130, 190, 240]).into())
+    GeniePicture::from_rgb(64, 64, rgb)
+        .unwrap_or_else(|_| GeniePicture::filled(64, 64, [130, 190, 240]))
 }

@@ -10,7 +10,8 @@ use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 
-use crate::{gif, script};
+use crate::gif;
+use crate::script::Script;
 
 /// Enlargement of the recording.
 const SCALE: u32 = 4;
@@ -26,6 +27,8 @@ pub struct Recording {
     pub prompt: GeniePrompt,
     /// The sampler's seed.
     pub seed: u64,
+    /// What is played.
+    pub script: Script,
     /// Number of frames, the prompt's included.
     pub frames: usize,
     /// The GIF to write.
@@ -86,6 +89,17 @@ fn film(
         else {
             continue;
         };
+        if frame.tick == 0
+            && let Some(name) = recording.script.unknown(model.actions()).next()
+        {
+            let known: Vec<&str> = model.actions().iter().map(|l| l.name.as_str()).collect();
+            eprintln!(
+                "the world has no action `{name}`, only {}",
+                known.join(", ")
+            );
+            exit.write(AppExit::error());
+            return;
+        }
         film.0.push(frame.pixels.clone());
         if film.0.len() >= recording.frames {
             let rate = model.config().frames_per_second;
@@ -104,10 +118,10 @@ fn film(
         }
         let tick = frame.tick as usize;
         if tick > 0 {
-            let before = script::action_at(tick - 1, model.actions());
+            let before = recording.script.action_at(tick - 1, model.actions());
             actions.write(GenieInput::release(frame.world, before));
         }
-        let now = script::action_at(tick, model.actions());
+        let now = recording.script.action_at(tick, model.actions());
         actions.write(GenieInput::press(frame.world, now));
         commands.write(GenieCommand::step(frame.world));
     }

@@ -1,8 +1,12 @@
-//! What the examples share: where the assets are, whether there is a screen, and how to play and record without one.
+//! What the examples share: where the assets and the player's own files are, whether there is a screen, pictures, and how to
+//! play and record without a screen.
 
 pub mod assets;
+pub mod data_folder;
 pub mod gif;
 pub mod headless;
 pub mod held_action;
+pub mod json_file;
+pub mod picture;
 pub mod screen;
 pub mod script;

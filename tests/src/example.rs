@@ -12,10 +12,15 @@ pub fn example(name: &str) -> PathBuf {
         .parent()
         .and_then(|deps| deps.parent())
         .expect("tests are built in deps");
-    let path = target
-        .join("examples")
-        .join(name)
-        .with_extension(std::env::consts::EXE_EXTENSION);
+    // Where cargo keeps finished programs apart from what they are built from, it says so.
+    let finished = std::env::var_os("CARGO_TARGET_DIR").zip(target.file_name());
+    let finished = finished.map(|(folder, profile)| PathBuf::from(folder).join(profile));
+    let in_folder = |folder: PathBuf| {
+        let name = folder.join("examples").join(name);
+        name.with_extension(std::env::consts::EXE_EXTENSION)
+    };
+    let path = finished.map(in_folder).filter(|path| path.is_file());
+    let path = path.unwrap_or_else(|| in_folder(target.to_owned()));
     assert!(
         path.is_file(),
         "{}: build the examples first",

@@ -1,6 +1,8 @@
 //! What the whole-project tests share: checkpoints that take no training, and apps that run without a window.
 
 mod checkpoint;
+#[cfg(target_os = "linux")]
+pub mod desk;
 mod example;
 mod headless;
 mod measuring;

@@ -1,0 +1,128 @@
+//! Messages that come up at the edge of the window and go away by themselves.
+
+use bevy::prelude::*;
+use bevy_genie::prelude::*;
+
+use crate::look::{EDGE, PANEL, RED, TEXT};
+use crate::states::GameSystems;
+
+/// Seconds for which a message is shown.
+const SHOWN: f32 = 6.0;
+/// Older messages go when there are more.
+const MOST: usize = 4;
+
+/// Message: something that the player should know.
+#[derive(Message, Clone)]
+pub(crate) struct Toast {
+    /// In words.
+    pub(crate) text: String,
+    /// Whether something has gone wrong.
+    pub(crate) bad: bool,
+}
+
+impl Toast {
+    /// Something has gone wrong.
+    pub(crate) fn error(text: impl ToString) -> Self {
+        // Errors of assets carry a backtrace, which the log has.
+        let text = text.to_string();
+        let text = text.lines().next().unwrap_or_default().to_owned();
+        Self { text, bad: true }
+    }
+
+    /// Good to know.
+    pub(crate) fn note(text: impl ToString) -> Self {
+        let text = text.to_string();
+        Self { text, bad: false }
+    }
+}
+
+/// Shows toasts.
+pub(crate) struct ToastPlugin;
+
+impl Plugin for ToastPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_message::<Toast>()
+            .add_systems(Startup, set_up)
+            .add_systems(Update, (show, age).chain().in_set(GameSystems))
+            .add_observer(tell_failure)
+            .add_observer(tell_refusal);
+    }
+}
+
+#[derive(Component)]
+struct Toasts;
+
+/// Seconds left.
+#[derive(Component)]
+struct Age(f32);
+
+fn set_up(mut commands: Commands) {
+    commands.spawn((
+        Toasts,
+        GlobalZIndex(100),
+        Node {
+            position_type: PositionType::Absolute,
+            right: px(14),
+            bottom: px(14),
+            max_width: percent(90),
+            flex_direction: FlexDirection::Column,
+            align_items: AlignItems::End,
+            row_gap: px(8),
+            ..default()
+        },
+    ));
+}
+
+fn show(
+    mut toasts: MessageReader<Toast>,
+    list: Single<(Entity, Option<&Children>), With<Toasts>>,
+    mut commands: Commands,
+) {
+    let (list, children) = *list;
+    let already = children.map_or(0, RelationshipTarget::len);
+    for (there, toast) in (already..).zip(toasts.read()) {
+        if there >= MOST {
+            let oldest = children.and_then(|children| children.get(there - MOST));
+            if let Some(&oldest) = oldest {
+                commands.entity(oldest).despawn();
+            }
+        }
+        let edge = if toast.bad { RED } else { EDGE };
+        let node = Node {
+            max_width: px(560),
+            padding: UiRect::axes(px(14), px(9)),
+            border: UiRect::all(px(2)),
+            border_radius: BorderRadius::all(px(6)),
+            ..default()
+        };
+        let text = (
+            Text::new(toast.text.clone()),
+            TextFont::from_font_size(15.0),
+            TextColor(TEXT),
+        );
+        commands.entity(list).with_child((
+            Age(SHOWN),
+            node,
+            BackgroundColor(PANEL),
+            BorderColor::all(edge),
+            children![text],
+        ));
+    }
+}
+
+fn age(time: Res<Time<Real>>, mut toasts: Query<(Entity, &mut Age)>, mut commands: Commands) {
+    for (toast, mut age) in &mut toasts {
+        age.0 -= time.delta_secs();
+        if age.0 <= 0.0 {
+            commands.entity(toast).despawn();
+        }
+    }
+}
+
+fn tell_failure(failed: On<GenieFailed>, mut toasts: MessageWriter<Toast>) {
+    toasts.write(Toast::error(&failed.error));
+}
+
+fn tell_refusal(failed: On<GenieCommandFailed>, mut toasts: MessageWriter<Toast>) {
+    toasts.write(Toast::error(&failed.error));
+}

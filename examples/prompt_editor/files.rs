@@ -1,0 +1,305 @@
+//! Files are read and written on other threads: pictures, projects, what is exported, and the copy that survives a crash.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bevy::prelude::*;
+use bevy::tasks::futures::check_ready;
+use bevy::tasks::{IoTaskPool, Task, block_on};
+use bevy::window::FileDragAndDrop;
+use bevy_genie::prelude::*;
+use genie_examples::{gif, json_file, picture};
+use serde::{Deserialize, Serialize};
+
+use crate::project::{Project, ProjectFile};
+use crate::source::Source;
+use crate::toasts::Toasts;
+
+/// Seconds after a change until it is in the autosave.
+const AUTOSAVE: f32 = 1.0;
+/// Files that are remembered.
+const RECENT: usize = 10;
+/// Ending of projects.
+pub(crate) const PROJECT: &str = "prompt.json";
+/// Enlargement of exported animations.
+const GIF_SCALE: u32 = 4;
+
+/// What a finished task has brought.
+enum Done {
+    Source(PathBuf, Box<Source>),
+    Project(PathBuf, Box<ProjectFile>),
+    Saved(PathBuf, u64),
+    Written(PathBuf),
+    Quiet,
+}
+
+/// What is remembered between starts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Memory {
+    /// Files opened or saved last, newest first.
+    pub(crate) recent: Vec<PathBuf>,
+    /// The folder into which was exported last.
+    pub(crate) export_folder: Option<PathBuf>,
+    /// Width and height of the window in logical pixels.
+    pub(crate) window: Option<(u32, u32)>,
+}
+
+/// Files under way, and what is known of files.
+#[derive(Resource)]
+pub(crate) struct Files {
+    data: PathBuf,
+    tasks: Vec<Task<Result<Done, String>>>,
+    /// What is remembered between starts.
+    pub(crate) memory: Memory,
+    kept_memory: Memory,
+    /// The opened picture or recording.
+    pub(crate) source: Option<Source>,
+    autosaved: Option<(u64, GenieSamplerSettings)>,
+    since_change: f32,
+}
+
+impl Files {
+    /// Files of the editor's data folder.
+    pub(crate) fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            tasks: Vec::new(),
+            memory: Memory::default(),
+            kept_memory: Memory::default(),
+            source: None,
+            autosaved: None,
+            since_change: 0.0,
+        }
+    }
+
+    fn spawn(&mut self, work: impl FnOnce() -> Result<Done, String> + Send + 'static) {
+        self.tasks
+            .push(IoTaskPool::get().spawn(async move { work() }));
+    }
+
+    /// Whether something is being read or written.
+    pub(crate) fn busy(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
+    fn autosave_path(&self) -> PathBuf {
+        self.data.join("autosave.prompt.json")
+    }
+
+    fn memory_path(&self) -> PathBuf {
+        self.data.join("memory.json")
+    }
+
+    /// Opens a picture, a recording or a project.
+    pub(crate) fn open(&mut self, path: &Path) {
+        let path = path.to_owned();
+        self.spawn(move || {
+            if path.to_string_lossy().ends_with(".json") {
+                let project = ProjectFile::read(&path)?;
+                return Ok(Done::Project(path, Box::new(project)));
+            }
+            let source = Source::read(&path)?;
+            Ok(Done::Source(path, Box::new(source)))
+        });
+    }
+
+    /// Saves the project.
+    pub(crate) fn save(&mut self, project: &Project, path: PathBuf) {
+        let (mut content, version) = (project.content(), project.version);
+        content.file = None;
+        self.spawn(move || {
+            content.write(&path)?;
+            Ok(Done::Saved(path, version))
+        });
+    }
+
+    /// Exports the prompt.
+    pub(crate) fn export_png(&mut self, picture: GeniePicture, path: PathBuf) {
+        self.spawn(move || {
+            picture::write_png(&path, &picture).map_err(|error| error.to_string())?;
+            Ok(Done::Written(path))
+        });
+    }
+
+    /// Exports a run.
+    pub(crate) fn export_gif(&mut self, frames: Vec<Arc<GeniePicture>>, rate: f32, path: PathBuf) {
+        self.spawn(move || {
+            let written = make_folder(&path).and_then(|()| {
+                gif::write(&path, &frames, GIF_SCALE, rate).map_err(|e| e.to_string())
+            });
+            written.map_err(|error| format!("{}: {error}", path.display()))?;
+            Ok(Done::Written(path))
+        });
+    }
+
+    /// Exports what led to a state.
+    pub(crate) fn export_replay(&mut self, replay: GenieReplay, path: PathBuf) {
+        self.spawn(move || {
+            make_folder(&path)?;
+            replay.write(&path).map_err(|error| error.to_string())?;
+            Ok(Done::Written(path))
+        });
+    }
+
+    fn remember(&mut self, path: &Path) {
+        let recent = &mut self.memory.recent;
+        recent.retain(|other| other != path);
+        recent.insert(0, path.to_owned());
+        recent.truncate(RECENT);
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+/// Reads, writes and autosaves.
+pub(crate) struct FilesPlugin;
+
+impl Plugin for FilesPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_systems(PreStartup, restore)
+            .add_systems(
+                Update,
+                (accept_drops, finish, autosave, keep_memory).chain(),
+            )
+            .add_systems(Last, write_all.run_if(on_message::<AppExit>));
+    }
+}
+
+/// The picture that was being made last, saved or not.
+fn restore(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: ResMut<Toasts>) {
+    let (memory, problem) = json_file::read(&files.memory_path());
+    files.memory = memory;
+    files.kept_memory = files.memory.clone();
+    if let Some(problem) = problem {
+        toasts.error(problem);
+    }
+    let path = files.autosave_path();
+    if !path.exists() {
+        return;
+    }
+    match ProjectFile::read(&path) {
+        Ok(content) => {
+            project.adopt(&content);
+            project.file.clone_from(&content.file);
+            files.autosaved = Some(state(&project));
+        }
+        Err(error) => {
+            // Put aside, so that the next autosave does not take its place.
+            let _ = std::fs::rename(&path, path.with_extension("json.damaged"));
+            toasts.error(error);
+        }
+    }
+}
+
+fn accept_drops(mut drops: MessageReader<FileDragAndDrop>, mut files: ResMut<Files>) {
+    for drop in drops.read() {
+        if let FileDragAndDrop::DroppedFile { path_buf, .. } = drop {
+            files.open(path_buf);
+        }
+    }
+}
+
+fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: ResMut<Toasts>) {
+    if files.tasks.is_empty() {
+        return;
+    }
+    let mut finished = Vec::new();
+    files.tasks.retain_mut(|task| {
+        let done = check_ready(task);
+        let running = done.is_none();
+        finished.extend(done);
+        running
+    });
+    for done in finished {
+        match done {
+            Ok(Done::Source(path, source)) => {
+                files.remember(&path);
+                let (width, height) = project.canvas.now().size();
+                if let Some(cut) = source.cut(width, height) {
+                    project.change(cut);
+                }
+                files.source = Some(*source);
+            }
+            Ok(Done::Project(path, content)) => {
+                files.remember(&path);
+                project.adopt(&content);
+                project.saved = project.version;
+                project.file = Some(path);
+            }
+            Ok(Done::Saved(path, version)) => {
+                files.remember(&path);
+                toasts.note(format!("saved: {}", path.display()));
+                project.saved = version;
+                project.file = Some(path);
+            }
+            Ok(Done::Written(path)) => toasts.note(format!("written: {}", path.display())),
+            Ok(Done::Quiet) => {}
+            Err(error) => toasts.error(error),
+        }
+    }
+}
+
+/// What makes one state of a project another than the last.
+fn state(project: &Project) -> (u64, GenieSamplerSettings) {
+    (project.version, project.sampler.clone())
+}
+
+/// A copy of the project, whether it has a file or not.
+fn autosave(time: Res<Time<Real>>, project: Res<Project>, mut files: ResMut<Files>) {
+    let now = state(&project);
+    if files.autosaved.as_ref() == Some(&now) || (files.autosaved.is_none() && project.version == 0)
+    {
+        return;
+    }
+    files.since_change += time.delta_secs();
+    if files.since_change < AUTOSAVE {
+        return;
+    }
+    (files.autosaved, files.since_change) = (Some(now), 0.0);
+    let (path, content) = (files.autosave_path(), project.content());
+    files.spawn(move || {
+        content
+            .write(&path)
+            .map_err(|error| format!("no autosave: {error}"))?;
+        Ok(Done::Quiet)
+    });
+}
+
+fn keep_memory(window: Query<&Window>, mut files: ResMut<Files>) {
+    if let Ok(window) = window.single() {
+        let size = Some((window.width() as u32, window.height() as u32));
+        if files.memory.window != size {
+            files.memory.window = size;
+        }
+    }
+    if files.memory != files.kept_memory && files.tasks.is_empty() {
+        files.kept_memory = files.memory.clone();
+        let (path, memory) = (files.memory_path(), files.memory.clone());
+        files.spawn(move || {
+            json_file::write(&path, &memory).map_err(|error| error.to_string())?;
+            Ok(Done::Quiet)
+        });
+    }
+}
+
+/// Before the program ends, all is written.
+fn write_all(mut files: ResMut<Files>, project: Res<Project>) {
+    let running: Vec<_> = files.tasks.drain(..).map(block_on).collect();
+    for error in running.into_iter().filter_map(Result::err) {
+        error!("{error}");
+    }
+    if files.autosaved != Some(state(&project))
+        && let Err(error) = project.content().write(&files.autosave_path())
+    {
+        error!("no autosave: {error}");
+    }
+    if files.memory != files.kept_memory
+        && let Err(error) = json_file::write(&files.memory_path(), &files.memory)
+    {
+        error!("{error}");
+    }
+}

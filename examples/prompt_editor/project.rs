@@ -1,0 +1,170 @@
+//! What is being made, and its file.
+
+use std::path::{Path, PathBuf};
+
+use bevy::prelude::*;
+use bevy_genie::genie_model::atomic_file;
+use bevy_genie::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::drawing::Canvas;
+use crate::history::History;
+
+/// Larger files are no projects.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// The picture and how it is played.
+#[derive(Resource)]
+pub(crate) struct Project {
+    /// The picture, of the model's size, with its past.
+    pub(crate) canvas: History<Canvas>,
+    /// Seed of the worlds.
+    pub(crate) seed: u64,
+    /// Their sampler.
+    pub(crate) sampler: GenieSamplerSettings,
+    /// Where it was opened from or saved to last.
+    pub(crate) file: Option<PathBuf>,
+    /// Grows with each change of the picture or the seed.
+    pub(crate) version: u64,
+    /// The version that is in its file.
+    pub(crate) saved: u64,
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self {
+            canvas: History::new(Canvas::filled(64, 64, [152, 212, 248])),
+            seed: 0,
+            sampler: GenieSamplerSettings::default(),
+            file: None,
+            version: 0,
+            saved: 0,
+        }
+    }
+}
+
+impl Project {
+    /// Puts another picture in place; it can be undone.
+    pub(crate) fn change(&mut self, canvas: Canvas) {
+        if self.canvas.change(canvas) {
+            self.version += 1;
+        }
+    }
+
+    /// Takes the last change back.
+    pub(crate) fn undo(&mut self) {
+        if self.canvas.undo() {
+            self.version += 1;
+        }
+    }
+
+    /// Makes it again.
+    pub(crate) fn redo(&mut self) {
+        if self.canvas.redo() {
+            self.version += 1;
+        }
+    }
+
+    /// Whether something has changed since it was saved.
+    pub(crate) fn unsaved(&self) -> bool {
+        self.version != self.saved
+    }
+
+    /// What is written to a file.
+    pub(crate) fn content(&self) -> ProjectFile {
+        let (width, height) = self.canvas.now().size();
+        let pixels = self.canvas.now().picture().into_pixels();
+        ProjectFile {
+            format: FORMAT.to_owned(),
+            width,
+            height,
+            rgb: hexadecimal(&pixels),
+            seed: self.seed,
+            sampler: self.sampler.clone(),
+            file: self.file.clone(),
+        }
+    }
+
+    /// Goes on with what was read from a file; the picture before can be had back by undo.
+    pub(crate) fn adopt(&mut self, content: &ProjectFile) {
+        if let Some(canvas) = content.canvas() {
+            self.canvas.change(canvas);
+        }
+        self.seed = content.seed;
+        self.sampler = content.sampler.clone();
+        self.version += 1;
+    }
+}
+
+/// Pairs of digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let pairs = bytes
+        .iter()
+        .map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    pairs.flatten().collect()
+}
+
+const FORMAT: &str = "bevy_genie prompt project 1";
+
+/// A project on the disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProjectFile {
+    format: String,
+    width: usize,
+    height: usize,
+    /// Pixels as pairs of hexadecimal digits, rows from the top.
+    rgb: String,
+    seed: u64,
+    sampler: GenieSamplerSettings,
+    /// In an autosave: the file that the project belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl ProjectFile {
+    fn canvas(&self) -> Option<Canvas> {
+        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+        let bytes = self.rgb.as_bytes().chunks(2).map(|pair| match *pair {
+            [high, low] => Some(digit(high)? << 4 | digit(low)?),
+            _ => None,
+        });
+        let pixels: Option<Vec<u8>> = bytes.collect();
+        let picture = GeniePicture::from_rgb(self.width, self.height, pixels?).ok()?;
+        Some((&picture).into())
+    }
+
+    /// Reads a project.
+    ///
+    /// # Errors
+    /// In words, with the file's name.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let name = path.display();
+        let bytes = std::fs::metadata(path)
+            .map_err(|error| format!("{name}: {error}"))?
+            .len();
+        if bytes > MOST_BYTES {
+            return Err(format!("{name}: {bytes} bytes are too many for a project"));
+        }
+        let text = std::fs::read(path).map_err(|error| format!("{name}: {error}"))?;
+        let file: Self = serde_json::from_slice(&text)
+            .map_err(|error| format!("{name}: not a prompt project: {error}"))?;
+        if file.format != FORMAT || file.canvas().is_none() {
+            return Err(format!(
+                "{name}: not a prompt project of a format that is known"
+            ));
+        }
+        Ok(file)
+    }
+
+    /// Writes a project, whole or not at all.
+    ///
+    /// # Errors
+    /// In words, with the file's name.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+        let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
+        atomic_file::write_in_new_folders(path, &text).map_err(failed)
+    }
+}

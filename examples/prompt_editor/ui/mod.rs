@@ -1,0 +1,301 @@
+//! The window: a bar, docked panels, and what comes up over them.
+
+mod canvas;
+mod export;
+mod help;
+mod menu_bar;
+mod overlays;
+mod sampler;
+mod source;
+mod stamps;
+mod strips;
+mod textures;
+mod timeline;
+mod understand;
+mod viewport;
+
+use bevy::ecs::system::SystemParam;
+use bevy::prelude::*;
+use bevy_egui::egui::{self, WidgetText};
+use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
+use bevy_genie::prelude::*;
+use egui_dock::{DockArea, DockState, NodeIndex, Style, TabViewer};
+
+use crate::export::Exports;
+use crate::files::Files;
+use crate::lines::Lines;
+use crate::palette::Palette;
+use crate::project::Project;
+use crate::shortcuts;
+use crate::study::Study;
+use crate::toasts::Toasts;
+use crate::tools::Hand;
+use textures::Textures;
+pub(crate) use viewport::{step, toggle};
+
+/// A panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Panel {
+    /// Where the picture is painted.
+    Canvas,
+    /// The patches of the model.
+    Stamps,
+    /// The opened picture, and how it is cut.
+    Source,
+    /// What the model makes of the picture.
+    Understand,
+    /// One strip for each latent action.
+    Strips,
+    /// The world under the keys.
+    Play,
+    /// The frames so far, and the tree of forks.
+    Timeline,
+    /// How frames are sampled.
+    Sampler,
+}
+
+impl Panel {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Canvas => "Canvas",
+            Self::Stamps => "Stamps",
+            Self::Source => "Picture",
+            Self::Understand => "What the model sees",
+            Self::Strips => "One strip for each action",
+            Self::Play => "Play",
+            Self::Timeline => "Timeline",
+            Self::Sampler => "Sampler",
+        }
+    }
+}
+
+/// What the window itself remembers.
+#[derive(Resource)]
+#[allow(clippy::struct_excessive_bools)] // Each is a check box or a window.
+pub(crate) struct Desk {
+    dock: DockState<Panel>,
+    textures: Textures,
+    /// Whether the help is open.
+    pub(crate) help: bool,
+    /// Whether the export window is open.
+    pub(crate) export: bool,
+    /// Whether a window to open a file is there, and what is typed in it.
+    pub(crate) open: Option<String>,
+    /// Whether a window to save under a name is there, and what is typed in it.
+    pub(crate) save_as: Option<String>,
+    /// A checkpoint to be compared with.
+    pub(crate) second: Option<String>,
+    /// Whether the grid of patches is drawn.
+    pub(crate) grid: bool,
+    /// Whether tokens are shown in place of errors.
+    pub(crate) tokens: bool,
+    /// Whether keys go to the world.
+    pub(crate) playing: bool,
+    /// Whether a text field has the keys.
+    pub(crate) typing: bool,
+    styled: bool,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            dock: layout(),
+            textures: Textures::default(),
+            help: false,
+            export: false,
+            open: None,
+            save_as: None,
+            second: None,
+            grid: true,
+            tokens: false,
+            playing: false,
+            typing: false,
+            styled: false,
+        }
+    }
+}
+
+impl Desk {
+    /// Panels where they were at the beginning.
+    pub(crate) fn reset_layout(&mut self) {
+        self.dock = layout();
+    }
+}
+
+fn layout() -> DockState<Panel> {
+    let mut dock = DockState::new(vec![Panel::Canvas, Panel::Source]);
+    let tree = dock.main_surface_mut();
+    let [left, right] = tree.split_right(NodeIndex::root(), 0.42, vec![Panel::Play]);
+    let [_, _] = tree.split_below(left, 0.62, vec![Panel::Stamps, Panel::Understand]);
+    let [play, _] = tree.split_right(right, 0.66, vec![Panel::Sampler]);
+    let [_, _] = tree.split_below(play, 0.60, vec![Panel::Timeline, Panel::Strips]);
+    dock
+}
+
+/// All that panels show and change.
+#[derive(SystemParam)]
+pub(crate) struct Work<'w, 's> {
+    pub(crate) project: ResMut<'w, Project>,
+    pub(crate) hand: ResMut<'w, Hand>,
+    pub(crate) palette: ResMut<'w, Palette>,
+    pub(crate) study: ResMut<'w, Study>,
+    pub(crate) lines: ResMut<'w, Lines>,
+    pub(crate) files: ResMut<'w, Files>,
+    pub(crate) exports: ResMut<'w, Exports>,
+    pub(crate) toasts: ResMut<'w, Toasts>,
+    pub(crate) models: Res<'w, Assets<GenieModel>>,
+    pub(crate) server: Res<'w, AssetServer>,
+    pub(crate) statuses: Query<'w, 's, &'static GenieStatus>,
+    pub(crate) frames: Query<'w, 's, &'static GenieFrame>,
+    pub(crate) genie: MessageWriter<'w, GenieCommand>,
+    pub(crate) commands: Commands<'w, 's>,
+    pub(crate) exit: MessageWriter<'w, AppExit>,
+}
+
+impl Work<'_, '_> {
+    /// Names of the latent actions, once the model is loaded.
+    fn action_name(&self, action: usize) -> String {
+        let model = self.models.get(&self.lines.model);
+        let label = model.and_then(|model| model.actions().get(action));
+        label.map_or_else(|| action.to_string(), |label| label.name.clone())
+    }
+}
+
+/// Draws the window.
+pub(crate) struct UiPlugin;
+
+impl Plugin for UiPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<Desk>()
+            .add_systems(EguiPrimaryContextPass, (draw, listen).chain());
+    }
+}
+
+/// One tab after the other.
+struct Panels<'a, 'w, 's> {
+    work: &'a mut Work<'w, 's>,
+    textures: &'a mut Textures,
+    grid: &'a mut bool,
+    tokens: &'a mut bool,
+    playing: bool,
+}
+
+impl TabViewer for Panels<'_, '_, '_> {
+    type Tab = Panel;
+
+    fn id(&mut self, tab: &mut Panel) -> egui::Id {
+        egui::Id::new(tab.title())
+    }
+
+    fn title(&mut self, tab: &mut Panel) -> WidgetText {
+        tab.title().into()
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, tab: &mut Panel) {
+        let Self {
+            work,
+            textures,
+            grid,
+            tokens,
+            playing,
+        } = self;
+        match tab {
+            Panel::Canvas => canvas::show(ui, work, textures, grid),
+            Panel::Stamps => stamps::show(ui, work, textures),
+            Panel::Source => source::show(ui, work, textures),
+            Panel::Understand => understand::show(ui, work, textures, tokens),
+            Panel::Strips => strips::show(ui, work, textures),
+            Panel::Play => viewport::show(ui, work, textures, *playing),
+            Panel::Timeline => timeline::show(ui, work, textures),
+            Panel::Sampler => sampler::show(ui, work),
+        }
+    }
+
+    fn is_closeable(&self, _: &Panel) -> bool {
+        false
+    }
+
+    fn scroll_bars(&self, tab: &Panel) -> [bool; 2] {
+        match tab {
+            // These fill their panel.
+            Panel::Canvas | Panel::Play | Panel::Source => [false, false],
+            _ => [false, true],
+        }
+    }
+}
+
+fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> Result {
+    let ctx = contexts.ctx_mut()?.clone();
+    let desk = desk.bypass_change_detection();
+    if !desk.styled {
+        style(&ctx);
+        desk.styled = true;
+    }
+    work.toasts.age();
+    desk.playing = ctx.memory(|memory| memory.has_focus(viewport::id()));
+    desk.typing = !desk.playing && ctx.egui_wants_keyboard_input();
+    if !desk.playing && !desk.typing {
+        shortcuts::act(&ctx, desk, &mut work);
+    } else if desk.playing {
+        shortcuts::act_while_playing(&ctx, &mut work);
+    }
+    let area = egui::UiBuilder::new()
+        .layer_id(egui::LayerId::background())
+        .max_rect(ctx.viewport_rect());
+    let mut ui = egui::Ui::new(ctx.clone(), "editor".into(), area);
+    egui::Panel::top("bar").show(&mut ui, |ui| menu_bar::show(ui, desk, &mut work));
+    egui::Panel::bottom("status").show(&mut ui, |ui| menu_bar::status(ui, desk, &work));
+    let Desk {
+        dock,
+        textures,
+        grid,
+        tokens,
+        playing,
+        ..
+    } = desk;
+    let mut panels = Panels {
+        work: &mut work,
+        textures,
+        grid,
+        tokens,
+        playing: *playing,
+    };
+    egui::CentralPanel::default()
+        .frame(egui::Frame::NONE)
+        .show(&mut ui, |ui| {
+            DockArea::new(dock)
+                .style(Style::from_egui(ui.style()))
+                .show_leaf_close_all_buttons(false)
+                .show_leaf_collapse_buttons(false)
+                .show_inside(ui, &mut panels);
+        });
+    help::show(&ctx, desk);
+    export::show(&ctx, desk, &mut work);
+    overlays::show(&ctx, desk, &mut work);
+    Ok(())
+}
+
+/// Keys go to the worlds that are looked at while the viewport has the focus.
+fn listen(desk: Res<Desk>, lines: Res<Lines>, mut keyboards: Query<&mut GenieKeyboard>) {
+    for (index, line) in lines.all.iter().enumerate() {
+        let looked_at = index == lines.played || Some(index) == lines.beside;
+        if let Ok(keyboard) = keyboards.get_mut(line.world) {
+            keyboard
+                .map_unchanged(|keyboard| &mut keyboard.enabled)
+                .set_if_neq(desk.playing && looked_at);
+        }
+    }
+}
+
+/// A calm look.
+fn style(ctx: &egui::Context) {
+    ctx.set_theme(egui::Theme::Dark);
+    ctx.all_styles_mut(|style| {
+        style.animation_time = 0.0;
+        style.spacing.item_spacing = egui::vec2(6.0, 5.0);
+        style.visuals.panel_fill = egui::Color32::from_rgb(27, 29, 35);
+        style.visuals.window_fill = egui::Color32::from_rgb(32, 34, 42);
+        style.visuals.extreme_bg_color = egui::Color32::from_rgb(18, 19, 24);
+        style.visuals.selection.bg_fill = egui::Color32::from_rgb(58, 92, 160);
+    });
+}

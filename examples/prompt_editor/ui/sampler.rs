@@ -1,0 +1,85 @@
+//! How frames are sampled: acts at once on the world that is played, on the strips when a slider is let go.
+
+use bevy_egui::egui;
+use bevy_genie::prelude::*;
+
+use super::Work;
+
+pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
+    let mut sampler = work.project.sampler.clone();
+    let mut settled = false;
+    ui.spacing_mut().slider_width = (ui.available_width() - 70.0).clamp(60.0, 160.0);
+    let mut slide = |ui: &mut egui::Ui, name: &str, hint: &str, slider: egui::Slider<'_>| {
+        ui.label(name).on_hover_text(hint);
+        let slider = ui.add(slider).on_hover_text(hint);
+        settled |= slider.drag_stopped() || (slider.changed() && !slider.dragged());
+    };
+    slide(
+        ui,
+        "MaskGIT steps",
+        "more steps, more careful frames; fewer, faster ones",
+        egui::Slider::new(&mut sampler.steps, 1..=25),
+    );
+    slide(
+        ui,
+        "temperature",
+        "0 takes the likeliest token, more is bolder",
+        egui::Slider::new(&mut sampler.temperature, 0.0..=2.0),
+    );
+    slide(
+        ui,
+        "top-p",
+        "draws from the likeliest tokens that together have this probability",
+        egui::Slider::new(&mut sampler.top_p, 0.05..=1.0),
+    );
+    slide(
+        ui,
+        "order noise",
+        "how far the order of unmasking is left to chance",
+        egui::Slider::new(&mut sampler.order_noise, 0.0..=5.0),
+    );
+    slide(
+        ui,
+        "adjacency",
+        "how much tokens are kept beside those that they had in the footage",
+        egui::Slider::new(&mut sampler.adjacency, 0.0..=1.0),
+    );
+    ui.label("order of unmasking");
+    for (order, name) in [
+        (
+            GenieUnmaskingOrder::ConfidenceThreshold,
+            "confidence threshold",
+        ),
+        (GenieUnmaskingOrder::Confidence, "surest first"),
+        (GenieUnmaskingOrder::Random, "any"),
+    ] {
+        settled |= ui.radio_value(&mut sampler.order, order, name).changed();
+    }
+    if ui
+        .button("As usual")
+        .on_hover_text("the sampler's defaults")
+        .clicked()
+    {
+        sampler = GenieSamplerSettings::default();
+        settled = true;
+    }
+    if work.project.sampler != sampler {
+        work.project.sampler = sampler;
+    }
+    if settled {
+        work.lines.renew_strips();
+    }
+    ui.separator();
+    ui.horizontal(|ui| {
+        ui.label("seed");
+        let mut seed = work.project.seed;
+        let field = ui.add(egui::DragValue::new(&mut seed));
+        if field
+            .on_hover_text("takes effect from the prompt on")
+            .changed()
+        {
+            work.project.seed = seed;
+            work.project.version += 1;
+        }
+    });
+}

@@ -1,0 +1,115 @@
+//! The picture beside what the model makes of it: its error in colours, its tokens, and a verdict in words.
+
+use bevy_egui::egui;
+use bevy_genie::prelude::*;
+
+use super::Work;
+use super::textures::Textures;
+use crate::drawing::Canvas;
+use crate::study::Reconstruction;
+
+pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, tokens: &mut bool) {
+    let Some(found) = &work.study.found else {
+        ui.weak("the model is being loaded");
+        return;
+    };
+    ui.label(found.in_words());
+    ui.horizontal(|ui| {
+        ui.selectable_value(tokens, false, "errors")
+            .on_hover_text("the brighter, the more the model's picture differs");
+        ui.selectable_value(tokens, true, "tokens")
+            .on_hover_text("the code of each patch, in a colour of its own");
+        if work.study.pending() {
+            ui.spinner();
+        }
+    });
+    let canvas = work.project.canvas.now();
+    let version = found_version(found);
+    let edge = ((ui.available_width() - 24.0) / 3.0).clamp(48.0, 192.0);
+    let show_tokens = *tokens;
+    ui.horizontal_wrapped(|ui| {
+        let prompt = textures.show(ui.ctx(), "canvas", work.project.version, || {
+            canvas.picture()
+        });
+        picture(ui, prompt.id, edge, "the prompt");
+        let drawn = textures.show(ui.ctx(), "redrawn", version, || found.picture.clone());
+        picture(ui, drawn.id, edge, "as the model draws it");
+        if show_tokens {
+            let view = textures.show(ui.ctx(), "tokens", version, || token_view(found));
+            let response = picture(ui, view.id, edge, "its tokens");
+            if let Some(pointer) = response.hover_pos() {
+                let rows = (found.tokens.len() / found.columns.max(1)).max(1);
+                let at = (pointer - response.rect.min) / response.rect.size();
+                let column = ((at.x * found.columns as f32) as usize).min(found.columns - 1);
+                let row = ((at.y * rows as f32) as usize).min(rows - 1);
+                if let Some(code) = found.tokens.get(row * found.columns + column) {
+                    response.on_hover_text_at_pointer(format!("code {code}"));
+                }
+            }
+        } else {
+            let canvas = canvas.clone();
+            let map = textures.show(ui.ctx(), "errors", version ^ work.project.version, || {
+                error_map(&canvas, &found.picture)
+            });
+            picture(ui, map.id, edge, "where they differ");
+        }
+    });
+    let (used, all) = (found.codes_used(), found.codes);
+    ui.weak(format!(
+        "{used} of the model's {all} codes are in the picture"
+    ));
+    let share = used as f32 / all.max(1) as f32;
+    ui.add(egui::ProgressBar::new(share).desired_height(6.0));
+}
+
+fn picture(ui: &mut egui::Ui, id: egui::TextureId, edge: f32, name: &str) -> egui::Response {
+    ui.vertical(|ui| {
+        let response =
+            ui.add(egui::Image::new((id, egui::Vec2::splat(edge))).sense(egui::Sense::hover()));
+        ui.small(name);
+        response
+    })
+    .inner
+}
+
+fn found_version(found: &Reconstruction) -> u64 {
+    let tokens = found.tokens.iter().map(|token| u64::from(*token));
+    bevy_genie::genie_model::Fnv1a::of(tokens.chain([found.psnr.to_bits()]))
+}
+
+/// Black where both are the same, through red and yellow to white.
+fn error_map(canvas: &Canvas, redrawn: &GeniePicture) -> GeniePicture {
+    let picture = canvas.picture();
+    let pairs = picture
+        .pixels()
+        .chunks_exact(3)
+        .zip(redrawn.pixels().chunks_exact(3));
+    let pixels: Vec<u8> = pairs
+        .flat_map(|(a, b)| {
+            let most = a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| a.abs_diff(*b))
+                .max()
+                .unwrap_or(0);
+            let heat = f32::from(most) / 96.0;
+            [heat * 3.0, heat * 3.0 - 1.0, heat * 3.0 - 2.0]
+                .map(|part| (part.clamp(0.0, 1.0) * 255.0) as u8)
+        })
+        .collect();
+    let (width, height) = (redrawn.width(), redrawn.height());
+    GeniePicture::from_rgb(width, height, pixels)
+        .unwrap_or_else(|_| GeniePicture::filled(width, height, [0; 3]))
+}
+
+/// Each code in a colour of its own.
+fn token_view(found: &Reconstruction) -> GeniePicture {
+    let colour = |code: u32| {
+        let hash = u64::from(code).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        [hash >> 56, hash >> 48, hash >> 40].map(|part| 48 + (part as u8) / 5 * 4)
+    };
+    let pixels: Vec<u8> = found.tokens.iter().flat_map(|code| colour(*code)).collect();
+    let rows = found.tokens.len() / found.columns.max(1);
+    GeniePicture::from_rgb(found.columns, rows, pixels)
+        .unwrap_or_else(|_| GeniePicture::filled(1, 1, [0; 3]))
+}

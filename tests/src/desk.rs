@@ -1,0 +1,416 @@
+//! A desk: a screen to look at, keys to press, a mouse, and files to drop. Everything goes through the X server as if a
+//! person did it.
+
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+use image::imageops::crop_imm;
+use x11rb::connection::{Connection, RequestConnection};
+use x11rb::protocol::Event;
+use x11rb::protocol::xproto::{
+    Atom, AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt, CreateWindowAux,
+    EventMask, ImageFormat, InputFocus, PropMode, SelectionNotifyEvent, Window, WindowClass,
+};
+use x11rb::rust_connection::RustConnection;
+
+use crate::headless::PATIENCE;
+
+/// Codes of keys by what is written on them, as X names them. Letters and digits are their ASCII codes.
+pub mod key {
+    #![allow(missing_docs)] // The names say it all.
+    pub const BACKSPACE: u32 = 0xff08;
+    pub const TAB: u32 = 0xff09;
+    pub const ENTER: u32 = 0xff0d;
+    pub const ESCAPE: u32 = 0xff1b;
+    pub const LEFT: u32 = 0xff51;
+    pub const UP: u32 = 0xff52;
+    pub const RIGHT: u32 = 0xff53;
+    pub const DOWN: u32 = 0xff54;
+    pub const CONTROL: u32 = 0xffe3;
+    pub const SHIFT: u32 = 0xffe1;
+    pub const F1: u32 = 0xffbe;
+    pub const SPACE: u32 = 0x20;
+}
+
+/// Whether windowed tests are to be run: `.ci/windowed` sets the variable and brings a screen.
+pub fn windowed() -> bool {
+    let wanted = std::env::var_os("GENIE_WINDOWED_TESTS").is_some();
+    if !wanted {
+        println!("skipped: GENIE_WINDOWED_TESTS is not set");
+    }
+    wanted
+}
+
+/// There is one keyboard, so that tests of one process come one after the other.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A connection to the screen.
+pub struct Desk {
+    _turn: MutexGuard<'static, ()>,
+    x: RustConnection,
+    root: Window,
+    /// Number of the extension that presses keys.
+    xtest: u8,
+}
+
+/// A program with a window, ended with the test.
+pub struct Program {
+    child: Child,
+    /// Its window.
+    pub window: Window,
+    title: String,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[allow(clippy::unwrap_used)] // Only tests come here, and they fail by panicking.
+impl Desk {
+    /// A desk at the display that the environment names.
+    ///
+    /// # Panics
+    /// If there is none, or it cannot be sent keys.
+    #[allow(clippy::new_without_default)] // It does more than that.
+    pub fn new() -> Self {
+        // A server that has just seen its last client go may begin anew first.
+        let mut connected = x11rb::connect(None);
+        for _ in 0..20 {
+            if connected.is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(250));
+            connected = x11rb::connect(None);
+        }
+        let (x, screen) = connected.unwrap();
+        let root = x.setup().roots[screen].root;
+        let xtest = x.query_extension(b"XTEST").unwrap().reply().unwrap();
+        assert!(xtest.present, "the X server cannot be sent test keys");
+        Self {
+            // A test that has failed leaves nothing behind that matters.
+            _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner),
+            x,
+            root,
+            xtest: xtest.major_opcode,
+        }
+    }
+
+    /// Starts a program, waits for its window of this title, moves it to the corner of the screen and gives it the keys.
+    ///
+    /// # Panics
+    /// If no window comes.
+    pub fn start(&self, mut command: Command, title: &str, size: Option<(u32, u32)>) -> Program {
+        let mut program = Program {
+            child: command.spawn().unwrap(),
+            window: 0,
+            title: title.to_owned(),
+        };
+        program.window = self.wait(&mut program, "its window", |_| self.window(title));
+        let place = ConfigureWindowAux::new().x(0).y(0);
+        let place = match size {
+            Some((width, height)) => place.width(width).height(height),
+            None => place,
+        };
+        self.x.configure_window(program.window, &place).unwrap();
+        self.focus(program.window);
+        program
+    }
+
+    /// The window with this title, once it is there.
+    fn window(&self, title: &str) -> Option<Window> {
+        let tree = self.x.query_tree(self.root).unwrap().reply().unwrap();
+        tree.children.into_iter().find(|&window| {
+            let any = AtomEnum::ANY;
+            let name = self
+                .x
+                .get_property(false, window, AtomEnum::WM_NAME, any, 0, 64);
+            let attributes = self.x.get_window_attributes(window).unwrap().reply();
+            name.unwrap()
+                .reply()
+                .is_ok_and(|name| name.value == title.as_bytes())
+                && attributes
+                    .is_ok_and(|a| a.map_state == x11rb::protocol::xproto::MapState::VIEWABLE)
+        })
+    }
+
+    /// Without a window manager nobody else gives the window the keyboard.
+    fn focus(&self, window: Window) {
+        let focus = self.x.set_input_focus(InputFocus::PARENT, window, 0u32);
+        focus.unwrap().check().unwrap();
+    }
+
+    /// Waits until a program shows what it should.
+    ///
+    /// # Panics
+    /// If the program ends, or never does.
+    pub fn wait<T>(
+        &self,
+        program: &mut Program,
+        what: &str,
+        mut look: impl FnMut(Window) -> Option<T>,
+    ) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(seen) = look(program.window) {
+                return seen;
+            }
+            let ended = program.child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "{} ended before {what}: {ended:?}",
+                program.title
+            );
+            if start.elapsed() >= PATIENCE {
+                if program.window != 0 {
+                    self.keep(program.window, "waited_in_vain");
+                }
+                panic!("{}: waited in vain for {what}", program.title);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The program's exit, waited for.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn wait_for_exit(&self, program: &mut Program) -> std::process::ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = program.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "{} does not end", program.title);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Ends a program as a crash would.
+    pub fn kill(&self, program: &mut Program) {
+        let _ = program.child.kill();
+        let _ = program.child.wait();
+    }
+
+    /// The number of the program's process.
+    pub fn process(&self, program: &Program) -> u32 {
+        program.child.id()
+    }
+
+    /// Presses a key, or lets it go.
+    ///
+    /// # Panics
+    /// If the keyboard has no such key.
+    pub fn key(&self, symbol: u32, down: bool) {
+        let setup = self.x.setup();
+        let (first, last) = (setup.min_keycode, setup.max_keycode);
+        let mapping = self.x.get_keyboard_mapping(first, last - first + 1);
+        let mapping = mapping.unwrap().reply().unwrap();
+        let per_key = usize::from(mapping.keysyms_per_keycode);
+        let keys = &mut mapping.keysyms.chunks(per_key);
+        let key = keys.position(|symbols| symbols[0] == symbol).unwrap() as u8 + first;
+        self.fake(if down { 2 } else { 3 }, key, (0, 0));
+    }
+
+    /// Presses a key for a moment.
+    pub fn tap(&self, symbol: u32) {
+        self.key(symbol, true);
+        std::thread::sleep(Duration::from_millis(80));
+        self.key(symbol, false);
+        std::thread::sleep(Duration::from_millis(80));
+    }
+
+    /// Presses a key while another one is held.
+    pub fn chord(&self, held: u32, symbol: u32) {
+        self.key(held, true);
+        self.tap(symbol);
+        self.key(held, false);
+    }
+
+    /// Moves the mouse; places are those of the screen, as windows are in its corner.
+    pub fn point(&self, x: u32, y: u32) {
+        self.fake(6, 0, (x as i16, y as i16));
+        std::thread::sleep(Duration::from_millis(60));
+    }
+
+    /// Presses the left mouse button, or lets it go.
+    pub fn button(&self, down: bool) {
+        self.fake(if down { 4 } else { 5 }, 1, (0, 0));
+        std::thread::sleep(Duration::from_millis(80));
+    }
+
+    /// Clicks at a place.
+    pub fn click(&self, x: u32, y: u32) {
+        self.point(x, y);
+        self.button(true);
+        self.button(false);
+    }
+
+    /// Presses at one place, and lets go at another.
+    pub fn drag(&self, from: (u32, u32), to: (u32, u32)) {
+        self.point(from.0, from.1);
+        self.button(true);
+        for step in 1..=8 {
+            let between = |a: u32, b: u32| (a * (8 - step) + b * step) / 8;
+            self.point(between(from.0, to.0), between(from.1, to.1));
+        }
+        self.button(false);
+    }
+
+    /// The request `FakeInput` of XTEST: its length in words, the event, its detail; no delay, any device.
+    fn fake(&self, event: u8, detail: u8, place: (i16, i16)) {
+        let mut request = [0u8; 36];
+        request[0] = self.xtest;
+        request[1] = 2;
+        request[2..4].copy_from_slice(&9u16.to_ne_bytes());
+        request[4] = event;
+        request[5] = detail;
+        request[24..26].copy_from_slice(&place.0.to_ne_bytes());
+        request[26..28].copy_from_slice(&place.1.to_ne_bytes());
+        if event == 6 {
+            request[12..16].copy_from_slice(&self.root.to_ne_bytes());
+        }
+        let request = [IoSlice::new(&request)];
+        self.x
+            .send_request_without_reply(&request, Vec::new())
+            .unwrap();
+        self.x.flush().unwrap();
+    }
+
+    /// Drops a file on a window, by the protocol XDND.
+    ///
+    /// # Panics
+    /// If the window never asks for it.
+    pub fn drop_file(&self, program: &mut Program, path: &Path) {
+        let window = program.window;
+        let atom = |name: &str| -> Atom {
+            let atom = self.x.intern_atom(false, name.as_bytes());
+            atom.unwrap().reply().unwrap().atom
+        };
+        let source = self.x.generate_id().unwrap();
+        let visual = x11rb::COPY_FROM_PARENT;
+        let input = WindowClass::INPUT_OUTPUT;
+        let aux = CreateWindowAux::new();
+        self.x
+            .create_window(0, source, self.root, 0, 0, 1, 1, 0, input, visual, &aux)
+            .unwrap();
+        let (selection, list) = (atom("XdndSelection"), atom("text/uri-list"));
+        self.x.set_selection_owner(source, selection, 0u32).unwrap();
+        let send = |name: &str, data: [u32; 5]| {
+            let message = ClientMessageEvent::new(32, window, atom(name), data);
+            let sent = self
+                .x
+                .send_event(false, window, EventMask::NO_EVENT, message);
+            sent.unwrap();
+            self.x.flush().unwrap();
+        };
+        send("XdndEnter", [source, 5 << 24, list, 0, 0]);
+        send("XdndPosition", [source, 0, 0, 0, atom("XdndActionCopy")]);
+        let asked = self.wait(program, "it to ask for the dropped file", |_| {
+            match self.x.poll_for_event().unwrap() {
+                Some(Event::SelectionRequest(asked)) if asked.selection == selection => Some(asked),
+                _ => None,
+            }
+        });
+        let uri = format!("file://{}\r\n", path.display());
+        self.x
+            .change_property(
+                PropMode::REPLACE,
+                asked.requestor,
+                asked.property,
+                asked.target,
+                8,
+                uri.len() as u32,
+                uri.as_bytes(),
+            )
+            .unwrap();
+        let answer = SelectionNotifyEvent {
+            response_type: x11rb::protocol::xproto::SELECTION_NOTIFY_EVENT,
+            sequence: 0,
+            time: asked.time,
+            requestor: asked.requestor,
+            selection,
+            target: asked.target,
+            property: asked.property,
+        };
+        self.x
+            .send_event(false, asked.requestor, EventMask::NO_EVENT, answer)
+            .unwrap();
+        self.x.flush().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        send("XdndDrop", [source, 0, 0, 0, 0]);
+        std::thread::sleep(Duration::from_millis(300));
+        self.x.destroy_window(source).unwrap();
+        self.x.flush().unwrap();
+    }
+
+    /// What the screen shows where the window is.
+    pub fn look_at(&self, window: Window) -> RgbImage {
+        let place = self.x.get_geometry(window).unwrap().reply().unwrap();
+        let screen = self.x.get_geometry(self.root).unwrap().reply().unwrap();
+        let width = place.width.min(screen.width);
+        let height = place.height.min(screen.height);
+        let shot = self.x.get_image(
+            ImageFormat::Z_PIXMAP,
+            self.root,
+            place.x.max(0),
+            place.y.max(0),
+            width,
+            height,
+            !0,
+        );
+        let shot = shot.unwrap().reply().unwrap();
+        let count = usize::from(width) * usize::from(height);
+        assert_eq!(shot.data.len(), count * 4);
+        let pixels = shot.data.chunks_exact(4).flat_map(|p| [p[2], p[1], p[0]]);
+        RgbImage::from_raw(width.into(), height.into(), pixels.collect()).unwrap()
+    }
+
+    /// Keeps a picture of the window in the folder that `GENIE_SCREENSHOTS` names, if it is set.
+    pub fn keep(&self, window: Window, name: &str) {
+        if let Some(folder) = std::env::var_os("GENIE_SCREENSHOTS") {
+            let path = PathBuf::from(folder).join(name).with_extension("png");
+            self.look_at(window).save(path).unwrap();
+        }
+    }
+}
+
+/// A part of a picture, given in thousandths of its width and height: left, top, width, height.
+pub fn part(shot: &RgbImage, [left, top, width, height]: [u32; 4]) -> RgbImage {
+    let of = |share: u32, whole: u32| share * whole / 1000;
+    let (w, h) = shot.dimensions();
+    crop_imm(shot, of(left, w), of(top, h), of(width, w), of(height, h)).to_image()
+}
+
+/// Share of the pixels that differ visibly between two pictures of one size.
+pub fn changed(a: &RgbImage, b: &RgbImage) -> f64 {
+    let differs = |(a, b): (&image::Rgb<u8>, &image::Rgb<u8>)| {
+        let apart = |i: usize| u32::from(a.0[i].abs_diff(b.0[i]));
+        apart(0) + apart(1) + apart(2) > 40
+    };
+    let pairs = a.pixels().zip(b.pixels());
+    let count = pairs.filter(|pair| differs(*pair)).count();
+    count as f64 / f64::from((a.width() * a.height()).max(1))
+}
+
+/// Share of the pixels that are like a colour.
+pub fn share_of(shot: &RgbImage, colour: [u8; 3], tolerance: u8) -> f64 {
+    let like = |pixel: &&image::Rgb<u8>| {
+        let pairs = pixel.0.iter().zip(colour);
+        pairs.into_iter().all(|(a, b)| a.abs_diff(b) <= tolerance)
+    };
+    let count = shot.pixels().filter(like).count();
+    count as f64 / f64::from((shot.width() * shot.height()).max(1))
+}
+
+/// How many different colours a picture has.
+pub fn colours(shot: &RgbImage) -> usize {
+    let all: std::collections::HashSet<_> = shot.pixels().map(|pixel| pixel.0).collect();
+    all.len()
+}

@@ -1,0 +1,284 @@
+//! The game in a real window, under real keys, a real mouse and real drops. Needs a display and a graphics adapter (virtual
+//! ones will do), so it runs only when `GENIE_WINDOWED_TESTS` is set; `.ci/windowed` sets all of it up.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use genie_tests::desk::{Desk, Program, changed, colours, key, part, share_of, windowed};
+use genie_tests::{example, untrained_checkpoint};
+use image::RgbImage;
+
+/// Parts of the window, in thousandths: left, top, width, height.
+///
+/// To the right of the hero, which stays in one column and may jump there.
+const LEVEL: [u32; 4] = [550, 250, 150, 500];
+/// At the middle of the upper edge: name, score and coins.
+const HUD: [u32; 4] = [150, 0, 700, 70];
+/// Where menus are.
+const MIDDLE: [u32; 4] = [300, 250, 400, 600];
+/// The lower right corner, where messages come up.
+const CORNER: [u32; 4] = [500, 800, 500, 200];
+const GOLD: [u8; 3] = [255, 209, 82];
+const RED: [u8; 3] = [245, 107, 97];
+const NIGHT: [u8; 3] = [14, 15, 22];
+
+fn game(desk: &Desk, data: &Path, options: &[&str]) -> Program {
+    let mut command = Command::new(example("generative_level"));
+    command.args(options).env("XDG_DATA_HOME", data);
+    desk.start(command, "Generative level", Some((1280, 720)))
+}
+
+fn has_gold(shot: &RgbImage) -> bool {
+    share_of(shot, GOLD, 12) > 0.001
+}
+
+/// From the title to a level that moves.
+fn begin(desk: &Desk, game: &mut Program) {
+    desk.wait(game, "the title", |window| {
+        has_gold(&part(&desk.look_at(window), [250, 200, 500, 250])).then_some(())
+    });
+    desk.tap(key::ENTER);
+    desk.wait(game, "the levels", |window| {
+        (colours(&part(&desk.look_at(window), [0, 100, 1000, 500])) > 60).then_some(())
+    });
+    desk.tap(key::ENTER);
+    desk.wait(game, "the level", |window| {
+        let shot = desk.look_at(window);
+        let hud = share_of(&part(&shot, HUD), NIGHT, 6) > 0.5 && has_gold(&part(&shot, HUD));
+        (hud && colours(&part(&shot, LEVEL)) > 8).then_some(())
+    });
+}
+
+#[test]
+fn the_first_level_is_played_after_two_keys_and_obeys_the_arrows() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut game = game(&desk, data.path(), &["--prompt", &prompt("meadow.png")]);
+    begin(&desk, &mut game);
+    let level = |window| part(&desk.look_at(window), LEVEL);
+    desk.tap(u32::from(b'r'));
+    std::thread::sleep(Duration::from_millis(500));
+    let start = level(game.window);
+    desk.key(key::RIGHT, true);
+    let pressed = Instant::now();
+    let run = desk.wait(&mut game, "the level to move under the key", |window| {
+        let change = changed(&start, &level(window));
+        (change > 0.2).then_some(change)
+    });
+    let took = pressed.elapsed();
+    desk.key(key::RIGHT, false);
+    desk.keep(game.window, "game_play");
+    desk.tap(u32::from(b'r'));
+    desk.wait(&mut game, "the picture after a restart", |window| {
+        (changed(&start, &level(window)) < 0.08).then_some(())
+    });
+    // Left alone for as long, the level stays where it is.
+    let (mut rest, alone): (f64, _) = (0.0, Instant::now());
+    while alone.elapsed() < took {
+        rest = rest.max(changed(&start, &level(game.window)));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(
+        rest < run / 3.0,
+        "moved {run:.2} under the key, {rest:.2} without"
+    );
+}
+
+fn prompt(name: &str) -> String {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/prompts");
+    assets.join(name).display().to_string()
+}
+
+#[test]
+fn a_run_can_be_paused_set_up_run_back_and_finished_and_is_kept() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let kept = data.path().join("bevy_genie/generative_level");
+    let options = ["--seconds", "6", "--prompt", &prompt("meadow.png")];
+    let mut game = game(&desk, data.path(), &options);
+    begin(&desk, &mut game);
+    // Pause: a menu, and nothing moves under it.
+    desk.key(key::RIGHT, true);
+    std::thread::sleep(Duration::from_millis(900));
+    desk.tap(key::ESCAPE);
+    desk.key(key::RIGHT, false);
+    desk.wait(&mut game, "the pause menu", |window| {
+        has_gold(&part(&desk.look_at(window), MIDDLE)).then_some(())
+    });
+    // A frame may have been under way.
+    std::thread::sleep(Duration::from_millis(500));
+    desk.keep(game.window, "game_pause");
+    let still = desk.look_at(game.window);
+    std::thread::sleep(Duration::from_millis(600));
+    assert!(
+        changed(&still, &desk.look_at(game.window)) < 0.001,
+        "a paused run moves"
+    );
+    // Settings: three down to the scanlines, which are drawn and saved.
+    for _ in 0..2 {
+        desk.tap(key::DOWN);
+    }
+    desk.tap(key::ENTER);
+    std::thread::sleep(Duration::from_millis(400));
+    for _ in 0..3 {
+        desk.tap(key::DOWN);
+    }
+    desk.tap(key::RIGHT);
+    std::thread::sleep(Duration::from_millis(400));
+    desk.keep(game.window, "game_settings");
+    desk.tap(key::ESCAPE);
+    desk.tap(key::ESCAPE);
+    let settings = std::fs::read_to_string(kept.join("settings.json")).unwrap();
+    assert!(settings.contains("\"scanlines\": true"), "{settings}");
+    // Rewind: the scene goes back to where it was.
+    let before = part(&desk.look_at(game.window), LEVEL);
+    desk.key(key::RIGHT, true);
+    desk.wait(&mut game, "the run to go on", |window| {
+        (changed(&before, &part(&desk.look_at(window), LEVEL)) > 0.15).then_some(())
+    });
+    desk.key(key::RIGHT, false);
+    let far = part(&desk.look_at(game.window), LEVEL);
+    desk.key(key::BACKSPACE, true);
+    desk.wait(&mut game, "time to run backwards", |window| {
+        (changed(&far, &part(&desk.look_at(window), LEVEL)) > 0.15).then_some(())
+    });
+    desk.keep(game.window, "game_rewind");
+    desk.key(key::BACKSPACE, false);
+    // The end: figures, and a file with the best run.
+    desk.key(key::RIGHT, true);
+    desk.wait(&mut game, "the result", |window| {
+        let middle = part(&desk.look_at(window), MIDDLE);
+        (share_of(&middle, GOLD, 12) > 0.005).then_some(())
+    });
+    desk.key(key::RIGHT, false);
+    std::thread::sleep(Duration::from_millis(800));
+    desk.keep(game.window, "game_result");
+    let best = std::fs::read_to_string(kept.join("best_runs.json")).unwrap();
+    assert!(best.contains("\"seconds\": 6.0"), "{best}");
+    assert_eq!(std::fs::read_dir(kept.join("replays")).unwrap().count(), 1);
+    // Again: the ghost runs to the right while the player stands.
+    desk.tap(key::ENTER);
+    std::thread::sleep(Duration::from_millis(2500));
+    desk.keep(game.window, "game_ghost");
+    desk.tap(key::ESCAPE);
+    drop(game);
+    // Another start knows the run and the settings.
+    let mut game = self::game(&desk, data.path(), &options);
+    begin(&desk, &mut game);
+    desk.keep(game.window, "game_again");
+}
+
+#[test]
+fn a_dropped_picture_is_played_and_a_text_file_is_refused_in_words() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut game = game(&desk, data.path(), &[]);
+    begin(&desk, &mut game);
+    let text = data.path().join("notes.png");
+    std::fs::write(&text, "no picture at all").unwrap();
+    desk.drop_file(&mut game, &text);
+    desk.wait(&mut game, "the refusal", |window| {
+        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.002).then_some(())
+    });
+    desk.keep(game.window, "game_refusal");
+    let drawing = data.path().join("green.png");
+    let green = RgbImage::from_fn(300, 200, |x, y| {
+        image::Rgb(if y > 140 {
+            [90, 60, 40]
+        } else {
+            [40, 200, (x / 2) as u8]
+        })
+    });
+    green.save(&drawing).unwrap();
+    let before = part(&desk.look_at(game.window), LEVEL);
+    desk.drop_file(&mut game, &drawing);
+    desk.wait(&mut game, "the dropped level", |window| {
+        (changed(&before, &part(&desk.look_at(window), LEVEL)) > 0.5).then_some(())
+    });
+    let kept = data
+        .path()
+        .join("bevy_genie/generative_level/drawings/green.png");
+    assert!(kept.is_file(), "the drawing is not kept");
+    desk.keep(game.window, "game_dropped");
+}
+
+#[test]
+fn every_screen_fits_a_narrow_window_and_the_mouse_goes_through_menus() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut command = Command::new(example("generative_level"));
+    command.env("XDG_DATA_HOME", data.path());
+    let mut game = desk.start(command, "Generative level", Some((420, 760)));
+    desk.wait(&mut game, "the title", |window| {
+        has_gold(&part(&desk.look_at(window), [0, 200, 1000, 300])).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(800));
+    desk.keep(game.window, "game_title_narrow");
+    desk.tap(key::ENTER);
+    desk.wait(&mut game, "the levels", |window| {
+        (colours(&part(&desk.look_at(window), [0, 100, 1000, 500])) > 60).then_some(())
+    });
+    // The card under the mouse comes alive.
+    desk.point(130, 190);
+    std::thread::sleep(Duration::from_millis(1500));
+    desk.keep(game.window, "game_levels_narrow");
+    let card = |window| part(&desk.look_at(window), [150, 120, 330, 190]);
+    let now = card(game.window);
+    desk.wait(&mut game, "the card to come alive", |window| {
+        (changed(&now, &card(window)) > 0.05).then_some(())
+    });
+    desk.button(true);
+    desk.button(false);
+    desk.wait(&mut game, "the level", |window| {
+        (share_of(&part(&desk.look_at(window), [0, 0, 1000, 40]), NIGHT, 6) > 0.5).then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    desk.keep(game.window, "game_play_narrow");
+}
+
+#[test]
+fn a_model_without_training_is_played_all_the_same() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let model = data.path().join("untrained.genie.safetensors");
+    let checkpoint = untrained_checkpoint(&genie_model::GenieConfig::platformer(), 1);
+    checkpoint.write(&model, candle_core::DType::F16).unwrap();
+    let model = model.display().to_string();
+    let mut game = game(&desk, data.path(), &["--model", &model]);
+    begin(&desk, &mut game);
+    let level = |window| part(&desk.look_at(window), LEVEL);
+    let before = level(game.window);
+    desk.key(key::RIGHT, true);
+    desk.wait(&mut game, "the level to change", |window| {
+        (changed(&before, &level(window)) > 0.1).then_some(())
+    });
+    desk.key(key::RIGHT, false);
+    drop(game);
+    // A damaged one is said to be damaged, and the program stays open.
+    let broken = data.path().join("broken.genie.safetensors");
+    std::fs::write(&broken, b"no").unwrap();
+    let broken = broken.display().to_string();
+    let mut game = self::game(&desk, data.path(), &["--model", &broken]);
+    desk.wait(&mut game, "the error", |window| {
+        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.002).then_some(())
+    });
+    desk.keep(game.window, "game_broken_model");
+    desk.tap(key::ENTER);
+    desk.wait(&mut game, "the levels", |window| {
+        (colours(&part(&desk.look_at(window), [0, 100, 1000, 500])) > 60).then_some(())
+    });
+}
