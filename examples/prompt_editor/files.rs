@@ -19,6 +19,7 @@ use crate::toasts::Toasts;
 const AUTOSAVE: f32 = 1.0;
 /// Files that are remembered.
 const RECENT: usize = 10;
+const MEMORY: &str = "memory.json";
 /// Ending of projects.
 pub(crate) const PROJECT: &str = "prompt.json";
 /// Enlargement of exported animations.
@@ -53,6 +54,7 @@ pub(crate) struct Files {
     /// What is remembered between starts.
     pub(crate) memory: Memory,
     kept_memory: Memory,
+    problem: Option<json_file::JsonFileError>,
     /// The opened picture or recording.
     pub(crate) source: Option<Source>,
     autosaved: Option<(u64, GenieSamplerSettings)>,
@@ -60,13 +62,15 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Files of the editor's data folder.
+    /// Files of the editor's data folder; what is remembered is read at once, as the window's size is among it.
     pub(crate) fn new(data: PathBuf) -> Self {
+        let (memory, problem): (Memory, _) = json_file::read(&data.join(MEMORY));
         Self {
             data,
             tasks: Vec::new(),
-            memory: Memory::default(),
-            kept_memory: Memory::default(),
+            kept_memory: memory.clone(),
+            memory,
+            problem,
             source: None,
             autosaved: None,
             since_change: 0.0,
@@ -88,7 +92,7 @@ impl Files {
     }
 
     fn memory_path(&self) -> PathBuf {
-        self.data.join("memory.json")
+        self.data.join(MEMORY)
     }
 
     /// Opens a picture, a recording or a project.
@@ -171,10 +175,7 @@ impl Plugin for FilesPlugin {
 
 /// The picture that was being made last, saved or not.
 fn restore(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: ResMut<Toasts>) {
-    let (memory, problem) = json_file::read(&files.memory_path());
-    files.memory = memory;
-    files.kept_memory = files.memory.clone();
-    if let Some(problem) = problem {
+    if let Some(problem) = files.problem.take() {
         toasts.error(problem);
     }
     let path = files.autosave_path();

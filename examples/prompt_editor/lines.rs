@@ -68,10 +68,9 @@ pub(crate) struct Lines {
     pub(crate) strips: Vec<Strip>,
     next_number: u32,
     started: Option<u64>,
-    strips_stale: bool,
+    strips_asked: u64,
+    strips_started: u64,
     rest: f32,
-    /// Whether strips are wanted at all.
-    pub(crate) strips_wanted: bool,
 }
 
 impl Lines {
@@ -88,9 +87,9 @@ impl Lines {
             strips: Vec::new(),
             next_number: 1,
             started: None,
-            strips_stale: false,
+            strips_asked: 0,
+            strips_started: 0,
             rest: 0.0,
-            strips_wanted: true,
         }
     }
 
@@ -101,12 +100,12 @@ impl Lines {
 
     /// The strips start anew: the sampler has changed.
     pub(crate) fn renew_strips(&mut self) {
-        self.strips_stale = true;
+        self.strips_asked += 1;
     }
 
     /// Whether worlds of the newest picture are still to be started.
     pub(crate) fn waiting(&self, project: &Project) -> bool {
-        self.started != Some(project.version) || self.strips_stale
+        self.started != Some(project.version) || self.strips_started != self.strips_asked
     }
 
     fn number(&mut self) -> u32 {
@@ -231,7 +230,7 @@ fn start_worlds(
     project: Res<Project>,
     models: Res<Assets<GenieModel>>,
     mut lines: ResMut<Lines>,
-    mut seen: Local<Option<u64>>,
+    mut seen: Local<Option<(u64, u64)>>,
     mut commands: Commands,
 ) {
     let lines = lines.bypass_change_detection();
@@ -241,8 +240,9 @@ fn start_worlds(
     if !lines.waiting(&project) {
         return;
     }
-    if *seen != Some(project.version) || lines.strips_stale && lines.rest > REST {
-        *seen = Some(project.version);
+    let now = Some((project.version, lines.strips_asked));
+    if *seen != now {
+        *seen = now;
         lines.rest = 0.0;
     }
     lines.rest += time.delta_secs();
@@ -270,12 +270,9 @@ fn start_worlds(
         (lines.played, lines.beside, lines.shown) = (0, None, None);
     }
     lines.started = Some(project.version);
-    lines.strips_stale = false;
+    lines.strips_started = lines.strips_asked;
     for strip in lines.strips.drain(..) {
         commands.entity(strip.world).despawn();
-    }
-    if !lines.strips_wanted {
-        return;
     }
     for (action, label) in model.actions().iter().enumerate() {
         let clock = GenieClock::default()

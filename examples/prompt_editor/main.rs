@@ -51,10 +51,16 @@ struct Options {
 
 fn main() -> AppExit {
     let options = Options::parse();
+    let files = Files::new(data_folder("prompt_editor"));
+    let (width, height) = files.memory.window.unwrap_or((1280, 800));
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
-            .set(screen::window("Prompt editor", 1280, 800))
+            .set(screen::window(
+                "Prompt editor",
+                width.clamp(480, 7680),
+                height.clamp(360, 4320),
+            ))
             .set(AssetPlugin {
                 file_path: assets::root().display().to_string(),
                 // `--model` may name any file.
@@ -77,7 +83,7 @@ fn main() -> AppExit {
     let server = app.world().resource::<AssetServer>();
     let model = server.load_builder().override_unapproved().load(path);
     app.insert_resource(Lines::new(model))
-        .insert_resource(Files::new(data_folder("prompt_editor")))
+        .insert_resource(files)
         .insert_resource(options)
         .init_resource::<Project>()
         .init_resource::<Hand>()

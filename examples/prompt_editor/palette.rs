@@ -24,7 +24,7 @@ pub(crate) enum Theme {
     Earth,
     /// Gold and light.
     Yellow,
-    /// Cap and scarf.
+    /// Whatever has a strong red in it: a cap and a scarf, in the shipped world.
     Red,
     /// Sky and water.
     Blue,
@@ -67,6 +67,10 @@ impl Theme {
         let spread = pixels.iter().map(|p| apart(*p, pixels[0])).max();
         if spread.unwrap_or(0) < 24 {
             return Self::Plain;
+        }
+        let many = |like: fn(&Colour) -> bool| pixels.iter().filter(|p| like(p)).count() >= 5;
+        if many(|[r, g, b]| *r > 170 && *g < 90 && *b < 90) {
+            return Self::Red;
         }
         // What stands out is the theme, not what is behind it: the least like the corner.
         let main = mean(pixels.iter().filter(|p| apart(**p, pixels[0]) > 60))

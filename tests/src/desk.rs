@@ -192,6 +192,11 @@ impl Desk {
         }
     }
 
+    /// What the program has written to its piped output.
+    pub fn output(&self, program: &mut Program) -> Option<std::process::ChildStdout> {
+        program.child.stdout.take()
+    }
+
     /// Ends a program as a crash would.
     pub fn kill(&self, program: &mut Program) {
         let _ = program.child.kill();

@@ -173,7 +173,5 @@ fn status(ui: &mut egui::Ui, work: &Work, world: bevy::prelude::Entity) {
         }
         _ => "loading".to_owned(),
     };
-    ui.weak(format!(
-        "{text}    click the picture to play it with its keys, Escape to leave"
-    ));
+    ui.weak(format!("{text}    (click to play, Escape to leave)"));
 }

@@ -1,0 +1,223 @@
+//! The prompt editor in a real window, under real keys, a real mouse and real drops; see `windowed_game.rs`. Places are those of
+//! a window of 1280 x 800 pixels with its panels where they are at the first start.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use genie_tests::desk::{Desk, Program, changed, colours, key, part, share_of, windowed};
+use genie_tests::example;
+use image::RgbImage;
+
+/// Parts of the window, in thousandths: left, top, width, height.
+const CANVAS: [u32; 4] = [65, 130, 290, 470];
+const STAMPS: [u32; 4] = [3, 690, 410, 270];
+const VIEWPORT: [u32; 4] = [490, 165, 240, 380];
+const TREE: [u32; 4] = [423, 735, 330, 100];
+const MIDDLE: [u32; 4] = [300, 400, 400, 200];
+const CORNER: [u32; 4] = [500, 750, 500, 220];
+/// The colour that the hand holds at first.
+const BLUE: [u8; 3] = [152, 212, 248];
+const RED: [u8; 3] = [245, 107, 97];
+
+fn prompt(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../assets/prompts")
+        .join(name)
+}
+
+fn editor(desk: &Desk, data: &Path, with: Option<&str>, size: (u32, u32)) -> Program {
+    let mut command = Command::new(example("prompt_editor"));
+    command.env("XDG_DATA_HOME", data).current_dir(data);
+    if let Some(name) = with {
+        command.arg("--prompt").arg(prompt(name));
+    }
+    desk.start(command, "Prompt editor", Some(size))
+}
+
+/// Picture and world are there.
+fn begun(desk: &Desk, editor: &mut Program) {
+    desk.wait(editor, "the picture and its world", |window| {
+        let shot = desk.look_at(window);
+        let there = |area| colours(&part(&shot, area)) > 8;
+        (there(CANVAS) && there(VIEWPORT)).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(500));
+}
+
+fn blue(shot: &RgbImage) -> f64 {
+    share_of(&part(shot, CANVAS), BLUE, 10)
+}
+
+#[test]
+fn a_picture_is_painted_and_undone_and_survives_a_crash() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&desk, data.path(), Some("desert.png"), (1280, 800));
+    begun(&desk, &mut program);
+    desk.keep(program.window, "editor_begun");
+    assert!(blue(&desk.look_at(program.window)) < 0.001);
+    desk.tap(u32::from(b'r'));
+    desk.drag((120, 160), (300, 230));
+    let is_blue = |window| (blue(&desk.look_at(window)) > 0.05).then_some(());
+    let is_not = |window| (blue(&desk.look_at(window)) < 0.001).then_some(());
+    desk.wait(&mut program, "a blue rectangle", is_blue);
+    desk.chord(key::CONTROL, u32::from(b'z'));
+    desk.wait(&mut program, "the undo", is_not);
+    desk.chord(key::CONTROL, u32::from(b'y'));
+    desk.wait(&mut program, "the redo", is_blue);
+    // A patch of the model, stamped over the ground.
+    let stamps = |window| {
+        let shot = part(&desk.look_at(window), STAMPS);
+        (colours(&shot) > 200).then_some(())
+    };
+    desk.wait(&mut program, "the model's patches", stamps);
+    desk.click(22, 633);
+    let before = desk.look_at(program.window);
+    desk.click(150, 400);
+    desk.wait(&mut program, "the stamp", |window| {
+        let area = [100, 475, 60, 70];
+        let now = desk.look_at(window);
+        (changed(&part(&before, area), &part(&now, area)) > 0.05).then_some(())
+    });
+    desk.keep(program.window, "editor_painted");
+    // Everything is in the autosave a moment later, so that a crash takes nothing.
+    std::thread::sleep(Duration::from_millis(2500));
+    let painted = part(&desk.look_at(program.window), CANVAS);
+    desk.kill(&mut program);
+    drop(program);
+    let mut program = editor(&desk, data.path(), None, (1280, 800));
+    begun(&desk, &mut program);
+    desk.point(1100, 700);
+    desk.wait(&mut program, "the picture as it was", |window| {
+        (changed(&painted, &part(&desk.look_at(window), CANVAS)) < 0.03).then_some(())
+    });
+}
+
+#[test]
+fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&desk, data.path(), Some("meadow.png"), (1280, 800));
+    begun(&desk, &mut program);
+    let viewport = |window| part(&desk.look_at(window), VIEWPORT);
+    let tree = |window| part(&desk.look_at(window), TREE);
+    // Without the focus the arrow keys are not the world's.
+    let start = viewport(program.window);
+    desk.key(key::RIGHT, true);
+    std::thread::sleep(Duration::from_millis(1200));
+    desk.key(key::RIGHT, false);
+    assert!(
+        changed(&start, &viewport(program.window)) < 0.02,
+        "it moves unasked"
+    );
+    desk.click(780, 290);
+    desk.key(key::RIGHT, true);
+    desk.wait(&mut program, "the world to move", |window| {
+        (changed(&start, &viewport(window)) > 0.2).then_some(())
+    });
+    desk.key(key::RIGHT, false);
+    desk.keep(program.window, "editor_played");
+    // Escape gives the keys back, and space is the editor's again: time stands still.
+    desk.tap(key::ESCAPE);
+    desk.tap(key::SPACE);
+    std::thread::sleep(Duration::from_millis(1500));
+    let still = viewport(program.window);
+    std::thread::sleep(Duration::from_millis(1000));
+    assert!(
+        changed(&still, &viewport(program.window)) < 0.01,
+        "time does not stand still"
+    );
+    // What is typed into a text field is text.
+    let before = tree(program.window);
+    desk.chord(key::CONTROL, u32::from(b'o'));
+    std::thread::sleep(Duration::from_millis(700));
+    for letter in [b'k', b'p', b'r'] {
+        desk.tap(u32::from(letter));
+    }
+    desk.tap(key::SPACE);
+    std::thread::sleep(Duration::from_millis(700));
+    desk.keep(program.window, "editor_typing");
+    assert!(
+        changed(&still, &viewport(program.window)) < 0.2,
+        "the world hears what is typed"
+    );
+    assert!(
+        changed(&before, &tree(program.window)) < 0.01,
+        "a shortcut acts on what is typed"
+    );
+    desk.tap(key::ESCAPE);
+    std::thread::sleep(Duration::from_millis(700));
+    // A fork: another line below the first.
+    desk.tap(u32::from(b'k'));
+    desk.wait(&mut program, "the fork", |window| {
+        (changed(&before, &tree(window)) > 0.02).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(1500));
+    desk.keep(program.window, "editor_forked");
+}
+
+#[test]
+fn pictures_are_dropped_and_refused_in_words_and_prompts_are_exported() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&desk, data.path(), Some("desert.png"), (1280, 800));
+    begun(&desk, &mut program);
+    let text = data.path().join("notes.png");
+    std::fs::write(&text, "no picture at all").unwrap();
+    desk.drop_file(&mut program, &text);
+    desk.wait(&mut program, "the refusal", |window| {
+        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.001).then_some(())
+    });
+    desk.keep(program.window, "editor_refusal");
+    let drawing = data.path().join("blue.png");
+    RgbImage::from_pixel(300, 200, image::Rgb(BLUE))
+        .save(&drawing)
+        .unwrap();
+    desk.drop_file(&mut program, &drawing);
+    desk.wait(&mut program, "the dropped picture", |window| {
+        (blue(&desk.look_at(window)) > 0.7).then_some(())
+    });
+    desk.chord(key::CONTROL, u32::from(b'e'));
+    std::thread::sleep(Duration::from_millis(900));
+    desk.keep(program.window, "editor_export");
+    desk.click(484, 441);
+    let exported = data.path().join("prompt.png");
+    desk.wait(&mut program, "the exported prompt", |_| {
+        exported.is_file().then_some(())
+    });
+    let picture = image::open(&exported).unwrap().into_rgb8();
+    assert_eq!(picture.dimensions(), (64, 64));
+    assert!(share_of(&picture, BLUE, 2) > 0.99);
+}
+
+#[test]
+fn the_editor_can_be_used_in_a_narrow_window() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&desk, data.path(), Some("meadow.png"), (640, 800));
+    desk.wait(&mut program, "the picture", |window| {
+        let shot = part(&desk.look_at(window), [20, 150, 380, 400]);
+        (colours(&shot) > 8).then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(3));
+    desk.tap(key::F1);
+    std::thread::sleep(Duration::from_millis(900));
+    let middle = part(&desk.look_at(program.window), MIDDLE);
+    assert!(
+        share_of(&middle, [32, 34, 42], 12) > 0.4,
+        "no help in the middle"
+    );
+    desk.keep(program.window, "editor_narrow");
+}
