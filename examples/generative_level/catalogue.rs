@@ -138,8 +138,15 @@ struct Reading(Task<ReadAll>);
 fn begin_reading(session: Res<Session>, first: Res<FirstPrompt>, mut commands: Commands) {
     let (data, first) = (session.data.clone(), first.0.clone());
     commands.insert_resource(Reading(IoTaskPool::get().spawn(async move {
-        let first = first.iter().map(|path| Found::read(path, true));
-        let shipped = assets::prompts(&assets::root());
+        let whole = |path: &PathBuf| path.canonicalize().ok();
+        let given = first.as_ref().and_then(whole);
+        let mut shipped = assets::prompts(&assets::root());
+        // One of them given as the first level is not shown twice.
+        let known = shipped
+            .iter()
+            .any(|path| given.is_some() && whole(path) == given);
+        shipped.retain(|path| given.is_none() || whole(path) != given);
+        let first = first.iter().map(|path| Found::read(path, !known));
         let shipped = shipped.iter().map(|path| Found::read(path, false));
         let own = assets::pictures(&data.join(DRAWINGS));
         let own = own.iter().map(|path| Found::read(path, true));
