@@ -130,7 +130,7 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
     desk.tap(key::SPACE);
     std::thread::sleep(Duration::from_millis(1500));
     let still = viewport(program.window);
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_secs(1));
     assert!(
         changed(&still, &viewport(program.window)) < 0.01,
         "time does not stand still"

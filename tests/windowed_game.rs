@@ -133,11 +133,23 @@ fn a_run_can_be_paused_set_up_run_back_and_finished_and_is_kept() {
     }
     desk.tap(key::RIGHT);
     std::thread::sleep(Duration::from_millis(400));
+    // Five further down is the jump: it gets another key.
+    for _ in 0..5 {
+        desk.tap(key::DOWN);
+    }
+    desk.tap(key::ENTER);
+    std::thread::sleep(Duration::from_millis(400));
+    desk.tap(u32::from(b'j'));
+    std::thread::sleep(Duration::from_millis(400));
     desk.keep(game.window, "game_settings");
     desk.tap(key::ESCAPE);
+    std::thread::sleep(Duration::from_millis(400));
     desk.tap(key::ESCAPE);
-    let settings = std::fs::read_to_string(kept.join("settings.json")).unwrap();
-    assert!(settings.contains("\"scanlines\": true"), "{settings}");
+    desk.wait(&mut game, "the settings to be saved", |_| {
+        let settings = std::fs::read_to_string(kept.join("settings.json")).unwrap_or_default();
+        let all = settings.contains("\"scanlines\": true") && settings.contains("\"KeyJ\"");
+        all.then_some(())
+    });
     // Rewind: the scene goes back to where it was.
     let before = part(&desk.look_at(game.window), LEVEL);
     desk.key(key::RIGHT, true);
@@ -159,16 +171,23 @@ fn a_run_can_be_paused_set_up_run_back_and_finished_and_is_kept() {
         (share_of(&middle, GOLD, 12) > 0.005).then_some(())
     });
     desk.key(key::RIGHT, false);
-    std::thread::sleep(Duration::from_millis(800));
+    desk.wait(&mut game, "the best run to be kept", |_| {
+        let best = std::fs::read_to_string(kept.join("best_runs.json")).unwrap_or_default();
+        let replay = kept.join("replays/meadow.replay.json");
+        (best.contains("\"seconds\": 6.0") && replay.is_file()).then_some(())
+    });
     desk.keep(game.window, "game_result");
-    let best = std::fs::read_to_string(kept.join("best_runs.json")).unwrap();
-    assert!(best.contains("\"seconds\": 6.0"), "{best}");
     assert_eq!(std::fs::read_dir(kept.join("replays")).unwrap().count(), 1);
     // Again: the ghost runs to the right while the player stands.
     desk.tap(key::ENTER);
-    std::thread::sleep(Duration::from_millis(2500));
+    desk.wait(&mut game, "the level again", |window| {
+        (!has_gold(&part(&desk.look_at(window), MIDDLE))).then_some(())
+    });
+    let alone = part(&desk.look_at(game.window), LEVEL);
+    desk.wait(&mut game, "the ghost to run ahead", |window| {
+        (changed(&alone, &part(&desk.look_at(window), LEVEL)) > 0.05).then_some(())
+    });
     desk.keep(game.window, "game_ghost");
-    desk.tap(key::ESCAPE);
     drop(game);
     // Another start knows the run and the settings.
     let mut game = self::game(&desk, data.path(), &options);
@@ -280,5 +299,52 @@ fn a_model_without_training_is_played_all_the_same() {
     desk.tap(key::ENTER);
     desk.wait(&mut game, "the levels", |window| {
         (colours(&part(&desk.look_at(window), [0, 100, 1000, 500])) > 60).then_some(())
+    });
+}
+
+#[test]
+fn a_game_that_nobody_plays_plays_itself_until_a_key_is_pressed() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut game = game(&desk, data.path(), &[]);
+    let title = |window| has_gold(&part(&desk.look_at(window), [250, 200, 500, 250]));
+    desk.wait(&mut game, "the title", |window| title(window).then_some(()));
+    desk.wait(&mut game, "the demonstration", |window| {
+        let shot = desk.look_at(window);
+        let bar = share_of(&part(&shot, [0, 950, 1000, 50]), NIGHT, 6) > 0.6;
+        (bar && !has_gold(&part(&shot, [250, 150, 500, 150]))).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(1500));
+    desk.keep(game.window, "game_attract");
+    desk.tap(key::SPACE);
+    desk.wait(&mut game, "the title again", |window| {
+        title(window).then_some(())
+    });
+}
+
+#[test]
+fn where_nothing_can_be_kept_the_picture_is_played_all_the_same() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    // A file in place of the folder: nobody can write into it.
+    std::fs::write(data.path().join("bevy_genie"), "in the way").unwrap();
+    let mut game = game(&desk, data.path(), &[]);
+    begin(&desk, &mut game);
+    let drawing = data.path().join("green.png");
+    RgbImage::from_pixel(64, 64, image::Rgb([40, 200, 90]))
+        .save(&drawing)
+        .unwrap();
+    let before = part(&desk.look_at(game.window), LEVEL);
+    desk.drop_file(&mut game, &drawing);
+    desk.wait(&mut game, "the reason", |window| {
+        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.002).then_some(())
+    });
+    desk.keep(game.window, "game_not_kept");
+    desk.wait(&mut game, "the dropped level", |window| {
+        (changed(&before, &part(&desk.look_at(window), LEVEL)) > 0.5).then_some(())
     });
 }

@@ -23,9 +23,9 @@ pub(crate) struct Level {
     pub(crate) key: String,
     /// What it is called on the screen.
     pub(crate) name: String,
-    /// The picture.
-    pub(crate) picture: GeniePicture,
-    /// The picture for the screen.
+    /// Where it begins.
+    pub(crate) prompt: GeniePrompt,
+    /// Its picture on the screen.
     pub(crate) thumbnail: Handle<Image>,
 }
 
@@ -52,7 +52,9 @@ impl Catalogue {
             key: found.key,
             name: found.name,
             thumbnail: images.add(GenieTexture::image(&found.picture)),
-            picture: found.picture,
+            prompt: found
+                .saved
+                .map_or_else(|| found.picture.into(), GeniePrompt::Saved),
         };
         let known = self.levels.iter().position(|other| other.key == level.key);
         if let Some(number) = known {
@@ -66,9 +68,14 @@ impl Catalogue {
 
 /// A level as it was found on the disk.
 pub(crate) struct Found {
-    key: String,
+    /// As [`Level::key`].
+    pub(crate) key: String,
     name: String,
     picture: GeniePicture,
+    /// The saved world that it goes on from, in place of the picture.
+    saved: Option<PathBuf>,
+    /// A run of it, from a replay file.
+    pub(crate) run: Option<GenieReplay>,
 }
 
 impl Found {
@@ -82,32 +89,68 @@ impl Found {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = stem.replace('_', " ");
         let key = format!("{}{stem}", if own { "own-" } else { "" });
-        Self { key, name, picture }
+        Self {
+            key,
+            name,
+            picture,
+            saved: None,
+            run: None,
+        }
     }
 
-    /// Reads the player's picture at `path` and keeps a copy of it among the drawings in `data`. The picture can be played
-    /// even if no copy can be kept; the reason comes with it.
+    /// Takes a file of the player's: a picture, a replay, whose run becomes the ghost, or a saved world. Pictures are kept among
+    /// the drawings in `data`; one that cannot be kept can be played all the same, and the reason comes with it.
     ///
     /// # Errors
-    /// If it is no picture.
-    pub(crate) fn adopt(
-        path: &Path,
-        data: &Path,
-    ) -> Result<(Self, Option<picture::PictureError>), picture::PictureError> {
-        let whole = picture::read(path)?;
-        let longest = whole.width().max(whole.height());
-        let kept = if longest > KEPT_EDGE {
-            let side = |edge: usize| (edge * KEPT_EDGE / longest).max(1);
-            let (width, height) = (side(whole.width()), side(whole.height()));
-            whole.fitted(width, height, GenieFit::Crop).unwrap_or(whole)
+    /// In words, with the file's name, if it is none of these.
+    pub(crate) fn adopt(path: &Path, data: &Path) -> Result<(Self, Option<String>), String> {
+        let name = path.to_string_lossy();
+        if name.ends_with(".world") {
+            let mut found = Self::new(path, true, assets::sketch());
+            found.saved = Some(path.to_owned());
+            return Ok((found, None));
+        }
+        let run = if name.ends_with(".json") {
+            Some(GenieReplay::read(path).map_err(|error| error.to_string())?)
         } else {
-            whole
+            None
         };
-        let stem = path.file_stem().unwrap_or_default();
-        let copy = data.join(DRAWINGS).join(stem).with_extension("png");
-        let problem = picture::write_png(&copy, &kept).err();
-        Ok((Self::new(&copy, true, kept), problem))
+        let picture = match &run {
+            Some(run) => run.prompt.clone(),
+            None => small(picture::read(path).map_err(|error| error.to_string())?),
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = stem.trim_end_matches(".replay");
+        let copy = free_name(&data.join(DRAWINGS), stem, &picture);
+        let problem = picture::write_png(&copy, &picture).err();
+        let mut found = Self::new(&copy, true, picture);
+        found.run = run;
+        Ok((found, problem.map(|error| error.to_string())))
     }
+}
+
+/// The picture, no larger than is kept.
+fn small(picture: GeniePicture) -> GeniePicture {
+    let longest = picture.width().max(picture.height());
+    if longest <= KEPT_EDGE {
+        return picture;
+    }
+    let side = |edge: usize| (edge * KEPT_EDGE / longest).max(1);
+    let (width, height) = (side(picture.width()), side(picture.height()));
+    let fitted = picture.fitted(width, height, GenieFit::Crop);
+    fitted.unwrap_or(picture)
+}
+
+/// A file that does not exist, or shows the same picture already: nothing takes another drawing's place.
+fn free_name(folder: &Path, stem: &str, picture: &GeniePicture) -> PathBuf {
+    let same = |path: &Path| picture::read(path).is_ok_and(|other| other == *picture);
+    let mut path = folder.join(format!("{stem}.png"));
+    let mut number = 2;
+    while path.exists() && !same(&path) {
+        path = folder.join(format!("{stem}_{number}.png"));
+        number += 1;
+    }
+    path
 }
 
 /// The picture named with `--prompt`, which becomes the first level.

@@ -30,7 +30,7 @@ pub(crate) fn dream(session: &Session, level: &Level) -> impl Bundle {
 
 /// A world of this level.
 pub(crate) fn world(session: &Session, level: &Level) -> GenieWorld {
-    GenieWorld::new(session.model.clone(), level.picture.clone()).with_seed(session.seed)
+    GenieWorld::new(session.model.clone(), level.prompt.clone()).with_seed(session.seed)
 }
 
 /// Presses the script's actions.

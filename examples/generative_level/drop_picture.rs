@@ -1,13 +1,14 @@
-//! A picture that is dropped on the window becomes a level and is played.
+//! A picture, a replay or a saved world that is dropped on the window becomes a level and is played.
 
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
 use bevy::tasks::{IoTaskPool, Task};
 use bevy::window::FileDragAndDrop;
 use bevy_state::prelude::*;
-use genie_examples::picture::PictureError;
 
+use crate::best_runs::{BestRuns, RunFigures};
 use crate::catalogue::{Catalogue, Found};
+use crate::saving::Saving;
 use crate::states::{GameSystems, Overlay, Screen, Session};
 use crate::toast::Toast;
 
@@ -20,7 +21,7 @@ impl Plugin for DropPicturePlugin {
     }
 }
 
-type Adopted = Result<(Found, Option<PictureError>), PictureError>;
+type Adopted = Result<(Found, Option<String>), String>;
 
 /// A dropped file that is being read.
 #[derive(Component)]
@@ -41,7 +42,10 @@ fn accept(
 }
 
 fn play(
+    session: Res<Session>,
     mut dropped: Query<(Entity, &mut Dropped)>,
+    mut best: ResMut<BestRuns>,
+    mut saving: ResMut<Saving>,
     mut catalogue: ResMut<Catalogue>,
     mut images: ResMut<Assets<Image>>,
     mut toasts: MessageWriter<Toast>,
@@ -55,11 +59,17 @@ fn play(
         };
         commands.entity(entity).despawn();
         match adopted {
-            Ok((found, problem)) => {
+            Ok((mut found, problem)) => {
                 if let Some(problem) = problem {
                     toasts.write(Toast::error(format!("played, but not kept: {problem}")));
                 } else {
-                    toasts.write(Toast::note("the picture is among your levels now"));
+                    toasts.write(Toast::note("it is among your levels now"));
+                }
+                if let Some(run) = found.run.take() {
+                    // Without a score of its own it is a ghost that every run beats.
+                    if best.beats(&found.key, RunFigures::default()) {
+                        best.save(&session, &found.key, run, &mut saving);
+                    }
                 }
                 catalogue.chosen = catalogue.add(found, &mut images);
                 overlay.set(Overlay::Closed);

@@ -115,7 +115,7 @@ fn dream_on(
         }
         dream.level = (dream.level + 1) % catalogue.levels.len().max(1);
         if let Some(level) = catalogue.levels.get(dream.level) {
-            genie.write(GenieCommand::prompt(world, level.picture.clone().into()));
+            genie.write(GenieCommand::prompt(world, level.prompt.clone()));
         }
     }
 }
