@@ -1,7 +1,9 @@
 //! The window is drawn again only when something moves.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bevy::input::keyboard::KeyboardInput;
+use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
 use bevy::winit::{UpdateMode, WinitSettings};
 use bevy_egui::{EguiInput, egui};
@@ -12,11 +14,16 @@ use crate::files::Files;
 use crate::lines::Lines;
 use crate::project::Project;
 use crate::study::Study;
+use crate::toasts::Toasts;
 
 /// Time from frame to frame while something moves.
 const MOVING: Duration = Duration::from_millis(25);
-/// Time from frame to frame while nothing does.
-const RESTING: Duration = Duration::from_secs(5);
+/// Time from frame to frame just after something was touched: tooltips come up when the mouse rests.
+const SETTLING: Duration = Duration::from_millis(150);
+/// For how long.
+const SETTLED: Duration = Duration::from_millis(1500);
+/// Time from frame to frame while nothing moves.
+const RESTING: Duration = Duration::from_mins(1);
 
 /// Chooses how often the program wakes up.
 pub(crate) struct PacePlugin;
@@ -42,15 +49,26 @@ fn drop_repeated_modifiers(
     }
 }
 
+#[allow(clippy::too_many_arguments)] // A system's arguments are what it asks the world for.
 fn choose_pace(
     lines: Res<Lines>,
     study: Res<Study>,
     files: Res<Files>,
     exports: Res<Exports>,
     project: Res<Project>,
+    toasts: Res<Toasts>,
     worlds: Query<(&GenieStatus, &GenieClock)>,
+    mut cursor: MessageReader<CursorMoved>,
+    mut buttons: MessageReader<MouseButtonInput>,
+    mut keys: MessageReader<KeyboardInput>,
+    mut touched: Local<Option<Instant>>,
     mut settings: ResMut<WinitSettings>,
 ) {
+    let now = Instant::now();
+    if cursor.read().count() + buttons.read().count() + keys.read().count() > 0 {
+        *touched = Some(now);
+    }
+    let settling = touched.is_some_and(|touched| now.duration_since(touched) < SETTLED);
     let ticking = worlds.iter().any(|(status, clock)| match status.phase {
         GeniePhase::Loading | GeniePhase::Starting => true,
         GeniePhase::Running => !clock.paused,
@@ -58,7 +76,16 @@ fn choose_pace(
     });
     let moving =
         ticking || study.pending() || files.busy() || exports.pending() || lines.waiting(&project);
-    let wait = if moving { MOVING } else { RESTING };
+    let next_toast = toasts.all.iter().map(|toast| toast.until);
+    let wait = if moving {
+        MOVING
+    } else if settling {
+        SETTLING
+    } else if let Some(until) = next_toast.min() {
+        until.saturating_duration_since(now).max(SETTLING)
+    } else {
+        RESTING
+    };
     let mode = UpdateMode::reactive_low_power(wait);
     if settings.focused_mode != mode {
         settings.focused_mode = mode;

@@ -104,15 +104,4 @@ fn toasts(ctx: &egui::Context, work: &mut Work) {
     if let Some(number) = closed {
         work.toasts.all.remove(number);
     }
-    // They go away by themselves.
-    let now = std::time::Instant::now();
-    let next = work
-        .toasts
-        .all
-        .iter()
-        .map(|toast| toast.until.saturating_duration_since(now))
-        .min();
-    if let Some(next) = next {
-        ctx.request_repaint_after(next);
-    }
 }
