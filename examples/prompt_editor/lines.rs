@@ -254,6 +254,7 @@ fn start_worlds(
         for line in lines.all.drain(..) {
             commands.entity(line.world).despawn();
         }
+        lines.next_number = 1;
         let number = lines.number();
         let world = commands
             .spawn(line_world(lines.model.clone(), &project))
