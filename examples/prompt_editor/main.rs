@@ -8,6 +8,7 @@ mod drawing;
 mod export;
 mod files;
 mod history;
+mod keys;
 mod lines;
 mod pace;
 mod palette;
@@ -96,6 +97,7 @@ fn main() -> AppExit {
             export::ExportPlugin,
             ui::UiPlugin,
             pace::PacePlugin,
+            keys::KeysPlugin,
         ))
         .add_systems(Startup, begin)
         .add_systems(Update, (learn_model, study_picture).chain())

@@ -6,7 +6,6 @@ use bevy::input::keyboard::KeyboardInput;
 use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
 use bevy::winit::{UpdateMode, WinitSettings};
-use bevy_egui::{EguiInput, egui};
 use bevy_genie::prelude::*;
 
 use crate::export::Exports;
@@ -31,21 +30,7 @@ pub(crate) struct PacePlugin;
 impl Plugin for PacePlugin {
     fn build(&self, app: &mut App) {
         app.insert_resource(WinitSettings::desktop_app())
-            .add_systems(Update, drop_repeated_modifiers)
             .add_systems(Last, choose_pace);
-    }
-}
-
-/// `bevy_egui` reports the modifier keys in every frame, and egui draws again after every event: nothing would ever rest.
-fn drop_repeated_modifiers(
-    mut inputs: Query<&mut EguiInput>,
-    mut last: Local<Option<egui::Modifiers>>,
-) {
-    for mut input in &mut inputs {
-        input.events.retain(|event| match event {
-            egui::Event::ModifiersChanged(now) => last.replace(*now) != Some(*now),
-            _ => true,
-        });
     }
 }
 

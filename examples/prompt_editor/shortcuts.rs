@@ -21,7 +21,10 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
     ("Space", "play and pause"),
     (".", "one frame"),
     ("Home", "back to the prompt"),
-    ("Left, Right", "look at the frame before, the frame after"),
+    (
+        "PageUp, PageDown",
+        "look at the frame before, the frame after",
+    ),
     ("K", "fork from the frame that is shown"),
     ("Escape", "leave the world, let a selection go"),
     ("F1", "this help"),
@@ -88,8 +91,8 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
             .fork(at as u64, &mut work.commands, &mut work.genie);
     }
     let looked = match (
-        hit(Modifiers::NONE, Key::ArrowLeft),
-        hit(Modifiers::NONE, Key::ArrowRight),
+        hit(Modifiers::NONE, Key::PageUp),
+        hit(Modifiers::NONE, Key::PageDown),
     ) {
         (true, _) => Some(at.saturating_sub(1)),
         (_, true) => Some((at + 1).min(newest)),

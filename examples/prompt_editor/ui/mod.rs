@@ -31,7 +31,7 @@ use crate::study::Study;
 use crate::toasts::Toasts;
 use crate::tools::Hand;
 use textures::Textures;
-pub(crate) use viewport::{step, toggle};
+pub(crate) use viewport::{id as viewport_id, step, toggle};
 
 /// A panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

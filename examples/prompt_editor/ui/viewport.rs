@@ -10,7 +10,7 @@ use super::textures::{Textures, WHOLE, fitted};
 const SPEEDS: [f32; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
 
 /// The viewport's identity, which has the focus while its world is played.
-pub(super) fn id() -> egui::Id {
+pub(crate) fn id() -> egui::Id {
     egui::Id::new("viewport")
 }
 
@@ -31,16 +31,6 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
             work.lines.running = true;
             work.lines.shown = None;
         }
-    }
-    if playing {
-        // Arrow keys belong to the game; Escape gives the keys back.
-        let filter = egui::EventFilter {
-            horizontal_arrows: true,
-            vertical_arrows: true,
-            tab: false,
-            escape: false,
-        };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(id(), filter));
     }
     let painter = ui.painter_at(room);
     painter.rect_filled(room, 0.0, ui.visuals().extreme_bg_color);
