@@ -17,10 +17,12 @@ const CANVAS: [u32; 4] = [65, 130, 290, 470];
 const STAMPS: [u32; 4] = [3, 690, 410, 270];
 const VIEWPORT: [u32; 4] = [490, 165, 240, 380];
 const TREE: [u32; 4] = [423, 735, 330, 100];
-const MIDDLE: [u32; 4] = [300, 400, 400, 200];
+const MIDDLE: [u32; 4] = [350, 460, 300, 80];
 const CORNER: [u32; 4] = [500, 750, 500, 220];
 /// The colour that the hand holds at first.
 const BLUE: [u8; 3] = [152, 212, 248];
+/// Behind small windows.
+const WINDOW: [u8; 3] = [32, 34, 42];
 const RED: [u8; 3] = [245, 107, 97];
 
 fn prompt(name: &str) -> PathBuf {
@@ -46,6 +48,11 @@ fn begun(desk: &Desk, editor: &mut Program) {
         (there(CANVAS) && there(VIEWPORT)).then_some(())
     });
     std::thread::sleep(Duration::from_millis(500));
+}
+
+/// Whether a small window is open in the middle.
+fn asks(shot: &RgbImage) -> bool {
+    share_of(&part(shot, MIDDLE), WINDOW, 6) > 0.25
 }
 
 fn blue(shot: &RgbImage) -> f64 {
@@ -138,6 +145,9 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
     // What is typed into a text field is text.
     let before = tree(program.window);
     desk.chord(key::CONTROL, u32::from(b'o'));
+    desk.wait(&mut program, "the window to open a file", |window| {
+        asks(&desk.look_at(window)).then_some(())
+    });
     std::thread::sleep(Duration::from_millis(700));
     for letter in [b'k', b'p', b'r'] {
         desk.tap(u32::from(letter));
@@ -154,7 +164,9 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
         "a shortcut acts on what is typed"
     );
     desk.tap(key::ESCAPE);
-    std::thread::sleep(Duration::from_millis(700));
+    desk.wait(&mut program, "the small window to close", |window| {
+        (!asks(&desk.look_at(window))).then_some(())
+    });
     // A fork: another line below the first.
     desk.tap(u32::from(b'k'));
     desk.wait(&mut program, "the fork", |window| {
@@ -188,7 +200,10 @@ fn pictures_are_dropped_and_refused_in_words_and_prompts_are_exported() {
         (blue(&desk.look_at(window)) > 0.7).then_some(())
     });
     desk.chord(key::CONTROL, u32::from(b'e'));
-    std::thread::sleep(Duration::from_millis(900));
+    desk.wait(&mut program, "the window to export", |window| {
+        asks(&desk.look_at(window)).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(700));
     desk.keep(program.window, "editor_export");
     desk.click(484, 441);
     let exported = data.path().join("prompt.png");
@@ -213,11 +228,9 @@ fn the_editor_can_be_used_in_a_narrow_window() {
     });
     std::thread::sleep(Duration::from_secs(3));
     desk.tap(key::F1);
-    std::thread::sleep(Duration::from_millis(900));
-    let middle = part(&desk.look_at(program.window), MIDDLE);
-    assert!(
-        share_of(&middle, [32, 34, 42], 12) > 0.4,
-        "no help in the middle"
-    );
+    desk.wait(&mut program, "the help", |window| {
+        let middle = part(&desk.look_at(window), [250, 350, 500, 300]);
+        (share_of(&middle, WINDOW, 14) > 0.4).then_some(())
+    });
     desk.keep(program.window, "editor_narrow");
 }

@@ -231,11 +231,15 @@ impl Desk {
         std::thread::sleep(Duration::from_millis(80));
     }
 
-    /// Presses a key while another one is held.
+    /// Presses a key while another one is held, for long enough that a slow program sees both together.
     pub fn chord(&self, held: u32, symbol: u32) {
+        let moment = Duration::from_millis(500);
         self.key(held, true);
+        std::thread::sleep(moment);
         self.tap(symbol);
+        std::thread::sleep(moment);
         self.key(held, false);
+        std::thread::sleep(Duration::from_millis(100));
     }
 
     /// Moves the mouse; places are those of the screen, as windows are in its corner.
