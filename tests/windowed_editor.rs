@@ -52,7 +52,7 @@ fn begun(desk: &Desk, editor: &mut Program) {
 
 /// Whether a small window is open in the middle.
 fn asks(shot: &RgbImage) -> bool {
-    share_of(&part(shot, MIDDLE), WINDOW, 6) > 0.25
+    share_of(&part(shot, MIDDLE), WINDOW, 3) > 0.25
 }
 
 fn blue(shot: &RgbImage) -> f64 {
@@ -230,7 +230,7 @@ fn the_editor_can_be_used_in_a_narrow_window() {
     desk.tap(key::F1);
     desk.wait(&mut program, "the help", |window| {
         let middle = part(&desk.look_at(window), [250, 350, 500, 300]);
-        (share_of(&middle, WINDOW, 14) > 0.4).then_some(())
+        (share_of(&middle, WINDOW, 3) > 0.3).then_some(())
     });
     desk.keep(program.window, "editor_narrow");
 }
