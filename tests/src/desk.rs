@@ -223,12 +223,12 @@ impl Desk {
         self.fake(if down { 2 } else { 3 }, key, (0, 0));
     }
 
-    /// Presses a key for a moment.
+    /// Presses a key for a moment: long enough that a program of a few frames a second sees each press.
     pub fn tap(&self, symbol: u32) {
         self.key(symbol, true);
-        std::thread::sleep(Duration::from_millis(80));
+        std::thread::sleep(Duration::from_millis(250));
         self.key(symbol, false);
-        std::thread::sleep(Duration::from_millis(80));
+        std::thread::sleep(Duration::from_millis(350));
     }
 
     /// Presses a key while another one is held, for long enough that a slow program sees both together.
