@@ -1,23 +1,24 @@
 //! A desk: a screen to look at, keys to press, a mouse, and files to drop. Everything goes through the X server as if a
 //! person did it.
 
+mod drop;
+mod look;
+
 use std::io::IoSlice;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
-use image::imageops::crop_imm;
 use x11rb::connection::{Connection, RequestConnection};
-use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    Atom, AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt, CreateWindowAux,
-    EventMask, ImageFormat, InputFocus, PropMode, SelectionNotifyEvent, Window, WindowClass,
+    AtomEnum, ConfigureWindowAux, ConnectionExt, ImageFormat, InputFocus, Window,
 };
 use x11rb::rust_connection::RustConnection;
 
 use crate::headless::PATIENCE;
+pub use look::{changed, colours, part, share_of};
 
 /// Codes of keys by what is written on them, as X names them. Letters and digits are their ASCII codes.
 pub mod key {
@@ -292,73 +293,6 @@ impl Desk {
         self.x.flush().unwrap();
     }
 
-    /// Drops a file on a window, by the protocol XDND.
-    ///
-    /// # Panics
-    /// If the window never asks for it.
-    pub fn drop_file(&self, program: &mut Program, path: &Path) {
-        let window = program.window;
-        let atom = |name: &str| -> Atom {
-            let atom = self.x.intern_atom(false, name.as_bytes());
-            atom.unwrap().reply().unwrap().atom
-        };
-        let source = self.x.generate_id().unwrap();
-        let visual = x11rb::COPY_FROM_PARENT;
-        let input = WindowClass::INPUT_OUTPUT;
-        let aux = CreateWindowAux::new();
-        self.x
-            .create_window(0, source, self.root, 0, 0, 1, 1, 0, input, visual, &aux)
-            .unwrap();
-        let (selection, list) = (atom("XdndSelection"), atom("text/uri-list"));
-        self.x.set_selection_owner(source, selection, 0u32).unwrap();
-        let send = |name: &str, data: [u32; 5]| {
-            let message = ClientMessageEvent::new(32, window, atom(name), data);
-            let sent = self
-                .x
-                .send_event(false, window, EventMask::NO_EVENT, message);
-            sent.unwrap();
-            self.x.flush().unwrap();
-        };
-        send("XdndEnter", [source, 5 << 24, list, 0, 0]);
-        send("XdndPosition", [source, 0, 0, 0, atom("XdndActionCopy")]);
-        let asked = self.wait(program, "it to ask for the dropped file", |_| {
-            match self.x.poll_for_event().unwrap() {
-                Some(Event::SelectionRequest(asked)) if asked.selection == selection => Some(asked),
-                _ => None,
-            }
-        });
-        let uri = format!("file://{}\r\n", path.display());
-        self.x
-            .change_property(
-                PropMode::REPLACE,
-                asked.requestor,
-                asked.property,
-                asked.target,
-                8,
-                uri.len() as u32,
-                uri.as_bytes(),
-            )
-            .unwrap();
-        let answer = SelectionNotifyEvent {
-            response_type: x11rb::protocol::xproto::SELECTION_NOTIFY_EVENT,
-            sequence: 0,
-            time: asked.time,
-            requestor: asked.requestor,
-            selection,
-            target: asked.target,
-            property: asked.property,
-        };
-        self.x
-            .send_event(false, asked.requestor, EventMask::NO_EVENT, answer)
-            .unwrap();
-        self.x.flush().unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        send("XdndDrop", [source, 0, 0, 0, 0]);
-        std::thread::sleep(Duration::from_millis(300));
-        self.x.destroy_window(source).unwrap();
-        self.x.flush().unwrap();
-    }
-
     /// What the screen shows where the window is.
     pub fn look_at(&self, window: Window) -> RgbImage {
         let place = self.x.get_geometry(window).unwrap().reply().unwrap();
@@ -388,38 +322,4 @@ impl Desk {
             self.look_at(window).save(path).unwrap();
         }
     }
-}
-
-/// A part of a picture, given in thousandths of its width and height: left, top, width, height.
-pub fn part(shot: &RgbImage, [left, top, width, height]: [u32; 4]) -> RgbImage {
-    let of = |share: u32, whole: u32| share * whole / 1000;
-    let (w, h) = shot.dimensions();
-    crop_imm(shot, of(left, w), of(top, h), of(width, w), of(height, h)).to_image()
-}
-
-/// Share of the pixels that differ visibly between two pictures of one size.
-pub fn changed(a: &RgbImage, b: &RgbImage) -> f64 {
-    let differs = |(a, b): (&image::Rgb<u8>, &image::Rgb<u8>)| {
-        let apart = |i: usize| u32::from(a.0[i].abs_diff(b.0[i]));
-        apart(0) + apart(1) + apart(2) > 40
-    };
-    let pairs = a.pixels().zip(b.pixels());
-    let count = pairs.filter(|pair| differs(*pair)).count();
-    count as f64 / f64::from((a.width() * a.height()).max(1))
-}
-
-/// Share of the pixels that are like a colour.
-pub fn share_of(shot: &RgbImage, colour: [u8; 3], tolerance: u8) -> f64 {
-    let like = |pixel: &&image::Rgb<u8>| {
-        let pairs = pixel.0.iter().zip(colour);
-        pairs.into_iter().all(|(a, b)| a.abs_diff(b) <= tolerance)
-    };
-    let count = shot.pixels().filter(like).count();
-    count as f64 / f64::from((shot.width() * shot.height()).max(1))
-}
-
-/// How many different colours a picture has.
-pub fn colours(shot: &RgbImage) -> usize {
-    let all: std::collections::HashSet<_> = shot.pixels().map(|pixel| pixel.0).collect();
-    all.len()
 }
