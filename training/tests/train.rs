@@ -143,6 +143,68 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     assert!((3..=12).contains(&chosen.model.latent_actions.actions));
 }
 
+/// The paper's recipe: the encoder learns from the pixel decoder alone, beside the dynamics, whose gradient is stopped.
+#[test]
+fn actions_are_learned_from_pixels_alone_as_in_the_paper() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let mut config = config();
+    config.dynamics_trains_actions = false;
+    config.initial_weights = InitialWeights::Random;
+    config.actions_frozen = 0;
+    config.corruption = CorruptionConfig::default();
+    config.dynamics.steps = 120;
+    config.dynamics.learning_rate = 3e-3;
+    let latent = &mut config.model.latent_actions;
+    latent.input = LatentActionInput::Pixels;
+    latent.decoder = Some(latent.encoder.clone());
+    let never = |_: &str, _: u64| false;
+    let mut first = config.clone();
+    first.dynamics.steps = 1;
+    let begun = folder.path().join("begun");
+    train(&first, &data, &begun, false, &Device::Cpu, &never).unwrap();
+    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+
+    let text = std::fs::read_to_string(run.join("dynamics/metrics.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let figure = |line: &serde_json::Value, name: &str| line[name].as_f64().unwrap();
+    let (early, late) = (&lines[0], lines.last().unwrap());
+    assert!(
+        figure(late, "pixel_mse") < 0.8 * figure(early, "pixel_mse"),
+        "{early} {late}"
+    );
+    assert!(figure(late, "actions_used") >= 2.0, "{late}");
+    // The encoder's weights move: the pixel decoder's gradient reaches them through the codes.
+    let encoder = |run: &Path| {
+        let state = run.join("dynamics/state.safetensors");
+        let tensors = candle_core::safetensors::load(state, &Device::Cpu).unwrap();
+        let weight = &tensors["latent_actions.encoder.embed.weight"];
+        weight.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    let (before, after) = (encoder(&begun), encoder(&run));
+    assert!(before.iter().zip(&after).any(|(a, b)| (a - b).abs() > 1e-3));
+    // It is no part of a world that is played: the decoder was for training.
+    let loaded = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+    assert!(loaded.config().latent_actions.decoder.is_none());
+}
+
+#[test]
+fn the_configurations_in_the_folder_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let config: TrainConfig = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        config.validate(&path).unwrap();
+        count += 1;
+    }
+    assert!(count >= 3);
+}
+
 /// The number of codes is chosen when a run begins, and is the run's from then on.
 #[test]
 fn a_run_with_several_codes_per_token_goes_on_to_the_same_world() {
