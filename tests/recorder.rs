@@ -18,7 +18,7 @@ use bevy_genie::recorder::{
     GenieRecorder, GenieRecorderPlugin, GenieRecorderSettings, GenieRecordingSource,
 };
 use genie_tests::{checkered, run_until};
-use genie_training::dataset::Dataset;
+use genie_training::dataset::{Dataset, TrueActions};
 use genie_training::ingest::{IngestOptions, Progress, ingest};
 
 fn pushed(folder: &Path) -> GenieRecorderSettings {
@@ -113,6 +113,30 @@ fn clips_are_parted_where_the_game_cuts_and_come_back_from_the_import() {
         .filter(|name| name.starts_with('.'))
         .collect();
     assert!(left.is_empty(), "unfinished clips stay behind: {left:?}");
+}
+
+#[test]
+fn what_is_held_comes_back_as_true_actions() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("recordings");
+    let mut recorder = GenieRecorder::new(pushed(&folder));
+    recorder.start();
+    recorder.hold([""; 0]);
+    push(&mut recorder, 1);
+    recorder.hold(["Space", "ArrowRight"]);
+    (2..=3).for_each(|number| push(&mut recorder, number));
+    recorder.hold(["ArrowRight"]);
+    (4..=5).for_each(|number| push(&mut recorder, number));
+    drop(recorder);
+    let (out, dataset) = import(&folder, 16);
+    assert_eq!(numbers(&dataset), [[1, 2, 3, 4, 5]]);
+    let truth = TrueActions::open(dataset.folder()).unwrap();
+    let names = std::fs::read_to_string(out.path().join("data/true_actions.json")).unwrap();
+    // Action i is the i-th name, by the alphabet.
+    for name in ["\"\"", "\"arrowright\"", "\"arrowright+space\""] {
+        assert!(names.contains(name), "{name}: {names}");
+    }
+    assert_eq!(truth.clip(0).unwrap(), [0, 2, 2, 1]);
 }
 
 #[test]

@@ -21,10 +21,14 @@ pub(super) fn take_pictures(
     time: Res<Time>,
     mut recorder: ResMut<GenieRecorder>,
     cameras: Query<&RenderTarget>,
+    keyboard: Option<Res<ButtonInput<KeyCode>>>,
     mut commands: Commands,
 ) {
     // A running clock is no change that others should see.
     let recorder = recorder.bypass_change_detection();
+    if let (Some(keyboard), true) = (keyboard, recorder.settings.keys) {
+        recorder.hold(keyboard.get_pressed().map(|key| format!("{key:?}")));
+    }
     give_up_on_lost_ones(recorder, &mut commands);
     recorder.report_ends();
     if !recorder.recording {
@@ -52,6 +56,7 @@ pub(super) fn take_pictures(
             entity,
             clip,
             index,
+            held: recorder.held(),
             asked: Instant::now(),
         });
     } else {
@@ -91,9 +96,11 @@ pub(super) fn take_over(mut shot: On<ScreenshotCaptured>, mut recorder: ResMut<G
         .iter()
         .position(|w| w.entity == shot.entity);
     if let Some(place) = place {
-        let Shot { clip, index, .. } = recorder.waiting.swap_remove(place);
+        let Shot {
+            clip, index, held, ..
+        } = recorder.waiting.swap_remove(place);
         // Taken, not copied: the recorder alone has asked for it.
         let image = std::mem::take(&mut shot.image);
-        recorder.pass_on(clip, index, Picture::Image(Box::new(image)));
+        recorder.pass_on((clip, index), held, Picture::Image(Box::new(image)));
     }
 }

@@ -25,6 +25,8 @@ pub struct GenieRecorder {
     /// Clips that are over, with their length, but not yet reported to the writer.
     over: Vec<(u64, u32)>,
     pub(super) left_out: u64,
+    /// What is held, where that is known.
+    held: Option<String>,
 }
 
 /// A picture that has been asked for.
@@ -32,6 +34,8 @@ pub(super) struct Shot {
     pub(super) entity: Entity,
     pub(super) clip: u64,
     pub(super) index: u32,
+    /// What was held when it was asked for.
+    pub(super) held: Option<String>,
     pub(super) asked: Instant,
 }
 
@@ -61,6 +65,7 @@ impl GenieRecorder {
             waiting: Vec::new(),
             over: Vec::new(),
             left_out: 0,
+            held: None,
         }
     }
 
@@ -85,6 +90,21 @@ impl GenieRecorder {
         self.due = 0;
         self.debt = Duration::ZERO;
         self.report_ends();
+    }
+
+    /// Says what is held from now on, by any names: `actions.csv` of each clip says it for each frame. Without the setting
+    /// [`keys`](GenieRecorderSettings::keys), which says it by itself.
+    pub fn hold<Name: AsRef<str>>(&mut self, names: impl IntoIterator<Item = Name>) {
+        // Separators of the file are no part of a name.
+        let clean = |name: Name| name.as_ref().replace(['+', ',', '"', '\n', '\r', ' '], "_");
+        let mut names: Vec<String> = names.into_iter().map(clean).collect();
+        names.sort();
+        self.held = Some(names.join("+"));
+    }
+
+    /// What is held now, where that is known.
+    pub(super) fn held(&self) -> Option<String> {
+        self.held.clone()
     }
 
     /// Whether it records.
@@ -113,7 +133,8 @@ impl GenieRecorder {
     pub fn push(&mut self, frame: Frame) {
         if self.recording {
             let (clip, index) = self.next_place();
-            self.pass_on(clip, index, Picture::Frame(frame));
+            let held = self.held();
+            self.pass_on((clip, index), held, Picture::Frame(frame));
         }
     }
 
@@ -129,10 +150,16 @@ impl GenieRecorder {
     }
 
     /// Hands a picture to the writer, or leaves it out if that is busy.
-    pub(super) fn pass_on(&mut self, clip: u64, index: u32, picture: Picture) {
+    pub(super) fn pass_on(
+        &mut self,
+        (clip, index): (u64, u32),
+        held: Option<String>,
+        picture: Picture,
+    ) {
         let job = Job::Picture {
             clip,
             index,
+            held,
             picture,
         };
         if self.writer.send(job).is_err() {

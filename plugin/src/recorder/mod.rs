@@ -1,7 +1,8 @@
 //! Recording a running game into footage that `genie` trains on: play your own game, train a model, play the model.
 //!
-//! Add [`GenieRecorderPlugin`] to the game and play. A folder of clips grows, each a folder of small PNG pictures, without
-//! keys or actions. Then, with the command of the training crate:
+//! Add [`GenieRecorderPlugin`] to the game and play. A folder of clips grows, each a folder of small PNG pictures, and beside
+//! them `actions.csv`, which says what was held at each frame: the training does not see it, the evaluation compares with it. Then, with
+//! the command of the training crate:
 //!
 //! ```text
 //! genie import --video recordings --out data/mine --size 64x64

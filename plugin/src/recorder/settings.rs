@@ -27,6 +27,10 @@ pub struct GenieRecorderSettings {
     pub longest_clip: u32,
     /// Shorter clips are thrown away, in frames: too short to learn from.
     pub shortest_clip: u32,
+    /// Whether the keys of the keyboard that are held are written beside the frames, as `actions.csv` in each clip. A game that
+    /// is played otherwise sets this to false and says what is held by [`GenieRecorder::hold`](super::GenieRecorder::hold), or
+    /// leaves it: no world needs it to be trained.
+    pub keys: bool,
 }
 
 impl Default for GenieRecorderSettings {
@@ -46,6 +50,7 @@ impl GenieRecorderSettings {
             rate: 10,
             longest_clip: 600,
             shortest_clip: 16,
+            keys: true,
         }
     }
 }

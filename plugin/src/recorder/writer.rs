@@ -1,6 +1,6 @@
 //! The thread that scales pictures and writes clips.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -23,12 +23,16 @@ const CAPACITY: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Name of the file with the frame rate of the clips beside it.
 const PACE: &str = "frames_per_second";
+/// Name of the file in a clip that says what was held.
+const ACTIONS: &str = "actions.csv";
 
 /// What the writer is asked to do.
 pub(super) enum Job {
     Picture {
         clip: u64,
         index: u32,
+        /// What was held, where that is known.
+        held: Option<String>,
         picture: Picture,
     },
     /// All pictures of the clip have been sent.
@@ -140,8 +144,8 @@ struct ClipWriter {
     rate: u32,
     shortest: u32,
     counts: Arc<Counts>,
-    /// Indices of the pictures written, by clip.
-    open: BTreeMap<u64, BTreeSet<u32>>,
+    /// Indices of the pictures written, and what was held at each, by clip.
+    open: BTreeMap<u64, BTreeMap<u32, Option<String>>>,
 }
 
 impl ClipWriter {
@@ -165,8 +169,13 @@ impl ClipWriter {
             Job::Picture {
                 clip,
                 index,
+                held,
                 picture,
-            } => self.write(clip, index, picture),
+            } => {
+                self.write(clip, index, picture)?;
+                self.open.entry(clip).or_default().insert(index, held);
+                Ok(())
+            }
             Job::End { clip, length } => {
                 let lost = self
                     .open
@@ -201,9 +210,7 @@ impl ClipWriter {
             fs::write(&pace, format!("{}\n", self.rate)).map_err(said("write", &pace))?;
         }
         let path = folder.join(name(index));
-        write_png(&path, &frame).map_err(said("write", &path))?;
-        self.open.entry(clip).or_default().insert(index);
-        Ok(())
+        write_png(&path, &frame).map_err(said("write", &path))
     }
 
     /// Turns a clip into one finished clip for each run of pictures without a gap.
@@ -212,7 +219,7 @@ impl ClipWriter {
             return Ok(());
         };
         let folder = self.unfinished(clip);
-        for (part, run) in runs(&seen).into_iter().enumerate() {
+        for (part, run) in runs(seen.keys().copied()).into_iter().enumerate() {
             let length = run.end - run.start;
             if length < self.shortest {
                 continue;
@@ -221,6 +228,13 @@ impl ClipWriter {
                 .folder
                 .join(format!(".part-{}-{clip}-{part}", std::process::id()));
             fs::create_dir_all(&part).map_err(said("make", &part))?;
+            let held = run
+                .clone()
+                .map(|index| seen.get(&index).and_then(Option::as_deref));
+            if let Some(text) = actions_csv(held) {
+                let path = part.join(ACTIONS);
+                fs::write(&path, text).map_err(said("write", &path))?;
+            }
             for (at, index) in run.enumerate() {
                 let (from, to) = (folder.join(name(index)), part.join(name(at as u32)));
                 fs::rename(&from, &to).map_err(said("rename", &from))?;
@@ -266,10 +280,25 @@ fn name(index: u32) -> String {
     format!("frame-{index:06}.png")
 }
 
+/// What was held, as `genie import` reads it: a row for each frame at which it changes. `None` where it is not known of every
+/// frame.
+fn actions_csv<'a>(held: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
+    let mut text = "frame,keys\n".to_owned();
+    let mut before = None;
+    for (frame, held) in held.enumerate() {
+        let held = held?;
+        if before != Some(held) {
+            text.push_str(&[&frame.to_string(), ",", held, "\n"].concat());
+            before = Some(held);
+        }
+    }
+    before.map(|_| text)
+}
+
 /// The longest ranges of numbers that follow each other.
-fn runs(numbers: &BTreeSet<u32>) -> Vec<std::ops::Range<u32>> {
+fn runs(numbers: impl IntoIterator<Item = u32>) -> Vec<std::ops::Range<u32>> {
     let mut runs: Vec<std::ops::Range<u32>> = Vec::new();
-    for &number in numbers {
+    for number in numbers {
         match runs.last_mut() {
             Some(run) if run.end == number => run.end += 1,
             _ => runs.push(number..number + 1),
@@ -299,4 +328,20 @@ fn write_png(path: &Path, frame: &Frame) -> io::Result<()> {
         )
         .map_err(io::Error::other)?;
     file.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_written_where_it_changes() {
+        let held = [Some(""), Some("ArrowRight"), Some("ArrowRight"), Some("")];
+        assert_eq!(
+            actions_csv(held.into_iter()).as_deref(),
+            Some("frame,keys\n0,\n1,ArrowRight\n3,\n")
+        );
+        assert_eq!(actions_csv([Some("KeyA"), None].into_iter()), None);
+        assert_eq!(actions_csv(std::iter::empty()), None);
+    }
 }
