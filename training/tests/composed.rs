@@ -9,8 +9,8 @@ use genie_model::ops::with_composed;
 use genie_model::{ActionConditioning, GenieConfig, LatentActionInput, QuantizerConfig};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    BlockMatrices, CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig, Place,
-    TrainConfig, TrainingPhase, compare, train,
+    ActionSource, BlockMatrices, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
+    PhaseConfig, Place, TrainConfig, TrainingPhase, compare, train,
 };
 
 fn config() -> TrainConfig {
@@ -40,6 +40,7 @@ fn config() -> TrainConfig {
         gravity: true,
         actions_frozen: 0,
         choose_stages: None,
+        action_source: ActionSource::Learned,
         model: GenieConfig::tiny(),
         ..TrainConfig::platformer()
     }

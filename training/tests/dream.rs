@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Device;
 use genie_model::{Frame, WorldModel};
-use genie_training::dream::{ActionSource, DreamError, DreamOptions, Stage, dream};
+use genie_training::dream::{DreamError, DreamOptions, Stage, dream};
 use genie_training::gameplay::{GameplayOptions, VideoKind, generate_dataset};
 use genie_training::ingest::IngestOptions;
+use genie_training::train::ActionSource;
 
 #[test]
 fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() {

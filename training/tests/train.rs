@@ -7,12 +7,12 @@ use candle_core::Device;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Frame, GenieConfig, LatentActionInput, WorldModel};
 use genie_training::actions::AgentSettings;
-use genie_training::dataset::Dataset;
+use genie_training::dataset::{Dataset, TrueActions};
 use genie_training::evaluate::{EvaluateOptions, evaluate};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    ActionCount, CorruptionConfig, Ended, InitialWeights, OptimiserConfig, PhaseConfig,
-    StageChoice, TrainConfig, TrainError, TrainingPhase, time_steps, train,
+    ActionCount, ActionSource, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
+    PhaseConfig, StageChoice, TrainConfig, TrainError, TrainingPhase, time_steps, train,
 };
 
 fn config() -> TrainConfig {
@@ -44,6 +44,7 @@ fn config() -> TrainConfig {
         actions_frozen: 5,
         action_count: ActionCount::Model,
         choose_stages: None,
+        action_source: ActionSource::Learned,
         agent: AgentSettings::default(),
         model: GenieConfig::tiny(),
     }
@@ -355,6 +356,39 @@ fn the_world_of_a_complete_run_is_written_again_and_keeps_its_labels() {
     let loaded = WorldModel::load(&path).unwrap();
     assert_eq!(loaded.action_named("climb"), Some(2));
     assert_eq!(loaded.provenance()["dynamics_steps"], "5");
+}
+
+#[test]
+fn given_actions_are_those_of_the_world_and_its_encoder_learns_to_see_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let names =
+        serde_json::json!({"keys": ["left", "", "right", "left+space", "space", "right+space"]});
+    std::fs::write(data.join("true_actions.json"), names.to_string()).unwrap();
+    let mut config = short();
+    config.action_source = ActionSource::Given;
+    config.corruption.impossible_actions = 0.0;
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+    let loaded = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+    // What was never pressed is no action.
+    let truth = TrueActions::open(&data).unwrap();
+    let pressed: std::collections::BTreeSet<u8> = (0..6)
+        .flat_map(|clip| truth.clip(clip).unwrap().to_vec())
+        .collect();
+    assert_eq!(loaded.action_count(), pressed.len());
+    let right = loaded.action_named("right").unwrap();
+    assert_eq!(loaded.actions()[right].keys, [["ArrowRight"]]);
+    assert!(loaded.latent_action_model().is_some());
+    config.dynamics.steps += 2;
+    train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
+    std::fs::remove_file(data.join("true_actions.bin")).unwrap();
+    let other = folder.path().join("other");
+    let said = train(&config, &data, &other, false, &Device::Cpu, &never)
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("actions.csv"), "{said}");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use genie_training::dream::{ActionSource, DreamError, DreamOptions, Stage, Status, dream};
+use genie_training::dream::{DreamError, DreamOptions, Stage, Status, dream};
 use genie_training::ingest::{CropChoice, IngestError, IngestOptions, PaceChoice, parse_pace};
+use genie_training::train::ActionSource;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliResult;

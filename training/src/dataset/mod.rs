@@ -20,7 +20,9 @@ pub use true_actions::TrueActions;
 pub use writer::DatasetWriter;
 
 pub(crate) use index::{HEADER_BYTES, INDEX_NAME, Index, IndexShard, PACES, ShardHeader, VERSION};
-pub(crate) use true_actions::{FILE_NAME as TRUE_ACTIONS_NAME, encode as encode_true_actions};
+pub(crate) use true_actions::{
+    FILE_NAME as TRUE_ACTIONS_NAME, NAMES_FILE as TRUE_ACTIONS_NAMES, encode as encode_true_actions,
+};
 pub(crate) use writer::SHARD_BYTES;
 
 /// Channels of a frame: red, green and blue.

@@ -8,6 +8,8 @@ use super::{Dataset, DatasetError};
 
 /// Name of the file in a dataset's folder.
 pub(crate) const FILE_NAME: &str = "true_actions.bin";
+/// Name of the file beside it that says what the actions are, where that is known.
+pub(crate) const NAMES_FILE: &str = "true_actions.json";
 const MAGIC: [u8; 8] = *b"GENIEACT";
 const VERSION: u32 = 1;
 /// Largest file that is read: a byte per frame.

@@ -27,6 +27,6 @@ mod status;
 mod workshop;
 
 pub use error::DreamError;
-pub use options::{ActionSource, DreamOptions};
+pub use options::DreamOptions;
 pub use stages::{Dreamt, dream};
 pub use status::{Stage, Status};

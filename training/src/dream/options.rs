@@ -1,9 +1,8 @@
 //! What a dream can be told.
 
-use serde::{Deserialize, Serialize};
-
 use super::DreamError;
 use crate::ingest::IngestOptions;
+use crate::train::ActionSource;
 
 /// How footage becomes a world.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,17 +17,6 @@ pub struct DreamOptions {
     pub footage: IngestOptions,
     /// Seed of everything that is random.
     pub seed: u64,
-}
-
-/// Where a world's actions come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionSource {
-    /// They are learned from the footage alone.
-    #[default]
-    Learned,
-    /// They are those of `actions.csv` beside the footage.
-    Given,
 }
 
 impl DreamOptions {

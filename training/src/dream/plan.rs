@@ -8,7 +8,7 @@ use genie_model::LatentActionConfig;
 
 use super::{DreamError, DreamOptions};
 use crate::dataset::Dataset;
-use crate::train::{ActionCount, TrainConfig, TrainingPhase, time_steps};
+use crate::train::{ActionCount, ActionSource, TrainConfig, TrainingPhase, time_steps};
 
 /// Share of the training time that the tokenizer gets; the shipped world had about as much.
 pub(super) const TOKENIZER_SHARE: f64 = 0.2;
@@ -37,6 +37,12 @@ pub(super) fn configuration(
     if let Some(actions) = options.latent_actions {
         config.model.latent_actions.actions = actions;
         config.action_count = ActionCount::Model;
+    }
+    if options.actions == ActionSource::Given {
+        config = without_player(&config);
+        config.action_source = ActionSource::Given;
+        // What could have been pressed is known.
+        config.corruption.impossible_actions = 0.0;
     }
     let longest = dataset.longest_clip();
     if longest < LEAST_WINDOW {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::DreamError;
-use crate::dataset::{Dataset, DatasetWriter, TrueActions};
+use crate::dataset::{Dataset, DatasetWriter, TRUE_ACTIONS_NAMES, TrueActions};
 
 /// Clips from that length on give their end; shorter ones are given whole, one in twelve.
 const LONG_CLIP: usize = 200;
@@ -93,6 +93,11 @@ pub(super) fn split(dataset: &Dataset, train: &Path, held: &Path) -> Result<(), 
                 .and_then(|truth| truth.clip(piece.clip))
                 .and_then(|actions| actions.get(piece.from..piece.to - 1));
             writer.end_clip(actions)?;
+        }
+        let names = dataset.folder().join(TRUE_ACTIONS_NAMES);
+        if names.exists() {
+            let to = folder.join(TRUE_ACTIONS_NAMES);
+            std::fs::copy(&names, &to).map_err(DreamError::io("write", &to))?;
         }
         writer.finish()?;
     }

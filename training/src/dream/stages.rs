@@ -20,13 +20,15 @@ use super::prompts;
 use super::split::split;
 use super::status::{Stage, Status};
 use super::workshop::{Imported, Workshop, beside};
-use super::{ActionSource, DreamError, DreamOptions};
+use super::{DreamError, DreamOptions};
 use crate::actions::AgentError;
 use crate::dataset::{Dataset, TrueActions};
 use crate::evaluate::{EvaluateOptions, Evaluation, evaluate, write_json};
 use crate::ingest::{Finding, IngestError, Inspection, Progress, ingest};
 use crate::label::{LabelOptions, label};
-use crate::train::{Ended, RunFolder, TrainConfig, TrainError, TrainingPhase, train_quietly};
+use crate::train::{
+    ActionSource, Ended, RunFolder, TrainConfig, TrainError, TrainingPhase, train_quietly,
+};
 
 /// Share of the time that labels, evaluation and report get, within bounds in seconds.
 const AFTER_SHARE: f64 = 0.12;
@@ -65,12 +67,6 @@ pub fn dream(
     stop: &AtomicBool,
 ) -> Result<Dreamt, DreamError> {
     options.check()?;
-    if options.actions == ActionSource::Given {
-        return Err(DreamError::Request(
-            "--actions given: training on given actions is not there yet; --actions learned leaves them to the evaluation"
-                .to_owned(),
-        ));
-    }
     let begun = Instant::now();
     let workshop = Workshop::open(out, paths, options)?;
     let spent = workshop.spent();
@@ -306,8 +302,9 @@ impl Dreamer<'_> {
             seed: self.options.seed,
             ..LabelOptions::default()
         };
-        let labels = label(&world, &dataset, &options)?;
-        checkpoint.actions = labels.labels;
+        if self.options.actions == ActionSource::Learned {
+            checkpoint.actions = label(&world, &dataset, &options)?.labels;
+        }
         Ok(checkpoint.write(&out, DType::F16)?)
     }
 

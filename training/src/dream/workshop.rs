@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
 
-use super::{ActionSource, DreamError, DreamOptions};
-use crate::train::TrainConfig;
+use super::{DreamError, DreamOptions};
+use crate::train::{ActionSource, TrainConfig};
 
 /// What was asked for, and how long it has been worked on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,11 +17,8 @@ use super::remark::{Remark, RemarkKind};
 use super::unit::UnitResult;
 use crate::dataset::{
     CHANNELS, FrameFormat, HEADER_BYTES, INDEX_NAME, Index, IndexShard, SHARD_BYTES, ShardHeader,
-    TRUE_ACTIONS_NAME, TrueActions, VERSION, encode_true_actions,
+    TRUE_ACTIONS_NAME, TRUE_ACTIONS_NAMES, TrueActions, VERSION, encode_true_actions,
 };
-
-/// Names of the actions in `true_actions.bin`.
-const ACTION_NAMES: &str = "true_actions.json";
 
 /// The names of a dataset's true actions; action i is the i-th.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -186,7 +183,7 @@ fn write_actions(
     remarks: &mut Vec<Remark>,
 ) -> Result<(), IngestError> {
     let path = out.join(TRUE_ACTIONS_NAME);
-    let names_path = out.join(ACTION_NAMES);
+    let names_path = out.join(TRUE_ACTIONS_NAMES);
     let with: Vec<bool> = units
         .iter()
         .filter(|unit| !unit.result.report.clips.is_empty())

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use genie_model::GenieConfig;
 use genie_model::ops::MatmulPrecision;
+use genie_model::{GenieConfig, LatentActionInput};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
@@ -45,6 +45,9 @@ pub struct TrainConfig {
     /// as that.
     #[serde(default)]
     pub gravity: bool,
+    /// Where the actions come from.
+    #[serde(default)]
+    pub action_source: ActionSource,
     /// Where the number of actions comes from, for the input `agent`.
     #[serde(default)]
     pub action_count: ActionCount,
@@ -98,9 +101,13 @@ impl TrainConfig {
             .into_iter()
             .filter(|(_, share)| !(0.0..=1.0).contains(share))
             .map(|(name, _)| format!("{name} must be 0 to 1"));
+        let no_encoder = self.model.latent_actions.input == LatentActionInput::Agent;
+        let given = (self.action_source == ActionSource::Given && no_encoder).then(|| {
+            "action_source = \"given\" needs an encoder that learns to see them: model.latent_actions.input = \"motion\"".to_owned()
+        });
         let stages = self.choose_stages.as_ref().and_then(StageChoice::problem);
         let stages = stages.map(|problem| format!("choose_stages.{problem}"));
-        match problems.chain(shares).chain(stages).next() {
+        match problems.chain(shares).chain(stages).chain(given).next() {
             None => Ok(()),
             Some(reason) => Err(TrainError::Config {
                 path: path.to_owned(),
@@ -123,6 +130,18 @@ impl TrainConfig {
         let progress = step as f64 / self.dynamics.steps.max(1) as f64;
         self.corruption.scheduled_sampling * progress as f32
     }
+}
+
+/// Where the actions of a world come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionSource {
+    /// They are learned from video alone.
+    #[default]
+    Learned,
+    /// They are those that the footage says: the true actions of the dataset. The encoder of the latent action model learns to see
+    /// them.
+    Given,
 }
 
 /// Where the number of latent actions comes from.
@@ -240,7 +259,6 @@ impl Default for CorruptionConfig {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use genie_model::LatentActionInput;
 
     #[test]
     fn the_shipped_world_has_the_preset_of_its_name() {

@@ -3,11 +3,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use genie_model::{LatentActionInput, MotionSigns, atomic_file};
+use genie_model::{ActionLabel, LatentActionInput, MotionSigns, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::config::{ActionCount, TrainConfig};
 use super::error::TrainError;
+use super::given_actions::GivenActions;
 use crate::actions::{AnchoredAgent, ClipActions};
 use crate::dataset::{ClipWindow, Dataset};
 
@@ -20,6 +21,8 @@ pub(crate) struct FoundActions {
     /// What found them, for the checkpoint.
     agent: Vec<u8>,
     transitions: Transitions,
+    /// Labels of the actions, where the footage says what was pressed.
+    labels: Option<Vec<ActionLabel>>,
 }
 
 /// As they are written to the run's folder.
@@ -89,6 +92,26 @@ fn paths(run: &Path) -> [PathBuf; 2] {
 }
 
 impl FoundActions {
+    /// Those that the footage says.
+    pub(crate) fn given(given: GivenActions) -> Self {
+        let signs = given.codes.iter().map(|codes| vec![[0; 2]; codes.len()]);
+        Self {
+            agent: Vec::new(),
+            transitions: Transitions {
+                format_version: VERSION,
+                actions: given.labels.len(),
+                signs: signs.collect(),
+                codes: given.codes,
+            },
+            labels: Some(given.labels),
+        }
+    }
+
+    /// Labels of the actions, where the footage says what was pressed.
+    pub(crate) fn labels(&self) -> Option<&[ActionLabel]> {
+        self.labels.as_deref()
+    }
+
     /// Removes what was found for the run in a folder, if anything was.
     pub(crate) fn forget(run: &Path) {
         for path in paths(run) {
@@ -120,7 +143,11 @@ impl FoundActions {
                 }
                 let agent =
                     std::fs::read(&agent_path).map_err(|e| TrainError::io(&agent_path, e))?;
-                Ok(Self { agent, transitions })
+                Ok(Self {
+                    agent,
+                    transitions,
+                    labels: None,
+                })
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let found = Self::find(config, dataset)?;
@@ -153,6 +180,7 @@ impl FoundActions {
         Ok(Self {
             agent: agent.to_bytes(),
             transitions: Transitions::new(agent.actions(), settings.least_motion, &found),
+            labels: None,
         })
     }
 
@@ -175,6 +203,7 @@ impl FoundActions {
                     .collect(),
                 signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
             },
+            labels: None,
         })
     }
 
@@ -183,9 +212,9 @@ impl FoundActions {
         self.transitions.actions
     }
 
-    /// What found them, as [`AnchoredAgent::from_bytes`] reads it.
-    pub(crate) fn agent(&self) -> &[u8] {
-        &self.agent
+    /// What found them, as [`AnchoredAgent::from_bytes`] reads it; `None` where nothing had to.
+    pub(crate) fn agent(&self) -> Option<&[u8]> {
+        Some(self.agent.as_slice()).filter(|agent| !agent.is_empty())
     }
 
     /// The actions of the transitions inside windows of so many frames, one window after the other.

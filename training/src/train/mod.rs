@@ -30,6 +30,7 @@ mod differences;
 mod dynamics_phase;
 mod error;
 mod found_actions;
+mod given_actions;
 mod kmeans;
 mod masking;
 mod metrics;
@@ -53,7 +54,9 @@ pub use action_effect::ActionEffects;
 pub use action_prior::ActionPrior;
 pub use codebook::{CodeStatistics, EmaCodebook};
 pub use comparison::{Comparison, Place, compare};
-pub use config::{ActionCount, CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig};
+pub use config::{
+    ActionCount, ActionSource, CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig,
+};
 pub use data_driven::{distinguishing_projection, start_tokenizer};
 pub use error::TrainError;
 pub use kmeans::kmeans;

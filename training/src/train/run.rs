@@ -10,10 +10,11 @@ use genie_model::{LatentActionInput, QuantizerConfig};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::batches::open_footage;
-use super::config::{PhaseConfig, TrainConfig};
+use super::config::{ActionSource, PhaseConfig, TrainConfig};
 use super::dynamics_phase::DynamicsPhase;
 use super::error::TrainError;
 use super::found_actions::FoundActions;
+use super::given_actions::GivenActions;
 use super::metrics::MetricsLog;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
@@ -132,6 +133,11 @@ fn with_actions(
     run: &Path,
 ) -> Result<(TrainConfig, Option<FoundActions>), TrainError> {
     let mut config = config.clone();
+    if config.action_source == ActionSource::Given {
+        let given = GivenActions::of(dataset)?;
+        config.model.latent_actions.actions = given.labels.len();
+        return Ok((config, Some(FoundActions::given(given))));
+    }
     if config.model.latent_actions.input != LatentActionInput::Agent {
         return Ok((config, None));
     }

@@ -196,10 +196,16 @@ impl<'a> DynamicsPhase<'a> {
             let assigned = found.codes(&self.batches.windows(step), frames);
             let numbers = Tensor::from_slice(&assigned, (count, frames - 1), &self.device)?;
             let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &numbers)?;
+            let codes = codes.reshape((count, frames - 1, ()))?;
+            let encoded = if found.labels().is_some() {
+                Some(self.taught(batch, &codes, &numbers)?)
+            } else {
+                None
+            };
             return Ok(ShownActions {
-                codes: codes.reshape((count, frames - 1, ()))?,
+                codes,
                 assigned,
-                encoded: None,
+                encoded,
             });
         }
         let latent = &self.networks.latent;
@@ -221,6 +227,30 @@ impl<'a> DynamicsPhase<'a> {
                 actions,
                 frozen,
             }),
+        })
+    }
+
+    /// What the encoder makes of a batch whose actions are given: it learns to see them, for the evaluation.
+    fn taught(
+        &self,
+        batch: &Batch,
+        codes: &Tensor,
+        numbers: &Tensor,
+    ) -> Result<Encoded, TrainError> {
+        let latent = &self.networks.latent;
+        let features = latent.features(&batch.clips, self.shape().0)?;
+        let points = latent.encode(&features)?;
+        let commitment = (&points - codes)?.sqr()?.mean_all()?;
+        Ok(Encoded {
+            features,
+            points,
+            actions: LatentActions {
+                codes: codes.clone(),
+                actions: numbers.clone(),
+                commitment,
+            },
+            // The codes stay what they are.
+            frozen: true,
         })
     }
 
@@ -290,7 +320,8 @@ impl<'a> DynamicsPhase<'a> {
         tensors.extend(self.variables.snapshot()?);
         let frames = self.dataset.total_frames();
         let adjacency = self.adjacency()?;
-        let agent = self.found.as_ref().map(|found| found.agent().to_vec());
+        let agent = self.found.as_ref().and_then(FoundActions::agent);
+        let agent = agent.map(<[u8]>::to_vec);
         let config = &self.config;
         Ok(checkpoint(config, tensors, adjacency, agent, frames, step)?)
     }
@@ -392,6 +423,8 @@ impl Phase for DynamicsPhase<'_> {
             && labels.len() == world.actions.len()
         {
             world.actions = labels;
+        } else if let Some(labels) = self.found.as_ref().and_then(FoundActions::labels) {
+            world.actions = labels.to_vec();
         }
         Ok(world.write(folder.world(), DType::F16)?)
     }
