@@ -7,7 +7,7 @@
 //! The parts of a frame and the training steps are compared with the peak of this machine: the fastest matrix product measured
 //! before and after them.
 
-mod memory;
+pub(super) mod memory;
 mod parity;
 mod parts;
 mod peak;

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::CliResult;
+use super::bench::memory::peak_memory;
 use super::interruption::Interruption;
 use super::outputs::check_output;
 
@@ -79,7 +80,7 @@ pub(crate) struct Args {
     /// Sources that are read at a time; 0 for one per processor.
     #[arg(long, default_value_t = 0)]
     threads: usize,
-    /// Also write the figures of this run as JSON: frames read and kept, seconds, frames a second.
+    /// Also write the figures of this run as JSON: frames read and kept, seconds, frames a second, memory.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -202,6 +203,8 @@ struct Figures {
     remarks: usize,
     unreadable: usize,
     resumed_sources: usize,
+    /// Most memory of this process, without that of the program ffmpeg, where the system tells.
+    peak_memory_bytes: Option<u64>,
 }
 
 /// Imports the footage and prints what was done with it.
@@ -241,6 +244,7 @@ pub(crate) fn run(args: Args) -> CliResult {
             remarks: summary.remarks.len(),
             unreadable: summary.unreadable.len(),
             resumed_sources: summary.resumed,
+            peak_memory_bytes: peak_memory(),
         };
         std::fs::write(path, serde_json::to_vec_pretty(&figures)?)
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;

@@ -20,6 +20,8 @@ const PAIRS: usize = 4;
 const NOTED_SHARE: f64 = 0.05;
 /// Cuts a minute that are worth a word.
 const NOTED_CUTS: f64 = 2.0;
+/// Movement from which on most of it is more than the model follows, in pixels of 64: the shipped world learned eight.
+const FAST_PIXELS: f64 = 1.5 * LIKED_PIXELS;
 /// Movement below which most of what is learned is standing still, in pixels of 64.
 const SLOW_PIXELS: f64 = 0.7;
 /// Footage from that length on is enough for a small game, in seconds.
@@ -159,7 +161,7 @@ impl Inspection {
             );
         }
         match self.pixels_per_frame {
-            Some(pixels) if pixels > LIKED_PIXELS + 1.0 => find(
+            Some(pixels) if pixels > FAST_PIXELS => find(
                 format!(
                     "what moves fast goes {pixels:.0} pixels (of 64) from frame to frame, and up to {LIKED_PIXELS} are well learned"
                 ),

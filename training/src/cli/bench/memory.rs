@@ -43,7 +43,7 @@ impl Growth {
 }
 
 /// Most memory that this process has had so far, in bytes; never less than an earlier answer.
-pub(super) fn peak_memory() -> Option<u64> {
+pub(in crate::cli) fn peak_memory() -> Option<u64> {
     // The kernel's own count is off by a few pages for each core, so that its peak may seem to sink.
     static SEEN: AtomicU64 = AtomicU64::new(0);
     let now = status_bytes("VmHWM:")?;
