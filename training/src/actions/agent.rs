@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use super::AgentSettings;
 use super::appearance::{ClassCentres, Group, classify, fit_classes, group_classes};
-use super::codes::{Description, describe, place_codes, usual_motion};
+use super::code_model::CodeModel;
+use super::codes::{Describer, Description, find_codes};
 use super::footage::{FrameSource, WorkingSize};
-use super::k_means::nearest;
 use super::looks::{LookReader, crops};
 use super::observation::{ClipObservation, camera_moves, observe, scrolls};
 use super::tracking::{TrackedFrame, track};
@@ -81,8 +81,8 @@ pub struct AnchoredAgent {
     classes: ClassCentres,
     group: Group,
     looks: LookReader,
-    usual: [f32; 2],
-    codes: Vec<Description>,
+    describer: Describer,
+    codes: CodeModel,
     report: AgentReport,
 }
 
@@ -148,19 +148,24 @@ impl AnchoredAgent {
             .zip(&labels)
             .map(|(clip, labels)| track(clip, labels, &group, edges, settings))
             .collect();
-        let pictures = crops(source, &clips, &tracks, size, settings)?;
-        let (looks, read) = LookReader::fit(&tracks, &pictures, settings, seed);
+        let anchor_edges = median_edges(&observed, &tracks);
+        let [least, most] = settings.look_reach;
+        let reach =
+            ((anchor_edges[0].max(anchor_edges[1]) / 2.0).ceil() as usize).clamp(least, most);
+        let pictures = crops(source, &clips, &tracks, size, reach)?;
+        let (looks, read) = LookReader::fit(&tracks, &pictures, reach, settings, seed);
         let motions: Vec<[f32; 2]> = tracks.iter().flat_map(|track| motions_of(track)).collect();
         if motions.is_empty() {
             return Err(AgentError::NotFound("no clip has two frames"));
         }
-        let usual = usual_motion(&motions, settings);
-        let descriptions: Vec<Description> = tracks
+        let all_read: Vec<[f32; 2]> = read.iter().flatten().copied().collect();
+        let describer = Describer::fit(&motions, &all_read, settings);
+        let descriptions: Vec<Vec<Description>> = tracks
             .iter()
             .zip(&read)
-            .flat_map(|(track, read)| describe(&motions_of(track), read, usual, settings))
+            .map(|(track, read)| describer.describe(&motions_of(track), read, settings))
             .collect();
-        let codes = place_codes(&descriptions, settings, seed);
+        let codes = find_codes(&descriptions, settings, seed);
         let report = AgentReport {
             candidates: candidates
                 .iter()
@@ -175,7 +180,7 @@ impl AnchoredAgent {
                 .collect(),
             camera_moves,
             looks_tell: looks.told,
-            edges: median_edges(&observed, &tracks).map(|edge| edge * size.factor as f32),
+            edges: anchor_edges.map(|edge| edge * size.factor as f32),
         };
         let agent = Self {
             settings: settings.clone(),
@@ -183,7 +188,7 @@ impl AnchoredAgent {
             classes,
             group,
             looks,
-            usual,
+            describer,
             codes,
             report,
         };
@@ -254,7 +259,7 @@ impl AnchoredAgent {
                 )
             })
             .collect();
-        let pictures = crops(source, clips, &tracks, size, settings)?;
+        let pictures = crops(source, clips, &tracks, size, self.looks.reach)?;
         Ok(tracks
             .par_iter()
             .zip(&pictures)
@@ -264,13 +269,14 @@ impl AnchoredAgent {
 
     fn encode(&self, track: &[TrackedFrame], read: &[[f32; 2]], size: WorkingSize) -> ClipActions {
         let factor = size.factor as f32;
-        let descriptions = describe(&motions_of(track), read, self.usual, &self.settings);
+        let descriptions = (self.describer).describe(&motions_of(track), read, &self.settings);
+        let codes = self.codes.read(&descriptions);
         transitions(track)
             .iter()
             .zip(read)
-            .zip(descriptions)
-            .map(|((frame, look), description)| AgentTransition {
-                code: nearest(&description, &self.codes).0,
+            .zip(codes)
+            .map(|((frame, look), code)| AgentTransition {
+                code,
                 displacement: frame.motion.map(|part| part * factor),
                 seen: frame.seen,
                 look: *look,
@@ -293,20 +299,17 @@ impl AnchoredAgent {
 
     /// What does not fit together in one that comes from a file.
     pub(crate) fn problem(&self) -> Option<String> {
-        let finite = self
-            .codes
-            .iter()
-            .flatten()
-            .chain(&self.usual)
-            .chain(self.classes.iter().flatten());
-        if self.codes.is_empty() || self.classes.is_empty() {
-            return Some("expected codes and classes, found none".to_owned());
+        if self.classes.is_empty() {
+            return Some("expected classes, found none".to_owned());
         }
         if self.group.iter().any(|&class| class >= self.classes.len()) {
             return Some("the group names a class that is not there".to_owned());
         }
-        if !finite.copied().all(f32::is_finite) || self.usual.iter().any(|&part| part <= 0.0) {
+        if !self.classes.iter().flatten().copied().all(f32::is_finite) {
             return Some("expected finite numbers".to_owned());
+        }
+        if let Some(problem) = self.codes.problem().or_else(|| self.describer.problem()) {
+            return Some(problem);
         }
         if let Some(problem) = self.settings.problem() {
             return Some(problem);

@@ -1,10 +1,15 @@
-//! From what the anchor does to one of a few codes.
+//! From what the anchor does to a description that codes are found by.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use super::AgentSettings;
+use super::code_model::CodeModel;
 use super::k_means::{settle, spread_starts};
 
 /// Transitions that codes are placed by.
@@ -13,62 +18,131 @@ const SAMPLES: usize = 6000;
 const ROUNDS: usize = 15;
 /// Displacements of more than this many times the usual one are all alike.
 const LARGEST: f32 = 2.0;
+/// Looks that hardly change are not blown up beyond a deviation of this.
+const LEAST_LOOK: f32 = 0.1;
 
-/// What a transition is described by before it becomes a code: a direction on the screen, [x, y], in it and in the next one, where
-/// much of what a player does shows only.
-pub(crate) type Description = [f32; 4];
+/// Values of a description.
+pub(crate) const VALUES: usize = 4;
 
-/// The usual displacement on each axis: the median of those that are not zero, at least 1.
-pub(crate) fn usual_motion(motions: &[[f32; 2]], settings: &AgentSettings) -> [f32; 2] {
-    [0, 1].map(|axis| {
-        let mut sizes: Vec<f32> = motions
-            .iter()
-            .map(|motion| motion[axis].abs())
-            .filter(|&size| size > settings.least_motion)
-            .collect();
-        sizes.sort_by(f32::total_cmp);
-        sizes
-            .get(sizes.len() / 2)
-            .map_or(1.0, |&size| size.max(1.0))
-    })
-}
+/// What a transition is described by before it becomes a code: which way the anchor goes, [x, y], in it and in the next one, where much of
+/// what a player does shows only; and which way it looks, [x, y].
+pub(crate) type Description = [f32; VALUES];
 
-/// Describes every transition of a clip by its displacement and what the looks say of it.
-pub(crate) fn describe(
-    motions: &[[f32; 2]],
-    looks: &[[f32; 2]],
+/// How transitions of this footage are described.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Describer {
+    /// The most common displacement, in whole pixels: what the anchor does by itself, such as flying on with the scene.
+    rest: [f32; 2],
+    /// The usual displacement beside it.
     usual: [f32; 2],
-    settings: &AgentSettings,
-) -> Vec<Description> {
-    let ways: Vec<[f32; 2]> = motions
-        .iter()
-        .zip(looks)
-        .map(|(motion, look)| way(*motion, *look, usual, settings))
-        .collect();
-    ways.iter()
-        .enumerate()
-        .map(|(index, here)| {
-            let next = ways
-                .get(index + 1)
-                .unwrap_or(here)
-                .map(|part| part * settings.next_weight);
-            [here[0], here[1], next[0], next[1]]
-        })
-        .collect()
+    /// The larger deviation of what looks tell, over both axes.
+    look_deviation: f32,
 }
 
-/// Direction of a transition: its displacement, and which way the looks say on top.
-fn way(motion: [f32; 2], look: [f32; 2], usual: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
-    [0, 1].map(|axis| {
-        let size = motion[axis].abs();
-        let moved = if size <= settings.least_motion {
-            0.0
-        } else {
-            // Direction counts first, distance second.
-            motion[axis].signum() * (0.6 + 0.4 * (size / usual[axis]).min(LARGEST))
-        };
-        moved + settings.look_weight * look[axis]
-    })
+impl Describer {
+    /// Learns what is usual from all transitions: displacements relative to the scene, and what looks tell.
+    pub(crate) fn fit(motions: &[[f32; 2]], looks: &[[f32; 2]], settings: &AgentSettings) -> Self {
+        let rest = [0, 1].map(|axis| most_common(motions.iter().map(|motion| motion[axis])));
+        let usual = [0, 1].map(|axis| {
+            let mut sizes: Vec<f32> = motions
+                .iter()
+                .map(|motion| (motion[axis] - rest[axis]).abs())
+                .filter(|&size| size > settings.least_motion)
+                .collect();
+            sizes.sort_by(f32::total_cmp);
+            sizes
+                .get(sizes.len() / 2)
+                .map_or(1.0, |&size| size.max(1.0))
+        });
+        let deviations = [0, 1].map(|axis| deviation(looks.iter().map(|look| look[axis])));
+        Self {
+            rest,
+            usual,
+            look_deviation: deviations[0].max(deviations[1]).max(LEAST_LOOK),
+        }
+    }
+
+    /// Describes every transition of a clip by its displacements and what the looks say of them.
+    pub(crate) fn describe(
+        &self,
+        motions: &[[f32; 2]],
+        looks: &[[f32; 2]],
+        settings: &AgentSettings,
+    ) -> Vec<Description> {
+        let ways: Vec<[f32; 2]> = motions
+            .iter()
+            .map(|motion| self.way(*motion, settings))
+            .collect();
+        let look_scale = settings.look_weight / self.look_deviation;
+        ways.iter()
+            .zip(looks)
+            .enumerate()
+            .map(|(index, (here, look))| {
+                let next = ways.get(index + 1).unwrap_or(here);
+                let [x, y] = [0, 1].map(|axis| {
+                    (here[axis] + settings.next_weight * next[axis])
+                        / (1.0 + settings.next_weight / 2.0)
+                });
+                [x, y, look_scale * look[0], look_scale * look[1]]
+            })
+            .collect()
+    }
+
+    /// Which way a displacement goes: its direction counts first, its distance second.
+    fn way(&self, motion: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
+        [0, 1].map(|axis| {
+            let motion = motion[axis] - self.rest[axis];
+            if motion.abs() <= settings.least_motion {
+                0.0
+            } else {
+                motion.signum() * (0.6 + 0.4 * (motion.abs() / self.usual[axis]).min(LARGEST))
+            }
+        })
+    }
+
+    /// What cannot be in one that comes from a file.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let sizes = self.usual.iter().chain([&self.look_deviation]);
+        let sound = self.rest.iter().all(|part| part.is_finite())
+            && sizes
+                .into_iter()
+                .all(|size| *size > 0.0 && size.is_finite());
+        (!sound).then(|| "expected finite numbers for what is usual".to_owned())
+    }
+}
+
+/// The whole number that most values are nearest to; the one nearest to 0 of equals.
+fn most_common(values: impl Iterator<Item = f32>) -> f32 {
+    let mut counts: BTreeMap<i32, usize> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value.round() as i32).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .max_by_key(|&(value, count)| (count, Reverse(value.abs())))
+        .map_or(0.0, |(value, _)| value as f32)
+}
+
+fn deviation(values: impl Iterator<Item = f32>) -> f32 {
+    let (mut count, mut sum, mut squares) = (0.0_f64, 0.0_f64, 0.0_f64);
+    for value in values.map(f64::from) {
+        count += 1.0;
+        sum += value;
+        squares += value * value;
+    }
+    let mean = sum / count.max(1.0);
+    (squares / count.max(1.0) - mean * mean).max(0.0).sqrt() as f32
+}
+
+/// Finds codes in the descriptions of clips: as many as the settings say, or as they ask for.
+pub(crate) fn find_codes(
+    clips: &[Vec<Description>],
+    settings: &AgentSettings,
+    seed: u64,
+) -> CodeModel {
+    let all: Vec<Description> = clips.iter().flatten().copied().collect();
+    let centres = place_codes(&all, settings, seed);
+    CodeModel::fit(clips, &centres, settings.code_rounds).0
 }
 
 /// Numbers of codes that are tried where the number is not given.
@@ -77,7 +151,7 @@ const TRIED_COUNTS: std::ops::RangeInclusive<usize> = 3..=12;
 const LEFT_OVER: f32 = 0.15;
 
 /// Places codes, as many as the settings say or the descriptions ask for; the best of several starts.
-pub(crate) fn place_codes(
+fn place_codes(
     descriptions: &[Description],
     settings: &AgentSettings,
     seed: u64,

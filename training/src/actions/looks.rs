@@ -23,7 +23,7 @@ pub(crate) fn crops(
     clips: &[usize],
     tracks: &[Vec<TrackedFrame>],
     size: WorkingSize,
-    settings: &AgentSettings,
+    reach: usize,
 ) -> Result<Vec<Crops>, DatasetError> {
     let mut track_of = vec![&[][..]; source.clip_count()];
     for (&clip, track) in clips.iter().zip(tracks) {
@@ -37,7 +37,7 @@ pub(crate) fn crops(
             Ok(frames
                 .iter()
                 .zip(&track_of[window.clip][window.start..window.end])
-                .map(|(frame, tracked)| crop(frame, tracked.place, settings.look_reach))
+                .map(|(frame, tracked)| crop(frame, tracked.place, reach))
                 .collect())
         })
         .collect::<Result<_, DatasetError>>()?;
@@ -70,6 +70,8 @@ pub(crate) fn crop(frame: &Planes, place: [f32; 2], reach: usize) -> Vec<u8> {
 /// Reads directions from pictures: two networks, each learnt from one half of the footage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LookReader {
+    /// Half the edge of its pictures in working pixels.
+    pub(crate) reach: usize,
     networks: Vec<Network>,
     /// Direction [x, y] of each class.
     directions: Vec<[f32; 2]>,
@@ -84,8 +86,9 @@ type Place = (usize, usize);
 
 impl LookReader {
     /// One that says nothing.
-    fn silent() -> Self {
+    fn silent(reach: usize) -> Self {
         Self {
+            reach,
             networks: Vec::new(),
             directions: Vec::new(),
             mean: [0.0; 2],
@@ -98,6 +101,7 @@ impl LookReader {
     pub(crate) fn fit(
         tracks: &[Vec<TrackedFrame>],
         crops: &[Crops],
+        reach: usize,
         settings: &AgentSettings,
         seed: u64,
     ) -> (Self, Vec<Vec<[f32; 2]>>) {
@@ -130,7 +134,7 @@ impl LookReader {
                 .collect()
         };
         if moving.iter().any(|half| half.len() < FEWEST) {
-            return (Self::silent(), nothing());
+            return (Self::silent(reach), nothing());
         }
         let mut directions: Vec<[i8; 2]> = moving.iter().flatten().map(&way).collect();
         directions.sort_unstable();
@@ -142,7 +146,7 @@ impl LookReader {
             .par_iter()
             .enumerate()
             .map(|(half, places)| {
-                let inputs = CHANNELS * 4 * settings.look_reach * settings.look_reach;
+                let inputs = CHANNELS * 4 * reach * reach;
                 let seed = seed * 2 + half as u64;
                 let mut network =
                     Network::new(&[inputs, settings.look_width, directions.len()], seed);
@@ -173,6 +177,7 @@ impl LookReader {
             })
             .collect();
         let mut reader = Self {
+            reach,
             networks,
             directions: directions.iter().map(|way| way.map(f32::from)).collect(),
             mean: [0.0; 2],
@@ -207,7 +212,10 @@ impl LookReader {
 
     /// What does not fit together in one that comes from a file.
     pub(crate) fn problem(&self, settings: &AgentSettings) -> Option<String> {
-        let inputs = CHANNELS * 4 * settings.look_reach * settings.look_reach;
+        if !(settings.look_reach[0]..=settings.look_reach[1]).contains(&self.reach) {
+            return Some("expected a picture of the anchor within the settings".to_owned());
+        }
+        let inputs = CHANNELS * 4 * self.reach * self.reach;
         let fits = |network: &Network| {
             network.is_sound()
                 && network.inputs() == inputs

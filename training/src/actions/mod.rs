@@ -8,7 +8,8 @@
 //! 3. which of them are the same thing (`appearance`);
 //! 4. which thing moves least predictably (`unpredictability`): the anchor;
 //! 5. where the anchor is in each frame (`tracking`), and which way it looks (`looks`), for steps into a wall;
-//! 6. its displacement relative to the scene, as one of a few codes (`codes`).
+//! 6. which way it goes and looks, beside what it does by itself (`codes`), as one of a few codes that are held for some frames
+//!    (`code_model`).
 //!
 //! True actions, where a dataset has them, are used by evaluation only: [`PairCounts`] measures what codes tell about them.
 
@@ -16,6 +17,7 @@ mod agent;
 mod appearance;
 mod blob_motion;
 mod blobs;
+mod code_model;
 mod codes;
 mod footage;
 mod foreground;
@@ -48,4 +50,4 @@ pub use score::ActionScore;
 pub use settings::AgentSettings;
 pub use sheet::code_examples;
 pub use stored::StoredAgentError;
-pub use visible::{Labelled, VisibleActions, visible_actions};
+pub use visible::{FewLabels, Labelled, VisibleActions, visible_actions};

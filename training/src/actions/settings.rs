@@ -83,23 +83,25 @@ pub struct AgentSettings {
     /// A match backward in time is preferred if it is better by this much.
     pub backward_gain: f32,
 
-    /// Half the edge of the picture of the anchor.
-    pub look_reach: usize,
+    /// Half the edge of the picture that looks are read from: half the anchor's larger edge, but at least and at most this.
+    pub look_reach: [usize; 2],
     /// Width of the hidden layer that reads looks.
     pub look_width: usize,
     /// Training steps of each of the two readers of looks.
     pub look_steps: usize,
     /// Displacement from which the anchor counts as moving.
     pub least_motion: f32,
-    /// Weight of the direction that looks tell, against a displacement of usual size.
+    /// Deviation of the direction that looks tell, against a displacement of usual size.
     pub look_weight: f32,
-    /// Weight of the next transition in the description of one.
+    /// Weight of the next displacement in the description of a transition, against its own.
     pub next_weight: f32,
 
     /// Number of codes; `None` chooses it from the footage.
     pub actions: Option<usize>,
     /// Restarts of the k-means that places the codes.
     pub code_restarts: usize,
+    /// Rounds in which the codes are fitted to how they follow each other.
+    pub code_rounds: usize,
 }
 
 impl Default for AgentSettings {
@@ -139,14 +141,15 @@ impl Default for AgentSettings {
             count_penalty: 2.0,
             lost_frames: 10,
             backward_gain: 8.0,
-            look_reach: 7,
+            look_reach: [3, 7],
             look_width: 64,
             look_steps: 500,
             least_motion: 0.4,
-            look_weight: 0.6,
+            look_weight: 0.7,
             next_weight: 0.4,
             actions: Some(8),
             code_restarts: 6,
+            code_rounds: 20,
         }
     }
 }
@@ -163,7 +166,8 @@ impl AgentSettings {
             ("blob_reach", self.blob_reach, 1, 15),
             ("classes", self.classes, 1, 256),
             ("predictor_width", self.predictor_width, 1, 1024),
-            ("look_reach", self.look_reach, 2, 32),
+            ("look_reach", self.look_reach[0], 2, self.look_reach[1]),
+            ("look_reach", self.look_reach[1], 2, 32),
             ("look_width", self.look_width, 1, 1024),
             ("actions", self.actions.unwrap_or(2), 2, 256),
         ];

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::agent::AnchoredAgent;
 
 /// Version of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Largest file that is read.
 const MOST_BYTES: u64 = 64 << 20;
 

@@ -255,11 +255,11 @@ fn an_agent_comes_back_from_its_file() {
 
     let text = std::fs::read_to_string(&path).unwrap();
     for (from, to) in [
-        ("\"format_version\":1", "\"format_version\":2"),
-        ("\"look_reach\":7", "\"look_reach\":6"),
+        ("\"format_version\":2", "\"format_version\":1"),
+        ("\"reach\":3", "\"reach\":4"),
         ("\"blob_reach\":9", "\"blob_reach\":900"),
         ("\"group\":[", "\"group\":[99,"),
-        ("\"inputs\":588", "\"inputs\":587"),
+        ("\"inputs\":108", "\"inputs\":107"),
     ] {
         assert!(text.contains(from), "{from}");
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();

@@ -3,6 +3,8 @@
 //! Three look at different things: one at the surroundings of the found agent over four frames, and at its track; one at the track
 //! and the codes alone; one at the motion of every patch of the picture, whatever was found. Their means are asked too. The best counts.
 
+use std::cmp::Reverse;
+
 use rayon::prelude::*;
 
 use super::agent::ClipActions;
@@ -31,8 +33,21 @@ pub struct VisibleActions {
     pub information: f64,
     /// Share of right decisions.
     pub accuracy: f64,
+    /// What its decisions alone tell, bias corrected, in nats: what compares like for like with codes.
+    pub decisions: f64,
     /// Entropy of the true action less the cross-entropy of its probabilities, in nats.
     pub likelihood_gain: f64,
+    /// What can be told with the true actions of one transition in a hundred.
+    pub few_labels: FewLabels,
+}
+
+/// Information about the true action that is told with few labels, in nats.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct FewLabels {
+    /// By a table from code to the true action that it meets most often among those labelled.
+    pub table: f64,
+    /// By a classifier of the agent's track and codes.
+    pub head: f64,
 }
 
 /// Frames around a transition that are looked at: one before, the transition's two, one after.
@@ -40,13 +55,19 @@ const FRAMES: [isize; 4] = [-1, 0, 1, 2];
 /// Half the edge of the picture around the agent, in working pixels.
 const REACH: usize = 8;
 /// Transitions around this one whose displacement is looked at.
-const LAGS: [isize; 5] = [-2, -1, 0, 1, 2];
+const LAGS: [isize; 7] = [-3, -2, -1, 0, 1, 2, 3];
 /// Values that describe the track around a transition.
 const TRACK_VALUES: usize = LAGS.len() * 7 + 4;
 /// Values that the classifier of the agent's surroundings sees.
 const ANCHORED_INPUTS: usize = FRAMES.len() * CHANNELS * 4 * REACH * REACH + TRACK_VALUES;
 /// Transitions whose codes are looked at.
 const CODES: usize = 3;
+/// How much the direction that looks tell is enlarged: it is small where looks tell little.
+const LOOK_SCALE: f32 = 3.0;
+/// One in so many transitions is labelled where labels are few.
+const LABELLED: usize = 100;
+/// Steps of the classifier with few labels.
+const FEW_LABEL_STEPS: usize = 300;
 const WIDTH: usize = 128;
 const BATCH: usize = 128;
 const EPOCHS: usize = 8;
@@ -71,7 +92,9 @@ pub fn visible_actions(
         return Ok(VisibleActions {
             information: 0.0,
             accuracy: 0.0,
+            decisions: 0.0,
             likelihood_gain: 0.0,
+            few_labels: FewLabels::default(),
         });
     }
     let classes = 1 + learnt
@@ -94,35 +117,69 @@ pub fn visible_actions(
         (Examples::fill_track, TRACK_VALUES + codes * CODES),
         (Examples::fill_motion, learnt.motion_inputs),
     ];
+    let learn = |(fill, inputs): (Fill, usize), stride: usize, steps: usize| {
+        let mut network = Network::new(&[inputs, WIDTH, WIDTH, classes], seed);
+        let plan = TrainingPlan {
+            steps,
+            batch: BATCH,
+            learning_rate: 1e-3,
+            weight_decay: 0.05,
+            dropout: 0.3,
+            noise: 0.1,
+            seed,
+        };
+        network.train(
+            learnt.truth.len().div_ceil(stride),
+            &|example, out| fill(&learnt, example * stride, out),
+            &|example| usize::from(learnt.truth[example * stride]),
+            &plan,
+        );
+        network.probabilities_of(scored.truth.len(), &|example, out| {
+            fill(&scored, example, out);
+        })
+    };
+    let steps = EPOCHS * learnt.truth.len().div_ceil(BATCH);
     let probabilities: Vec<Vec<Vec<f32>>> = views
         .par_iter()
-        .map(|(fill, inputs)| {
-            let mut network = Network::new(&[*inputs, WIDTH, WIDTH, classes], seed);
-            let plan = TrainingPlan {
-                steps: EPOCHS * learnt.truth.len().div_ceil(BATCH),
-                batch: BATCH,
-                learning_rate: 1e-3,
-                weight_decay: 0.05,
-                dropout: 0.3,
-                noise: 0.1,
-                seed,
-            };
-            network.train(
-                learnt.truth.len(),
-                &|example, out| fill(&learnt, example, out),
-                &|example| usize::from(learnt.truth[example]),
-                &plan,
-            );
-            network.probabilities_of(scored.truth.len(), &|example, out| {
-                fill(&scored, example, out);
-            })
-        })
+        .map(|view| learn(*view, 1, steps))
         .collect();
+    let few = learn(views[1], LABELLED, FEW_LABEL_STEPS);
+    let few_labels = FewLabels {
+        table: table_with_few_labels(&learnt, &scored, codes, classes),
+        head: judge(&few, &scored.truth).information,
+    };
     let best = [&[0][..], &[1], &[2], &[0, 1], &[0, 1, 2]]
         .into_iter()
         .map(|views| judge(&mean_of(&probabilities, views), &scored.truth))
         .max_by(|a, b| a.information.total_cmp(&b.information));
-    Ok(best.expect("some were judged"))
+    Ok(VisibleActions {
+        few_labels,
+        ..best.expect("some were judged")
+    })
+}
+
+/// What the labelled transitions' table from code to true action tells elsewhere.
+fn table_with_few_labels(
+    learnt: &Examples,
+    scored: &Examples,
+    codes: usize,
+    classes: usize,
+) -> f64 {
+    let code_of = |around: &[usize; CODES]| around[CODES / 2];
+    let mut counts = vec![vec![0_u32; classes]; codes];
+    let labelled = learnt.codes.iter().zip(&learnt.truth).step_by(LABELLED);
+    for (around, &truth) in labelled {
+        counts[code_of(around)][usize::from(truth)] += 1;
+    }
+    let table: Vec<usize> = counts
+        .iter()
+        .map(|counts| {
+            let most = (0..classes).max_by_key(|&class| (counts[class], Reverse(class)));
+            most.unwrap_or(0)
+        })
+        .collect();
+    let told = scored.codes.iter().map(|around| table[code_of(around)]);
+    PairCounts::new(told.zip(scored.truth.iter().copied())).information()
 }
 
 /// Mean probabilities of some of the classifiers.
@@ -164,7 +221,9 @@ fn judge(rows: &[Vec<f32>], truth: &[u8]) -> VisibleActions {
     VisibleActions {
         information: counts.information().max(likelihood_gain),
         accuracy: right as f64 / count,
+        decisions: counts.information(),
         likelihood_gain,
+        few_labels: FewLabels::default(),
     }
 }
 
@@ -322,7 +381,7 @@ fn describe_track(track: &ClipActions, at: usize, size: WorkingSize) -> [f32; TR
         } else {
             0.0
         });
-        step.map_or([0.0; 2], |step| step.look)
+        step.map_or([0.0; 2], |step| step.look.map(|part| LOOK_SCALE * part))
             .into_iter()
             .for_each(&mut put);
     }

@@ -54,9 +54,12 @@ pub(crate) struct Args {
     /// Do not measure how much of the true actions can be seen, which takes longest.
     #[arg(long)]
     skip_visible: bool,
-    /// Take DATA and the held-out folder as folders of datasets of the same names, and print a table of all with three seeds each.
+    /// Take DATA and the held-out folder as folders of datasets of the same names, and print a table of all.
     #[arg(long, requires = "held_out")]
     benchmark: bool,
+    /// Seeds of each game in the benchmark.
+    #[arg(long, default_value_t = 3, requires = "benchmark", value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
 }
 
 /// A number of actions; `None` chooses it.
@@ -108,6 +111,7 @@ pub(crate) fn run(args: Args) -> CliResult {
             held_out,
             &settings,
             args.skip_visible,
+            args.seeds,
             args.json,
         );
     }

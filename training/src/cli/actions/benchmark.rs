@@ -1,4 +1,4 @@
-//! All games of a folder, three seeds each, beside the hand-written rule.
+//! All games of a folder, some seeds each, beside the hand-written rule.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -12,7 +12,17 @@ use serde::Serialize;
 
 use super::CliResult;
 
-const SEEDS: u64 = 3;
+/// The whole table.
+#[derive(Debug, Serialize)]
+struct Table {
+    games: Vec<Game>,
+    /// Means over the games.
+    share: Option<f64>,
+    share_of_decisions: Option<f64>,
+    share_with_label_table: Option<f64>,
+    share_with_label_head: Option<f64>,
+    games_above_half: usize,
+}
 
 /// A line of the table.
 #[derive(Debug, Serialize)]
@@ -23,9 +33,16 @@ struct Game {
     /// Information of each seed.
     information: Vec<f64>,
     accuracy: Vec<f64>,
+    /// What a classifier sees, by its probabilities or its decisions, whichever is more.
     visible: Option<f64>,
-    /// Mean information over the visible, at most 1.
+    /// What its decisions alone tell.
+    visible_decisions: Option<f64>,
+    /// Mean information over the visible; means over games count it as 1 at most.
     share: Option<f64>,
+    share_of_decisions: Option<f64>,
+    /// Information with one label in a hundred, by a table from codes and by a classifier of the track.
+    label_table: Option<f64>,
+    label_head: Option<f64>,
     margin: Vec<f32>,
     /// Transitions that were fitted.
     transitions: u64,
@@ -39,6 +56,7 @@ pub(super) fn run(
     held_out: &Path,
     settings: &AgentSettings,
     skip_visible: bool,
+    seeds: u64,
     json: bool,
 ) -> CliResult {
     let mut games = Vec::new();
@@ -50,32 +68,60 @@ pub(super) fn run(
         if !other.is_dir() {
             continue;
         }
-        let game = measure(&folder, &other, settings, skip_visible)?;
+        let game = measure(&folder, &other, settings, skip_visible, seeds)?;
         if !json {
             if games.is_empty() {
                 println!(
-                    "| game | entropy | visible | rule | information (spread) | share | accuracy | margin | seconds |"
+                    "| game | entropy | visible (decisions) | rule | information (spread) | share (of decisions) | 1 % labels: table / head | accuracy | margin | seconds |"
                 );
-                println!("|---|---|---|---|---|---|---|---|---|");
+                println!("|---|---|---|---|---|---|---|---|---|---|");
             }
             print_line(&game);
         }
         games.push(game);
     }
+    let table = Table::new(games);
     if json {
-        println!("{}", serde_json::to_string_pretty(&games)?);
-    } else {
-        let shares: Vec<f64> = games.iter().filter_map(|game| game.share).collect();
-        if !shares.is_empty() {
-            println!(
-                "\nmean share {:.3} over {} games, {} above 0.5",
-                mean(&shares),
-                shares.len(),
-                shares.iter().filter(|&&share| share > 0.5).count()
-            );
-        }
+        println!("{}", serde_json::to_string_pretty(&table)?);
+    } else if let (Some(share), Some(decisions), Some(labels), Some(head)) = (
+        table.share,
+        table.share_of_decisions,
+        table.share_with_label_table,
+        table.share_with_label_head,
+    ) {
+        println!(
+            "\nmean share {share:.3} over {} games, {} above 0.5; {decisions:.3} of what a classifier's decisions tell; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
+            table.games.len(),
+            table.games_above_half,
+        );
     }
     Ok(())
+}
+
+impl Table {
+    fn new(games: Vec<Game>) -> Self {
+        let capped = |share: &dyn Fn(&Game) -> Option<f64>| {
+            let shares: Vec<f64> = (games.iter())
+                .filter_map(share)
+                .map(|share| share.clamp(0.0, 1.0))
+                .collect();
+            (!shares.is_empty()).then(|| mean(&shares))
+        };
+        let of_visible = |value: Option<f64>, game: &Game| {
+            let visible = game.visible.filter(|&visible| visible > 0.0)?;
+            Some(value? / visible)
+        };
+        Self {
+            share: capped(&|game| game.share),
+            share_of_decisions: capped(&|game| game.share_of_decisions),
+            share_with_label_table: capped(&|game| of_visible(game.label_table, game)),
+            share_with_label_head: capped(&|game| of_visible(game.label_head, game)),
+            games_above_half: (games.iter())
+                .filter(|game| game.share.is_some_and(|share| share > 0.5))
+                .count(),
+            games,
+        }
+    }
 }
 
 /// Sub-folders with a dataset, by name.
@@ -95,6 +141,7 @@ fn measure(
     held_out: &Path,
     settings: &AgentSettings,
     skip_visible: bool,
+    seeds: u64,
 ) -> Result<Game, Box<dyn std::error::Error + Send + Sync>> {
     let (data, held_out) = (Dataset::open(train)?, Dataset::open(held_out)?);
     let (truth, held_truth) = (
@@ -113,12 +160,16 @@ fn measure(
         information: Vec::new(),
         accuracy: Vec::new(),
         visible: None,
+        visible_decisions: None,
         share: None,
+        share_of_decisions: None,
+        label_table: None,
+        label_head: None,
         margin: Vec::new(),
         transitions: data.total_frames() - FrameSource::clip_count(&data) as u64,
         seconds: Vec::new(),
     };
-    for seed in 0..SEEDS {
+    for seed in 0..seeds {
         let start = Instant::now();
         let (agent, found) = match AnchoredAgent::fit(&data, settings, seed) {
             Ok(fitted) => fitted,
@@ -151,12 +202,15 @@ fn measure(
                 seed,
             )?;
             game.visible = Some(visible.information);
+            game.visible_decisions = Some(visible.decisions);
+            game.label_table = Some(visible.few_labels.table);
+            game.label_head = Some(visible.few_labels.head);
         }
     }
-    game.share = game
-        .visible
-        .filter(|&visible| visible > 0.0)
-        .map(|visible| (mean(&game.information) / visible).clamp(0.0, 1.0));
+    let told = mean(&game.information);
+    let share = |of: Option<f64>| of.filter(|&of| of > 0.0).map(|of| told / of);
+    game.share = share(game.visible);
+    game.share_of_decisions = share(game.visible_decisions);
     Ok(game)
 }
 
@@ -176,14 +230,18 @@ fn print_line(game: &Game) {
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     let margin = game.margin.iter().copied().fold(f32::INFINITY, f32::min);
     println!(
-        "| {} | {:.2} | {} | {:.2} | {:.3} ({:.3}) | {} | {:.2} | {margin:.1} | {:.1} |",
+        "| {} | {:.2} | {} ({}) | {:.2} | {:.3} ({:.3}) | {} ({}) | {} / {} | {:.2} | {margin:.1} | {:.1} |",
         game.name,
         game.entropy,
         optional(game.visible),
+        optional(game.visible_decisions),
         game.rule,
         mean(&game.information),
         spread(&game.information),
         optional(game.share),
+        optional(game.share_of_decisions),
+        optional(game.label_table),
+        optional(game.label_head),
         mean(&game.accuracy),
         mean(&game.seconds),
     );

@@ -1,0 +1,459 @@
+//! Codes as the hidden states of a chain: a player holds an action for some frames, so that what comes before and after says how to read a
+//! transition.
+//!
+//! A hidden Markov model (Baum and others 1970; Rabiner 1989) with a Gaussian for each state and one broad Gaussian for what is not the
+//! player's doing, such as a frame in which something else was followed.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::codes::{Description, VALUES};
+use super::k_means::nearest;
+
+/// Share of the transitions that are taken to tell nothing.
+const STRAY: f64 = 0.05;
+/// Probability of staying in a state, before it is learnt.
+const STAY: f64 = 0.7;
+/// Least variance of a state on each value: displacements come in whole pixels, whose variance would vanish.
+const LEAST_VARIANCE: f64 = 0.06;
+/// Transitions of mean variance 0.1 that each state is taken to have seen, so that rare ones keep a width.
+const PRIOR_COUNT: f64 = 5.0;
+const PRIOR_VARIANCE: f64 = 0.1;
+/// Count that each change between two states starts with.
+const PRIOR_CHANGES: f64 = 0.5;
+
+/// A chain of states, each with a Gaussian over descriptions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CodeModel {
+    states: Vec<State>,
+    /// Mean and variance of what tells nothing.
+    stray: State,
+    /// Probability of each state at the start of a clip.
+    start: Vec<f64>,
+    /// Probability of each state after each: [from, to].
+    changes: Vec<Vec<f64>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct State {
+    mean: [f64; VALUES],
+    variance: [f64; VALUES],
+}
+
+/// What a pass over a clip finds.
+struct Smoothed {
+    /// Probability of each state at each transition given the whole clip.
+    states: Vec<Vec<f64>>,
+    /// Expected number of changes between states: [from, to].
+    changes: Vec<Vec<f64>>,
+    log_likelihood: f64,
+}
+
+/// Sums over transitions that the states are estimated from.
+#[derive(Clone)]
+struct Sums {
+    weight: f64,
+    values: [f64; VALUES],
+    squares: [f64; VALUES],
+}
+
+impl CodeModel {
+    /// A chain whose states start from the descriptions nearest to the given centres, improved for `rounds` rounds of expectation
+    /// maximisation. Also the mean log-likelihood of a transition in each round, before the round's update.
+    pub(crate) fn fit(
+        clips: &[Vec<Description>],
+        centres: &[Description],
+        rounds: usize,
+    ) -> (Self, Vec<f64>) {
+        let count = centres.len();
+        let everything = Sums::of(clips.iter().flatten().map(|value| (value, 1.0)));
+        let mut stray = everything.state();
+        for variance in &mut stray.variance {
+            *variance = (2.0 * *variance).max(0.5);
+        }
+        let leave = (1.0 - STAY) / (count.max(2) - 1) as f64;
+        let mut model = Self {
+            states: (0..count)
+                .map(|state| {
+                    let own = clips.iter().flatten();
+                    let own = own.filter(|value| nearest(value, centres).0 == state);
+                    Sums::of(own.map(|value| (value, 1.0))).state()
+                })
+                .collect(),
+            stray,
+            start: vec![1.0 / count as f64; count],
+            changes: (0..count)
+                .map(|from| {
+                    (0..count)
+                        .map(|to| if from == to { STAY } else { leave })
+                        .collect()
+                })
+                .collect(),
+        };
+        let transitions = clips.iter().map(Vec::len).sum::<usize>().max(1) as f64;
+        let history = (0..rounds)
+            .map(|_| model.improve(clips) / transitions)
+            .collect();
+        (model, history)
+    }
+
+    /// One round of expectation maximisation; the log-likelihood before it.
+    fn improve(&mut self, clips: &[Vec<Description>]) -> f64 {
+        let count = self.states.len();
+        let parts: Vec<(Smoothed, Vec<Sums>)> = clips
+            .par_iter()
+            .map(|clip| {
+                let smoothed = self.smooth(clip);
+                let sums = (0..count)
+                    .map(|state| {
+                        Sums::of(clip.iter().zip(&smoothed.states).map(|(value, states)| {
+                            (
+                                value,
+                                states[state] * self.states[state].belonging(&self.stray, value),
+                            )
+                        }))
+                    })
+                    .collect();
+                (smoothed, sums)
+            })
+            .collect();
+        // In the order of clips, so that the sum does not depend on threads.
+        let mut sums = vec![Sums::default(); count];
+        let mut changes = vec![vec![PRIOR_CHANGES; count]; count];
+        let mut start = vec![PRIOR_CHANGES; count];
+        let mut log_likelihood = 0.0;
+        for (smoothed, part) in &parts {
+            log_likelihood += smoothed.log_likelihood;
+            sums.iter_mut()
+                .zip(part)
+                .for_each(|(sum, part)| sum.add(part));
+            for (row, part) in changes.iter_mut().zip(&smoothed.changes) {
+                row.iter_mut()
+                    .zip(part)
+                    .for_each(|(sum, part)| *sum += part);
+            }
+            if let Some(first) = smoothed.states.first() {
+                start
+                    .iter_mut()
+                    .zip(first)
+                    .for_each(|(sum, part)| *sum += part);
+            }
+        }
+        self.states = sums.iter().map(Sums::state).collect();
+        self.changes = changes.into_iter().map(to_shares).collect();
+        self.start = to_shares(start);
+        log_likelihood
+    }
+
+    /// Number of states.
+    pub(crate) fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// The likeliest state of each transition of a clip, given the whole of it.
+    pub(crate) fn read(&self, clip: &[Description]) -> Vec<usize> {
+        self.smooth(clip)
+            .states
+            .iter()
+            .map(|states| {
+                let best = states.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+                best.map_or(0, |(state, _)| state)
+            })
+            .collect()
+    }
+
+    /// Probability of each state at each transition of a clip, given the whole of it: [transitions, states].
+    #[cfg(test)]
+    fn posteriors(&self, clip: &[Description]) -> Vec<Vec<f64>> {
+        self.smooth(clip).states
+    }
+
+    /// The forward-backward algorithm, with probabilities scaled to sum to 1 at each transition.
+    fn smooth(&self, clip: &[Description]) -> Smoothed {
+        let count = self.states.len();
+        let mut log_likelihood = 0.0;
+        let mut evidence = Vec::with_capacity(clip.len());
+        let mut forward: Vec<Vec<f64>> = Vec::with_capacity(clip.len());
+        for value in clip {
+            let logs: Vec<f64> = (self.states.iter())
+                .map(|state| state.log_density(&self.stray, value))
+                .collect();
+            let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let here: Vec<f64> = logs.iter().map(|log| (log - most).exp()).collect();
+            let mut now = match forward.last() {
+                None => self.start.clone(),
+                Some(before) => (0..count)
+                    .map(|to| {
+                        (0..count)
+                            .map(|from| before[from] * self.changes[from][to])
+                            .sum()
+                    })
+                    .collect(),
+            };
+            now.iter_mut()
+                .zip(&here)
+                .for_each(|(now, here)| *now *= here);
+            let scale: f64 = now.iter().sum();
+            now.iter_mut().for_each(|now| *now /= scale);
+            log_likelihood += scale.ln() + most;
+            forward.push(now);
+            evidence.push(here);
+        }
+        let mut changes = vec![vec![0.0; count]; count];
+        let mut states = forward.clone();
+        let mut backward = vec![1.0; count];
+        for at in (0..clip.len().saturating_sub(1)).rev() {
+            let ahead: Vec<f64> = (backward.iter().zip(&evidence[at + 1]))
+                .map(|(backward, evidence)| backward * evidence)
+                .collect();
+            let before = &forward[at];
+            let mut total = 0.0;
+            for from in 0..count {
+                backward[from] = (0..count)
+                    .map(|to| self.changes[from][to] * ahead[to])
+                    .sum();
+                total += before[from] * backward[from];
+            }
+            for from in 0..count {
+                states[at][from] = before[from] * backward[from] / total;
+                for to in 0..count {
+                    changes[from][to] += before[from] * self.changes[from][to] * ahead[to] / total;
+                }
+            }
+            let scale: f64 = backward.iter().sum();
+            backward.iter_mut().for_each(|backward| *backward /= scale);
+        }
+        Smoothed {
+            states,
+            changes,
+            log_likelihood,
+        }
+    }
+
+    /// What does not fit together in one that comes from a file.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let count = self.states.len();
+        let is_distribution = |shares: &[f64]| {
+            shares.len() == count
+                && shares.iter().all(|share| *share > 0.0 && share.is_finite())
+                && (shares.iter().sum::<f64>() - 1.0).abs() < 1e-3
+        };
+        let sound = |state: &State| {
+            state.mean.iter().all(|value| value.is_finite())
+                && state
+                    .variance
+                    .iter()
+                    .all(|value| *value > 0.0 && value.is_finite())
+        };
+        if count == 0 {
+            return Some("expected codes, found none".to_owned());
+        }
+        let all = self.states.iter().chain([&self.stray]).all(sound)
+            && self.changes.len() == count
+            && self.changes.iter().all(|row| is_distribution(row))
+            && is_distribution(&self.start);
+        (!all).then(|| format!("expected {count} codes with finite numbers and probabilities"))
+    }
+}
+
+impl State {
+    /// Logarithm of the Gaussian's density, without its constant.
+    fn log_gaussian(&self, value: &Description) -> f64 {
+        let mut sum = 0.0;
+        for ((mean, variance), &value) in self.mean.iter().zip(&self.variance).zip(value) {
+            let off = f64::from(value) - mean;
+            sum -= 0.5 * (off * off / variance + variance.ln());
+        }
+        sum
+    }
+
+    /// Logarithm of the density of the state and what strays, without its constant.
+    fn log_density(&self, stray: &Self, value: &Description) -> f64 {
+        let own = (1.0 - STRAY).ln() + self.log_gaussian(value);
+        let other = STRAY.ln() + stray.log_gaussian(value);
+        let most = own.max(other);
+        most + ((own - most).exp() + (other - most).exp()).ln()
+    }
+
+    /// Probability that a description is of the state and does not stray.
+    fn belonging(&self, stray: &Self, value: &Description) -> f64 {
+        let own = (1.0 - STRAY).ln() + self.log_gaussian(value);
+        (own - self.log_density(stray, value)).exp()
+    }
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            weight: 0.0,
+            values: [0.0; VALUES],
+            squares: [0.0; VALUES],
+        }
+    }
+}
+
+impl Sums {
+    fn of<'a>(weighted: impl Iterator<Item = (&'a Description, f64)>) -> Self {
+        let mut sums = Self::default();
+        for (values, weight) in weighted {
+            sums.weight += weight;
+            for (axis, &value) in values.iter().enumerate() {
+                let value = f64::from(value);
+                sums.values[axis] += weight * value;
+                sums.squares[axis] += weight * value * value;
+            }
+        }
+        sums
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.weight += other.weight;
+        for axis in 0..VALUES {
+            self.values[axis] += other.values[axis];
+            self.squares[axis] += other.squares[axis];
+        }
+    }
+
+    /// The Gaussian of the weighted descriptions.
+    fn state(&self) -> State {
+        let weight = self.weight.max(1e-9);
+        let mean = self.values.map(|sum| sum / weight);
+        let mut variance = [0.0; VALUES];
+        for axis in 0..VALUES {
+            let spread = (self.squares[axis] - weight * mean[axis] * mean[axis]).max(0.0);
+            variance[axis] = ((spread + PRIOR_COUNT * PRIOR_VARIANCE) / (weight + PRIOR_COUNT))
+                .max(LEAST_VARIANCE);
+        }
+        State { mean, variance }
+    }
+}
+
+/// Counts as shares of their sum.
+fn to_shares(counts: Vec<f64>) -> Vec<f64> {
+    let sum: f64 = counts.iter().sum();
+    counts.into_iter().map(|count| count / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    const MEANS: [Description; 3] = [
+        [0.0, 0.0, 0.0, 0.0],
+        [1.2, 0.0, 0.4, 0.0],
+        [0.0, 1.2, 0.0, -0.4],
+    ];
+
+    /// Clips in which one of three states is held for some transitions and seen through noise; and the states.
+    fn planted(clips: usize, seed: u64) -> (Vec<Vec<Description>>, Vec<Vec<usize>>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..clips)
+            .map(|_| {
+                let (mut state, mut left) = (0, 0);
+                (0..100)
+                    .map(|_| {
+                        if left == 0 {
+                            (state, left) = (rng.random_range(0..3), rng.random_range(3..9));
+                        }
+                        left -= 1;
+                        let mut noise = || (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
+                        let seen = MEANS[state].map(|mean| mean + 0.5 * noise());
+                        (seen, state)
+                    })
+                    .unzip()
+            })
+            .unzip()
+    }
+
+    fn agreement(found: &[Vec<usize>], truth: &[Vec<usize>]) -> f64 {
+        let pairs = found
+            .iter()
+            .flatten()
+            .copied()
+            .zip(truth.iter().flatten().copied());
+        crate::actions::PairCounts::new(pairs).table_accuracy()
+    }
+
+    #[test]
+    fn planted_states_are_recovered_better_than_one_by_one() {
+        let (clips, truth) = planted(30, 1);
+        let (model, _) = CodeModel::fit(&clips, &MEANS, 20);
+        let (others, others_truth) = planted(10, 2);
+        for (clips, truth) in [(&clips, &truth), (&others, &others_truth)] {
+            let read: Vec<Vec<usize>> = clips.iter().map(|clip| model.read(clip)).collect();
+            let alone: Vec<Vec<usize>> = (clips.iter())
+                .map(|clip| clip.iter().map(|value| nearest(value, &MEANS).0).collect())
+                .collect();
+            let (read, alone) = (agreement(&read, truth), agreement(&alone, truth));
+            assert!(read > 0.93 && read > alone + 0.05, "{read} against {alone}");
+        }
+    }
+
+    #[test]
+    fn likelihood_does_not_fall() {
+        let (clips, _) = planted(30, 3);
+        let starts = [
+            [0.3, 0.3, 0.0, 0.0],
+            [0.6, 0.1, 0.2, 0.0],
+            [0.1, 0.5, 0.0, 0.1],
+        ];
+        let (_, history) = CodeModel::fit(&clips, &starts, 15);
+        for pair in history.windows(2) {
+            assert!(pair[1] > pair[0] - 1e-4, "{history:?}");
+        }
+        assert!(history[14] > history[0] + 0.05, "{history:?}");
+    }
+
+    #[test]
+    fn smoothing_equals_the_sum_over_all_paths() {
+        let (clips, _) = planted(8, 4);
+        let (model, _) = CodeModel::fit(&clips, &MEANS, 5);
+        let clip = &clips[0][..5];
+        let mut sums = vec![[0.0; 3]; clip.len()];
+        let mut total = 0.0;
+        for path in 0..3_usize.pow(5) {
+            let states: Vec<usize> = (0..5).map(|at| path / 3_usize.pow(at) % 3).collect();
+            let mut weight = model.start[states[0]];
+            for pair in states.windows(2) {
+                weight *= model.changes[pair[0]][pair[1]];
+            }
+            for (&state, value) in states.iter().zip(clip) {
+                weight *= model.states[state].log_density(&model.stray, value).exp();
+            }
+            total += weight;
+            for (sum, &state) in sums.iter_mut().zip(&states) {
+                sum[state] += weight;
+            }
+        }
+        for (found, sums) in model.posteriors(clip).iter().zip(&sums) {
+            for (found, sum) in found.iter().zip(sums) {
+                assert!(
+                    (found - sum / total).abs() < 1e-9,
+                    "{found} against {}",
+                    sum / total
+                );
+            }
+        }
+        assert!((model.smooth(clip).log_likelihood - f64::ln(total)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn clips_without_transitions_and_far_values_are_survived() {
+        let clips = vec![vec![], vec![[1e6, -1e6, 0.0, 0.0]; 3], vec![[0.0; VALUES]]];
+        let (model, _) = CodeModel::fit(&clips, &[[0.0; VALUES], [1e6, -1e6, 0.0, 0.0]], 10);
+        assert!(model.problem().is_none());
+        assert!(model.read(&[]).is_empty());
+        for clip in &clips {
+            assert!(
+                model
+                    .posteriors(clip)
+                    .iter()
+                    .flatten()
+                    .all(|share| share.is_finite())
+            );
+        }
+    }
+}
