@@ -234,3 +234,28 @@ fn the_editor_can_be_used_in_a_narrow_window() {
     });
     desk.keep(program.window, "editor_narrow");
 }
+
+#[test]
+fn a_damaged_checkpoint_is_said_and_the_picture_can_be_painted_all_the_same() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let broken = data.path().join("broken.genie.safetensors");
+    std::fs::write(&broken, b"no").unwrap();
+    let mut command = Command::new(example("prompt_editor"));
+    command
+        .args(["--model", &broken.display().to_string(), "--prompt"])
+        .arg(prompt("desert.png"))
+        .env("XDG_DATA_HOME", data.path());
+    let mut program = desk.start(command, "Prompt editor", Some((1280, 800)));
+    desk.wait(&mut program, "the reason", |window| {
+        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.001).then_some(())
+    });
+    desk.keep(program.window, "editor_broken_model");
+    desk.tap(u32::from(b'r'));
+    desk.drag((120, 160), (300, 230));
+    desk.wait(&mut program, "a blue rectangle", |window| {
+        (blue(&desk.look_at(window)) > 0.05).then_some(())
+    });
+}

@@ -22,7 +22,7 @@ mod ui;
 
 use std::path::PathBuf;
 
-use bevy::asset::UnapprovedPathMode;
+use bevy::asset::{LoadState, UnapprovedPathMode};
 use bevy::prelude::*;
 use bevy_egui::EguiPlugin;
 use bevy_genie::prelude::*;
@@ -122,16 +122,26 @@ fn begin(
     }
 }
 
-/// Canvas and hand take the model's sizes.
+/// Canvas and hand take the model's sizes; a model that cannot be loaded is said to be so.
+#[allow(clippy::too_many_arguments)] // A system's arguments are what it asks the world for.
 fn learn_model(
+    server: Res<AssetServer>,
     lines: Res<Lines>,
     models: Res<Assets<GenieModel>>,
+    mut toasts: ResMut<Toasts>,
     mut study: ResMut<Study>,
     mut project: ResMut<Project>,
     mut hand: ResMut<Hand>,
     mut known: Local<bool>,
 ) {
-    let Some(model) = models.get(&lines.model).filter(|_| !*known) else {
+    if *known {
+        return;
+    }
+    if let LoadState::Failed(error) = server.load_state(&lines.model) {
+        toasts.error(error);
+        *known = true;
+    }
+    let Some(model) = models.get(&lines.model) else {
         return;
     };
     *known = true;
