@@ -27,18 +27,24 @@ fn drop_repeated_modifiers(
     }
 }
 
-/// While the world has the focus, arrow keys would move it on to the next widget, at least in the first frame.
+/// While the world has the focus, its keys are no business of the panels. Arrow keys never move the focus from widget to widget:
+/// one that is pressed together with the click on the world would take the focus away again.
 fn keep_game_keys(mut contexts: Query<(&mut EguiContext, &mut EguiInput)>) {
+    use egui::Key::{ArrowDown, ArrowLeft, ArrowRight, ArrowUp, Escape};
     for (mut context, mut input) in &mut contexts {
-        let ctx = context.get_mut();
-        if !ctx.memory(|memory| memory.has_focus(viewport_id())) {
+        let focused = context.get_mut().memory(egui::Memory::focused);
+        let playing = focused == Some(viewport_id());
+        if focused.is_some() && !playing {
             continue;
         }
         input.events.retain(|event| match event {
-            egui::Event::Key { key, modifiers, .. } => {
-                *key == egui::Key::Escape || modifiers.command
+            egui::Event::Key { key, modifiers, .. } if playing => {
+                *key == Escape || modifiers.command
             }
-            egui::Event::Text(_) => false,
+            egui::Event::Key { key, .. } => {
+                ![ArrowLeft, ArrowRight, ArrowUp, ArrowDown].contains(key)
+            }
+            egui::Event::Text(_) => !playing,
             _ => true,
         });
     }
