@@ -19,6 +19,7 @@ fn config() -> TrainConfig {
     let phase = |steps| PhaseConfig {
         steps,
         batch: 2,
+        accumulate: 1,
         clip_frames: 4,
         learning_rate: 1e-3,
         warmup: 2,
@@ -29,6 +30,7 @@ fn config() -> TrainConfig {
     TrainConfig {
         seed: 3,
         bf16: false,
+        recompute: false,
         tokenizer: phase(7),
         // Past the first revival and the first comparison.
         dynamics: phase(24),
@@ -469,8 +471,9 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
     footage(&data);
-    let wrong: [(&str, Change); 8] = [
+    let wrong: [(&str, Change); 9] = [
         ("tokenizer.batch", |c| c.tokenizer.batch = 0),
+        ("dynamics.accumulate", |c| c.dynamics.accumulate = 3),
         ("dynamics.clip_frames", |c| c.dynamics.clip_frames = 1),
         ("corruption.tokens", |c| c.corruption.tokens = 8.0),
         ("corruption.actions", |c| c.corruption.actions = -0.1),

@@ -11,8 +11,10 @@ use crate::dataset::{ClipSampler, ClipWindow, Dataset};
 pub(super) struct Batches<'a> {
     dataset: &'a Dataset,
     sampler: ClipSampler,
-    /// Clips in a batch.
+    /// Clips in a pass.
     pub(super) batch: usize,
+    /// Passes of a step.
+    pub(super) passes: usize,
     /// Frames in a clip.
     pub(super) clip_frames: usize,
     height: usize,
@@ -31,7 +33,8 @@ impl<'a> Batches<'a> {
         Ok(Self {
             dataset,
             sampler: ClipSampler::new(dataset, phase.clip_frames, seed)?,
-            batch: phase.batch,
+            batch: phase.batch / phase.accumulate,
+            passes: phase.accumulate,
             clip_frames: phase.clip_frames,
             height: model.frame_height,
             width: model.frame_width,
@@ -39,16 +42,20 @@ impl<'a> Batches<'a> {
         })
     }
 
-    /// Where the clips of a step are in the footage.
-    pub(super) fn windows(&self, step: u64) -> Vec<ClipWindow> {
-        self.sampler.batch(step, self.batch)
+    /// Where the clips of a pass of a step are in the footage.
+    pub(super) fn windows(&self, (step, pass): (u64, usize)) -> Vec<ClipWindow> {
+        let all = self.sampler.batch(step, self.batch * self.passes);
+        all.into_iter()
+            .skip(pass * self.batch)
+            .take(self.batch)
+            .collect()
     }
 
-    /// Bytes of the frames of the clips of a step, one clip after the other.
-    pub(super) fn clips(&self, step: u64) -> Result<Vec<u8>, TrainError> {
+    /// Bytes of the frames of the clips of a pass of a step, one clip after the other.
+    pub(super) fn clips(&self, at: (u64, usize)) -> Result<Vec<u8>, TrainError> {
         let mut clips = Vec::new();
         let mut buffer = Vec::new();
-        for window in self.windows(step) {
+        for window in self.windows(at) {
             self.dataset
                 .read_frames(window.clip, window.start, self.clip_frames, &mut buffer)?;
             clips.extend_from_slice(&buffer);

@@ -19,6 +19,17 @@ pub struct CodeStatistics {
 }
 
 impl CodeStatistics {
+    /// Adds those of other vectors.
+    pub(super) fn add(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.counts, &other.counts),
+            (&mut self.sums, &other.sums),
+        ];
+        for (own, other) in pairs {
+            own.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+        }
+    }
+
     /// Those of vectors `[R, C]` assigned to the codes `assigned` `[R]` of `codes`, gathered on the vectors' device.
     ///
     /// # Errors

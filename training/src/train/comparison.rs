@@ -1,4 +1,5 @@
-//! Whether a training computes the same in two places: on two devices, or with fused operations and with composed ones.
+//! Whether a training computes the same in two ways: on two devices, with fused operations and with composed ones, in one pass and in
+//! several.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,16 +29,18 @@ pub struct Place {
     pub composed: bool,
 }
 
-/// How far the same steps of a phase differ between two places.
+/// How far the same steps of a phase differ between two ways to compute them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
     /// The phase's name.
     pub phase: &'static str,
-    /// Losses of successive steps in the first place.
+    /// Losses of successive steps in the first way.
     pub losses: Vec<f64>,
     /// And in the second one.
     pub other_losses: Vec<f64>,
-    /// Largest difference of a loss, as a share of it.
+    /// Difference of the losses of the first step, as a share of the loss.
+    pub first_loss_difference: f64,
+    /// Largest such difference of any step. Later steps move apart by more than rounding: another nearest code is another step.
     pub loss_difference: f64,
     /// Norm of the difference of the first step's gradients, as a share of their norm.
     pub gradient_difference: f64,
@@ -54,23 +57,25 @@ struct Taken {
     gradients: BTreeMap<String, Vec<f32>>,
 }
 
-/// Takes `steps` steps of a phase in both places, from the same weights and with the same footage and chance, and compares them.
-/// Weights start as [`TrainConfig::initial_weights`] says.
+/// Takes `steps` steps of a phase in both ways, each a configuration and a place, from the same weights and with the same footage and
+/// chance, and compares them. Weights start as [`TrainConfig::initial_weights`] says.
 ///
 /// # Errors
 /// Those of [`train`](super::train) that do not come from a run folder.
 pub fn compare(
-    config: &TrainConfig,
     data: &Path,
     phase: TrainingPhase,
     steps: u64,
-    [one, other]: [&Place; 2],
+    ways: [(&TrainConfig, &Place); 2],
 ) -> Result<Comparison, TrainError> {
-    let dataset = open_footage(config, Path::new("the configuration"), data)?;
-    let one = taken_in(config, &dataset, phase, steps, one)?;
-    let other = taken_in(config, &dataset, phase, steps, other)?;
+    let [one, other] = ways.map(|(config, place)| {
+        let dataset = open_footage(config, Path::new("the configuration"), data)?;
+        taken_in(config, &dataset, phase, steps, place)
+    });
+    let (one, other) = (one?, other?);
     let differences = one.losses.iter().zip(&other.losses);
     let differences = differences.map(|(a, b)| (a - b).abs() / a.abs().max(1e-12));
+    let differences: Vec<f64> = differences.collect();
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let nothing = Vec::new();
     let (mut whole, mut whole_difference) = (0f64, 0f64);
@@ -96,7 +101,8 @@ pub fn compare(
     let (variable, variable_difference) = worst.unwrap_or_default();
     Ok(Comparison {
         phase: phase.name(),
-        loss_difference: differences.fold(0.0, f64::max),
+        first_loss_difference: differences.first().copied().unwrap_or(0.0),
+        loss_difference: differences.into_iter().fold(0.0, f64::max),
         gradient_difference: whole_difference / whole.max(1e-30),
         variable_difference,
         variable,

@@ -1,5 +1,7 @@
 //! The masks of `MaskGIT` training (paper section 2.3), and wrong tokens in the context.
 
+use std::ops::Range;
+
 use candle_core::{D, Tensor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -18,6 +20,8 @@ pub(super) struct Masking {
     pub(super) targets: Vec<Vec<u32>>,
     /// Loss weight of each of these.
     pub(super) weights: Vec<Vec<f32>>,
+    /// For each stage, this weight as a share of that of the whole batch; one unless this is a part of a batch.
+    pub(super) shares: Vec<f64>,
     /// Rows of changed tokens in fully masked frames: those that depend on the action most.
     hard: Vec<u32>,
 }
@@ -39,6 +43,7 @@ impl Masking {
             rows: Vec::new(),
             targets: vec![Vec::new(); stages],
             weights: vec![Vec::new(); stages],
+            shares: vec![1.0; stages],
             hard: Vec::new(),
         };
         for start in (0..tokens).step_by(frames * per_frame) {
@@ -84,6 +89,41 @@ impl Masking {
             }
         }
         masking
+    }
+
+    /// Part number `part` of as many parts of whole clips, all of the same size, and which of the rows it has.
+    pub(super) fn part(&self, part: usize, parts: usize) -> (Self, Range<usize>) {
+        let stages = self.targets.len();
+        let length = self.context.len() / parts;
+        let codes = part * length..(part + 1) * length;
+        let tokens = (length / stages) as u32;
+        let first = part as u32 * tokens;
+        let at = |token: u32| self.rows.partition_point(|&row| row < token);
+        let rows = at(first)..at(first + tokens);
+        let sum = |weights: &[f32]| weights.iter().map(|&w| f64::from(w)).sum::<f64>();
+        let weights: Vec<Vec<f32>> = (self.weights.iter())
+            .map(|stage| stage[rows.clone()].to_vec())
+            .collect();
+        let masking = Self {
+            context: self.context[codes.clone()].to_vec(),
+            masked: self.masked[codes].to_vec(),
+            rows: self.rows[rows.clone()]
+                .iter()
+                .map(|row| row - first)
+                .collect(),
+            targets: (self.targets.iter())
+                .map(|stage| stage[rows.clone()].to_vec())
+                .collect(),
+            shares: (weights.iter().zip(&self.weights))
+                .map(|(part, whole)| sum(part) / sum(whole).max(1e-12))
+                .collect(),
+            weights,
+            hard: (self.hard.iter())
+                .filter(|&&row| rows.contains(&(row as usize)))
+                .map(|row| row - rows.start as u32)
+                .collect(),
+        };
+        (masking, rows)
     }
 
     /// Share of the changed tokens of fully masked frames whose first code is the likeliest by `logits` `[R, V]` of the first

@@ -33,6 +33,7 @@ impl TrainConfig {
         let phase = |steps, batch, learning_rate, warmup| PhaseConfig {
             steps,
             batch,
+            accumulate: 1,
             clip_frames: 16,
             learning_rate,
             warmup,

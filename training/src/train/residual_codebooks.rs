@@ -123,22 +123,31 @@ impl ResidualCodebooks {
         }
     }
 
-    /// Moves codes that are hardly used onto what their stage had to quantise of the vectors at `rows`; see
-    /// [`EmaCodebook::revive`]. Returns how many were moved.
-    pub(super) fn revive(
-        &mut self,
+    /// What every stage had to quantise of the vectors at `rows`.
+    pub(super) fn candidates(
+        &self,
         residuals: &Residuals,
         rows: &[usize],
+    ) -> Result<Vec<Vec<f32>>> {
+        let stages = 0..self.stages.len();
+        stages
+            .map(|stage| residuals.rows(stage, rows, self.dim))
+            .collect()
+    }
+
+    /// Moves codes that are hardly used onto the `candidates` of their stage; see [`EmaCodebook::revive`]. Returns how many were
+    /// moved.
+    pub(super) fn revive(
+        &mut self,
+        candidates: &[Vec<f32>],
         share: f32,
         noise: f32,
         rng: &mut impl Rng,
-    ) -> Result<usize> {
-        let mut revived = 0;
-        for (stage, codebook) in self.stages.iter_mut().enumerate() {
-            let candidates = residuals.rows(stage, rows, self.dim)?;
-            revived += codebook.revive(&candidates, share, noise, rng);
-        }
-        Ok(revived)
+    ) -> usize {
+        let stages = self.stages.iter_mut().zip(candidates);
+        stages
+            .map(|(codebook, candidates)| codebook.revive(candidates, share, noise, rng))
+            .sum()
     }
 
     /// Codes of a stage that are used at least a tenth as often as all would be evenly; mean over the stages.
@@ -245,8 +254,8 @@ mod tests {
             }
             let mut rng = ChaCha8Rng::seed_from_u64(1);
             let residuals = residuals(&codebooks, &vectors, &tokens);
-            let revived = codebooks.revive(&residuals, &[1], 0.1, 0.0, &mut rng);
-            assert_eq!(revived.unwrap(), 2);
+            let candidates = codebooks.candidates(&residuals, &[1]).unwrap();
+            assert_eq!(codebooks.revive(&candidates, 0.1, 0.0, &mut rng), 2);
             let codes = codes(&codebooks);
             assert_eq!(codes[0], residuals.rows(0, &[1], 2).unwrap());
             assert_eq!(codes[3], residuals.rows(1, &[1], 2).unwrap());

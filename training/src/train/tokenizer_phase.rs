@@ -7,10 +7,11 @@ use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, patches_to_frame
 use rand_chacha::ChaCha8Rng;
 
 use super::batches::Batches;
+use super::codebook::CodeStatistics;
 use super::config::{InitialWeights, PhaseConfig, TrainConfig};
 use super::data_driven::start_tokenizer;
 use super::error::TrainError;
-use super::optimiser::Optimiser;
+use super::optimiser::{Gradients, Optimiser};
 use super::patch_sample::patch_statistics;
 use super::phase::{Phase, Start};
 use super::residual_codebooks::ResidualCodebooks;
@@ -29,6 +30,8 @@ const CODEBOOK_DECAY: f32 = 0.99;
 const REVIVE_EVERY: u64 = 25;
 /// Mean squared error (30 dB) above which a patch may take over an unused code.
 const REVIVE_ERROR: f32 = 1e-3;
+/// The most patches, the worst of a step, that unused codes are moved to.
+const REVIVE_CANDIDATES: usize = 64;
 
 pub(super) struct TokenizerPhase<'a> {
     config: GenieConfig,
@@ -109,9 +112,9 @@ impl<'a> TokenizerPhase<'a> {
         self.variables
     }
 
-    /// Patches `[B, T, N, P]` of the batch of a step.
-    fn batch(&self, step: u64) -> Result<Tensor, TrainError> {
-        let clips = self.batches.clips(step)?;
+    /// Patches `[B, T, N, P]` of a pass of a step.
+    fn batch(&self, at: (u64, usize)) -> Result<Tensor, TrainError> {
+        let clips = self.batches.clips(at)?;
         self.batches.patches(&clips, self.config.tokenizer.patch)
     }
 }
@@ -124,30 +127,56 @@ impl Phase for TokenizerPhase<'_> {
         step: u64,
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError> {
-        let patches = self.batch(step)?;
-        let vectors = self.tokenizer.encode(&patches)?;
-        let quantized = self.tokenizer.quantizer().quantize(&vectors)?;
-        let decoded = self.tokenizer.decode(&quantized.codes)?;
-        let error = (&decoded - &patches)?;
-        let mse = error.sqr()?.mean_all()?;
-        let l1 = error.abs()?.mean_all()?;
-        let loss = ((&mse + (&l1 * 0.1)?)? + (&quantized.commitment * COMMITMENT)?)?;
-        let grads = loss.backward()?;
+        let passes = self.batches.passes;
+        let revives = step % REVIVE_EVERY == REVIVE_EVERY - 1;
+        let mut gradients = Gradients::default();
+        let (mut whole_loss, mut whole_mse) = (0.0, 0.0);
+        let mut assigned: Option<Vec<CodeStatistics>> = None;
+        let mut candidates = Candidates::default();
+        for pass in 0..passes {
+            let patches = self.batch((step, pass))?;
+            let vectors = self.tokenizer.encode(&patches)?;
+            let quantized = self.tokenizer.quantizer().quantize(&vectors)?;
+            let decoded = self.tokenizer.decode(&quantized.codes)?;
+            let error = (&decoded - &patches)?;
+            let mse = error.sqr()?.mean_all()?;
+            let l1 = error.abs()?.mean_all()?;
+            let loss = ((&mse + (&l1 * 0.1)?)? + (&quantized.commitment * COMMITMENT)?)?;
+            let loss = if passes > 1 {
+                (loss / passes as f64)?
+            } else {
+                loss
+            };
+            gradients = gradients.plus(self.optimiser.gradients(&loss.backward()?))?;
+            whole_loss += f64::from(loss.to_scalar::<f32>()?);
+            whole_mse += f64::from(mse.to_scalar::<f32>()?) / passes as f64;
+            if let Some(codebooks) = &self.codebooks {
+                let residuals = codebooks.residuals(&vectors, &quantized.tokens)?;
+                let counted = codebooks.count(&residuals)?;
+                match &mut assigned {
+                    None => assigned = Some(counted),
+                    Some(sums) => sums.iter_mut().zip(&counted).for_each(|(a, b)| a.add(b)),
+                }
+                if revives {
+                    let worst = worst_patches(&error, REVIVE_CANDIDATES)?;
+                    let rows: Vec<usize> = worst.iter().map(|it| it.0).collect();
+                    let errors = worst.into_iter().map(|it| it.1).collect();
+                    candidates.add(errors, codebooks.candidates(&residuals, &rows)?);
+                }
+            }
+        }
         let rate = self.phase.learning_rate_at(step);
-        let norm = self.optimiser.step(&grads, rate)?;
-        let mse = f64::from(mse.to_scalar::<f32>()?);
+        let norm = self.optimiser.descend(&gradients, rate)?;
         let mut figures = BTreeMap::from([
-            ("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?)),
-            ("psnr".to_owned(), -10.0 * mse.max(1e-12).log10()),
+            ("loss".to_owned(), whole_loss),
+            ("psnr".to_owned(), -10.0 * whole_mse.max(1e-12).log10()),
             ("gradient_norm".to_owned(), norm),
         ]);
-        if let Some(codebooks) = &mut self.codebooks {
-            let residuals = codebooks.residuals(&vectors, &quantized.tokens)?;
-            let statistics = codebooks.count(&residuals)?;
-            codebooks.follow(&statistics);
-            if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
-                let worst = worst_patches(&error, 64)?;
-                let revived = codebooks.revive(&residuals, &worst, 0.01, 1e-3, rng)?;
+        if let (Some(codebooks), Some(assigned)) = (&mut self.codebooks, assigned) {
+            codebooks.follow(&assigned);
+            if revives {
+                let worst = candidates.worst(REVIVE_CANDIDATES);
+                let revived = codebooks.revive(&worst, 0.01, 1e-3, rng);
                 figures.insert("revived".to_owned(), revived as f64);
             }
             figures.insert("codes_used".to_owned(), codebooks.used());
@@ -174,13 +203,13 @@ impl Phase for TokenizerPhase<'_> {
 
     /// Real frames above their reconstructions.
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
-        let patches = self.batch(0)?;
+        let patches = self.batch((0, 0))?;
         let decoded = self
             .tokenizer
             .reconstruct(&self.tokenizer.tokenize(&patches)?)?;
         let c = &self.config;
         let mut rows = Vec::new();
-        for clip in 0..self.phase.batch.min(4) {
+        for clip in 0..self.batches.batch.min(4) {
             for source in [&patches, &decoded] {
                 let frames = patches_to_frames(
                     &source.get(clip)?,
@@ -202,8 +231,41 @@ impl Phase for TokenizerPhase<'_> {
     }
 }
 
-/// The worst reconstructed patches, as far as they are bad enough to deserve a code of their own.
-fn worst_patches(error: &Tensor, count: usize) -> candle_core::Result<Vec<usize>> {
+/// What unused codes of the quantizer's stages may be moved to.
+#[derive(Default)]
+struct Candidates {
+    /// How badly each is reconstructed now.
+    errors: Vec<f32>,
+    /// For each stage the vectors, one after the other.
+    stages: Vec<Vec<f32>>,
+}
+
+impl Candidates {
+    fn add(&mut self, errors: Vec<f32>, stages: Vec<Vec<f32>>) {
+        self.stages.resize_with(stages.len(), Vec::new);
+        self.errors.extend(errors);
+        for (all, new) in self.stages.iter_mut().zip(stages) {
+            all.extend(new);
+        }
+    }
+
+    /// The vectors of the `count` worst, for each stage.
+    fn worst(&self, count: usize) -> Vec<Vec<f32>> {
+        let mut order: Vec<usize> = (0..self.errors.len()).collect();
+        // Stable: those of one pass are in this order already.
+        order.sort_by(|&a, &b| self.errors[b].total_cmp(&self.errors[a]));
+        order.truncate(count);
+        let stages = self.stages.iter().map(|vectors| {
+            let dim = vectors.len() / self.errors.len().max(1);
+            let rows = order.iter().flat_map(|&at| &vectors[at * dim..][..dim]);
+            rows.copied().collect()
+        });
+        stages.collect()
+    }
+}
+
+/// The worst reconstructed patches with their errors, as far as they are bad enough to deserve a code of their own.
+fn worst_patches(error: &Tensor, count: usize) -> candle_core::Result<Vec<(usize, f32)>> {
     let errors = error.detach().sqr()?.mean(D::Minus1)?.flatten_all()?;
     let errors = errors.to_vec1::<f32>()?;
     let mut order: Vec<usize> = (0..errors.len())
@@ -211,7 +273,7 @@ fn worst_patches(error: &Tensor, count: usize) -> candle_core::Result<Vec<usize>
         .collect();
     order.sort_by(|&a, &b| errors[b].total_cmp(&errors[a]).then(a.cmp(&b)));
     order.truncate(count);
-    Ok(order)
+    Ok(order.into_iter().map(|at| (at, errors[at])).collect())
 }
 
 #[cfg(test)]
@@ -221,6 +283,12 @@ mod tests {
     #[test]
     fn revival_candidates_are_the_worst_patches() {
         let error = Tensor::new(&[[0.1f32, 0.1], [2.0, 0.0], [0.5, 0.5]], &Device::Cpu).unwrap();
-        assert_eq!(worst_patches(&error, 2).unwrap(), [1, 2]);
+        let worst = worst_patches(&error, 2).unwrap();
+        assert_eq!(worst.iter().map(|it| it.0).collect::<Vec<_>>(), [1, 2]);
+        // Two passes, each with its worst.
+        let mut candidates = Candidates::default();
+        candidates.add(vec![0.5, 0.2], vec![vec![1.0, 1.0, 2.0, 2.0]]);
+        candidates.add(vec![0.4], vec![vec![3.0, 3.0]]);
+        assert_eq!(candidates.worst(2), [vec![1.0, 1.0, 3.0, 3.0]]);
     }
 }

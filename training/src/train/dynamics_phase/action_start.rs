@@ -57,12 +57,14 @@ pub(super) fn start_actions(
     let mut summaries = Vec::new();
     let mut seen = Vec::new();
     for step in 0..START_BATCHES {
-        let clips = batches.clips(step)?;
-        let features = model.features(&clips, batches.batch)?;
-        let summary = model.summarise(&features)?.detach();
-        // What follows is statistics, once in a training.
-        summaries.push(summary.flatten_to(1)?.to_device(&Device::Cpu)?);
-        seen.push(features.flatten_to(1)?.to_device(&Device::Cpu)?);
+        for pass in 0..batches.passes {
+            let clips = batches.clips((step, pass))?;
+            let features = model.features(&clips, batches.batch)?;
+            let summary = model.summarise(&features)?.detach();
+            // What follows is statistics, once in a training.
+            summaries.push(summary.flatten_to(1)?.to_device(&Device::Cpu)?);
+            seen.push(features.flatten_to(1)?.to_device(&Device::Cpu)?);
+        }
     }
     let summaries = Tensor::cat(&summaries, 0)?;
     let latent = &config.model.latent_actions;

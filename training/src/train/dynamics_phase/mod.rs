@@ -18,8 +18,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
-    DynamicsModel, LatentActionModel, LatentActions, TokenAdjacency, VideoTokenizer, WorldModel,
-    ops,
+    DynamicsModel, LatentActionModel, LatentActions, MotionSigns, TokenAdjacency, VideoTokenizer,
+    WorldModel, ops,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +36,7 @@ use super::config::{InitialWeights, TrainConfig};
 use super::error::TrainError;
 use super::found_actions::FoundActions;
 use super::masking::Masking;
-use super::optimiser::Optimiser;
+use super::optimiser::{Gradients, Optimiser};
 use super::phase::{Phase, Start};
 use super::run_folder::RunFolder;
 use super::variables::Variables;
@@ -89,7 +89,7 @@ struct Encoded {
     frozen: bool,
 }
 
-/// The data of a step.
+/// The data of a pass.
 struct Batch {
     clips: Vec<u8>,
     /// Codes of all frames, `[B, T, N Q]` in order.
@@ -175,14 +175,14 @@ impl<'a> DynamicsPhase<'a> {
         Ok(self.variables.set("latent_actions.codebook", &codes)?)
     }
 
-    /// Clips, frames per clip and codes per frame of a batch.
+    /// Clips, frames per clip and codes per frame of a pass.
     fn shape(&self) -> (usize, usize, usize) {
         let codes = self.config.model.codes_per_frame();
         (self.batches.batch, self.batches.clip_frames, codes)
     }
 
-    fn batch(&self, step: u64) -> Result<Batch, TrainError> {
-        let clips = self.batches.clips(step)?;
+    fn batch(&self, at: (u64, usize)) -> Result<Batch, TrainError> {
+        let clips = self.batches.clips(at)?;
         let patch = self.config.model.tokenizer.patch;
         let patches = self.batches.patches(&clips, patch)?;
         let tokens = self.networks.tokenizer.tokenize(&patches)?;
@@ -190,10 +190,10 @@ impl<'a> DynamicsPhase<'a> {
         Ok(Batch { clips, tokens })
     }
 
-    fn shown_actions(&self, batch: &Batch, step: u64) -> Result<ShownActions, TrainError> {
+    fn shown_actions(&self, batch: &Batch, at: (u64, usize)) -> Result<ShownActions, TrainError> {
         let (count, frames, _) = self.shape();
         if let Some(found) = &self.found {
-            let assigned = found.codes(&self.batches.windows(step), frames);
+            let assigned = found.codes(&self.batches.windows(at), frames);
             let numbers = Tensor::from_slice(&assigned, (count, frames - 1), &self.device)?;
             let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &numbers)?;
             let codes = codes.reshape((count, frames - 1, ()))?;
@@ -210,7 +210,7 @@ impl<'a> DynamicsPhase<'a> {
         }
         let latent = &self.networks.latent;
         let features = latent.features(&batch.clips, count)?;
-        let frozen = step < self.config.actions_frozen;
+        let frozen = at.0 < self.config.actions_frozen;
         let points = latent.encode(&features)?;
         let points = if frozen { points.detach() } else { points };
         let actions = latent.quantize(&points)?;
@@ -254,26 +254,41 @@ impl<'a> DynamicsPhase<'a> {
         })
     }
 
-    /// The impossible actions with which the transitions of a batch may be relabelled; nothing if the configuration does
-    /// not ask for relabelling.
+    /// How the picture moves in each transition of a pass; nothing if that is not known.
+    fn motions(
+        &self,
+        batch: &Batch,
+        shown: &ShownActions,
+        at: (u64, usize),
+    ) -> Result<Vec<MotionSigns>, TrainError> {
+        let frames = self.batches.clip_frames;
+        Ok(match (&self.found, &shown.encoded) {
+            (Some(found), _) => found.motions(&self.batches.windows(at), frames),
+            (None, Some(encoded)) => motions(&self.config, &batch.clips, &encoded.features)?,
+            (None, None) => Vec::new(),
+        })
+    }
+
+    /// The impossible actions with which the transitions of a step, with these `tokens`, may be relabelled; nothing if the
+    /// configuration does not ask for relabelling.
     fn impossible_actions(
         &mut self,
-        batch: &Batch,
-        (shown, step): (&ShownActions, u64),
+        step: u64,
+        tokens: &[u32],
+        assigned: &[u32],
+        motions: Vec<MotionSigns>,
         figures: &mut BTreeMap<String, f64>,
     ) -> Result<Option<Vec<Vec<u32>>>, TrainError> {
-        let shape = self.shape();
+        let (_, frames, codes) = self.shape();
         let Some(impossible) = &mut self.impossible else {
             return Ok(None);
         };
-        let assigned = &shown.assigned;
-        let motions = match (&self.found, &shown.encoded) {
-            (Some(found), _) => found.motions(&self.batches.windows(step), shape.1),
-            (None, Some(encoded)) => motions(&self.config, &batch.clips, &encoded.features)?,
-            (None, None) => return Ok(None),
-        };
-        let tokens = Tensor::from_slice(&batch.tokens, shape, &self.device)?;
-        let before = tokens.narrow(1, 0, shape.1 - 1)?;
+        if motions.len() != assigned.len() {
+            return Ok(None);
+        }
+        let clips = tokens.len() / (frames * codes);
+        let tokens = Tensor::from_slice(tokens, (clips, frames, codes), &self.device)?;
+        let before = tokens.narrow(1, 0, frames - 1)?;
         let before = before.reshape((assigned.len(), ()))?;
         let before = self.networks.tokenizer.quantizer().codes(&before)?;
         let rate = self.config.dynamics.learning_rate_at(step);
@@ -344,46 +359,87 @@ impl Phase for DynamicsPhase<'_> {
         step: u64,
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError> {
-        let (batch, shape) = (self.batch(step)?, self.shape());
-        let shown = self.shown_actions(&batch, step)?;
-        let mut masking = Masking::draw(&batch.tokens, &self.config, rng);
-        let assigned = &shown.assigned;
+        let (passes, shape) = (self.batches.passes, self.shape());
+        let batches = (0..passes).map(|pass| self.batch((step, pass)));
+        let batches = batches.collect::<Result<Vec<_>, _>>()?;
+        let tokens = batches.iter().map(|batch| batch.tokens.as_slice());
+        let tokens: Vec<u32> = tokens.collect::<Vec<_>>().concat();
+        // What the whole step shows. With several passes it is computed again in each: a graph of all has no room.
+        let (mut assigned, mut motions, mut held) = (Vec::new(), Vec::new(), None);
+        for (pass, batch) in batches.iter().enumerate() {
+            let shown = self.shown_actions(batch, (step, pass))?;
+            assigned.extend_from_slice(&shown.assigned);
+            if self.impossible.is_some() {
+                motions.extend(self.motions(batch, &shown, (step, pass))?);
+            }
+            held = (passes == 1).then_some(shown);
+        }
+        let masking = Masking::draw(&tokens, &self.config, rng);
         let mut figures = BTreeMap::new();
-        let impossible = self.impossible_actions(&batch, (&shown, step), &mut figures)?;
+        let impossible =
+            self.impossible_actions(step, &tokens, &assigned, motions, &mut figures)?;
         let labels = draw_labels(&self.config, assigned.len(), impossible.as_deref(), rng);
-        let codes = relabel(
-            shown.codes.clone(),
-            &self.codebook.tensor(&self.device)?,
-            &labels,
-        )?;
         let sampled = self.config.scheduled_sampling_at(step);
-        if sampled > 0.0 && rng.random::<f32>() < sampled {
-            let other = Masking::draw(&batch.tokens, &self.config, rng);
-            let networks = &self.networks;
-            masking.context = networks.sampled_context(other, &batch.tokens, shape, &codes, rng)?;
+        let sampling = if sampled > 0.0 && rng.random::<f32>() < sampled {
+            let other = Masking::draw(&tokens, &self.config, rng);
+            let stages = 0..other.targets.len();
+            let chance = stages.map(|_| other.rows.iter().map(|_| rng.random()).collect());
+            let chance: Vec<Vec<f32>> = chance.collect();
+            Some((other, chance))
+        } else {
+            None
+        };
+        let codebook = self.codebook.tensor(&self.device)?;
+        let transitions = assigned.len() / passes;
+        let mut gradients = Gradients::default();
+        let (mut whole_loss, mut whole_cross_entropy, mut whole_pixels) = (0.0, 0.0, 0.0);
+        let (mut points, mut last) = (Vec::new(), None);
+        for (pass, batch) in batches.iter().enumerate() {
+            let shown = match held.take() {
+                Some(shown) => shown,
+                None => self.shown_actions(batch, (step, pass))?,
+            };
+            let (mut masking, _) = masking.part(pass, passes);
+            let labels = &labels[pass * transitions..][..transitions];
+            let codes = relabel(shown.codes.clone(), &codebook, labels)?;
+            if let Some((other, chance)) = &sampling {
+                let (other, rows) = other.part(pass, passes);
+                let chance: Vec<Vec<f32>> = (chance.iter())
+                    .map(|stage| stage[rows.clone()].to_vec())
+                    .collect();
+                let networks = &self.networks;
+                masking.context =
+                    networks.sampled_context(other, &batch.tokens, shape, &codes, &chance)?;
+            }
+            let predicted = self.networks.predict(&masking, shape, &codes)?;
+            let (cross_entropy, logits) = self.networks.cross_entropy(&masking, &predicted)?;
+            let share = 1.0 / passes as f64;
+            let mut loss = cross_entropy.clone();
+            if let Some(encoded) = &shown.encoded {
+                loss = (loss + (&encoded.actions.commitment * (COMMITMENT * share))?)?;
+            }
+            if let (Some(encoded), true) = (&shown.encoded, self.networks.latent.has_decoder()) {
+                let patch = self.config.model.latent_actions.patch;
+                let patches = self.batches.patches(&batch.clips, patch)?;
+                let pixels = self.networks.pixel_loss(&patches, &encoded.actions)?;
+                whole_pixels += f64::from(pixels.to_scalar::<f32>()?) * share;
+                loss = (loss + (pixels * (PIXELS * share))?)?;
+            }
+            gradients = gradients.plus(self.optimiser.gradients(&loss.backward()?))?;
+            whole_loss += f64::from(loss.to_scalar::<f32>()?);
+            whole_cross_entropy += f64::from(cross_entropy.to_scalar::<f32>()?);
+            if let Some(encoded) = shown.encoded.as_ref().filter(|it| !it.frozen) {
+                let seen = encoded.points.detach().flatten_all()?.to_vec1::<f32>()?;
+                points.extend_from_slice(&seen);
+            }
+            last = Some((masking, logits.detach(), shown.encoded.is_some()));
         }
-        let predicted = self.networks.predict(&masking, shape, &codes)?;
-        let (cross_entropy, logits) = self.networks.cross_entropy(&masking, &predicted)?;
-        let mut loss = cross_entropy.clone();
-        if let Some(encoded) = &shown.encoded {
-            loss = (loss + (&encoded.actions.commitment * COMMITMENT)?)?;
-        }
-        if let (Some(encoded), true) = (&shown.encoded, self.networks.latent.has_decoder()) {
-            let patch = self.config.model.latent_actions.patch;
-            let patches = self.batches.patches(&batch.clips, patch)?;
-            let pixels = self.networks.pixel_loss(&patches, &encoded.actions)?;
-            let mse = f64::from(pixels.to_scalar::<f32>()?);
-            figures.insert("pixel_mse".to_owned(), mse);
-            loss = (loss + (pixels * PIXELS)?)?;
-        }
-        let grads = loss.backward()?;
         let rate = self.config.dynamics.learning_rate_at(step);
-        let norm = self.optimiser.step(&grads, rate)?;
-        drop(grads);
+        let norm = self.optimiser.descend(&gradients, rate)?;
+        drop(gradients);
 
-        if let Some(encoded) = shown.encoded.as_ref().filter(|it| !it.frozen) {
-            let points = encoded.points.detach().flatten_all()?.to_vec1::<f32>()?;
-            self.codebook.update(&points, assigned);
+        if !points.is_empty() {
+            self.codebook.update(&points, &assigned);
             if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
                 let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
                 figures.insert("revived".to_owned(), revived as f64);
@@ -391,17 +447,22 @@ impl Phase for DynamicsPhase<'_> {
             self.publish_codebook()?;
         }
 
-        figures.insert("loss".to_owned(), f64::from(loss.to_scalar::<f32>()?));
-        let ce = f64::from(cross_entropy.to_scalar::<f32>()?);
-        figures.insert("cross_entropy".to_owned(), ce);
+        figures.insert("loss".to_owned(), whole_loss);
+        figures.insert("cross_entropy".to_owned(), whole_cross_entropy);
         figures.insert("gradient_norm".to_owned(), norm);
-        if shown.encoded.is_some() {
-            figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
-        }
         let relabelled = labels.iter().flatten().count() as f64 / assigned.len() as f64;
         figures.insert("actions_relabelled".to_owned(), relabelled);
-        if step.is_multiple_of(COMPARE_EVERY) {
-            figures.extend(self.compare_actions(&masking, &logits, assigned, rng)?);
+        if let Some((masking, logits, encoded)) = last {
+            if encoded {
+                figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
+            }
+            if encoded && self.networks.latent.has_decoder() {
+                figures.insert("pixel_mse".to_owned(), whole_pixels);
+            }
+            if step.is_multiple_of(COMPARE_EVERY) {
+                let assigned = &assigned[assigned.len() - transitions..];
+                figures.extend(self.compare_actions(&masking, &logits, assigned, rng)?);
+            }
         }
         Ok(figures)
     }
@@ -432,7 +493,7 @@ impl Phase for DynamicsPhase<'_> {
     /// One strip per latent action from the same prompts, and a rollout under inferred actions below the real clip.
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
         let world = WorldModel::new(self.checkpoint(step)?, &Device::Cpu)?;
-        let bytes = self.batches.clips(0)?;
+        let bytes = self.batches.clips((0, 0))?;
         let (count, frames, _) = self.shape();
         let clips = Clips {
             bytes: &bytes,
@@ -445,7 +506,7 @@ impl Phase for DynamicsPhase<'_> {
         folder.save_strips(Self::NAME, "actions", step, &strips, size)?;
         let inferred = match &self.found {
             Some(found) => {
-                let codes = found.codes(&self.batches.windows(0), frames);
+                let codes = found.codes(&self.batches.windows((0, 0)), frames);
                 codes
                     .chunks_exact(frames - 1)
                     .map(<[u32]>::to_vec)

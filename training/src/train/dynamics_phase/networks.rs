@@ -5,8 +5,6 @@ use genie_model::{
     DynamicsModel, Error, LatentActionModel, LatentActions, MaskedTokens, SamplerSettings,
     VideoTokenizer, ops,
 };
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::train::masking::Masking;
@@ -52,7 +50,7 @@ impl Networks {
     }
 
     /// Cross-entropy of all codes of the masked rows, each given the true earlier ones of its token: the mean over the stages, and
-    /// the logits `[R, V]` of the first codes.
+    /// the logits `[R, V]` of the first codes. Of a part of a batch it is what that part adds to the mean over the whole.
     pub(super) fn cross_entropy(
         &self,
         masking: &Masking,
@@ -68,23 +66,28 @@ impl Networks {
         let logits = self.dynamics.logits_given(hidden, embeddings, &codes)?;
         let mut sum = Tensor::zeros((), DType::F32, &self.device)?;
         let of_stages = logits.iter().zip(&masking.targets).zip(&masking.weights);
-        for ((logits, targets), weights) in of_stages {
+        for (((logits, targets), weights), &share) in of_stages.zip(&masking.shares) {
             let targets = Tensor::new(targets.as_slice(), &self.device)?;
             let weights = Tensor::new(weights.as_slice(), &self.device)?;
-            sum = (sum + ops::masked_cross_entropy(logits, &targets, &weights)?)?;
+            let mut mean = ops::masked_cross_entropy(logits, &targets, &weights)?;
+            if share < 1.0 {
+                mean = (mean * share)?;
+            }
+            sum = (sum + mean)?;
         }
         Ok(((sum / stages as f64)?, logits[0].clone()))
     }
 
     /// Scheduled sampling: the context of `masking` with each of its masked tokens replaced by what the model itself samples
-    /// for it, all in one step and with the sampler of play. `codes` are the true ones.
+    /// for it, all in one step and with the sampler of play. `codes` are the true ones; `chance` has a number from 0 to 1 for each
+    /// masked token at each stage.
     pub(super) fn sampled_context(
         &self,
         masking: Masking,
         codes: &[u32],
         shape: (usize, usize, usize),
         action_codes: &Tensor,
-        rng: &mut ChaCha8Rng,
+        chance: &[Vec<f32>],
     ) -> Result<Vec<u32>, Error> {
         let Predicted { hidden, embeddings } =
             self.predict(&masking, shape, &action_codes.detach())?;
@@ -117,14 +120,12 @@ impl Networks {
             });
             let stayed: Vec<u32> = stayed.collect();
             self.dynamics.undo_changed_weight(&mut logits, &stayed);
-            // Chance comes from one stream, in the order of the rows; what is drawn by it does not depend on the order.
-            let chance: Vec<f32> = masking.rows.iter().map(|_| rng.random()).collect();
             let chosen: Vec<Option<u32>> = logits
                 .par_chunks_exact(count)
-                .zip(chance)
+                .zip(&chance[stage])
                 .map_init(
                     || vec![0.0; count],
-                    |weights, (logits, chance)| {
+                    |weights, (logits, &chance)| {
                         let drawn = sampler.choose_by(chance, logits, weights)?;
                         Some(drawn.token)
                     },
