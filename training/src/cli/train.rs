@@ -1,10 +1,14 @@
 //! `genie train`: from footage to a checkpoint.
 
 use std::path::{Path, PathBuf};
+#[cfg(feature = "mpi")]
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use genie_training::dataset::FrameFormat;
-use genie_training::train::{Ended, TrainConfig, train};
+use genie_training::train::{Ended, TrainConfig, TrainError, train};
+#[cfg(feature = "mpi")]
+use genie_training::train::{MpiRanks, Ranks, with_ranks};
 
 use super::CliResult;
 use super::device_args::DeviceArgs;
@@ -138,6 +142,26 @@ fn set(config: &mut toml::Table, setting: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Trains as one of the processes that MPI started, or alone. Also says whether this process writes files.
+#[cfg(feature = "mpi")]
+fn in_ranks(
+    work: impl FnOnce() -> Result<Ended, TrainError>,
+) -> Result<(Ended, bool), Box<dyn std::error::Error + Send + Sync>> {
+    let ranks = Rc::new(MpiRanks::start().ok_or("MPI cannot be started twice")?);
+    let result = with_ranks(ranks.clone(), work);
+    if let (Err(error), true) = (&result, ranks.count() > 1) {
+        // The others would wait for this one for ever.
+        tracing::error!("{ranks:?}: {error}");
+        ranks.abort();
+    }
+    Ok((result?, ranks.rank() == 0))
+}
+
+#[cfg(not(feature = "mpi"))]
+fn in_ranks(work: impl FnOnce() -> Result<Ended, TrainError>) -> Result<(Ended, bool), TrainError> {
+    Ok((work()?, true))
+}
+
 /// Trains both phases to their end, or until it is asked to stop.
 pub(crate) fn run(args: Args) -> CliResult {
     let config = read_config(&args.source, &args.settings)?;
@@ -147,8 +171,10 @@ pub(crate) fn run(args: Args) -> CliResult {
     let device = args.device.open()?;
     let interruption = Interruption::listen()?;
     let stop = |_: &str, _: u64| interruption.flag().load(Ordering::Relaxed);
-    let ended = train(&config, &args.data, &args.run, args.resume, &device, &stop)?;
+    let (ended, writes) =
+        in_ranks(|| train(&config, &args.data, &args.run, args.resume, &device, &stop))?;
     match ended {
+        Ended::Complete if !writes => {}
         Ended::Complete => println!(
             "the world is {}",
             args.run.join("world.genie.safetensors").display()

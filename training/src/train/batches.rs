@@ -1,10 +1,15 @@
 //! Batches of clips of the footage.
 
+use std::ops::Range;
+use std::path::PathBuf;
+use std::rc::Rc;
+
 use candle_core::{Device, Tensor};
 use genie_model::{GenieConfig, frames_to_patches};
 
 use super::config::{PhaseConfig, TrainConfig};
 use super::error::TrainError;
+use super::ranks::{Ranks, current_ranks};
 use crate::dataset::{ClipSampler, ClipWindow, Dataset};
 
 /// The batches of a phase: which clips a step sees is a function of the seed and the step.
@@ -13,8 +18,11 @@ pub(super) struct Batches<'a> {
     sampler: ClipSampler,
     /// Clips in a pass.
     pub(super) batch: usize,
-    /// Passes of a step.
+    /// Passes of a step, on all ranks together.
     pub(super) passes: usize,
+    /// Those of this rank.
+    pub(super) own_passes: Range<usize>,
+    pub(super) ranks: Rc<dyn Ranks>,
     /// Frames in a clip.
     pub(super) clip_frames: usize,
     height: usize,
@@ -30,11 +38,27 @@ impl<'a> Batches<'a> {
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
+        let ranks = current_ranks();
+        let passes = phase.accumulate * ranks.count();
+        if !phase.batch.is_multiple_of(passes) {
+            return Err(TrainError::Config {
+                path: PathBuf::from("the configuration"),
+                reason: format!(
+                    "a batch of {} clips cannot be shared by {} ranks with {} passes each",
+                    phase.batch,
+                    ranks.count(),
+                    phase.accumulate
+                ),
+            });
+        }
+        let first = ranks.rank() * phase.accumulate;
         Ok(Self {
             dataset,
             sampler: ClipSampler::new(dataset, phase.clip_frames, seed)?,
-            batch: phase.batch / phase.accumulate,
-            passes: phase.accumulate,
+            batch: phase.batch / passes,
+            passes,
+            own_passes: first..first + phase.accumulate,
+            ranks,
             clip_frames: phase.clip_frames,
             height: model.frame_height,
             width: model.frame_width,

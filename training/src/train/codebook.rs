@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use genie_model::ops;
 use rand::Rng;
 
+use super::ranks::Ranks;
 use super::saved_state::{restore_values, saved_values};
 
 /// Which vectors a codebook's codes were assigned to in a step.
@@ -19,6 +20,12 @@ pub struct CodeStatistics {
 }
 
 impl CodeStatistics {
+    /// Sums over all ranks.
+    pub(super) fn sum(&mut self, ranks: &dyn Ranks) {
+        ranks.sum(&mut self.counts);
+        ranks.sum(&mut self.sums);
+    }
+
     /// Adds those of other vectors.
     pub(super) fn add(&mut self, other: &Self) {
         let pairs = [

@@ -40,6 +40,7 @@ mod patch_sample;
 mod phase;
 mod precision;
 mod preset;
+mod ranks;
 mod residual_codebooks;
 mod run;
 mod run_data;
@@ -64,6 +65,9 @@ pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{BlockMatrices, Gradients, Optimiser, OptimiserConfig};
 pub use patch_sample::{PatchStatistics, patch_statistics};
+#[cfg(feature = "mpi")]
+pub use ranks::MpiRanks;
+pub use ranks::{Alone, Ranks, with_ranks};
 pub use run::{Ended, train, train_quietly};
 pub use run_folder::RunFolder;
 pub use stage_choice::{ChosenStages, StageChoice, choose_stages};

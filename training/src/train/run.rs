@@ -18,6 +18,7 @@ use super::given_actions::GivenActions;
 use super::metrics::MetricsLog;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
+use super::ranks::current_ranks;
 use super::run_data::keep_footage;
 use super::run_folder::RunFolder;
 use super::stage_choice::choose_stages;
@@ -63,6 +64,10 @@ fn train_shown(
     stop: &dyn Fn(&str, u64) -> bool,
     show: bool,
 ) -> Result<Ended, TrainError> {
+    let ranks = current_ranks();
+    if !ranks.writes() {
+        return train_beside(config, data, run, device, stop);
+    }
     RunFolder::check(run, resume)?;
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let config = &with_stages(config, &dataset, run)?;
@@ -75,8 +80,29 @@ fn train_shown(
     let (config, found) = with_actions(config, &dataset, run)?;
     let folder = RunFolder::open(run, &config, resume)?;
     keep_footage(run, begun, &dataset)?;
+    ranks.wait();
     with_precision(&config, device, || {
         train_phases(&config, (&dataset, found), &folder, device, (stop, show))
+    })
+}
+
+/// What a rank does that does not write: it takes up what the first one has decided.
+fn train_beside(
+    config: &TrainConfig,
+    data: &Path,
+    run: &Path,
+    device: &Device,
+    stop: &dyn Fn(&str, u64) -> bool,
+) -> Result<Ended, TrainError> {
+    let dataset = open_footage(config, &run.join("config.toml"), data)?;
+    current_ranks().wait();
+    let (folder, config) = RunFolder::opened_by_another(run)?;
+    let found = match config.model.latent_actions.input {
+        LatentActionInput::Agent => Some(FoundActions::open(&config, &dataset, run)?),
+        _ => None,
+    };
+    with_precision(&config, device, || {
+        train_phases(&config, (&dataset, found), &folder, device, (stop, false))
     })
 }
 
@@ -183,7 +209,8 @@ fn train_phases(
         show,
     };
     let ended = run_phase(&mut dynamics, steps, config.seed, folder)?;
-    if ended == Ended::Complete && !folder.world().exists() {
+    let writes = current_ranks().writes();
+    if writes && ended == Ended::Complete && !folder.world().exists() {
         tracing::info!("the world is not in the run's folder any more: written again");
         dynamics.save(folder, at.max(config.dynamics.steps))?;
     }
@@ -238,7 +265,11 @@ fn run_phase<P: Phase>(
     }
     let metrics_path = folder.metrics(P::NAME);
     let io = |error| TrainError::io(&metrics_path, error);
-    let mut metrics = MetricsLog::open(&metrics_path, start).map_err(io)?;
+    let ranks = current_ranks();
+    let writes = ranks.writes();
+    let mut metrics = (writes.then(|| MetricsLog::open(&metrics_path, start)))
+        .transpose()
+        .map_err(io)?;
     let bar = if steps.show {
         ProgressBar::new(config.steps)
     } else {
@@ -255,7 +286,7 @@ fn run_phase<P: Phase>(
     let mut logged = Instant::now();
     let mut sums: BTreeMap<String, (f64, u32)> = BTreeMap::new();
     for step in start..config.steps {
-        if step % config.pictures_every.max(1) == 0 {
+        if writes && step % config.pictures_every.max(1) == 0 {
             phase.pictures(folder, step)?;
         }
         let mut rng = step_rng::<P>(seed, step);
@@ -286,24 +317,30 @@ fn run_phase<P: Phase>(
                 line.insert(name, mean.into());
             }
             bar.set_message(message.clone());
-            metrics.write(&line.into()).map_err(io)?;
+            if let Some(metrics) = &mut metrics {
+                metrics.write(&line.into()).map_err(io)?;
+            }
             if steps.show && bar.is_hidden() && logged.elapsed() > Duration::from_secs(20) {
                 tracing::info!("{} step {step}: {message}", P::NAME);
                 logged = Instant::now();
             }
         }
-        if step + 1 < config.steps && (steps.stop)(P::NAME, step + 1) {
-            phase.save(folder, step + 1)?;
+        if step + 1 < config.steps && ranks.any((steps.stop)(P::NAME, step + 1)) {
+            if writes {
+                phase.save(folder, step + 1)?;
+            }
             bar.abandon();
             return Ok(Ended::Stopped);
         }
-        if saved.elapsed() > Duration::from_mins(2) {
+        if writes && saved.elapsed() > Duration::from_mins(2) {
             phase.save(folder, step + 1)?;
             saved = Instant::now();
         }
     }
-    phase.pictures(folder, config.steps)?;
-    phase.save(folder, config.steps)?;
+    if writes {
+        phase.pictures(folder, config.steps)?;
+        phase.save(folder, config.steps)?;
+    }
     bar.finish();
     Ok(Ended::Complete)
 }

@@ -27,12 +27,20 @@ const PICTURE_SCALE: usize = 2;
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     root: PathBuf,
-    /// Held as long as the run is, against a second training in the same folder.
-    _lock: Arc<File>,
+    /// Held as long as the run is, against a second training in the same folder, by the rank that writes.
+    _lock: Option<Arc<File>>,
 }
 
 /// The phases, by the names of their folders.
 const PHASES: [&str; 2] = ["tokenizer", "dynamics"];
+
+fn read_config(path: &Path) -> Result<TrainConfig, TrainError> {
+    let text = std::fs::read_to_string(path).map_err(|e| TrainError::io(path, e))?;
+    toml::from_str(&text).map_err(|e| TrainError::Config {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })
+}
 
 impl RunFolder {
     /// Opens a run's folder, creates it if it does not exist, and writes its configuration.
@@ -61,8 +69,17 @@ impl RunFolder {
         atomic_file::write(&path, text.as_bytes()).map_err(|e| TrainError::io(&path, e))?;
         Ok(Self {
             root: root.to_owned(),
-            _lock: Arc::new(lock),
+            _lock: Some(Arc::new(lock)),
         })
+    }
+
+    /// The folder of a run that another rank has opened, and the configuration that it has written there.
+    pub(super) fn opened_by_another(root: &Path) -> Result<(Self, TrainConfig), TrainError> {
+        let folder = Self {
+            root: root.to_owned(),
+            _lock: None,
+        };
+        Ok((folder, read_config(&root.join("config.toml"))?))
     }
 
     /// Whether a run can begin in a folder, or be resumed in it, without looking any closer.
@@ -91,12 +108,7 @@ impl RunFolder {
         if !Self::is_begun(root) || !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
-        let config = toml::from_str(&text).map_err(|e| TrainError::Config {
-            path,
-            reason: e.to_string(),
-        })?;
-        Ok(Some(config))
+        read_config(&path).map(Some)
     }
 
     /// The exported world.

@@ -14,6 +14,7 @@ use super::error::TrainError;
 use super::optimiser::{Gradients, Optimiser};
 use super::patch_sample::patch_statistics;
 use super::phase::{Phase, Start};
+use super::ranks::Ranks;
 use super::residual_codebooks::ResidualCodebooks;
 use super::run_folder::RunFolder;
 use super::variables::Variables;
@@ -133,7 +134,7 @@ impl Phase for TokenizerPhase<'_> {
         let (mut whole_loss, mut whole_mse) = (0.0, 0.0);
         let mut assigned: Option<Vec<CodeStatistics>> = None;
         let mut candidates = Candidates::default();
-        for pass in 0..passes {
+        for pass in self.batches.own_passes.clone() {
             let patches = self.batch((step, pass))?;
             let vectors = self.tokenizer.encode(&patches)?;
             let quantized = self.tokenizer.quantizer().quantize(&vectors)?;
@@ -165,6 +166,11 @@ impl Phase for TokenizerPhase<'_> {
                 }
             }
         }
+        let ranks = &*self.batches.ranks;
+        let mut wholes = [whole_loss, whole_mse];
+        ranks.sum_wide(&mut wholes);
+        let [whole_loss, whole_mse] = wholes;
+        let gradients = gradients.summed(ranks)?;
         let rate = self.phase.learning_rate_at(step);
         let norm = self.optimiser.descend(&gradients, rate)?;
         let mut figures = BTreeMap::from([
@@ -172,9 +178,11 @@ impl Phase for TokenizerPhase<'_> {
             ("psnr".to_owned(), -10.0 * whole_mse.max(1e-12).log10()),
             ("gradient_norm".to_owned(), norm),
         ]);
-        if let (Some(codebooks), Some(assigned)) = (&mut self.codebooks, assigned) {
+        if let (Some(codebooks), Some(mut assigned)) = (&mut self.codebooks, assigned) {
+            assigned.iter_mut().for_each(|it| it.sum(ranks));
             codebooks.follow(&assigned);
             if revives {
+                candidates.gather(ranks);
                 let worst = candidates.worst(REVIVE_CANDIDATES);
                 let revived = codebooks.revive(&worst, 0.01, 1e-3, rng);
                 figures.insert("revived".to_owned(), revived as f64);
@@ -246,6 +254,14 @@ impl Candidates {
         self.errors.extend(errors);
         for (all, new) in self.stages.iter_mut().zip(stages) {
             all.extend(new);
+        }
+    }
+
+    /// Those of all ranks.
+    fn gather(&mut self, ranks: &dyn Ranks) {
+        self.errors = ranks.gather(&self.errors);
+        for vectors in &mut self.stages {
+            *vectors = ranks.gather(vectors);
         }
     }
 

@@ -29,7 +29,7 @@ use self::adjacency::count_adjacency;
 use self::export::checkpoint;
 use self::networks::Networks;
 use self::pictures::{Clips, action_strips, rollout_strips};
-use self::relabelling::{ImpossibleActions, draw_labels, motions, relabel};
+use self::relabelling::{ImpossibleActions, all_motions, draw_labels, motions, relabel};
 use super::batches::Batches;
 use super::codebook::EmaCodebook;
 use super::config::{InitialWeights, TrainConfig};
@@ -360,13 +360,14 @@ impl Phase for DynamicsPhase<'_> {
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError> {
         let (passes, shape) = (self.batches.passes, self.shape());
-        let batches = (0..passes).map(|pass| self.batch((step, pass)));
+        let (own, ranks) = (self.batches.own_passes.clone(), self.batches.ranks.clone());
+        let batches = own.clone().map(|pass| self.batch((step, pass)));
         let batches = batches.collect::<Result<Vec<_>, _>>()?;
         let tokens = batches.iter().map(|batch| batch.tokens.as_slice());
-        let tokens: Vec<u32> = tokens.collect::<Vec<_>>().concat();
+        let tokens = ranks.gather_numbers(&tokens.collect::<Vec<_>>().concat());
         // What the whole step shows. With several passes it is computed again in each: a graph of all has no room.
         let (mut assigned, mut motions, mut held) = (Vec::new(), Vec::new(), None);
-        for (pass, batch) in batches.iter().enumerate() {
+        for (pass, batch) in own.clone().zip(&batches) {
             let shown = self.shown_actions(batch, (step, pass))?;
             assigned.extend_from_slice(&shown.assigned);
             if self.impossible.is_some() {
@@ -374,6 +375,8 @@ impl Phase for DynamicsPhase<'_> {
             }
             held = (passes == 1).then_some(shown);
         }
+        let assigned = ranks.gather_numbers(&assigned);
+        let motions = all_motions(&*ranks, &motions);
         let masking = Masking::draw(&tokens, &self.config, rng);
         let mut figures = BTreeMap::new();
         let impossible =
@@ -394,7 +397,7 @@ impl Phase for DynamicsPhase<'_> {
         let mut gradients = Gradients::default();
         let (mut whole_loss, mut whole_cross_entropy, mut whole_pixels) = (0.0, 0.0, 0.0);
         let (mut points, mut last) = (Vec::new(), None);
-        for (pass, batch) in batches.iter().enumerate() {
+        for (pass, batch) in own.clone().zip(&batches) {
             let shown = match held.take() {
                 Some(shown) => shown,
                 None => self.shown_actions(batch, (step, pass))?,
@@ -434,10 +437,15 @@ impl Phase for DynamicsPhase<'_> {
             }
             last = Some((masking, logits.detach(), shown.encoded.is_some()));
         }
+        let mut wholes = [whole_loss, whole_cross_entropy, whole_pixels];
+        ranks.sum_wide(&mut wholes);
+        let [whole_loss, whole_cross_entropy, whole_pixels] = wholes;
+        let gradients = gradients.summed(&*ranks)?;
         let rate = self.config.dynamics.learning_rate_at(step);
         let norm = self.optimiser.descend(&gradients, rate)?;
         drop(gradients);
 
+        let points = ranks.gather(&points);
         if !points.is_empty() {
             self.codebook.update(&points, &assigned);
             if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
@@ -460,7 +468,7 @@ impl Phase for DynamicsPhase<'_> {
                 figures.insert("pixel_mse".to_owned(), whole_pixels);
             }
             if step.is_multiple_of(COMPARE_EVERY) {
-                let assigned = &assigned[assigned.len() - transitions..];
+                let assigned = &assigned[(own.end - 1) * transitions..][..transitions];
                 figures.extend(self.compare_actions(&masking, &logits, assigned, rng)?);
             }
         }

@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::train::action_effect::ActionEffects;
 use crate::train::action_prior::ActionPrior;
 use crate::train::config::TrainConfig;
+use crate::train::ranks::Ranks;
 
 /// Estimates which actions are impossible after a frame, and learns that during the training.
 pub(super) struct ImpossibleActions {
@@ -83,6 +84,28 @@ pub(super) fn motions(
     let patches = (height / patch) * (width / patch);
     let transitions = features.chunks_exact(patches * MOTION_FEATURES);
     Ok(transitions.map(motion_signs).collect())
+}
+
+/// The motions that all ranks see, in their order.
+pub(super) fn all_motions(ranks: &dyn Ranks, own: &[MotionSigns]) -> Vec<MotionSigns> {
+    if ranks.count() == 1 {
+        return own.to_vec();
+    }
+    // Signs as bytes of a number.
+    let packed = own.iter().map(|it| {
+        let [a, b] = it.scene.map(i8::cast_unsigned);
+        let [c, d] = it.own.map(i8::cast_unsigned);
+        u32::from_le_bytes([a, b, c, d])
+    });
+    let all = ranks.gather_numbers(&packed.collect::<Vec<_>>());
+    let unpacked = all.into_iter().map(|packed| {
+        let [a, b, c, d] = packed.to_le_bytes().map(u8::cast_signed);
+        MotionSigns {
+            scene: [a, b],
+            own: [c, d],
+        }
+    });
+    unpacked.collect()
 }
 
 /// The new label of each transition; `None` where it keeps its own. `impossible` lists, where it is known, the impossible

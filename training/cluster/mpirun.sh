@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Trains on several processes of one or more machines with Open MPI or MPICH. `genie` is built with the feature `mpi`:
+#
+#     cargo build --release -p genie_training --bin genie --features mpi      # Debian: libopenmpi-dev openmpi-bin libclang-dev
+#
+# All machines see the same dataset and the same folder of the run. The clips of a step are divided among the processes, so that
+# `batch` must be a multiple of their number; the steps are those of one process. A process that dies ends the job, and
+# `--resume` goes on from the last saved state, with any number of processes.
+set -euo pipefail
+
+processes="${PROCESSES:-2}"
+# Threads of one process: the cores of a machine divided by its processes.
+threads="${THREADS:-$(($(nproc) / processes > 0 ? $(nproc) / processes : 1))}"
+
+# More machines: --hostfile HOSTS, a line `name slots=N` for each. Without binding, threads of a process have all its cores.
+exec mpirun -n "$processes" --bind-to none -x RAYON_NUM_THREADS="$threads" ${MPIRUN_OPTIONS:-} \
+    "${GENIE:-genie}" train "$@"

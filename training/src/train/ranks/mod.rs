@@ -1,0 +1,102 @@
+//! The processes of a data-parallel training: each takes its share of the clips of a step, and all take the same step.
+//!
+//! What a step is does not depend on their number: all see the tokens of the whole batch and draw the same masks, gradients and
+//! statistics of codebooks are summed, and all weights stay the same everywhere. The first rank writes.
+
+#[cfg(feature = "mpi")]
+mod with_mpi;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+#[cfg(feature = "mpi")]
+pub use with_mpi::MpiRanks;
+
+/// Collective operations of the processes of a training. Each is called by all ranks in the same order.
+pub trait Ranks: fmt::Debug {
+    /// Which of them this is, from 0.
+    fn rank(&self) -> usize;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Replaces values by their sums over all ranks, which come out the same on each.
+    fn sum(&self, values: &mut [f32]);
+
+    /// The same for numbers of double precision.
+    fn sum_wide(&self, values: &mut [f64]);
+
+    /// The values of all ranks in their order; ranks may have different numbers of them.
+    fn gather(&self, own: &[f32]) -> Vec<f32>;
+
+    /// The same for whole numbers.
+    fn gather_numbers(&self, own: &[u32]) -> Vec<u32>;
+
+    /// Waits until all ranks have come here.
+    fn wait(&self);
+}
+
+/// A training in one process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Ranks for Alone {
+    fn rank(&self) -> usize {
+        0
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn sum(&self, _: &mut [f32]) {}
+
+    fn sum_wide(&self, _: &mut [f64]) {}
+
+    fn gather(&self, own: &[f32]) -> Vec<f32> {
+        own.to_vec()
+    }
+
+    fn gather_numbers(&self, own: &[u32]) -> Vec<u32> {
+        own.to_vec()
+    }
+
+    fn wait(&self) {}
+}
+
+thread_local! {
+    static CURRENT: RefCell<Rc<dyn Ranks>> = RefCell::new(Rc::new(Alone));
+}
+
+/// Runs `work`, in which this thread trains as one of `ranks`.
+pub fn with_ranks<T>(ranks: Rc<dyn Ranks>, work: impl FnOnce() -> T) -> T {
+    struct Restore(Rc<dyn Ranks>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0.clone());
+        }
+    }
+    // Dropped also when the work panics.
+    let _restore = Restore(CURRENT.replace(ranks));
+    work()
+}
+
+/// The ranks that this thread trains as one of.
+pub(super) fn current_ranks() -> Rc<dyn Ranks> {
+    CURRENT.with_borrow(Rc::clone)
+}
+
+impl dyn Ranks {
+    /// Whether this rank writes files.
+    pub(super) fn writes(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// Whether it is so on any rank.
+    pub(super) fn any(&self, own: bool) -> bool {
+        let mut found = [f64::from(u8::from(own))];
+        self.sum_wide(&mut found);
+        found[0] > 0.0
+    }
+}

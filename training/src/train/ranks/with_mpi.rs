@@ -1,0 +1,93 @@
+//! Ranks that MPI started: `mpirun -n 2 genie train ...`.
+
+use mpi::Threading;
+use mpi::collective::SystemOperation;
+use mpi::datatype::PartitionMut;
+use mpi::environment::Universe;
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::{Communicator, CommunicatorCollectives, Equivalence};
+
+use super::Ranks;
+
+/// The processes of an MPI job. MPI ends with this value.
+pub struct MpiRanks {
+    world: SimpleCommunicator,
+    _universe: Universe,
+}
+
+impl std::fmt::Debug for MpiRanks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rank {} of {}", self.world.rank(), self.world.size())
+    }
+}
+
+impl MpiRanks {
+    /// Starts MPI; once in a process. `None` if it runs already. A process that no MPI program started is alone.
+    pub fn start() -> Option<Self> {
+        // Only the thread that trains calls MPI.
+        let (universe, _) = mpi::initialize_with_threading(Threading::Funneled)?;
+        Some(Self {
+            world: universe.world(),
+            _universe: universe,
+        })
+    }
+
+    /// Ends all processes of the job: what a rank does that cannot go on, so that the others do not wait for it.
+    pub fn abort(&self) -> ! {
+        self.world.abort(1)
+    }
+
+    fn gathered<T: Equivalence + Default + Clone>(&self, own: &[T]) -> Vec<T> {
+        let mut counts = vec![0i32; self.count()];
+        let length = i32::try_from(own.len()).expect("a rank gathers fewer than 2^31 values");
+        self.world.all_gather_into(&length, &mut counts[..]);
+        let starts: Vec<i32> = (counts.iter())
+            .scan(0, |next, count| {
+                let start = *next;
+                *next += count;
+                Some(start)
+            })
+            .collect();
+        let total: i32 = counts.iter().sum();
+        let mut all = vec![T::default(); usize::try_from(total).unwrap_or(0)];
+        {
+            let mut parts = PartitionMut::new(&mut all[..], counts, &starts[..]);
+            self.world.all_gather_varcount_into(own, &mut parts);
+        }
+        all
+    }
+}
+
+impl Ranks for MpiRanks {
+    fn rank(&self) -> usize {
+        usize::try_from(self.world.rank()).unwrap_or(0)
+    }
+
+    fn count(&self) -> usize {
+        usize::try_from(self.world.size()).unwrap_or(1)
+    }
+
+    fn sum(&self, values: &mut [f32]) {
+        let own = values.to_vec();
+        self.world
+            .all_reduce_into(&own[..], values, SystemOperation::sum());
+    }
+
+    fn sum_wide(&self, values: &mut [f64]) {
+        let own = values.to_vec();
+        self.world
+            .all_reduce_into(&own[..], values, SystemOperation::sum());
+    }
+
+    fn gather(&self, own: &[f32]) -> Vec<f32> {
+        self.gathered(own)
+    }
+
+    fn gather_numbers(&self, own: &[u32]) -> Vec<u32> {
+        self.gathered(own)
+    }
+
+    fn wait(&self) {
+        self.world.barrier();
+    }
+}
