@@ -14,6 +14,8 @@ use crate::actions::AgentSettings;
 /// A training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+// Each switch is a line of its own in a TOML file.
+#[allow(clippy::struct_excessive_bools)]
 pub struct TrainConfig {
     /// Seed of everything that is random in the run.
     pub seed: u64,

@@ -97,10 +97,7 @@ fn train_beside(
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     current_ranks().wait();
     let (folder, config) = RunFolder::opened_by_another(run)?;
-    let found = match config.model.latent_actions.input {
-        LatentActionInput::Agent => Some(FoundActions::open(&config, &dataset, run)?),
-        _ => None,
-    };
+    let found = known_actions(&config, &dataset, run)?;
     with_precision(&config, device, || {
         train_phases(&config, (&dataset, found), &folder, device, (stop, false))
     })
@@ -159,21 +156,32 @@ fn with_actions(
     run: &Path,
 ) -> Result<(TrainConfig, Option<FoundActions>), TrainError> {
     let mut config = config.clone();
-    if config.action_source == ActionSource::Given {
-        let given = GivenActions::of(dataset)?;
-        config.model.latent_actions.actions = given.labels.len();
-        return Ok((config, Some(FoundActions::given(given))));
-    }
-    if config.model.latent_actions.input != LatentActionInput::Agent {
-        return Ok((config, None));
-    }
-    if !RunFolder::is_begun(run) {
+    let given = config.action_source == ActionSource::Given;
+    let looks = !given && config.model.latent_actions.input == LatentActionInput::Agent;
+    if looks && !RunFolder::is_begun(run) {
         // What was found for a training that never took a step may be of other footage or settings.
         FoundActions::forget(run);
     }
-    let found = FoundActions::open(&config, dataset, run)?;
-    config.model.latent_actions.actions = found.actions();
-    Ok((config, Some(found)))
+    let known = known_actions(&config, dataset, run)?;
+    if let Some(known) = &known {
+        config.model.latent_actions.actions = known.actions();
+    }
+    Ok((config, known))
+}
+
+/// The actions that are given with the footage, or found in it, where no encoder infers them.
+fn known_actions(
+    config: &TrainConfig,
+    dataset: &Dataset,
+    run: &Path,
+) -> Result<Option<FoundActions>, TrainError> {
+    if config.action_source == ActionSource::Given {
+        return Ok(Some(FoundActions::given(GivenActions::of(dataset)?)));
+    }
+    if config.model.latent_actions.input != LatentActionInput::Agent {
+        return Ok(None);
+    }
+    FoundActions::open(config, dataset, run).map(Some)
 }
 
 fn train_phases(

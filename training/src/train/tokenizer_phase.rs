@@ -179,7 +179,9 @@ impl Phase for TokenizerPhase<'_> {
             ("gradient_norm".to_owned(), norm),
         ]);
         if let (Some(codebooks), Some(mut assigned)) = (&mut self.codebooks, assigned) {
-            assigned.iter_mut().for_each(|it| it.sum(ranks));
+            for statistics in &mut assigned {
+                statistics.sum(ranks);
+            }
             codebooks.follow(&assigned);
             if revives {
                 candidates.gather(ranks);
