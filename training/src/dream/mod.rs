@@ -5,8 +5,8 @@
 //! | `stages` | the stages, one after the other: import, plan, training, labels, evaluation, report |
 //! | `workshop` | the folder where they leave what they have done, so that a stopped dream goes on |
 //! | `split` | a part of the footage is held out of the training, for evaluation |
-//! | `plan` | which training fits the footage, and how many steps fit the time |
-//! | `pacer` | keeps the training to its time, whatever else the machine does |
+//! | `plan` | which training fits the footage |
+//! | `pacer` | how many steps fit the time, whatever else the machine does |
 //! | `health` | what stands against a good world, each with its remedy |
 //! | `prompts`, `pictures`, `curves`, `page` | what is shown: pictures to begin from, and the report |
 

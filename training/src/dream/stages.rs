@@ -15,7 +15,7 @@ use super::metrics;
 use super::pacer::Pacer;
 use super::page::{Told, page};
 use super::pictures::pictures;
-use super::plan::{TOKENIZER_SHARE, configuration, fit_time, without_player};
+use super::plan::{TOKENIZER_SHARE, configuration, set_steps, without_player};
 use super::prompts;
 use super::split::split;
 use super::status::{Stage, Status};
@@ -180,7 +180,7 @@ impl Dreamer<'_> {
         })
     }
 
-    /// The training, chosen for the footage and timed on this machine.
+    /// The training, chosen for the footage.
     fn plan(&self) -> Result<TrainConfig, DreamError> {
         self.go_on()?;
         self.status(Stage::Plan, 0.0);
@@ -205,10 +205,7 @@ impl Dreamer<'_> {
         for finding in Inspection::of(&training)?.findings() {
             tracing::warn!("{}: {}", finding.what, finding.remedy);
         }
-        let mut config = configuration(&training, self.options)?;
-        self.status(Stage::Plan, 0.3);
-        let time = self.left().saturating_sub(self.time_after());
-        fit_time(&mut config, &self.workshop.training(), time, self.device)?;
+        let config = configuration(&training, self.options)?;
         self.workshop.note_config(&config)?;
         Ok(config)
     }
@@ -232,7 +229,8 @@ impl Dreamer<'_> {
         let ends = [now + time.mul_f64(share), now + time];
         loop {
             let phases = [&config.tokenizer, &config.dynamics];
-            let pacers = [0, 1].map(|phase| Pacer::new(phases[phase].steps, ends[phase]));
+            let pacers =
+                [0, 1].map(|phase| Pacer::new(phases[phase].steps, Instant::now(), ends[phase]));
             let stages = [Stage::Tokenizer, Stage::Dynamics];
             let stop = |name: &str, step: u64| {
                 let phase = usize::from(name == TrainingPhase::Dynamics.name());
@@ -257,13 +255,14 @@ impl Dreamer<'_> {
                 break;
             }
             let [tokenizer, dynamics] = pacers.map(|pacer| pacer.replanned());
-            for (phase, replanned) in [
-                (&mut config.tokenizer, tokenizer),
-                (&mut config.dynamics, dynamics),
+            let usual = TrainConfig::game();
+            for (phase, usual, replanned) in [
+                (&mut config.tokenizer, &usual.tokenizer, tokenizer),
+                (&mut config.dynamics, &usual.dynamics, dynamics),
             ] {
                 if let Some(replanned) = replanned {
-                    tracing::info!("{} steps in place of {}", replanned.steps, phase.steps);
-                    phase.steps = replanned.steps;
+                    tracing::debug!("{} steps in place of {}", replanned.steps, phase.steps);
+                    set_steps(phase, usual, replanned.steps);
                 }
             }
             self.workshop.note_config(config)?;
