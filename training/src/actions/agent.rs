@@ -8,6 +8,7 @@ use super::AgentSettings;
 use super::appearance::{ClassCentres, Group, classify, fit_classes, group_classes};
 use super::code_model::CodeModel;
 use super::codes::{Describer, Description, find_codes};
+use super::encoder::{Encoder, Seen};
 use super::footage::{FrameSource, WorkingSize};
 use super::looks::{LookReader, crops};
 use super::observation::{ClipObservation, camera_moves, observe, scrolls};
@@ -83,6 +84,7 @@ pub struct AnchoredAgent {
     looks: LookReader,
     describer: Describer,
     codes: CodeModel,
+    encoder: Encoder,
     report: AgentReport,
 }
 
@@ -166,6 +168,24 @@ impl AnchoredAgent {
             .map(|(track, read)| describer.describe(&motions_of(track), read, settings))
             .collect();
         let codes = find_codes(&descriptions, settings, seed);
+        let found: Vec<Vec<usize>> = (descriptions.par_iter())
+            .map(|clip| codes.read(clip))
+            .collect();
+        let seen: Vec<Seen<'_>> = (tracks.iter().zip(&read).zip(&pictures))
+            .map(|((track, looks), crops)| Seen {
+                track,
+                looks,
+                crops,
+            })
+            .collect();
+        let encoder = Encoder::fit(
+            &seen,
+            &found,
+            codes.len(),
+            (&describer, reach),
+            settings,
+            seed,
+        );
         let report = AgentReport {
             candidates: candidates
                 .iter()
@@ -190,11 +210,12 @@ impl AnchoredAgent {
             looks,
             describer,
             codes,
+            encoder,
             report,
         };
         let mut actions: Vec<ClipActions> = vec![Vec::new(); source.clip_count()];
-        for ((&clip, track), read) in clips.iter().zip(&tracks).zip(&read) {
-            actions[clip] = agent.encode(track, read, size);
+        for (&clip, seen) in clips.iter().zip(&seen) {
+            actions[clip] = agent.encode(*seen, size);
         }
         let mut fitted = vec![false; source.clip_count()];
         for &clip in &clips {
@@ -263,17 +284,31 @@ impl AnchoredAgent {
         Ok(tracks
             .par_iter()
             .zip(&pictures)
-            .map(|(track, pictures)| self.encode(track, &self.looks.read(pictures), size))
+            .map(|(track, crops)| {
+                let looks = &self.looks.read(crops);
+                let seen = Seen {
+                    track,
+                    looks,
+                    crops,
+                };
+                self.encode(seen, size)
+            })
             .collect())
     }
 
-    fn encode(&self, track: &[TrackedFrame], read: &[[f32; 2]], size: WorkingSize) -> ClipActions {
+    fn encode(&self, seen: Seen<'_>, size: WorkingSize) -> ClipActions {
+        let Seen { track, looks, .. } = seen;
         let factor = size.factor as f32;
-        let descriptions = (self.describer).describe(&motions_of(track), read, &self.settings);
-        let codes = self.codes.read(&descriptions);
+        let (describer, settings) = (&self.describer, &self.settings);
+        let codes = if settings.use_encoder {
+            self.encoder.read(seen, describer, settings)
+        } else {
+            let descriptions = describer.describe(&motions_of(track), looks, settings);
+            self.codes.read(&descriptions)
+        };
         transitions(track)
             .iter()
-            .zip(read)
+            .zip(looks)
             .zip(codes)
             .map(|((frame, look), code)| AgentTransition {
                 code,
@@ -284,6 +319,13 @@ impl AnchoredAgent {
                 position: frame.place.map(|part| (part + 0.5) * factor),
             })
             .collect()
+    }
+
+    /// The same agent, but transitions are read by the encoder that was trained on the codes.
+    #[must_use]
+    pub fn with_encoder(mut self) -> Self {
+        self.settings.use_encoder = true;
+        self
     }
 
     /// Number of codes.
@@ -314,7 +356,8 @@ impl AnchoredAgent {
         if let Some(problem) = self.settings.problem() {
             return Some(problem);
         }
-        self.looks.problem(&self.settings)
+        (self.looks.problem(&self.settings))
+            .or_else(|| self.encoder.problem(self.looks.reach, self.codes.len()))
     }
 
     /// How many times higher it ranks than the second candidate; infinite if there is none.

@@ -194,7 +194,9 @@ impl CodeModel {
                 .zip(&here)
                 .for_each(|(now, here)| *now *= here);
             let scale: f64 = now.iter().sum();
-            now.iter_mut().for_each(|now| *now /= scale);
+            for now in &mut now {
+                *now /= scale;
+            }
             log_likelihood += scale.ln() + most;
             forward.push(now);
             evidence.push(here);
@@ -221,7 +223,9 @@ impl CodeModel {
                 }
             }
             let scale: f64 = backward.iter().sum();
-            backward.iter_mut().for_each(|backward| *backward /= scale);
+            for backward in &mut backward {
+                *backward /= scale;
+            }
         }
         Smoothed {
             states,

@@ -18,6 +18,8 @@ const SAMPLES: usize = 6000;
 const ROUNDS: usize = 15;
 /// Displacements of more than this many times the usual one are all alike.
 const LARGEST: f32 = 2.0;
+/// Between the seeds of starts, so that neighbouring seeds share none.
+const START_STRIDE: u64 = 0x9e37_79b9;
 /// Looks that hardly change are not blown up beyond a deviation of this.
 const LEAST_LOOK: f32 = 0.1;
 
@@ -73,7 +75,6 @@ impl Describer {
             .iter()
             .map(|motion| self.way(*motion, settings))
             .collect();
-        let look_scale = settings.look_weight / self.look_deviation;
         ways.iter()
             .zip(looks)
             .enumerate()
@@ -83,13 +84,20 @@ impl Describer {
                     (here[axis] + settings.next_weight * next[axis])
                         / (1.0 + settings.next_weight / 2.0)
                 });
-                [x, y, look_scale * look[0], look_scale * look[1]]
+                let look = self.scaled_look(*look);
+                let [look_x, look_y] = look.map(|part| settings.look_weight * part);
+                [x, y, look_x, look_y]
             })
             .collect()
     }
 
+    /// What looks tell, in units of its usual deviation.
+    pub(crate) fn scaled_look(&self, look: [f32; 2]) -> [f32; 2] {
+        look.map(|part| part / self.look_deviation)
+    }
+
     /// Which way a displacement goes: its direction counts first, its distance second.
-    fn way(&self, motion: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
+    pub(crate) fn way(&self, motion: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
         [0, 1].map(|axis| {
             let motion = motion[axis] - self.rest[axis];
             if motion.abs() <= settings.least_motion {
@@ -134,15 +142,28 @@ fn deviation(values: impl Iterator<Item = f32>) -> f32 {
     (squares / count.max(1.0) - mean * mean).max(0.0).sqrt() as f32
 }
 
-/// Finds codes in the descriptions of clips: as many as the settings say, or as they ask for.
+/// Finds codes in the descriptions of clips: as many as the settings say, or as they ask for; the likeliest of several starts.
 pub(crate) fn find_codes(
     clips: &[Vec<Description>],
     settings: &AgentSettings,
     seed: u64,
 ) -> CodeModel {
     let all: Vec<Description> = clips.iter().flatten().copied().collect();
-    let centres = place_codes(&all, settings, seed);
-    CodeModel::fit(clips, &centres, settings.code_rounds).0
+    let first = place_codes(&all, settings, seed);
+    let count = first.len();
+    let fit = |centres: &[Description]| {
+        let (model, history) = CodeModel::fit(clips, centres, settings.code_rounds);
+        (history.last().copied().unwrap_or(f64::NEG_INFINITY), model)
+    };
+    let mut best = fit(&first);
+    for start in 1..settings.code_starts as u64 {
+        let seed = seed.wrapping_add(start.wrapping_mul(START_STRIDE));
+        let next = fit(&place(&all, count, settings, seed).1);
+        if next.0 > best.0 {
+            best = next;
+        }
+    }
+    best.1
 }
 
 /// Numbers of codes that are tried where the number is not given.

@@ -293,7 +293,8 @@ fn direction(motion: [f32; 2], settings: &AgentSettings) -> [i8; 2] {
     })
 }
 
-fn to_inputs(crop: &[u8], out: &mut [f32]) {
+/// A picture of the anchor as a network sees it.
+pub(crate) fn to_inputs(crop: &[u8], out: &mut [f32]) {
     for (slot, &value) in out.iter_mut().zip(crop) {
         *slot = f32::from(value) / 64.0 - 2.0;
     }

@@ -11,6 +11,8 @@
 //! 6. which way it goes and looks, beside what it does by itself (`codes`), as one of a few codes that are held for some frames
 //!    (`code_model`).
 //!
+//! An encoder is trained to say the codes from what is around a transition (`encoder`); it is used on request.
+//!
 //! True actions, where a dataset has them, are used by evaluation only: [`PairCounts`] measures what codes tell about them.
 
 mod agent;
@@ -19,6 +21,7 @@ mod blob_motion;
 mod blobs;
 mod code_model;
 mod codes;
+mod encoder;
 mod footage;
 mod foreground;
 mod hand_rule;

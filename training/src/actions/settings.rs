@@ -100,8 +100,17 @@ pub struct AgentSettings {
     pub actions: Option<usize>,
     /// Restarts of the k-means that places the codes.
     pub code_restarts: usize,
+    /// Such placements that the fit of the codes starts from; the likeliest is kept.
+    pub code_starts: usize,
     /// Rounds in which the codes are fitted to how they follow each other.
     pub code_rounds: usize,
+
+    /// Training steps of the encoder that learns the codes.
+    pub encoder_steps: usize,
+    /// Width of its hidden layer.
+    pub encoder_width: usize,
+    /// Whether transitions are read by the encoder instead of the codes' own model.
+    pub use_encoder: bool,
 }
 
 impl Default for AgentSettings {
@@ -148,8 +157,12 @@ impl Default for AgentSettings {
             look_weight: 0.7,
             next_weight: 0.4,
             actions: Some(8),
-            code_restarts: 6,
+            code_restarts: 3,
+            code_starts: 5,
             code_rounds: 20,
+            encoder_steps: 500,
+            encoder_width: 96,
+            use_encoder: false,
         }
     }
 }
@@ -169,6 +182,7 @@ impl AgentSettings {
             ("look_reach", self.look_reach[0], 2, self.look_reach[1]),
             ("look_reach", self.look_reach[1], 2, 32),
             ("look_width", self.look_width, 1, 1024),
+            ("encoder_width", self.encoder_width, 1, 1024),
             ("actions", self.actions.unwrap_or(2), 2, 256),
         ];
         for (name, value, least, most) in ranges {

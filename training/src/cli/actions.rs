@@ -24,6 +24,7 @@ const EXAMPLES_PER_ROW: usize = 6;
 
 /// Arguments of `genie actions`.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // Flags of a command line are independent.
 pub(crate) struct Args {
     /// Folder of the dataset that the player is looked for in.
     data: PathBuf,
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// The same for the footage that the player was found in.
     #[arg(long)]
     fitted_transitions: Option<PathBuf>,
+    /// Read transitions by the encoder that is trained on the codes, instead of the codes' own model.
+    #[arg(long)]
+    encoder: bool,
     /// Print figures as JSON.
     #[arg(long)]
     json: bool,
@@ -55,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long)]
     skip_visible: bool,
     /// Take DATA and the held-out folder as folders of datasets of the same names, and print a table of all.
-    #[arg(long, requires = "held_out")]
+    #[arg(long, requires = "held_out", conflicts_with = "encoder")]
     benchmark: bool,
     /// Seeds of each game in the benchmark.
     #[arg(long, default_value_t = 3, requires = "benchmark", value_parser = clap::value_parser!(u64).range(1..=100))]
@@ -103,6 +107,7 @@ struct Judged {
 pub(crate) fn run(args: Args) -> CliResult {
     let settings = AgentSettings {
         actions: args.count.0,
+        use_encoder: args.encoder,
         ..AgentSettings::default()
     };
     if let (true, Some(held_out)) = (args.benchmark, &args.held_out) {

@@ -12,19 +12,21 @@ use serde::Serialize;
 
 use super::CliResult;
 
-/// The whole table.
+/// The whole benchmark.
 #[derive(Debug, Serialize)]
-struct Table {
+struct Benchmark {
     games: Vec<Game>,
     /// Means over the games.
     share: Option<f64>,
     share_of_decisions: Option<f64>,
     share_with_label_table: Option<f64>,
     share_with_label_head: Option<f64>,
+    /// Mean information of the encoder over that of the codes that it was trained on.
+    encoder_over_codes: f64,
     games_above_half: usize,
 }
 
-/// A line of the table.
+/// A line of the benchmark.
 #[derive(Debug, Serialize)]
 struct Game {
     name: String,
@@ -33,6 +35,8 @@ struct Game {
     /// Information of each seed.
     information: Vec<f64>,
     accuracy: Vec<f64>,
+    /// The same where transitions are read by the encoder that was trained on the codes.
+    encoder_information: Vec<f64>,
     /// What a classifier sees, by its probabilities or its decisions, whichever is more.
     visible: Option<f64>,
     /// What its decisions alone tell.
@@ -72,33 +76,33 @@ pub(super) fn run(
         if !json {
             if games.is_empty() {
                 println!(
-                    "| game | entropy | visible (decisions) | rule | information (spread) | share (of decisions) | 1 % labels: table / head | accuracy | margin | seconds |"
+                    "| game | entropy | visible (decisions) | rule | information (spread) | encoder | share (of decisions) | 1 % labels: table / head | accuracy | margin | seconds |"
                 );
-                println!("|---|---|---|---|---|---|---|---|---|---|");
+                println!("|---|---|---|---|---|---|---|---|---|---|---|");
             }
             print_line(&game);
         }
         games.push(game);
     }
-    let table = Table::new(games);
+    let benchmark = Benchmark::new(games);
     if json {
-        println!("{}", serde_json::to_string_pretty(&table)?);
+        println!("{}", serde_json::to_string_pretty(&benchmark)?);
     } else if let (Some(share), Some(decisions), Some(labels), Some(head)) = (
-        table.share,
-        table.share_of_decisions,
-        table.share_with_label_table,
-        table.share_with_label_head,
+        benchmark.share,
+        benchmark.share_of_decisions,
+        benchmark.share_with_label_table,
+        benchmark.share_with_label_head,
     ) {
         println!(
             "\nmean share {share:.3} over {} games, {} above 0.5; {decisions:.3} of what a classifier's decisions tell; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
-            table.games.len(),
-            table.games_above_half,
+            benchmark.games.len(),
+            benchmark.games_above_half,
         );
     }
     Ok(())
 }
 
-impl Table {
+impl Benchmark {
     fn new(games: Vec<Game>) -> Self {
         let capped = |share: &dyn Fn(&Game) -> Option<f64>| {
             let shares: Vec<f64> = (games.iter())
@@ -107,6 +111,7 @@ impl Table {
                 .collect();
             (!shares.is_empty()).then(|| mean(&shares))
         };
+        let sum = |of: &dyn Fn(&Game) -> f64| games.iter().map(of).sum::<f64>();
         let of_visible = |value: Option<f64>, game: &Game| {
             let visible = game.visible.filter(|&visible| visible > 0.0)?;
             Some(value? / visible)
@@ -116,6 +121,8 @@ impl Table {
             share_of_decisions: capped(&|game| game.share_of_decisions),
             share_with_label_table: capped(&|game| of_visible(game.label_table, game)),
             share_with_label_head: capped(&|game| of_visible(game.label_head, game)),
+            encoder_over_codes: sum(&|game| mean(&game.encoder_information))
+                / sum(&|game| mean(&game.information)).max(f64::MIN_POSITIVE),
             games_above_half: (games.iter())
                 .filter(|game| game.share.is_some_and(|share| share > 0.5))
                 .count(),
@@ -159,6 +166,7 @@ fn measure(
         rule: rule.information,
         information: Vec::new(),
         accuracy: Vec::new(),
+        encoder_information: Vec::new(),
         visible: None,
         visible_decisions: None,
         share: None,
@@ -177,6 +185,7 @@ fn measure(
             Err(AgentError::NotFound(_)) => {
                 game.information.push(0.0);
                 game.accuracy.push(0.0);
+                game.encoder_information.push(0.0);
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -206,6 +215,9 @@ fn measure(
             game.label_table = Some(visible.few_labels.table);
             game.label_head = Some(visible.few_labels.head);
         }
+        let encoded = agent.with_encoder().apply(&held_out)?;
+        let encoded = ActionScore::new(&encoded, &held_truth);
+        game.encoder_information.push(encoded.information);
     }
     let told = mean(&game.information);
     let share = |of: Option<f64>| of.filter(|&of| of > 0.0).map(|of| told / of);
@@ -230,7 +242,7 @@ fn print_line(game: &Game) {
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     let margin = game.margin.iter().copied().fold(f32::INFINITY, f32::min);
     println!(
-        "| {} | {:.2} | {} ({}) | {:.2} | {:.3} ({:.3}) | {} ({}) | {} / {} | {:.2} | {margin:.1} | {:.1} |",
+        "| {} | {:.2} | {} ({}) | {:.2} | {:.3} ({:.3}) | {:.3} | {} ({}) | {} / {} | {:.2} | {margin:.1} | {:.1} |",
         game.name,
         game.entropy,
         optional(game.visible),
@@ -238,6 +250,7 @@ fn print_line(game: &Game) {
         game.rule,
         mean(&game.information),
         spread(&game.information),
+        mean(&game.encoder_information),
         optional(game.share),
         optional(game.share_of_decisions),
         optional(game.label_table),
