@@ -55,7 +55,7 @@ impl Encoder {
             batch: 128,
             learning_rate: 2e-3,
             weight_decay: 0.05,
-            dropout: 0.3,
+            dropout: 0.1,
             noise: 0.1,
             seed,
         };

@@ -160,7 +160,7 @@ impl Default for AgentSettings {
             code_restarts: 3,
             code_starts: 5,
             code_rounds: 20,
-            encoder_steps: 500,
+            encoder_steps: 1000,
             encoder_width: 96,
             use_encoder: false,
         }
