@@ -5,45 +5,32 @@ use genie_model::ActionLabel;
 use super::motion::Motion;
 use super::naming::{ActionEffect, DIRECTION, Effects, STILL, combine, label_by_usage};
 
-/// Fewest runs upwards and downwards from which gravity is judged.
-const LEAST_RUNS: usize = 12;
-/// Transitions within which motion turns round.
-const TURN: usize = 3;
-/// Share of the runs upwards that gravity turns round ...
-const TURNED: f64 = 0.5;
-/// ... and how many times the share of the runs downwards that is.
-const OVER_DOWNWARDS: f64 = 2.0;
+/// Fewest transitions upwards and downwards from which gravity is judged.
+const LEAST_TRANSITIONS: usize = 100;
+/// Gravity slows what rises by this many times as much, on average, as anything slows what falls.
+const OVER_FALLING: f32 = 1.4;
 
-/// Whether what goes up comes down, and not the other way round.
+/// Whether what rises is slowed down and what falls is not: without gravity, both stop alike.
 pub(super) fn has_gravity<'a>(clips: impl Iterator<Item = &'a [Motion]>, speed: f32) -> bool {
     let least = (0.4 * speed).max(0.5);
-    // Upwards and downwards: runs, and those of them that turn round.
-    let mut runs = [(0_usize, 0_usize); 2];
+    // Upwards and downwards: transitions, and the sum of how their speed changes, downwards positive.
+    let mut changes = [(0_usize, 0.0_f32); 2];
     for clip in clips {
-        let signs: Vec<i8> = (clip.iter())
-            .map(|motion| match motion.down {
-                Some(down) if down <= -least => -1,
-                Some(down) if down >= least => 1,
-                _ => 0,
-            })
-            .collect();
-        for at in 1..signs.len() {
-            let before = signs[at - 1];
-            if before == 0 || signs[at] == before {
+        for pair in clip.windows(2) {
+            let (Some(before), Some(after)) = (pair[0].down, pair[1].down) else {
                 continue;
+            };
+            if before.abs() >= least {
+                let (count, sum) = &mut changes[usize::from(before > 0.0)];
+                *count += 1;
+                *sum += after - before;
             }
-            let turns = (signs[at..].iter().take(TURN)).find(|&&sign| sign != 0) == Some(&-before);
-            let (count, turned) = &mut runs[usize::from(before > 0)];
-            *count += 1;
-            *turned += usize::from(turns);
         }
     }
-    let share = |(count, turned): (usize, usize)| turned as f64 / count.max(1) as f64;
-    let [up, down] = runs;
-    up.0 >= LEAST_RUNS
-        && down.0 >= LEAST_RUNS
-        && share(up) >= TURNED
-        && share(up) >= OVER_DOWNWARDS * share(down)
+    let mean = |(count, sum): (usize, f32)| sum / count.max(1) as f32;
+    let [up, down] = changes;
+    let enough = up.0 >= LEAST_TRANSITIONS && down.0 >= LEAST_TRANSITIONS;
+    enough && mean(up) > 0.0 && mean(up) >= OVER_FALLING * -mean(down)
 }
 
 /// Where an action goes along an axis: -1, 0 or 1; `None` if that is unclear.
@@ -129,14 +116,16 @@ mod tests {
 
     #[test]
     fn jumps_show_gravity_and_free_flight_does_not() {
-        let jump = vertical(&[0.0, -5.0, -3.0, -1.0, 1.0, 3.0, 5.0, 0.0, 0.0, 0.0]);
-        let jumps: Vec<Vec<Motion>> = vec![jump; 20];
+        let jump = vertical(&[
+            0.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0,
+        ]);
+        let jumps: Vec<Vec<Motion>> = vec![jump; 40];
         assert!(has_gravity(jumps.iter().map(|clip| &clip[..]), 3.0));
         // A ship goes up or down for a while, stops, and turns now and then.
         let flight = vertical(&[
             0.0, -3.0, -3.0, 0.0, 0.0, 0.0, 3.0, 3.0, 0.0, 0.0, 0.0, -3.0, 3.0, -3.0, 0.0,
         ]);
-        let flights: Vec<Vec<Motion>> = vec![flight; 20];
+        let flights: Vec<Vec<Motion>> = vec![flight; 40];
         assert!(!has_gravity(flights.iter().map(|clip| &clip[..]), 3.0));
         // Too little is no evidence.
         assert!(!has_gravity(jumps[..3].iter().map(|clip| &clip[..]), 3.0));
