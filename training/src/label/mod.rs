@@ -151,17 +151,23 @@ pub fn label(
             effects.generated.add_held(&motions[before(at)..], speeds);
         }
     }
-    // The hero detector and the camera were made for platformers; a player that was found may be anywhere.
-    let flies = matches!(estimator, MotionEstimator::Agent(..))
-        && !has_gravity(seen.iter().map(|(motions, _)| &motions[..]), speeds[1]);
-    Ok(Labels {
-        labels: if flies {
-            name_directions(&effects)
+    let labels = if matches!(estimator, MotionEstimator::Agent(..)) {
+        // What an action means was found in the footage; the dreams beside it show whether the world obeys.
+        let real: Vec<Effects> = (effects.iter())
+            .map(|effects| Effects {
+                generated: ActionEffect::default(),
+                ..*effects
+            })
+            .collect();
+        if has_gravity(seen.iter().map(|(motions, _)| &motions[..]), speeds[1]) {
+            name_actions(&real)
         } else {
-            name_actions(&effects)
-        },
-        effects,
-    })
+            name_directions(&real)
+        }
+    } else {
+        name_actions(&effects)
+    };
+    Ok(Labels { labels, effects })
 }
 
 /// Real frames (segment and place in it) in which the figure stands: it neither rose nor fell on the way to them. Any frames where there
