@@ -157,6 +157,10 @@ fn free_name(folder: &Path, stem: &str, picture: &GeniePicture) -> PathBuf {
 #[derive(Resource)]
 pub(crate) struct FirstPrompt(pub(crate) Option<PathBuf>);
 
+/// The pictures that come with the model.
+#[derive(Resource)]
+pub(crate) struct ShippedPrompts(pub(crate) Vec<PathBuf>);
+
 /// Reads the levels without holding anything up.
 pub(crate) struct CataloguePlugin;
 
@@ -178,12 +182,17 @@ type ReadAll = Vec<Result<Found, picture::PictureError>>;
 #[derive(Resource)]
 struct Reading(Task<ReadAll>);
 
-fn begin_reading(session: Res<Session>, first: Res<FirstPrompt>, mut commands: Commands) {
+fn begin_reading(
+    session: Res<Session>,
+    first: Res<FirstPrompt>,
+    shipped: Res<ShippedPrompts>,
+    mut commands: Commands,
+) {
     let (data, first) = (session.data.clone(), first.0.clone());
+    let mut shipped = shipped.0.clone();
     commands.insert_resource(Reading(IoTaskPool::get().spawn(async move {
         let whole = |path: &PathBuf| path.canonicalize().ok();
         let given = first.as_ref().and_then(whole);
-        let mut shipped = assets::prompts(&assets::root());
         // One of them given as the first level is not shown twice.
         let known = shipped
             .iter()

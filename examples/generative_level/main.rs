@@ -45,7 +45,7 @@ use genie_examples::headless::{self, Recording};
 use genie_examples::script::Script;
 use genie_examples::{assets, screen};
 
-use catalogue::FirstPrompt;
+use catalogue::{FirstPrompt, ShippedPrompts};
 use states::Session;
 
 /// Frames a second that runs and recordings are counted in.
@@ -97,7 +97,7 @@ impl Options {
     /// The prompt of the recording.
     fn prompt(&self) -> GeniePrompt {
         let chosen = self.prompt.clone();
-        let first = || assets::prompts(&assets::root()).into_iter().next();
+        let first = || assets::prompts_of(&self.model).into_iter().next();
         let path = chosen.or_else(first);
         path.map_or_else(|| assets::sketch().into(), GeniePrompt::from)
     }
@@ -163,6 +163,7 @@ fn play(options: Options) -> AppExit {
         data: data_folder("generative_level"),
     })
     .insert_resource(FirstPrompt(options.prompt.clone()))
+    .insert_resource(ShippedPrompts(assets::prompts_of(&options.model)))
     .add_plugins((
         states::StatesPlugin,
         toast::ToastPlugin,

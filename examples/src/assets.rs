@@ -23,6 +23,28 @@ pub fn prompts(root: &Path) -> Vec<PathBuf> {
     pictures(&root.join("prompts"))
 }
 
+/// The pictures to start the world of a checkpoint from: those in the folder beside it that `genie dream` writes (`my.prompts` for
+/// `my.genie.safetensors`), or the shipped ones. A path that is no file is one within the assets.
+pub fn prompts_of(model: &Path) -> Vec<PathBuf> {
+    let model = if model.exists() {
+        model.to_owned()
+    } else {
+        root().join(model)
+    };
+    let name = model
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let stem = name.as_deref().map(|name| {
+        [".genie.safetensors", ".safetensors"]
+            .iter()
+            .find_map(|known| name.strip_suffix(known))
+            .unwrap_or(name)
+    });
+    let own = stem.map(|stem| pictures(&model.with_file_name(format!("{stem}.prompts"))));
+    own.filter(|own| !own.is_empty())
+        .unwrap_or_else(|| prompts(&root()))
+}
+
 /// The PNG pictures in a folder, sorted by name; none if there is no such folder.
 pub fn pictures(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
