@@ -84,7 +84,9 @@ pub struct AnchoredAgent {
     looks: LookReader,
     describer: Describer,
     codes: CodeModel,
-    encoder: Encoder,
+    /// Trained on the codes; agents that only code transitions are kept without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encoder: Option<Encoder>,
     report: AgentReport,
 }
 
@@ -210,7 +212,7 @@ impl AnchoredAgent {
             looks,
             describer,
             codes,
-            encoder,
+            encoder: Some(encoder),
             report,
         };
         let mut actions: Vec<ClipActions> = vec![Vec::new(); source.clip_count()];
@@ -300,8 +302,8 @@ impl AnchoredAgent {
         let Seen { track, looks, .. } = seen;
         let factor = size.factor as f32;
         let (describer, settings) = (&self.describer, &self.settings);
-        let codes = if settings.use_encoder {
-            self.encoder.read(seen, describer, settings)
+        let codes = if let (Some(encoder), true) = (&self.encoder, settings.use_encoder) {
+            encoder.read(seen, describer, settings)
         } else {
             let descriptions = describer.describe(&motions_of(track), looks, settings);
             self.codes.read(&descriptions)
@@ -319,6 +321,15 @@ impl AnchoredAgent {
                 position: frame.place.map(|part| (part + 0.5) * factor),
             })
             .collect()
+    }
+
+    /// The same agent without its encoder, if that is not what reads transitions: a smaller file that finds the same.
+    #[must_use]
+    pub fn without_unused_encoder(mut self) -> Self {
+        if !self.settings.use_encoder {
+            self.encoder = None;
+        }
+        self
     }
 
     /// The same agent, but transitions are read by the encoder that was trained on the codes.
@@ -356,8 +367,10 @@ impl AnchoredAgent {
         if let Some(problem) = self.settings.problem() {
             return Some(problem);
         }
-        (self.looks.problem(&self.settings))
-            .or_else(|| self.encoder.problem(self.looks.reach, self.codes.len()))
+        (self.looks.problem(&self.settings)).or_else(|| match &self.encoder {
+            Some(encoder) => encoder.problem(self.looks.reach, self.codes.len()),
+            None => (self.settings.use_encoder).then(|| "it has no encoder".to_owned()),
+        })
     }
 
     /// How many times higher it ranks than the second candidate; infinite if there is none.

@@ -178,8 +178,8 @@ impl FoundActions {
             agent.actions()
         );
         Ok(Self {
-            agent: agent.to_bytes(),
             transitions: Transitions::new(agent.actions(), settings.least_motion, &found),
+            agent: agent.without_unused_encoder().to_bytes(),
             labels: None,
         })
     }
