@@ -171,6 +171,11 @@ fn scripts_are_read_as_they_are_written() {
     assert_eq!(script.unknown(&labels).count(), 0);
     let other: Script = "fly:3".parse().unwrap();
     assert_eq!(other.unknown(&labels).collect::<Vec<_>>(), ["fly"]);
+    assert_eq!(
+        Script::default().unknown(&labels).count(),
+        0,
+        "the walk takes what there is"
+    );
     for wrong in ["", ",", "right:0", "right:many", "right:-1"] {
         assert!(wrong.parse::<Script>().is_err(), "{wrong:?}");
     }

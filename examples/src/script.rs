@@ -22,7 +22,11 @@ const WALK: [(&[&str], usize, usize); 12] = [
 
 /// A script: what is held, and for how many ticks. It is repeated for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script(Vec<Move>);
+pub struct Script {
+    moves: Vec<Move>,
+    /// Whether somebody wrote it, for one world; the walk takes what labels there are.
+    written: bool,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Move {
@@ -39,7 +43,10 @@ impl Default for Script {
             number,
             ticks,
         });
-        Self(moves.collect())
+        Self {
+            moves: moves.collect(),
+            written: false,
+        }
     }
 }
 
@@ -71,20 +78,23 @@ impl FromStr for Script {
         if moves.is_empty() {
             return Err("a script has at least one move, such as `right:20`".to_owned());
         }
-        Ok(Self(moves))
+        Ok(Self {
+            moves,
+            written: true,
+        })
     }
 }
 
 impl Script {
     /// The action to hold at a tick (from 0) in a world with these labels: a label's name, or a number.
     pub fn action_at(&self, tick: usize, labels: &[GenieActionLabel]) -> String {
-        let whole: usize = self.0.iter().map(|step| step.ticks).sum();
+        let whole: usize = self.moves.iter().map(|step| step.ticks).sum();
         let mut left = tick % whole.max(1);
         for Move {
             names,
             number,
             ticks,
-        } in &self.0
+        } in &self.moves
         {
             if left < *ticks {
                 let known = |name: &&String| labels.iter().any(|label| label.name == **name);
@@ -96,16 +106,14 @@ impl Script {
         "0".to_owned()
     }
 
-    /// Names that none of these labels has, nor a number stands for.
+    /// Names in a written script that none of these labels has, nor a number stands for.
     pub fn unknown<'a>(&'a self, labels: &'a [GenieActionLabel]) -> impl Iterator<Item = &'a str> {
         let unknown = |step: &&Move| {
             let label = |name: &String| labels.iter().any(|label| label.name == *name);
             let number = |name: &String| name.parse().is_ok_and(|n: usize| n < labels.len());
-            step.names.len() == 1 && !step.names.iter().any(|name| label(name) || number(name))
+            !step.names.iter().any(|name| label(name) || number(name))
         };
-        self.0
-            .iter()
-            .filter(unknown)
-            .map(|step| step.names[0].as_str())
+        let written = self.moves.iter().filter(|_| self.written);
+        written.filter(unknown).map(|step| step.names[0].as_str())
     }
 }
