@@ -102,7 +102,8 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
         work.lines.running = false;
         work.lines.shown = (at < newest).then_some(at);
     }
-    if hit(Modifiers::NONE, Key::Escape) {
+    // Left for others to see: a small window that is open closes with it.
+    if ctx.input(|input| input.key_pressed(Key::Escape)) {
         work.hand.let_go();
     }
 }
