@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::codes::{Description, VALUES};
+use super::description::{Description, VALUES};
 use super::k_means::nearest;
 
 /// Share of the transitions that are taken to tell nothing.

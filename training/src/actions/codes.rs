@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AgentSettings;
 use super::code_model::CodeModel;
+use super::description::Description;
 use super::k_means::{settle, spread_starts};
 
 /// Transitions that codes are placed by.
@@ -22,13 +23,6 @@ const LARGEST: f32 = 2.0;
 const START_STRIDE: u64 = 0x9e37_79b9;
 /// Looks that hardly change are not blown up beyond a deviation of this.
 const LEAST_LOOK: f32 = 0.1;
-
-/// Values of a description.
-pub(crate) const VALUES: usize = 4;
-
-/// What a transition is described by before it becomes a code: which way the anchor goes, [x, y], in it and in the next one, where much of
-/// what a player does shows only; and which way it looks, [x, y].
-pub(crate) type Description = [f32; VALUES];
 
 /// How transitions of this footage are described.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ mod blob_motion;
 mod blobs;
 mod code_model;
 mod codes;
+mod description;
 mod encoder;
 mod footage;
 mod foreground;

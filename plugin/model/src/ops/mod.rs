@@ -15,6 +15,7 @@ pub mod composed;
 
 mod amx;
 mod attention;
+mod attention_pattern;
 mod blocked;
 mod buffer;
 mod constants;

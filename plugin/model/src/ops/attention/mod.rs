@@ -6,7 +6,6 @@
 
 mod cached;
 mod kernel;
-mod pattern;
 mod plan;
 
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
@@ -15,8 +14,8 @@ use rayon::prelude::*;
 use self::cached::cached_on_cpu;
 pub(super) use self::kernel::prepare_row;
 use self::kernel::{backward_body, forward_body};
-pub use self::pattern::AttentionPattern;
 use self::plan::{Plan, Scratch};
+pub use super::attention_pattern::AttentionPattern;
 use super::buffer::zeros;
 use super::composed;
 use super::device;

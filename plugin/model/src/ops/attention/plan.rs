@@ -1,6 +1,6 @@
 //! The parameters of a call of attention, and the scratch memory of its tasks.
 
-use super::pattern::AttentionPattern;
+use super::super::attention_pattern::AttentionPattern;
 use crate::ops::rotary::rotary_angles;
 use crate::ops::simd::padded;
 

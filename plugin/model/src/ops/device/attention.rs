@@ -7,7 +7,7 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 use candle_nn::rotary_emb::rope;
 
-use super::super::attention::AttentionPattern;
+use super::super::attention_pattern::AttentionPattern;
 use super::super::node::node;
 use super::heads::Heads;
 use super::norm::{normalised, normalised_gradients};

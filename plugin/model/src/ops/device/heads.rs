@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::super::attention::AttentionPattern;
+use super::super::attention_pattern::AttentionPattern;
 use super::tables::Frames;
 
 /// How the axes of a packed tensor become sequences. `L` is the length of a sequence: the tokens of a frame, or the frames of a

@@ -1,21 +1,11 @@
 //! Linear layers.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::super::composed;
 use super::super::node::node;
 use super::norm::{normalised, normalised_gradients};
-
-/// `x [.., K]` as `[R, K]`.
-pub(super) fn rows(x: &Tensor) -> Result<Tensor> {
-    x.reshape(((), x.dim(D::Minus1)?))
-}
-
-/// Sums of the columns of `x [R, K]`, as a matrix product: a graphics processor adds along columns slowly.
-pub(super) fn column_sums(x: &Tensor) -> Result<Tensor> {
-    let ones = Tensor::ones((1, x.dim(0)?), x.dtype(), x.device())?;
-    ones.matmul(x)?.squeeze(0)
-}
+use super::rows::{column_sums, rows};
 
 /// `x` times the transpose of `weight`, in the type of `x`.
 fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {

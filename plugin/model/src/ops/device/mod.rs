@@ -9,6 +9,7 @@ mod attention;
 mod heads;
 mod linear;
 mod norm;
+mod rows;
 mod tables;
 
 pub(super) use attention::attention;

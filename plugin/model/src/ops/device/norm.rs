@@ -4,7 +4,7 @@ use candle_core::{DType, Result, Tensor};
 
 use super::super::constants::EPSILON;
 use super::super::node::node;
-use super::linear::{column_sums, rows};
+use super::rows::{column_sums, rows};
 
 /// See [`super::super::rms_norm`].
 pub(in super::super) fn rms_norm(x: &Tensor, scale: &Tensor) -> Result<Tensor> {
