@@ -111,7 +111,7 @@ fn begin(
     mut commands: Commands,
 ) {
     commands.spawn(Camera2d);
-    let first = || assets::prompts(&assets::root()).into_iter().next();
+    let first = || assets::prompts_of(&options.model).into_iter().next();
     let nothing_yet = project.version == 0;
     if let Some(path) = options
         .prompt
