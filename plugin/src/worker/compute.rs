@@ -6,7 +6,7 @@ use bevy::prelude::*;
 use candle_core::Device;
 use thread_priority::ThreadPriority;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+use thread_priority::{NormalThreadSchedulePolicy, ThreadPriorityOsValue, ThreadSchedulePolicy};
 
 use crate::worker::frame_gate::FrameGate;
 
@@ -109,11 +109,67 @@ pub(crate) struct ComputeSettings {
 }
 
 impl ComputeSettings {
+    /// What the worker's own thread does first; threads that it starts inherit it.
+    ///
+    /// The worker keeps the share of the processor that any thread has, so that a busy machine cannot starve it. But where
+    /// the game goes first, a request that wakes it up does not take the core away from the main thread in the middle of
+    /// a frame. Linux calls that `SCHED_BATCH`; elsewhere nothing changes.
+    pub(crate) fn begin_worker(&self) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if self.priority != GeniePriority::Normal && niceness() == Some(0) {
+            let set = thread_priority::set_thread_priority_and_policy(
+                thread_priority::thread_native_id(),
+                // Sets the niceness too, to 0.
+                ThreadPriority::Os(ThreadPriorityOsValue::default()),
+                ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch),
+            );
+            if let Err(error) = set {
+                debug!("the worker may preempt the game when it wakes up: {error}");
+            }
+        }
+    }
+
     /// What each of the model's threads does first.
     pub(crate) fn begin_thread(&self, priority: GeniePriority) {
         priority.apply_to_current_thread();
         if self.priority == GeniePriority::BetweenFrames {
             genie_model::set_preemption_hook(self.gate.waiting());
+        }
+    }
+}
+
+/// Niceness of the calling thread, see `proc(5)`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn niceness() -> Option<i32> {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").ok()?;
+    // The name, in parentheses, may contain anything. The state follows it as the third field; niceness is the 19th.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(16)?.parse().ok()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worker_keeps_its_niceness_and_does_not_preempt() {
+        let settings = ComputeSettings {
+            threads: 1,
+            device: GenieDevice::Cpu,
+            priority: GeniePriority::BetweenFrames,
+            gate: FrameGate::default(),
+        };
+        let policies = std::thread::spawn(move || {
+            let before = niceness();
+            settings.begin_worker();
+            assert_eq!(niceness(), before);
+            let inherited = std::thread::spawn(thread_priority::thread_schedule_policy);
+            (before, inherited.join().expect("it only asks"))
+        });
+        let (niceness, inherited) = policies.join().expect("nothing fails");
+        if niceness == Some(0) {
+            let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+            assert_eq!(inherited, Ok(batch));
         }
     }
 }

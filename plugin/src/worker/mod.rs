@@ -61,6 +61,7 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("genie-worker".to_owned())
             .spawn(move || {
+                computing.begin_worker();
                 let mut server = WorkerServer::new(reply_sender, stopped, memory_told, &computing);
                 server.serve(&request_receiver);
                 // Its end closes the channel that the main thread waits on.

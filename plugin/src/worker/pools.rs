@@ -61,7 +61,7 @@ impl Default for Probe {
 }
 
 impl ComputePools {
-    /// Starts the threads. The calling thread must have the priority of the game's.
+    /// Starts the threads. The calling thread must have the niceness of the game's threads.
     pub(super) fn start(compute: &ComputeSettings) -> Self {
         let (lowest, highest) = match compute.priority {
             GeniePriority::BetweenFrames => (Urgency::Leftover, Urgency::WithinFrames),
