@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use genie_training::gameplay::{FRAME_BYTES, FRAME_SIZE, GameplayWorld, Player, Steer, TrueAction};
+use genie_training::gameplay::{
+    FRAME_BYTES, FRAME_SIZE, GameplayRules, GameplayWorld, Player, Steer, TrueAction,
+};
 
 use goals::{Goals, GoalsPlugin, Tally};
 
@@ -56,7 +58,7 @@ fn read(
 ) -> (Tally, Tally) {
     let mut app = app();
     let world = app.world_mut().spawn(Goals::default()).id();
-    let mut game = GameplayWorld::new(seed);
+    let mut game = GameplayWorld::with_rules(seed, GameplayRules::ALIGNED);
     let (start, had) = (game.hero_x(), game.coins_taken());
     let mut truth = Tally::default();
     for tick in 0..frames {
@@ -133,7 +135,7 @@ fn coins_distance_and_falls_are_read_off_the_pictures() {
 fn a_rewound_world_has_the_score_that_it_had() {
     let mut app = app();
     let world = app.world_mut().spawn(Goals::default()).id();
-    let mut game = GameplayWorld::new(3);
+    let mut game = GameplayWorld::with_rules(3, GameplayRules::ALIGNED);
     let mut frames = Vec::new();
     let mut tallies = Vec::new();
     for tick in 0..40 {

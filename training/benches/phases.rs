@@ -12,7 +12,7 @@ use genie_model::{
     WorldModel, frames_to_patches, patches_to_frames,
 };
 use genie_training::evaluate::untrained_checkpoint;
-use genie_training::gameplay::{GameplayOptions, generate_clip, generate_dataset};
+use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_clip, generate_dataset};
 use genie_training::train::{TrainConfig, TrainingPhase, time_steps};
 
 /// As in the `genie` command.
@@ -24,7 +24,10 @@ const SEED: u64 = 0;
 
 fn training_steps(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let options = GameplayOptions::default();
+    let options = GameplayOptions {
+        rules: GameplayRules::ALIGNED,
+        video: None,
+    };
     generate_dataset(folder.path(), 8, 24, SEED, options, &|_| ()).unwrap();
     let mut group = c.benchmark_group("training step");
     // Steps take long, and every sample begins with one that is not counted.
@@ -76,7 +79,7 @@ fn tokenizer(c: &mut Criterion, world: &WorldModel) {
     let patch = config.tokenizer.patch;
     let tokenizer = world.tokenizer();
     let frames = 16;
-    let (pixels, _) = generate_clip(SEED, 0, frames);
+    let (pixels, _) = generate_clip(GameplayRules::ALIGNED, SEED, 0, frames);
     let clip = frames_to_patches(&pixels, height, width, patch, &Device::Cpu).unwrap();
     let frame = clip.narrow(0, 0, 1).unwrap().contiguous().unwrap();
     let clip = clip.unsqueeze(0).unwrap();
@@ -122,7 +125,7 @@ fn tokenizer(c: &mut Criterion, world: &WorldModel) {
 
 /// Frames of worlds whose windows are full, default sampler, decoding included.
 fn rollouts(c: &mut Criterion, world: &WorldModel) {
-    let (pixels, _) = generate_clip(SEED, 1, 1);
+    let (pixels, _) = generate_clip(GameplayRules::ALIGNED, SEED, 1, 1);
     let config = world.config();
     let prompt = Frame::from_rgb(config.frame_width, config.frame_height, pixels).unwrap();
     let mut group = c.benchmark_group("rollout step");

@@ -7,10 +7,16 @@ use std::path::Path;
 use candle_core::Device;
 use genie_model::ops::with_composed;
 use genie_model::{ActionConditioning, GenieConfig, LatentActionInput, QuantizerConfig};
-use genie_training::gameplay::{GameplayOptions, generate_dataset};
+use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{
     ActionSource, BlockMatrices, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
     PhaseConfig, Place, TrainConfig, TrainingPhase, compare, train,
+};
+
+/// The footage that the configurations of these tests are made for.
+const ALIGNED: GameplayOptions = GameplayOptions {
+    rules: GameplayRules::ALIGNED,
+    video: None,
 };
 
 fn config() -> TrainConfig {
@@ -49,7 +55,7 @@ fn config() -> TrainConfig {
 }
 
 fn footage(folder: &Path) {
-    generate_dataset(folder, 6, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    generate_dataset(folder, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
 }
 
 /// Configurations that take every branch of the model.

@@ -14,8 +14,11 @@ use genie_training::train::ActionSource;
 fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let video = Some(VideoKind::Gif);
-    generate_dataset(&at("game"), 4, 80, 1, GameplayOptions { video }, &|_| ()).unwrap();
+    let game = GameplayOptions {
+        video: Some(VideoKind::Gif),
+        ..GameplayOptions::default()
+    };
+    generate_dataset(&at("game"), 4, 80, 1, game, &|_| ()).unwrap();
     let paths = [at("game/video")];
     let out = at("my.genie.safetensors");
     let options = DreamOptions {

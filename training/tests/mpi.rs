@@ -6,7 +6,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use genie_training::gameplay::{GameplayOptions, generate_dataset};
+use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
+
+/// The footage that the configurations of these tests are made for.
+const ALIGNED: GameplayOptions = GameplayOptions {
+    rules: GameplayRules::ALIGNED,
+    video: None,
+};
 
 /// `genie train` of a small world in so many processes.
 fn genie(processes: usize, data: &Path, run: &Path, steps: u32) -> Command {
@@ -58,7 +64,7 @@ fn genie(processes: usize, data: &Path, run: &Path, steps: u32) -> Command {
 }
 
 fn footage(folder: &Path) {
-    generate_dataset(folder, 6, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    generate_dataset(folder, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
 }
 
 fn loss(run: &Path, phase: &str) -> f64 {

@@ -7,9 +7,15 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use candle_core::Device;
 use genie_model::GenieConfig;
-use genie_training::gameplay::{GameplayOptions, generate_dataset};
+use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{
     CorruptionConfig, Ended, OptimiserConfig, PhaseConfig, Ranks, TrainConfig, train, with_ranks,
+};
+
+/// The footage that the configurations of these tests are made for.
+const ALIGNED: GameplayOptions = GameplayOptions {
+    rules: GameplayRules::ALIGNED,
+    video: None,
 };
 
 /// What the threads of a training share.
@@ -157,7 +163,7 @@ fn losses(folder: &Path, phase: &str) -> Vec<f64> {
 fn two_ranks_take_the_steps_of_one_and_either_goes_on_with_the_other_ones_run() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    generate_dataset(&data, 6, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    generate_dataset(&data, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
     let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
     let never = ("nothing", 0);
     assert_eq!(run(1, &data, &one, false, never), Ended::Complete);
@@ -177,7 +183,7 @@ fn two_ranks_take_the_steps_of_one_and_either_goes_on_with_the_other_ones_run() 
 fn batches_that_ranks_cannot_share_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    generate_dataset(&data, 3, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    generate_dataset(&data, 3, 16, 5, ALIGNED, &|_| ()).unwrap();
     let threads = Thread::all(3);
     std::thread::scope(|scope| {
         for thread in threads {

@@ -9,10 +9,16 @@ use genie_model::{Frame, GenieConfig, LatentActionInput, WorldModel};
 use genie_training::actions::AgentSettings;
 use genie_training::dataset::{Dataset, TrueActions};
 use genie_training::evaluate::{EvaluateOptions, evaluate};
-use genie_training::gameplay::{GameplayOptions, generate_dataset};
+use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{
     ActionCount, ActionSource, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
     PhaseConfig, StageChoice, TrainConfig, TrainError, TrainingPhase, time_steps, train,
+};
+
+/// The footage that the configurations of these tests are made for.
+const ALIGNED: GameplayOptions = GameplayOptions {
+    rules: GameplayRules::ALIGNED,
+    video: None,
 };
 
 fn config() -> TrainConfig {
@@ -53,7 +59,7 @@ fn config() -> TrainConfig {
 }
 
 fn footage(folder: &Path) {
-    generate_dataset(folder, 6, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    generate_dataset(folder, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
 }
 
 fn world(run: &Path) -> Vec<u8> {
@@ -108,7 +114,7 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
         folder.path().join("one"),
         folder.path().join("two"),
     );
-    generate_dataset(&data, 8, 60, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    generate_dataset(&data, 8, 60, 5, ALIGNED, &|_| ()).unwrap();
     let mut config = config();
     config.model.latent_actions.input = LatentActionInput::Agent;
     config.model.latent_actions.actions = 5;
@@ -309,7 +315,7 @@ fn what_a_run_is_resumed_with_must_fit_and_what_does_not_is_named() {
 
     // Other footage.
     let longer = at("longer");
-    generate_dataset(&longer, 7, 16, 5, GameplayOptions { video: None }, &|_| ()).unwrap();
+    generate_dataset(&longer, 7, 16, 5, ALIGNED, &|_| ()).unwrap();
     let said = resume(&harmless, &longer, &run).unwrap_err().to_string();
     assert!(
         said.contains("112 frames in 7 clips, not 96 in 6"),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use genie_training::gameplay::{GameplayOptions, TrueAction, VideoKind, generate_dataset};
+use genie_training::gameplay::{
+    GameplayOptions, GameplayRules, TrueAction, VideoKind, generate_dataset,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliResult;
@@ -24,9 +26,20 @@ pub(crate) struct Args {
     /// The same seed gives the same footage.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// How the hero moves and the camera follows.
+    #[arg(long, default_value = "free")]
+    rules: Rules,
     /// Also write every clip as ordinary video, in the folder `video` of the dataset.
     #[arg(long)]
     video: Option<Video>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Rules {
+    /// Like any platformer: scroll steps of one to three pixels, a hero that moves on the screen, jumps in an arc.
+    Free,
+    /// All movement lines up with the patches of a tokenizer, and the jump button shows in every frame.
+    Aligned,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -44,6 +57,10 @@ pub(crate) fn run(args: Args) -> CliResult {
         "{bar:40} {human_pos}/{human_len} frames, {per_sec}, {eta} left",
     )?);
     let options = GameplayOptions {
+        rules: match args.rules {
+            Rules::Free => GameplayRules::FREE,
+            Rules::Aligned => GameplayRules::ALIGNED,
+        },
         video: args.video.map(|video| match video {
             Video::Png => VideoKind::Png,
             Video::Gif => VideoKind::Gif,

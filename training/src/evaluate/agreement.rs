@@ -145,7 +145,7 @@ pub(super) fn agree(
         }
         table
     };
-    let built_in = footage.built_in && kinds <= TrueAction::COUNT;
+    let built_in = footage.built_in.is_some() && kinds <= TrueAction::COUNT;
     let action = |index: usize| TrueAction::from_index(index).expect("there are no more kinds");
     let all = table(kinds.max(TrueAction::COUNT), &|truth| truth);
     Some(TrueActionAgreement {

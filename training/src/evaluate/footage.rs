@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{ActionInference, EvaluateError};
 use crate::dataset::Dataset;
-use crate::gameplay::GAME;
+use crate::gameplay::GameplayRules;
 
 /// Frames of one segment, where the clips are as long: enough for the latent action model's context and for several
 /// thousand transitions in all.
@@ -93,8 +93,8 @@ pub struct Segment {
 pub struct Footage {
     /// The segments; every clip gives one before any gives two.
     pub segments: Vec<Segment>,
-    /// Whether the dataset says that it shows the built-in game, whose hero and buttons are known.
-    pub built_in: bool,
+    /// The rules of the built-in game, whose hero and buttons are known, where the dataset says that it shows that.
+    pub built_in: Option<GameplayRules>,
 }
 
 impl Footage {
@@ -149,7 +149,7 @@ impl Footage {
             .collect::<Result<_, EvaluateError>>()?;
         Ok(Self {
             segments,
-            built_in: dataset.game() == Some(GAME),
+            built_in: dataset.game().and_then(GameplayRules::of_game),
         })
     }
 }

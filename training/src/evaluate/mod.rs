@@ -176,7 +176,7 @@ pub fn evaluate(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::gameplay::{GameplayOptions, generate_dataset};
+    use crate::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
     use candle_core::Device;
     use genie_model::GenieConfig;
 
@@ -191,7 +191,10 @@ pub(crate) mod tests {
             clips,
             frames,
             5,
-            GameplayOptions::default(),
+            GameplayOptions {
+                rules: GameplayRules::ALIGNED,
+                video: None,
+            },
             &|_| (),
         )
         .unwrap()

@@ -161,6 +161,7 @@ pub(super) fn play(
         .map(|frames| frames[frames.len() - 1])
         .collect();
     let real = real_heroes(parts, footage);
+    let camera = footage.built_in.unwrap_or_default().camera;
     let last_judged = horizons.last().map_or(0, |h| h + JUDGED_STEPS - 1);
     let last_counted = real.and(counted.last().copied()).unwrap_or(0);
     let steps = last_judged.max(last_counted);
@@ -208,7 +209,7 @@ pub(super) fn play(
             }
         }
         if step <= last_counted {
-            let seen = worlds.map_frames(|frame| (hero_visible(frame), hero_count(frame)));
+            let seen = worlds.map_frames(|frame| (hero_visible(frame, camera), hero_count(frame)));
             if counted.contains(&step) {
                 after.push(SurvivalAfter {
                     frames: step,
@@ -312,14 +313,12 @@ impl HeroShares {
 
 /// Heroes in the real frames, or `None` where this is not footage of the built-in gameplay: most frames show no hero.
 fn real_heroes(parts: &WorldParts, footage: &Footage) -> Option<HeroShares> {
-    if !footage.built_in {
-        return None;
-    }
+    let camera = footage.built_in?.camera;
     let seen: Vec<(bool, usize)> = footage
         .segments
         .iter()
         .flat_map(|segment| segment.bytes.chunks_exact(parts.frame_bytes()))
-        .map(|frame| (hero_visible(frame), hero_count(frame)))
+        .map(|frame| (hero_visible(frame, camera), hero_count(frame)))
         .collect();
     Some(HeroShares::of(&seen)).filter(|shares| shares.visible >= 0.5)
 }

@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use super::GAME;
 use super::hash::mix;
+use super::rules::GameplayRules;
 use super::{FRAME_BYTES, FRAME_SIZE, FRAMES_PER_SECOND, GameplayWorld, Player, TrueAction};
 use crate::dataset::{Dataset, DatasetError, DatasetWriter, FrameFormat};
 use crate::pictures::{PictureError, RgbFrame, write_gif, write_png};
@@ -25,6 +25,8 @@ pub enum VideoKind {
 /// Choices for [`generate_dataset`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GameplayOptions {
+    /// How the hero moves and the camera follows.
+    pub rules: GameplayRules,
     /// Also write every clip as video, in the folder `video` of the dataset.
     pub video: Option<VideoKind>,
 }
@@ -71,9 +73,14 @@ const BATCH_BYTES: usize = 64 << 20;
 /// Plays clip `clip` of a dataset: its frames ([T, 64, 64, 3] as bytes) and the T - 1 indices of the true actions between.
 ///
 /// A pure function of its arguments.
-pub fn generate_clip(seed: u64, clip: u64, frames: usize) -> (Vec<u8>, Vec<u8>) {
+pub fn generate_clip(
+    rules: GameplayRules,
+    seed: u64,
+    clip: u64,
+    frames: usize,
+) -> (Vec<u8>, Vec<u8>) {
     let clip_seed = mix(seed, clip);
-    let mut world = GameplayWorld::new(clip_seed);
+    let mut world = GameplayWorld::with_rules(clip_seed, rules);
     let mut player = Player::new(mix(clip_seed, 1));
     let warm_up = ChaCha8Rng::seed_from_u64(mix(clip_seed, 2)).random_range(0..=MOST_WARM_UP);
     for _ in 0..warm_up {
@@ -118,14 +125,14 @@ pub fn generate_dataset(
             frames_per_second: f64::from(FRAMES_PER_SECOND),
         },
     )?
-    .with_game(GAME);
+    .with_game(options.rules.game());
     let mut action_counts = [0; TrueAction::COUNT];
     let batch = (BATCH_BYTES / (frames * FRAME_BYTES)).clamp(1, 256);
     for first in (0..clips).step_by(batch) {
         let played = (first..clips.min(first + batch))
             .into_par_iter()
             .map(|clip| {
-                let (pixels, actions) = generate_clip(seed, clip as u64, frames);
+                let (pixels, actions) = generate_clip(options.rules, seed, clip as u64, frames);
                 if let Some(kind) = options.video {
                     write_video(&out.join("video"), clip, &pixels, kind)?;
                 }
@@ -231,7 +238,7 @@ mod tests {
         let mut read = Vec::new();
         for clip in 0..3 {
             summary.dataset.read_frames(clip, 0, 30, &mut read).unwrap();
-            let (pixels, played) = generate_clip(1, clip as u64, 30);
+            let (pixels, played) = generate_clip(GameplayRules::default(), 1, clip as u64, 30);
             assert_eq!(read, pixels);
             assert_eq!(actions.clip(clip), Some(played.as_slice()));
         }

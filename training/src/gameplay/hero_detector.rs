@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use super::hero_art::{Pose, sprite};
+use super::rules::Camera;
 use super::{FRAME_BYTES, FRAME_SIZE, HERO_HEIGHT, HERO_SCREEN_X, HERO_WIDTH};
 
 /// Signature colours, as indices into the counts.
@@ -112,12 +113,11 @@ impl SignatureCounts {
 /// Vertical places where a whole hero fits.
 const WHOLE_RANGE: std::ops::RangeInclusive<i64> = 0..=(FRAME_SIZE - HERO_HEIGHT) as i64;
 
-/// Whether a whole hero is in its screen column (x 24 to 31). `rgb` holds 64x64 RGB pixels; anything else shows none.
-pub fn hero_visible(rgb: &[u8]) -> bool {
+/// Whether a whole hero is where the camera can show it. `rgb` holds 64x64 RGB pixels; anything else shows none.
+pub fn hero_visible(rgb: &[u8], camera: Camera) -> bool {
+    let [first, last] = camera.hero_columns();
     SignatureCounts::new(rgb).is_some_and(|counts| {
-        WHOLE_RANGE
-            .into_iter()
-            .any(|y| counts.is_whole(HERO_SCREEN_X, y))
+        (first..=last).any(|x| WHOLE_RANGE.into_iter().any(|y| counts.is_whole(x, y)))
     })
 }
 
@@ -170,14 +170,19 @@ pub fn hero_position(rgb: &[u8]) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::GameplayRules;
     use super::super::{GameplayWorld, Player, TILE_SIZE};
     use super::*;
+
+    fn aligned(seed: u64) -> GameplayWorld {
+        GameplayWorld::with_rules(seed, GameplayRules::ALIGNED)
+    }
 
     /// Real frames of all themes with the world that drew them.
     fn frames(worlds: u64, each: usize, mut see: impl FnMut(&GameplayWorld, &[u8])) {
         let mut rgb = vec![0; FRAME_BYTES];
         for seed in 0..worlds {
-            let mut world = GameplayWorld::new(seed);
+            let mut world = aligned(seed);
             let mut player = Player::new(seed);
             for _ in 0..each {
                 let action = player.choose(&world);
@@ -193,9 +198,13 @@ mod tests {
         let (mut seen, mut all) = (0_u32, 0_u32);
         frames(20, 200, |world, rgb| {
             all += 1;
-            seen += u32::from(hero_visible(rgb));
+            seen += u32::from(hero_visible(rgb, Camera::Aligned));
             if (0..=48).contains(&world.hero_y()) {
-                assert!(hero_visible(rgb), "world at {}", world.hero_x());
+                assert!(
+                    hero_visible(rgb, Camera::Aligned),
+                    "world at {}",
+                    world.hero_x()
+                );
                 assert_eq!(hero_count(rgb), 1);
                 let y = hero_position(rgb).expect("a visible hero");
                 assert!(
@@ -220,7 +229,7 @@ mod tests {
                 let at = |x: usize| (y * FRAME_SIZE + x) * 3;
                 empty.copy_within(at(32)..at(40), at(24));
             }
-            assert!(!hero_visible(&empty));
+            assert!(!hero_visible(&empty, Camera::Aligned));
             assert_eq!(hero_count(&empty), 0);
             assert_eq!(hero_position(&empty), None);
         });
@@ -241,7 +250,7 @@ mod tests {
                         halved[(row * FRAME_SIZE + x) * 3..][..3].copy_from_slice(&sky);
                     }
                 }
-                assert!(!hero_visible(&halved));
+                assert!(!hero_visible(&halved, Camera::Aligned));
             }
             let mut doubled = rgb.to_vec();
             for row in 0..FRAME_SIZE {
@@ -273,14 +282,14 @@ mod tests {
                 }
             }
             all += 1;
-            seen += u32::from(hero_visible(&blurred));
+            seen += u32::from(hero_visible(&blurred, Camera::Aligned));
         });
         assert!(seen * 100 >= all * 95, "{seen} of {all}");
     }
 
     #[test]
     fn frames_of_other_sizes_show_no_hero() {
-        assert!(!hero_visible(&[]));
+        assert!(!hero_visible(&[], Camera::Aligned));
         assert_eq!(hero_count(&[0; 30]), 0);
         assert_eq!(hero_position(&[0; 3]), None);
     }

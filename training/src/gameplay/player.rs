@@ -127,14 +127,19 @@ impl Player {
 
 #[cfg(test)]
 mod tests {
+    use super::super::GameplayRules;
     use super::*;
+
+    fn aligned(seed: u64) -> GameplayWorld {
+        GameplayWorld::with_rules(seed, GameplayRules::ALIGNED)
+    }
 
     #[test]
     fn every_action_is_played() {
         let mut counts = [0_u32; TrueAction::COUNT];
         let (mut hops, mut frames, mut hidden) = (0, 0, 0);
         for seed in 0..60 {
-            let mut world = GameplayWorld::new(seed);
+            let mut world = aligned(seed);
             let mut player = Player::new(seed);
             for _ in 0..200 {
                 let action = player.choose(&world);
@@ -165,7 +170,7 @@ mod tests {
         let (mut pressed, mut shown) = ([0_u32; TrueAction::COUNT], [0_u32; TrueAction::COUNT]);
         for seed in 0..100 {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
-            let mut world = GameplayWorld::new(seed);
+            let mut world = aligned(seed);
             for _ in 0..60 {
                 let action = TrueAction::ALL[random.random_range(0..TrueAction::COUNT)];
                 for _ in 0..random.random_range(1..=8) {

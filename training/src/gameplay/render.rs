@@ -7,7 +7,7 @@ use super::hero_art::{Pose, Sprite, sprite};
 use super::terrain::Cell;
 use super::tile_art::{Pixels, TileSet};
 use super::world::GameplayWorld;
-use super::{FRAME_BYTES, FRAME_SIZE, HERO_SCREEN_X, SCREEN_TILES, TILE_SIZE};
+use super::{FRAME_BYTES, FRAME_SIZE, SCREEN_TILES, TILE_SIZE};
 
 /// Sprites by pose and facing direction (right, left).
 static SPRITES: LazyLock<[[Sprite; 2]; 5]> =
@@ -20,7 +20,7 @@ impl GameplayWorld {
     /// If `rgb` does not hold exactly [`FRAME_BYTES`](super::FRAME_BYTES) bytes.
     pub fn render(&self, rgb: &mut [u8]) {
         assert_eq!(rgb.len(), FRAME_BYTES, "a frame of 64x64 RGB pixels");
-        let left = self.hero_x() - HERO_SCREEN_X as i64;
+        let left = self.camera_x();
         let first = left.div_euclid(TILE_SIZE as i64);
         for column in first..=first + SCREEN_TILES {
             let x = column * TILE_SIZE as i64 - left;
@@ -63,13 +63,15 @@ impl GameplayWorld {
     }
 
     fn draw_hero(&self, rgb: &mut [u8]) {
+        // The camera keeps it within the screen.
+        let x = (self.hero_x() - self.camera_x()) as usize;
         let sprite = &SPRITES[self.pose() as usize][usize::from(self.faces_left())];
         for (offset, row) in sprite.iter().enumerate() {
             let y = self.hero_y() + offset as i64;
             if !(0..FRAME_SIZE as i64).contains(&y) {
                 continue;
             }
-            let start = (y as usize * FRAME_SIZE + HERO_SCREEN_X) * 3;
+            let start = (y as usize * FRAME_SIZE + x) * 3;
             for (pixel, colour) in rgb[start..].chunks_exact_mut(3).zip(row) {
                 if let Some(colour) = colour {
                     pixel.copy_from_slice(colour);
@@ -96,16 +98,21 @@ fn draw_tile(rgb: &mut [u8], tile: &Pixels, x: i64, row: i64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::GameplayRules;
     use super::super::{Player, TrueAction};
     use super::*;
     use std::collections::HashMap;
+
+    fn aligned(seed: u64) -> GameplayWorld {
+        GameplayWorld::with_rules(seed, GameplayRules::ALIGNED)
+    }
 
     /// Plays worlds of 200 frames and counts how often each patch of the tokenizer's grid occurs.
     fn patch_counts(worlds: u64) -> HashMap<Vec<u8>, u64> {
         let mut counts = HashMap::new();
         let mut rgb = vec![0; FRAME_BYTES];
         for seed in 0..worlds {
-            let mut world = GameplayWorld::new(seed);
+            let mut world = aligned(seed);
             let mut player = Player::new(seed + 1000);
             for _ in 0..200 {
                 let action: TrueAction = player.choose(&world);
@@ -146,7 +153,7 @@ mod tests {
     #[test]
     fn one_step_scrolls_the_picture_by_four_pixels() {
         let (mut before, mut after) = (vec![0; FRAME_BYTES], vec![0; FRAME_BYTES]);
-        let mut world = GameplayWorld::new(2);
+        let mut world = aligned(2);
         world.render(&mut before);
         let x = world.hero_x();
         world.step(TrueAction::ALL[2]);

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::action::{Steer, TrueAction};
 use super::hero_art::Pose;
+use super::rules::{GameplayRules, Jump};
 use super::terrain::{Cell, Column, Segment};
 use super::theme::Theme;
 use super::{FRAME_SIZE, HERO_HEIGHT, HERO_WIDTH, TILE_SIZE};
@@ -12,18 +13,6 @@ const TILE: i64 = TILE_SIZE as i64;
 const WIDTH: i64 = HERO_WIDTH as i64;
 const HEIGHT: i64 = HERO_HEIGHT as i64;
 const SCREEN: i64 = FRAME_SIZE as i64;
-/// Horizontal pixels per frame.
-const RUN_SPEED: i64 = 4;
-/// Vertical speed of the frame in which a jump leaves the ground.
-const JUMP_SPEED: i64 = -8;
-/// Vertical speed of the button in the air: the hero flutters on upwards, so that the button has an effect in every frame, not
-/// only in those that start a jump. Slowly, so that the hero rarely reaches the ceiling, where the button has no effect.
-const FLUTTER_SPEED: i64 = -2;
-/// Added to the vertical speed in each frame of a fall; without the button nothing rises.
-const GRAVITY: i64 = 4;
-const MAX_FALL_SPEED: i64 = 8;
-/// Vertical positions and speeds are multiples of it.
-const VERTICAL_STEP: i64 = 2;
 /// Columns kept generated to both sides of the hero; more than the screen shows.
 const REACH: i64 = 14;
 
@@ -44,11 +33,15 @@ enum Footing {
 #[derive(Debug, Clone)]
 pub struct GameplayWorld {
     seed: u64,
+    rules: GameplayRules,
     theme: Theme,
     segments: VecDeque<Segment>,
     taken_coins: HashSet<(i64, i64)>,
     hero_x: i64,
     hero_y: i64,
+    /// Left edge of the screen in the world.
+    camera_x: i64,
+    speed_x: i64,
     speed_y: i64,
     footing: Footing,
     faces_left: bool,
@@ -56,8 +49,13 @@ pub struct GameplayWorld {
 }
 
 impl GameplayWorld {
-    /// The world of a seed, with the hero standing on the ground.
+    /// The world of a seed under the default rules, with the hero standing on the ground.
     pub fn new(seed: u64) -> Self {
+        Self::with_rules(seed, GameplayRules::default())
+    }
+
+    /// The world of a seed, with the hero standing on the ground.
+    pub fn with_rules(seed: u64, rules: GameplayRules) -> Self {
         // The first columns of a segment are level and without obstacles.
         let start = Segment::generate(seed, 0);
         let surface = start
@@ -66,8 +64,11 @@ impl GameplayWorld {
             .unwrap_or(6);
         let mut world = Self {
             seed,
+            rules,
             theme: Theme::of_seed(seed),
             hero_x: start.start * TILE,
+            camera_x: start.start * TILE - rules.camera.middle(),
+            speed_x: 0,
             hero_y: surface * TILE - HEIGHT,
             segments: VecDeque::from([start]),
             taken_coins: HashSet::new(),
@@ -83,30 +84,18 @@ impl GameplayWorld {
 
     /// Plays one frame.
     pub fn step(&mut self, action: TrueAction) {
-        let dx = match action.steer {
-            Steer::Left => -RUN_SPEED,
+        let direction = match action.steer {
+            Steer::Left => -1,
             Steer::Idle => 0,
-            Steer::Right => RUN_SPEED,
+            Steer::Right => 1,
         };
-        if dx != 0 {
-            self.faces_left = dx < 0;
+        if direction != 0 {
+            self.faces_left = direction < 0;
         }
-        self.moved = dx != 0 && self.is_free(self.hero_x + dx, self.hero_y);
-        if self.moved {
-            self.hero_x += dx;
-            self.generate_around_hero();
-        }
-
-        (self.footing, self.speed_y) = match (self.footing, action.jump) {
-            (Footing::Ground, true) => (Footing::Rising, JUMP_SPEED),
-            (Footing::Rising | Footing::Falling, true) => (Footing::Rising, FLUTTER_SPEED),
-            (Footing::Ground, false) if !self.is_free(self.hero_x, self.hero_y + VERTICAL_STEP) => {
-                (Footing::Ground, 0)
-            }
-            _ => (
-                Footing::Falling,
-                (self.speed_y.max(0) + GRAVITY).min(MAX_FALL_SPEED),
-            ),
+        self.run(direction);
+        (self.footing, self.speed_y) = match self.rules.jump {
+            Jump::Flutter => self.flutter(action.jump),
+            Jump::Arc => self.arc(action.jump),
         };
         self.move_vertically();
 
@@ -118,10 +107,89 @@ impl GameplayWorld {
         self.take_coins();
     }
 
+    /// Moves the hero, and the camera with it. Where something is in the way of a long step, a shorter one leads up to it.
+    fn run(&mut self, direction: i64) {
+        let run = self.rules.run;
+        let change =
+            (direction * run.speed - self.speed_x).clamp(-run.acceleration, run.acceleration);
+        self.speed_x += change;
+        let steps = self.speed_x.abs() / run.grain;
+        let step = self.speed_x.signum() * run.grain;
+        let passed = (1..=steps)
+            .take_while(|&count| self.is_free(self.hero_x + count * step, self.hero_y))
+            .count() as i64;
+        self.moved = passed > 0;
+        if passed < steps {
+            self.speed_x = 0;
+        }
+        if self.moved {
+            self.hero_x += passed * step;
+            self.generate_around_hero();
+        }
+        self.camera_x = self.rules.camera.follow(self.camera_x, self.hero_x);
+    }
+
+    /// The button works in every frame: on the ground it jumps, in the air it flutters on upwards.
+    fn flutter(&self, button: bool) -> (Footing, i64) {
+        /// Vertical speed of the frame in which a jump leaves the ground.
+        const JUMP_SPEED: i64 = -8;
+        /// Vertical speed of the button in the air, so that it has an effect in every frame. Slowly, so that the hero rarely
+        /// reaches the ceiling, where the button has no effect.
+        const FLUTTER_SPEED: i64 = -2;
+        const GRAVITY: i64 = 4;
+        const MOST: i64 = 8;
+        match (self.footing, button) {
+            (Footing::Ground, true) => (Footing::Rising, JUMP_SPEED),
+            (Footing::Rising | Footing::Falling, true) => (Footing::Rising, FLUTTER_SPEED),
+            (Footing::Ground, false) if self.has_ground() => (Footing::Ground, 0),
+            _ => (Footing::Falling, (self.speed_y.max(0) + GRAVITY).min(MOST)),
+        }
+    }
+
+    /// The button works on the ground alone; held, it makes the jump higher.
+    fn arc(&self, button: bool) -> (Footing, i64) {
+        /// Jumps rise by 8, 6, 4 and 2 pixels with the button held: over two tiles and a half.
+        const JUMP_SPEED: i64 = -8;
+        const HELD_GRAVITY: i64 = 2;
+        const GRAVITY: i64 = 4;
+        const MOST: i64 = 7;
+        match self.footing {
+            Footing::Ground if button => (Footing::Rising, JUMP_SPEED),
+            Footing::Ground if self.has_ground() => (Footing::Ground, 0),
+            Footing::Rising if self.speed_y < 0 => {
+                let gravity = if button { HELD_GRAVITY } else { GRAVITY };
+                let speed = self.speed_y + gravity;
+                let footing = if speed < 0 {
+                    Footing::Rising
+                } else {
+                    Footing::Falling
+                };
+                (footing, speed)
+            }
+            _ => (
+                Footing::Falling,
+                (self.speed_y.max(0) + HELD_GRAVITY).min(MOST),
+            ),
+        }
+    }
+
+    /// Whether a hero that does not jump stays where it is.
+    fn has_ground(&self) -> bool {
+        !self.is_free(self.hero_x, self.hero_y + self.vertical_grain())
+    }
+
+    /// Vertical positions are multiples of it.
+    fn vertical_grain(&self) -> i64 {
+        match self.rules.jump {
+            Jump::Flutter => 2,
+            Jump::Arc => 1,
+        }
+    }
+
     fn move_vertically(&mut self) {
-        let direction = self.speed_y.signum();
-        for _ in 0..self.speed_y.abs() / VERTICAL_STEP {
-            let next = self.hero_y + direction * VERTICAL_STEP;
+        let (direction, grain) = (self.speed_y.signum(), self.vertical_grain());
+        for _ in 0..self.speed_y.abs() / grain {
+            let next = self.hero_y + direction * grain;
             // The top of the screen is a ceiling for a rising hero: it never leaves the screen by jumping.
             let blocked = (direction < 0 && next < 0) || !self.is_free(self.hero_x, next);
             if blocked {
@@ -137,12 +205,22 @@ impl GameplayWorld {
         }
     }
 
-    /// The hero's left edge in the world, a multiple of 4.
+    /// The hero's left edge in the world, with the camera [`Camera::Aligned`](super::Camera::Aligned) a multiple of 4.
     pub fn hero_x(&self) -> i64 {
         self.hero_x
     }
 
-    /// The hero's upper edge on the screen, a multiple of 2, from 0; above 48 it is partly off the screen.
+    /// The left edge of the screen in the world.
+    pub fn camera_x(&self) -> i64 {
+        self.camera_x
+    }
+
+    /// The rules of this world.
+    pub fn rules(&self) -> GameplayRules {
+        self.rules
+    }
+
+    /// The hero's upper edge on the screen from 0; above 48 it is partly off the screen.
     pub fn hero_y(&self) -> i64 {
         self.hero_y
     }
@@ -182,7 +260,7 @@ impl GameplayWorld {
             Footing::Rising | Footing::Bumped => Pose::Flutter,
             Footing::Falling => Pose::Air,
             Footing::Ground if !self.moved => Pose::Idle,
-            Footing::Ground if self.hero_x.rem_euclid(TILE) == 0 => Pose::RunWide,
+            Footing::Ground if self.hero_x.rem_euclid(TILE) < TILE / 2 => Pose::RunWide,
             Footing::Ground => Pose::RunClose,
         }
     }
@@ -213,9 +291,9 @@ impl GameplayWorld {
     /// Whether the next step in a direction (-1 or 1) leads over a gap.
     pub(crate) fn gap_ahead(&self, direction: i64) -> bool {
         let front = if direction > 0 {
-            self.hero_x + WIDTH - 1 + RUN_SPEED
+            self.hero_x + WIDTH - 1 + self.rules.run.speed
         } else {
-            self.hero_x - RUN_SPEED
+            self.hero_x - self.rules.run.speed
         };
         let column = front.div_euclid(TILE);
         let feet = (self.hero_y + HEIGHT).div_euclid(TILE);
@@ -224,7 +302,7 @@ impl GameplayWorld {
 
     /// Whether a wall stops the next step in a direction (-1 or 1).
     pub(crate) fn wall_ahead(&self, direction: i64) -> bool {
-        !self.is_free(self.hero_x + direction * RUN_SPEED, self.hero_y)
+        !self.is_free(self.hero_x + direction * self.rules.run.grain, self.hero_y)
     }
 
     /// Whether a coin or a platform hangs within a jump above the next two columns of a direction (-1, 0 or 1).
@@ -278,6 +356,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn aligned(seed: u64) -> GameplayWorld {
+        GameplayWorld::with_rules(seed, GameplayRules::ALIGNED)
+    }
+
     const STAND: TrueAction = TrueAction::new(Steer::Idle, false);
     const HOP: TrueAction = TrueAction::new(Steer::Idle, true);
 
@@ -287,7 +369,7 @@ mod tests {
             seed in any::<u64>(),
             actions in proptest::collection::vec((0..TrueAction::COUNT, 1_usize..12), 1..60),
         ) {
-            let mut world = GameplayWorld::new(seed);
+            let mut world = aligned(seed);
             prop_assert!(world.is_free(world.hero_x(), world.hero_y()));
             for (index, repeats) in actions {
                 let action = TrueAction::ALL[index];
@@ -324,7 +406,7 @@ mod tests {
     fn heights(held: &[bool]) -> Vec<i64> {
         // A world whose start has nothing overhead.
         let mut world = (0..100)
-            .map(GameplayWorld::new)
+            .map(aligned)
             .find(|world| world.hero_y() == 32)
             .expect("a world with a middle height start");
         let ground = world.hero_y();
@@ -361,13 +443,13 @@ mod tests {
 
     #[test]
     fn terrain_does_not_depend_on_the_way_taken() {
-        let mut walker = GameplayWorld::new(11);
+        let mut walker = aligned(11);
         let mut player = Player::new(5);
         for _ in 0..500 {
             let action = player.choose(&walker);
             walker.step(action);
         }
-        let fresh = GameplayWorld::new(11);
+        let fresh = aligned(11);
         let here = walker.hero_x().div_euclid(TILE);
         for column in here - 40..here + 40 {
             assert_eq!(walker.column(column), fresh.column(column));
@@ -376,7 +458,7 @@ mod tests {
 
     #[test]
     fn coins_stay_gone() {
-        let mut world = GameplayWorld::new(3);
+        let mut world = aligned(3);
         let mut player = Player::new(3);
         for _ in 0..3000 {
             let action = player.choose(&world);
@@ -393,7 +475,7 @@ mod tests {
     fn a_fall_through_a_gap_ends_on_the_ground_once_the_player_steers() {
         let mut falls = 0;
         for seed in 0..40 {
-            let mut world = GameplayWorld::new(seed);
+            let mut world = aligned(seed);
             // Walk right without jumping until the hero falls in or a wall stops it.
             let right = TrueAction::new(Steer::Right, false);
             for _ in 0..80 {
@@ -422,5 +504,68 @@ mod tests {
             );
         }
         assert!(falls >= 3, "only {falls} falls seen");
+    }
+
+    /// Heights above the ground of a free hero that holds the jump button where `held` says so.
+    fn free_heights(held: &[bool]) -> Vec<i64> {
+        let mut world = (0..100)
+            .map(GameplayWorld::new)
+            .find(|world| world.hero_y() == 32)
+            .expect("a world with a middle height start");
+        let ground = world.hero_y();
+        let mut height = |&held: &bool| {
+            world.step(if held { HOP } else { STAND });
+            ground - world.hero_y()
+        };
+        held.iter().map(&mut height).collect()
+    }
+
+    #[test]
+    fn a_held_button_makes_a_free_jump_higher_and_does_nothing_in_the_air() {
+        let tap = free_heights(&std::array::from_fn::<bool, 8, _>(|at| at == 0));
+        assert_eq!(tap, [8, 12, 12, 10, 6, 0, 0, 0]);
+        let held = free_heights(&std::array::from_fn::<bool, 10, _>(|at| at < 4));
+        assert_eq!(held, [8, 14, 18, 20, 18, 14, 8, 1, 0, 0]);
+        let twice = free_heights(&std::array::from_fn::<bool, 8, _>(|at| at == 0 || at == 3));
+        assert_eq!(twice, tap);
+    }
+
+    proptest! {
+        #[test]
+        fn a_free_hero_stays_outside_solid_tiles_and_within_the_dead_zone(
+            seed in any::<u64>(),
+            actions in proptest::collection::vec((0..TrueAction::COUNT, 1_usize..12), 1..60),
+        ) {
+            let mut world = GameplayWorld::new(seed);
+            let [first, last] = world.rules().camera.hero_columns();
+            for (index, repeats) in actions {
+                for _ in 0..repeats {
+                    let (x, camera) = (world.hero_x(), world.camera_x());
+                    world.step(TrueAction::ALL[index]);
+                    prop_assert!((world.hero_x() - x).abs() <= 3);
+                    prop_assert!((world.camera_x() - camera).abs() <= 3);
+                    let column = world.hero_x() - world.camera_x();
+                    prop_assert!((first as i64..=last as i64).contains(&column));
+                    prop_assert!(world.is_free(world.hero_x(), world.hero_y()));
+                    prop_assert!((0..64).contains(&world.hero_y()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_free_player_climbs_and_crosses_gaps() {
+        let mut farthest = 0;
+        for seed in 0..10 {
+            let mut world = GameplayWorld::new(seed);
+            let mut player = Player::new(seed);
+            let start = world.hero_x();
+            for _ in 0..1000 {
+                let action = player.choose(&world);
+                world.step(action);
+            }
+            farthest += (world.hero_x() - start).abs();
+        }
+        assert!(farthest > 10 * 20 * TILE, "{farthest} pixels in ten worlds");
     }
 }

@@ -254,7 +254,7 @@ impl Display for Labels {
 mod tests {
     use super::*;
     use crate::evaluate::tests::{tiny_dataset, tiny_world};
-    use crate::gameplay::{FRAME_SIZE, TrueAction, generate_clip};
+    use crate::gameplay::{FRAME_SIZE, GameplayRules, TrueAction, generate_clip};
 
     #[test]
     fn an_untrained_world_gets_names_that_differ() {
@@ -281,7 +281,9 @@ mod tests {
     #[test]
     fn true_actions_get_their_true_names() {
         for shows_hero in [true, false] {
-            let clips: Vec<_> = (0..10).map(|clip| generate_clip(9, clip, 100)).collect();
+            let clips: Vec<_> = (0..10)
+                .map(|clip| generate_clip(GameplayRules::ALIGNED, 9, clip, 100))
+                .collect();
             let estimator = if shows_hero {
                 MotionEstimator::HeroDetector
             } else {

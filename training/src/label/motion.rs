@@ -151,7 +151,7 @@ fn block_side(reach: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gameplay::{FRAME_BYTES, GameplayWorld, Steer, TrueAction};
+    use crate::gameplay::{FRAME_BYTES, GameplayRules, GameplayWorld, Steer, TrueAction};
 
     const SIDE: usize = 64;
 
@@ -253,7 +253,7 @@ mod tests {
         let (mut measured, mut known_right, mut generic_right) = (0, 0, 0);
         let (mut vertical, mut known_down, mut generic_down) = (0, 0, 0);
         for seed in 0..24 {
-            let mut world = GameplayWorld::new(seed);
+            let mut world = GameplayWorld::with_rules(seed, GameplayRules::ALIGNED);
             for step in 0..40_u64 {
                 let steer =
                     [Steer::Right, Steer::Idle, Steer::Left][(step / 7 + seed) as usize % 3];

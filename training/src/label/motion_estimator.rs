@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::motion::{Camera, Motion, hero_motion};
 use crate::actions::{AgentError, AgentTransition, AnchoredAgent, ClipsInMemory};
 use crate::evaluate::{Footage, WorldParts};
-use crate::gameplay::{FRAME_BYTES, hero_visible};
+use crate::gameplay::{FRAME_BYTES, GameplayRules, hero_visible};
 
 /// One in so many transitions is used to estimate the camera.
 const CAMERA_EVERY: usize = 4;
@@ -92,7 +92,8 @@ fn motion_of(transition: &AgentTransition) -> Motion {
 
 /// Whether the built-in gameplay's hero is in most of the frames.
 pub(super) fn shows_hero(parts: &WorldParts, footage: &Footage) -> bool {
-    if !footage.built_in {
+    // Its rule knows the hero's column.
+    if footage.built_in != Some(GameplayRules::ALIGNED) {
         return false;
     }
     let frames = footage
@@ -102,7 +103,7 @@ pub(super) fn shows_hero(parts: &WorldParts, footage: &Footage) -> bool {
     let (mut seen, mut all) = (0, 0);
     for frame in frames {
         all += 1;
-        seen += usize::from(hero_visible(frame));
+        seen += usize::from(hero_visible(frame, GameplayRules::ALIGNED.camera));
     }
     seen * 2 > all
 }

@@ -223,7 +223,7 @@ fn regression(summaries: &Tensor, targets: &[Vec<f64>], dim: usize) -> Result<(T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gameplay::generate_clip;
+    use crate::gameplay::{GameplayRules, generate_clip};
     use crate::train::Variables;
     use genie_model::{GenieConfig, LatentActionModel};
 
@@ -267,7 +267,7 @@ mod tests {
         let clips = 24;
         let (mut pixels, mut truth) = (Vec::new(), Vec::new());
         for clip in 0..clips as u64 {
-            let (frames, actions) = generate_clip(3, clip, 16);
+            let (frames, actions) = generate_clip(GameplayRules::ALIGNED, 3, clip, 16);
             pixels.extend(frames);
             truth.extend(actions);
         }

@@ -11,7 +11,10 @@ use super::footage::{clips, encoded, first_bytes, import, keeping, plain, said, 
 fn generated_video_comes_back_exactly() {
     for kind in [VideoKind::Gif, VideoKind::Png] {
         let folder = tempfile::tempdir().unwrap();
-        let options = GameplayOptions { video: Some(kind) };
+        let options = GameplayOptions {
+            video: Some(kind),
+            ..GameplayOptions::default()
+        };
         let made = folder.path().join("made");
         generate_dataset(&made, 3, 12, 4, options, &|_| ()).unwrap();
         let out = folder.path().join("imported");

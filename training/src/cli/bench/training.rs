@@ -1,7 +1,7 @@
 //! The time of a training step of each phase.
 
 use candle_core::Device;
-use genie_training::gameplay::{FRAME_SIZE, GameplayOptions, generate_dataset};
+use genie_training::gameplay::{FRAME_SIZE, GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{TrainConfig, TrainingPhase, time_steps};
 use serde::Serialize;
 use tempfile::TempDir;
@@ -53,7 +53,10 @@ pub(super) fn footage(config: &TrainConfig) -> Result<TempDir, BenchError> {
         .clip_frames
         .max(config.dynamics.clip_frames)
         + 8;
-    let options = GameplayOptions::default();
+    let options = GameplayOptions {
+        rules: GameplayRules::ALIGNED,
+        video: None,
+    };
     generate_dataset(folder.path(), CLIPS, frames, 0, options, &|_| ())?;
     Ok(folder)
 }
