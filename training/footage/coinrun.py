@@ -89,7 +89,7 @@ def main():
     parser.add_argument("--clips", type=whole_number(1), default=1000)
     parser.add_argument("--frames", type=whole_number(1), default=64, help="frames of a clip")
     parser.add_argument("--ahead", type=whole_number(0), default=80, help="most frames that the player runs ahead before a clip")
-    # With 1 he runs a pixel or two per frame, and the latent action model looks for motion in steps of two.
+    # With 1 the hero runs a pixel or two per frame, and the latent action model looks for motion in steps of two.
     parser.add_argument("--hold", type=whole_number(1), default=2, help="steps of the environment for each frame, under one action")
     parser.add_argument("--seed", type=int, default=0, help="other seeds are other levels")
     parser.add_argument("--backgrounds", action="store_true", help="painted backgrounds instead of black")

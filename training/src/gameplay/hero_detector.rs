@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hero_is_seen_where_he_is_and_only_there() {
+    fn the_hero_is_seen_where_it_is_and_only_there() {
         let (mut seen, mut all) = (0_u32, 0_u32);
         frames(20, 200, |world, rgb| {
             all += 1;
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn blur_does_not_hide_him() {
+    fn blur_does_not_hide_the_hero() {
         let (mut seen, mut all) = (0_u32, 0_u32);
         frames(12, 60, |world, rgb| {
             if !(0..=48).contains(&world.hero_y()) {

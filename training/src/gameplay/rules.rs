@@ -103,7 +103,7 @@ impl Camera {
     /// Where in the screen a world begins with its hero.
     pub(super) const fn middle(self) -> i64 {
         let [first, last] = self.hero_columns();
-        ((first + last) / 2) as i64
+        usize::midpoint(first, last) as i64
     }
 
     /// The left edge of the screen in the next frame.

@@ -5,7 +5,7 @@
 //! 2. `source`: a source becomes a stream of frames with their presentation times, upright and in sRGB, scaled and cut by
 //!    the `geometry` while they are decoded;
 //! 3. `ticks`: the times decide which frames are taken; `survey` looks at how fast things move to choose the pace;
-//! 4. `cutting`: the frames become clips, parted where scenes cut, without what is black, frozen or a menu; `desk` sorts them;
+//! 4. `cutting`: the frames become clips, parted where scenes cut, without what is black, frozen or a menu; `sorter` sorts them;
 //! 5. `unit`: the clips of one source are written, by `clip_writer`, to a folder of its own, which is there whole or not at all;
 //! 6. `assembly`: when all sources are done, their clips become the shards of the dataset, and `report_folder` tells what
 //!    became of the footage.
@@ -17,9 +17,9 @@ mod actions;
 mod assembly;
 mod clip_writer;
 mod cutting;
-mod desk;
 mod discover;
 mod error;
+mod frame_sorter;
 mod geometry;
 mod inspection;
 mod left_out;

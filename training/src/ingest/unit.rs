@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::actions::HeldKeys;
 use super::clip_writer::{ClipWriter, UnitFile};
 use super::cutting::{CutSettings, Cutter};
-use super::desk::Desk;
+use super::frame_sorter::FrameSorter;
 use super::geometry::Geometry;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind};
@@ -151,7 +151,7 @@ fn make_unit(
         threads,
     };
     let mut stream = source.open(info, geometry, wanted, options)?;
-    let mut desk = Desk {
+    let mut sorter = FrameSorter {
         writer: ClipWriter::new(folder, options),
         cutter: Cutter::new(CutSettings {
             keep_all: options.keep_all,
@@ -179,14 +179,14 @@ fn make_unit(
         source_frames += 1;
         context.progress.frame(frame.time - told);
         told = told.max(frame.time);
-        ticks.push(frame, &mut |tick| desk.take(&tick))?;
+        ticks.push(frame, &mut |tick| sorter.take(&tick))?;
     }
     // A decoder that an interruption ended looks as if the footage were over.
     if context.stop.load(Ordering::Relaxed) {
         return Err(IngestError::Stopped.into());
     }
-    ticks.finish(stream.end(), &mut |tick| desk.take(&tick))?;
-    desk.finish()?;
+    ticks.finish(stream.end(), &mut |tick| sorter.take(&tick))?;
+    sorter.finish()?;
     remarks.extend(stream.take_remarks());
     if source_frames == 0 {
         let why = remarks
@@ -201,7 +201,7 @@ fn make_unit(
         .progress
         .skip(info.seconds.unwrap_or(0.0).min(wanted.end) - told);
     remark_on_ticks(&ticks, context.pace, &mut remarks);
-    let mut writer = desk.writer;
+    let mut writer = sorter.writer;
     writer.close_file()?;
     let result = |sheets: Vec<String>| UnitResult {
         report: UnitReport {
@@ -210,20 +210,20 @@ fn make_unit(
             size: info.size,
             crop: crop.map(|area| (area.x, area.y, area.width, area.height)),
             source_frames,
-            frames: desk.clips.iter().map(|clip| clip.frames).sum(),
-            clips: desk.clips.clone(),
-            left_out: desk.left_out.clone(),
+            frames: sorter.clips.iter().map(|clip| clip.frames).sum(),
+            clips: sorter.clips.clone(),
+            left_out: sorter.left_out.clone(),
             remarks: remarks.clone(),
             sheets: Vec::new(),
         },
         files: writer.files.clone(),
-        actions: desk.keys.is_some().then(|| desk.actions.clone()),
+        actions: sorter.keys.is_some().then(|| sorter.actions.clone()),
         sheets,
     };
     let mut sheets = Vec::new();
     for (name, rows) in [
-        ("kept.png", &desk.kept_rows),
-        ("left-out.png", &desk.left_frames),
+        ("kept.png", &sorter.kept_rows),
+        ("left-out.png", &sorter.left_frames),
     ] {
         if !rows.is_empty() {
             let rows: Vec<Vec<RgbFrame<'_>>> = rows

@@ -15,7 +15,7 @@ use super::ticks::Tick;
 const SHEET_ROWS: usize = 40;
 
 /// Takes frames, and does what the cutter says.
-pub(super) struct Desk {
+pub(super) struct FrameSorter {
     pub(super) writer: ClipWriter,
     pub(super) cutter: Cutter,
     /// Time and number in the source of each frame of the clip at hand.
@@ -30,7 +30,7 @@ pub(super) struct Desk {
     pub(super) kept_rows: Vec<Vec<Frame>>,
 }
 
-impl Desk {
+impl FrameSorter {
     pub(super) fn take(&mut self, tick: &Tick) -> Result<(), IngestError> {
         for verdict in self.cutter.push(tick) {
             match verdict {
