@@ -15,7 +15,7 @@ use genie_training::gameplay::{
     FRAME_BYTES, FRAME_SIZE, GameplayRules, GameplayWorld, Player, Steer, TrueAction,
 };
 
-use goals::{Goals, GoalsPlugin, Tally};
+use goals::{Goals, GoalsPlugin, Happening, Seen, Tally};
 
 fn app() -> App {
     let mut app = App::new();
@@ -154,5 +154,36 @@ fn a_rewound_world_has_the_score_that_it_had() {
     assert_eq!(
         app.world().get::<Goals>(world).unwrap().tally(),
         tallies[21]
+    );
+}
+
+#[test]
+fn jumps_are_heard_of_when_the_hero_leaves_the_ground_and_not_while_it_flutters_on() {
+    let (mut seen, mut truth, mut together) = (0, 0, 0);
+    for seed in 0..12 {
+        let mut app = app();
+        let world = app.world_mut().spawn(Goals::default()).id();
+        let mut game = GameplayWorld::new(seed);
+        let mut player = Player::new(seed);
+        show(&mut app, world, 0, &picture(&game));
+        for tick in 1..160 {
+            let (height, action) = (game.hero_y(), player.choose(&game));
+            let stood = game.on_ground();
+            game.step(action);
+            let jumped = stood && game.hero_y() + 4 <= height;
+            show(&mut app, world, tick, &picture(&game));
+            let mut messages = app.world_mut().resource_mut::<Messages<Seen>>();
+            let jump = messages
+                .drain()
+                .any(|seen| seen.world == world && seen.what == Happening::Jump);
+            seen += u32::from(jump);
+            truth += u32::from(jumped);
+            together += u32::from(jump && jumped);
+        }
+    }
+    assert!(truth >= 40, "too little to see: {truth} jumps");
+    assert!(
+        together * 20 >= truth * 19 && together * 20 >= seen * 19,
+        "{together} of {truth} jumps seen, and {seen} said to be"
     );
 }

@@ -133,8 +133,8 @@ fn a_run_can_be_paused_set_up_run_back_and_finished_and_is_kept() {
     }
     desk.tap(key::RIGHT);
     std::thread::sleep(Duration::from_millis(400));
-    // Five further down is the jump: it gets another key.
-    for _ in 0..5 {
+    // Six further down is the jump: it gets another key.
+    for _ in 0..6 {
         desk.tap(key::DOWN);
     }
     desk.tap(key::ENTER);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
@@ -33,12 +34,19 @@ pub(crate) struct RunFigures {
 #[derive(Resource, Default)]
 pub(crate) struct BestRuns {
     runs: BTreeMap<String, RunFigures>,
+    /// Those that were saved since the start, whether they are on the disk yet or not.
+    replays: BTreeMap<String, Arc<GenieReplay>>,
 }
 
 impl BestRuns {
     /// The score of the best run.
     pub(crate) fn score(&self, level: &str) -> Option<u32> {
         self.runs.get(level).map(|run| run.score)
+    }
+
+    /// The replay of the best run, if it was saved since the start.
+    pub(crate) fn replay(&self, level: &str) -> Option<Arc<GenieReplay>> {
+        self.replays.get(level).cloned()
     }
 
     /// Keeps a run if it is better than what there was.
@@ -52,16 +60,18 @@ impl BestRuns {
 
     /// Writes all figures and the replay of one level.
     pub(crate) fn save(
-        &self,
+        &mut self,
         session: &Session,
         level: &str,
         replay: GenieReplay,
         saving: &mut Saving,
     ) {
+        let replay = Arc::new(replay);
+        self.replays.insert(level.to_owned(), Arc::clone(&replay));
         let (path, runs) = (session.data.join(FILE), self.runs.clone());
         let of_replay = replay_path(session, level);
-        saving.write(move || -> Result<(), String> {
-            json_file::write(&path, &runs).map_err(|error| error.to_string())?;
+        saving.write(path.clone(), move || json_file::write(&path, &runs));
+        saving.write(of_replay.clone(), move || -> Result<(), String> {
             let folder = of_replay.parent().unwrap_or(&of_replay);
             std::fs::create_dir_all(folder)
                 .map_err(|error| format!("{}: {error}", folder.display()))?;

@@ -74,9 +74,24 @@ impl Default for Bindings {
     }
 }
 
-/// Whether a name is that of a part of a gamepad.
-fn on_gamepad(name: &str) -> bool {
-    name.starts_with("Gamepad") || name.contains("Stick")
+/// Where something is that can be bound.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Keyboard,
+    Button,
+    Stick,
+}
+
+impl Part {
+    fn of(name: &str) -> Self {
+        if name.contains("Stick") {
+            Self::Stick
+        } else if name.starts_with("Gamepad") {
+            Self::Button
+        } else {
+            Self::Keyboard
+        }
+    }
 }
 
 impl Bindings {
@@ -85,33 +100,32 @@ impl Bindings {
         self.0.get(&control).map_or(&[], Vec::as_slice)
     }
 
-    /// Binds a key in place of the control's keys, or a button in place of its buttons. Whatever it did before it does no
-    /// longer.
+    /// Binds a key in place of the control's keys, or a button of a gamepad in place of its buttons; sticks stay. Whatever it did
+    /// before it does no longer.
     pub(crate) fn rebind(&mut self, control: Control, source: GenieInputSource) {
         let name = source.name().into_owned();
         for names in self.0.values_mut() {
             names.retain(|other| *other != name);
         }
         let names = self.0.entry(control).or_default();
-        names.retain(|other| on_gamepad(other) != on_gamepad(&name));
+        names.retain(|other| Part::of(other) != Part::of(&name));
         names.insert(0, name);
     }
 
     /// The keys of a control, in short.
     pub(crate) fn keys_in_words(&self, control: Control) -> String {
-        let keys = self.of(control).iter().filter(|name| !on_gamepad(name));
-        let words: Vec<_> = keys.map(|name| in_words(name)).collect();
-        if words.is_empty() {
-            "-".to_owned()
-        } else {
-            words.join(", ")
-        }
+        self.in_words(control, |part| part == Part::Keyboard)
     }
 
-    /// Its gamepad buttons, in short.
+    /// Its gamepad buttons and sticks, in short.
     pub(crate) fn buttons_in_words(&self, control: Control) -> String {
-        let buttons = self.of(control).iter().filter(|name| on_gamepad(name));
-        let words: Vec<_> = buttons.map(|name| in_words(name)).collect();
+        self.in_words(control, |part| part != Part::Keyboard)
+    }
+
+    fn in_words(&self, control: Control, wanted: impl Fn(Part) -> bool) -> String {
+        let names = self.of(control).iter();
+        let wanted = names.filter(|name| wanted(Part::of(name)));
+        let words: Vec<_> = wanted.map(|name| in_words(name)).collect();
         if words.is_empty() {
             "-".to_owned()
         } else {

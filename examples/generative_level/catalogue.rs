@@ -98,6 +98,11 @@ impl Found {
         }
     }
 
+    /// Whether it goes on from a saved world.
+    pub(crate) fn is_saved_world(&self) -> bool {
+        self.saved.is_some()
+    }
+
     /// Takes a file of the player's: a picture, a replay, whose run becomes the ghost, or a saved world. Pictures are kept among
     /// the drawings in `data`; one that cannot be kept can be played all the same, and the reason comes with it.
     ///

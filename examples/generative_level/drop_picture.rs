@@ -60,11 +60,13 @@ fn play(
         commands.entity(entity).despawn();
         match adopted {
             Ok((mut found, problem)) => {
-                if let Some(problem) = problem {
-                    toasts.write(Toast::error(format!("played, but not kept: {problem}")));
-                } else {
-                    toasts.write(Toast::note("it is among your levels now"));
-                }
+                toasts.write(match problem {
+                    Some(problem) => Toast::error(format!("played, but not kept: {problem}")),
+                    None if found.is_saved_world() => {
+                        Toast::note("played from its file, until the game is closed")
+                    }
+                    None => Toast::note("it is among your levels now"),
+                });
                 if let Some(run) = found.run.take() {
                     // Without a score of its own it is a ghost that every run beats.
                     if best.beats(&found.key, RunFigures::default()) {

@@ -45,7 +45,7 @@ impl Plugin for GhostPlugin {
 
 /// A replay that is being read.
 #[derive(Component)]
-struct Loading(Task<Result<GenieReplay, GenieReplayError>>);
+struct Loading(Task<Result<Arc<GenieReplay>, GenieReplayError>>);
 
 /// The world of the best run.
 #[derive(Component)]
@@ -70,8 +70,11 @@ fn load(
     if !settings.ghost || runs.score(&level.key).is_none() {
         return;
     }
-    let path = replay_path(&session, &level.key);
-    let task = IoTaskPool::get().spawn(async move { GenieReplay::read(path) });
+    let (known, path) = (runs.replay(&level.key), replay_path(&session, &level.key));
+    let task = IoTaskPool::get().spawn(async move {
+        // One of this start may not be on the disk yet.
+        known.map_or_else(|| GenieReplay::read(path).map(Arc::new), Ok)
+    });
     commands.spawn((DespawnOnExit(Screen::Play), Loading(task)));
 }
 
@@ -97,9 +100,7 @@ fn start(
             }
             _ => continue,
         };
-        let ghost = Ghost {
-            replay: replay.into(),
-        };
+        let ghost = Ghost { replay };
         commands.spawn((
             DespawnOnExit(Screen::Play),
             ghost,

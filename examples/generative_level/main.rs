@@ -4,7 +4,8 @@
 //! plays a script through the same plugin and writes a GIF.
 //!
 //! Each screen is a Bevy plugin in a file of its own: [`title`], [`levels`], [`play`], and over it [`pause`], [`result`] and
-//! [`settings_screen`]. What the game knows of the dream it reads from its frames, in [`goals`].
+//! [`settings_screen`]; [`game`] puts them together. What the game knows of the dream it reads from its frames, in [`goals`], and
+//! [`sound`] lets it be heard.
 
 // A system's arguments are what it asks the world for.
 #![allow(clippy::too_many_arguments, clippy::type_complexity)]
@@ -15,6 +16,7 @@ mod bindings;
 mod catalogue;
 mod dream;
 mod drop_picture;
+mod game;
 mod ghost;
 mod goals;
 mod hud;
@@ -28,6 +30,7 @@ mod rewind;
 mod saving;
 mod settings;
 mod settings_screen;
+mod sound;
 mod stage;
 mod states;
 mod timings;
@@ -164,33 +167,7 @@ fn play(options: Options) -> AppExit {
     })
     .insert_resource(FirstPrompt(options.prompt.clone()))
     .insert_resource(ShippedPrompts(assets::prompts_of(&options.model)))
-    .add_plugins((
-        states::StatesPlugin,
-        toast::ToastPlugin,
-        saving::SavingPlugin,
-        settings::SettingsPlugin,
-        best_runs::BestRunsPlugin,
-        catalogue::CataloguePlugin,
-        drop_picture::DropPicturePlugin,
-        dream::DreamPlugin,
-        goals::GoalsPlugin,
-    ))
-    .add_plugins((
-        stage::StagePlugin,
-        menu::MenuPlugin,
-        title::TitlePlugin,
-        attract::AttractPlugin,
-        levels::LevelsPlugin,
-        play::PlayPlugin,
-        hud::HudPlugin,
-        rewind::RewindPlugin,
-        ghost::GhostPlugin,
-    ))
-    .add_plugins((
-        pause::PausePlugin,
-        result::ResultPlugin,
-        settings_screen::SettingsScreenPlugin,
-    ));
+    .add_plugins(game::GamePlugin);
     if options.timings {
         app.add_plugins(timings::TimingsPlugin);
     }

@@ -100,13 +100,17 @@ pub(crate) fn item_node() -> Node {
     }
 }
 
+/// Where menus are moved through, in `Update`. Systems that hand the keys back to a menu run after it.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct MenuSystems;
+
 /// Moves through menus.
 pub(crate) struct MenuPlugin;
 
 impl Plugin for MenuPlugin {
     fn build(&self, app: &mut App) {
         let systems = (point, steer, light).chain();
-        app.add_systems(Update, systems.in_set(GameSystems));
+        app.add_systems(Update, systems.in_set(MenuSystems).in_set(GameSystems));
     }
 }
 
@@ -120,11 +124,11 @@ type Items<'w, 's> = Query<
     ),
 >;
 
-/// The menu with the keys.
+/// The menu with the keys: the uppermost one, or none while that takes no keys.
 fn active(menus: &Query<(Entity, &mut Menu)>) -> Option<Entity> {
-    let enabled = menus.iter().filter(|(_, menu)| menu.enabled);
-    enabled
-        .max_by_key(|(_, menu)| menu.layer)
+    let uppermost = menus.iter().max_by_key(|(_, menu)| menu.layer);
+    uppermost
+        .filter(|(_, menu)| menu.enabled)
         .map(|(entity, _)| entity)
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) frame: bool,
     /// Whether the best run runs along.
     pub(crate) ghost: bool,
+    /// How loud the game is, 0 to [`LOUDEST`].
+    pub(crate) volume: u32,
     /// Keys and buttons.
     pub(crate) bindings: Bindings,
 }
@@ -39,8 +41,19 @@ impl Default for Settings {
             scanlines: false,
             frame: true,
             ghost: true,
+            volume: 7,
             bindings: Bindings::default(),
         }
+    }
+}
+
+/// The largest [`Settings::volume`].
+pub(crate) const LOUDEST: u32 = 10;
+
+impl Settings {
+    /// The volume as a factor of amplitudes, 0 to 1. Ears hear ratios, so that the steps are wider at the loud end.
+    pub(crate) fn loudness(&self) -> f32 {
+        (self.volume.min(LOUDEST) as f32 / LOUDEST as f32).powi(2)
     }
 }
 
@@ -113,6 +126,6 @@ fn save(
     let before = saved.replace(settings.clone());
     if before.is_some_and(|before| before != *settings) {
         let (path, settings) = (session.data.join(FILE), settings.clone());
-        saving.write(move || json_file::write(&path, &settings));
+        saving.write(path.clone(), move || json_file::write(&path, &settings));
     }
 }

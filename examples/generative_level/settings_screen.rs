@@ -6,8 +6,11 @@ use bevy_state::prelude::*;
 
 use crate::bindings::Control;
 use crate::look::{FAINT, GOLD, SHADE, TEXT, cover, panel, text};
-use crate::menu::{ItemText, Menu, MenuAdjusted, MenuCancelled, MenuChosen, MenuItem, item_node};
-use crate::settings::{Quality, Settings};
+use crate::menu::{
+    ItemText, Menu, MenuAdjusted, MenuCancelled, MenuChosen, MenuItem, MenuSystems, item_node,
+};
+use crate::settings::{LOUDEST, Quality, Settings};
+use crate::sound;
 use crate::states::{GameSystems, Overlay, Screen};
 
 /// Speeds to choose from.
@@ -26,6 +29,8 @@ impl Plugin for SettingsScreenPlugin {
                 (capture, write)
                     .chain()
                     .run_if(in_state(Overlay::Settings))
+                    // The key that was just bound does nothing in the menu.
+                    .after(MenuSystems)
                     .in_set(GameSystems),
             );
     }
@@ -40,6 +45,7 @@ enum Row {
     Scanlines,
     Frame,
     Ghost,
+    Volume,
     Key(Control),
     Defaults,
     Back,
@@ -47,8 +53,8 @@ enum Row {
 
 /// All rows, in the order of their indices.
 fn rows() -> Vec<Row> {
-    use Row::{Back, Defaults, Frame, Ghost, Key, Quality, Scale, Scanlines, Speed};
-    let mut rows = vec![Scale, Speed, Quality, Scanlines, Frame, Ghost];
+    use Row::{Back, Defaults, Frame, Ghost, Key, Quality, Scale, Scanlines, Speed, Volume};
+    let mut rows = vec![Scale, Speed, Quality, Scanlines, Frame, Ghost, Volume];
     rows.extend(Control::ALL.map(Key));
     rows.extend([Defaults, Back]);
     rows
@@ -127,6 +133,9 @@ fn write(
             Row::Scanlines => format!("scanlines: {}", on(settings.scanlines)),
             Row::Frame => format!("frame: {}", on(settings.frame)),
             Row::Ghost => format!("ghost of the best run: {}", on(settings.ghost)),
+            Row::Volume if !sound::BUILT_IN => "volume: built without sound".to_owned(),
+            Row::Volume if settings.volume == 0 => "volume: mute".to_owned(),
+            Row::Volume => format!("volume: {} of {LOUDEST}", settings.volume),
             Row::Key(control) if waits == Some(control) => {
                 format!("{}: press a key or a button", control.name())
             }
@@ -195,6 +204,10 @@ fn change(settings: &mut Settings, row: Row, by: i32) {
         Row::Scanlines => settings.scanlines = !settings.scanlines,
         Row::Frame => settings.frame = !settings.frame,
         Row::Ghost => settings.ghost = !settings.ghost,
+        Row::Volume => {
+            let louder = settings.volume.saturating_add_signed(by);
+            settings.volume = louder.min(LOUDEST);
+        }
         Row::Key(_) | Row::Defaults | Row::Back => {}
     }
 }

@@ -24,6 +24,29 @@ const FALL_TICKS: u64 = 4;
 const AT_BOTTOM: &str = "hero at the bottom";
 const AT_TOP: &str = "hero at the top";
 
+/// Rows by which the hero rises at least in the frame in which it leaves the ground; it flutters on upwards by fewer.
+const TAKE_OFF: u32 = 4;
+
+/// Message: the newest frame shows that something has just happened.
+#[derive(Message, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The world with the [`Goals`].
+    pub(crate) world: Entity,
+    /// What has happened.
+    pub(crate) what: Happening,
+}
+
+/// What can be seen to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// A coin vanished under the hero.
+    Coin,
+    /// The hero left the ground.
+    Jump,
+    /// It fell out of the picture.
+    Fall,
+}
+
 /// What has been seen up to a tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -92,7 +115,8 @@ pub(crate) struct GoalsPlugin;
 
 impl Plugin for GoalsPlugin {
     fn build(&self, app: &mut App) {
-        app.add_systems(PreUpdate, keep_score.after(GenieTriggerSystems))
+        app.add_message::<Seen>()
+            .add_systems(PreUpdate, keep_score.after(GenieTriggerSystems))
             .add_observer(notice_fall)
             .add_observer(sink_further);
     }
@@ -123,19 +147,22 @@ fn sink_further(released: On<GenieTriggerReleased>, mut worlds: Query<&mut Goals
 fn keep_score(
     mut frames: MessageReader<GenieFrame>,
     mut worlds: Query<(&mut Goals, &GenieMotion)>,
+    mut seen: MessageWriter<Seen>,
 ) {
     for frame in frames.read() {
         let Ok((mut goals, motion)) = worlds.get_mut(frame.world) else {
             continue;
         };
-        goals.see(frame, motion);
+        let world = frame.world;
+        let happened = goals.see(frame, motion);
+        seen.write_batch(happened.into_iter().map(|what| Seen { world, what }));
     }
 }
 
 impl Goals {
-    fn see(&mut self, frame: &GenieFrame, motion: &GenieMotion) {
+    fn see(&mut self, frame: &GenieFrame, motion: &GenieMotion) -> Vec<Happening> {
         let tick = frame.tick as usize;
-        self.hero = find_hero(&frame.pixels);
+        let before = std::mem::replace(&mut self.hero, find_hero(&frame.pixels));
         let fell = std::mem::take(&mut self.fell);
         if tick != self.history.len() || tick == 0 {
             // Begun, rewound, or a jump: the score is what it was then.
@@ -143,14 +170,24 @@ impl Goals {
             self.history.resize(tick + 1, newest);
             self.coins.look(&frame.pixels, self.hero);
             self.sank = None;
-            return;
+            return Vec::new();
         }
-        let mut tally = self.tally();
+        let (mut tally, mut happened) = (self.tally(), Vec::new());
         let shift = motion.scene().unwrap_or_default().by;
         tally.position -= shift.x;
         tally.furthest = tally.furthest.max(tally.position);
         tally.falls += u32::from(fell);
-        tally.coins += self.coins.taken(&frame.pixels, self.hero, shift);
+        let coins = self.coins.taken(&frame.pixels, self.hero, shift);
+        tally.coins += coins;
         self.history.push(tally);
+        if let (Some(before), Some(now)) = (before, self.hero)
+            && now.min.y + TAKE_OFF <= before.min.y
+            && !fell
+        {
+            happened.push(Happening::Jump);
+        }
+        happened.extend(fell.then_some(Happening::Fall));
+        happened.extend((coins > 0).then_some(Happening::Coin));
+        happened
     }
 }

@@ -1,0 +1,45 @@
+//! The whole game: all screens and what they share.
+
+use bevy::prelude::*;
+
+use crate::{
+    attract, best_runs, catalogue, dream, drop_picture, ghost, goals, hud, levels, menu, pause,
+    play, result, rewind, saving, settings, settings_screen, sound, stage, states, title, toast,
+};
+
+/// The game. It wants a [`Session`](states::Session), a [`FirstPrompt`](catalogue::FirstPrompt) and
+/// [`ShippedPrompts`](catalogue::ShippedPrompts) as resources.
+pub(crate) struct GamePlugin;
+
+impl Plugin for GamePlugin {
+    fn build(&self, app: &mut App) {
+        app.add_plugins((
+            states::StatesPlugin,
+            toast::ToastPlugin,
+            saving::SavingPlugin,
+            settings::SettingsPlugin,
+            best_runs::BestRunsPlugin,
+            catalogue::CataloguePlugin,
+            drop_picture::DropPicturePlugin,
+            dream::DreamPlugin,
+            goals::GoalsPlugin,
+            sound::SoundPlugin,
+        ))
+        .add_plugins((
+            stage::StagePlugin,
+            menu::MenuPlugin,
+            title::TitlePlugin,
+            attract::AttractPlugin,
+            levels::LevelsPlugin,
+            play::PlayPlugin,
+            hud::HudPlugin,
+            rewind::RewindPlugin,
+            ghost::GhostPlugin,
+        ))
+        .add_plugins((
+            pause::PausePlugin,
+            result::ResultPlugin,
+            settings_screen::SettingsScreenPlugin,
+        ));
+    }
+}

@@ -1,0 +1,87 @@
+//! Keys and buttons, and what the settings make of them.
+
+use bevy::prelude::*;
+use bevy_genie::prelude::*;
+
+use crate::bindings::Control;
+use crate::harness::{Game, tick};
+use crate::settings::Settings;
+
+/// Rows of the settings above the one of the jump.
+const ROWS_ABOVE_JUMP: usize = 9;
+
+fn bound(game: &Game, control: Control) -> Vec<String> {
+    let settings = game.app.world().resource::<Settings>();
+    settings.bindings.of(control).to_vec()
+}
+
+#[test]
+fn a_button_takes_the_place_of_the_old_one_and_the_world_hears_it() {
+    let data = tempfile::tempdir().unwrap();
+    let mut game = Game::new(data.path());
+    let pad = game.gamepad();
+    game.open_settings();
+    for _ in 0..ROWS_ABOVE_JUMP {
+        game.tap(KeyCode::ArrowDown);
+    }
+    game.tap(KeyCode::Enter);
+    game.button(pad, GamepadButton::North, true);
+    game.button(pad, GamepadButton::North, false);
+    let now = bound(&game, Control::Jump);
+    assert_eq!(now[0], "GamepadNorth", "{now:?}");
+    assert!(!now.contains(&"GamepadSouth".to_owned()), "{now:?}");
+    assert!(
+        now.contains(&"Space".to_owned()),
+        "the keys are as they were: {now:?}"
+    );
+    // What it did before it does no longer.
+    game.tap(KeyCode::ArrowDown);
+    game.tap(KeyCode::Enter);
+    game.button(pad, GamepadButton::North, true);
+    game.button(pad, GamepadButton::North, false);
+    assert_eq!(bound(&game, Control::Rewind)[0], "GamepadNorth");
+    assert!(!bound(&game, Control::Jump).contains(&"GamepadNorth".to_owned()));
+    game.tap(KeyCode::ArrowUp);
+    game.tap(KeyCode::Enter);
+    game.button(pad, GamepadButton::North, true);
+    game.button(pad, GamepadButton::North, false);
+    let file = data.path().join("settings.json");
+    game.until("the settings are saved", |_| {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.contains("\"GamepadNorth\"") && !text.contains("\"GamepadSouth\"")
+    });
+    game.tap(KeyCode::Escape);
+    game.tap(KeyCode::ArrowUp);
+    // In the world it is the jump: frames come about by that action.
+    let world = game.begin();
+    game.button(pad, GamepadButton::North, true);
+    game.until("a jump", |w| {
+        let model = w.get::<GenieWorld>(world).unwrap().model.clone();
+        let jump = w.resource::<Assets<GenieModel>>().get(&model).unwrap();
+        let jump = jump.actions().iter().position(|label| label.name == "jump");
+        jump.is_some() && w.get::<GenieFrame>(world).and_then(|frame| frame.action) == jump
+    });
+    game.button(pad, GamepadButton::North, false);
+}
+
+#[test]
+fn a_key_that_menus_use_is_bound_without_acting_in_the_menu() {
+    let data = tempfile::tempdir().unwrap();
+    let mut game = Game::new(data.path());
+    game.open_settings();
+    for _ in 0..ROWS_ABOVE_JUMP {
+        game.tap(KeyCode::ArrowDown);
+    }
+    for key in [KeyCode::Enter, KeyCode::ArrowDown, KeyCode::Space] {
+        game.tap(KeyCode::Enter);
+        game.tap(key);
+        let name = GenieInputSource::from(key).name().into_owned();
+        assert_eq!(bound(&game, Control::Jump)[0], name);
+    }
+    // The menu is at the same row, and waits for nothing: Escape leaves it.
+    game.tap(KeyCode::Escape);
+    assert_eq!(bound(&game, Control::Jump)[0], "Space");
+    game.tap(KeyCode::ArrowUp);
+    let world = game.begin();
+    game.until("the run goes on", |w| tick(w, world) > 2);
+}

@@ -1,0 +1,232 @@
+//! The game in an app without a window or a graphics adapter.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bevy::app::TerminalCtrlCHandlerPlugin;
+use bevy::asset::UnapprovedPathMode;
+use bevy::input::ButtonState;
+use bevy::input::gamepad::{
+    GamepadConnection, GamepadConnectionEvent, RawGamepadButtonChangedEvent, RawGamepadEvent,
+};
+use bevy::input::keyboard::{Key, KeyboardInput};
+use bevy::log::LogPlugin;
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::settings::WgpuSettings;
+use bevy::window::{FileDragAndDrop, PrimaryWindow};
+use bevy::winit::WinitPlugin;
+use bevy_genie::prelude::*;
+use bevy_state::prelude::*;
+use genie_tests::PATIENCE;
+
+use crate::catalogue::{Catalogue, FirstPrompt, ShippedPrompts};
+use crate::play::Run;
+use crate::sound::{PlaySound, Sound};
+use crate::states::{Overlay, Screen, Session};
+use crate::toast::Toast;
+
+/// What the game has said and sounded so far.
+#[derive(Resource, Default)]
+pub(crate) struct Log {
+    pub(crate) toasts: Vec<Toast>,
+    pub(crate) sounds: Vec<Sound>,
+}
+
+/// The game.
+pub(crate) struct Game {
+    pub(crate) app: App,
+    window: Entity,
+}
+
+fn assets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets")
+}
+
+impl Game {
+    /// The title screen of a game that keeps its files in `data`.
+    pub(crate) fn new(data: &Path) -> Self {
+        let renderless = WgpuSettings {
+            backends: None,
+            ..default()
+        };
+        let mut app = App::new();
+        app.add_plugins(
+            DefaultPlugins
+                .build()
+                .disable::<WinitPlugin>()
+                .disable::<LogPlugin>()
+                .disable::<TerminalCtrlCHandlerPlugin>()
+                .set(RenderPlugin {
+                    render_creation: renderless.into(),
+                    ..default()
+                })
+                .set(AssetPlugin {
+                    file_path: assets().display().to_string(),
+                    unapproved_path_mode: UnapprovedPathMode::Deny,
+                    ..default()
+                }),
+        )
+        .add_plugins(GeniePlugin::default())
+        .init_resource::<Log>();
+        let server = app.world().resource::<AssetServer>();
+        let model = server.load("models/platformer.genie.safetensors");
+        app.insert_resource(Session {
+            model,
+            seed: 0,
+            run_ticks: 40,
+            data: data.to_owned(),
+        })
+        .insert_resource(FirstPrompt(None))
+        .insert_resource(ShippedPrompts(genie_examples::assets::prompts(&assets())))
+        .add_plugins(crate::game::GamePlugin)
+        .add_systems(Last, listen);
+        app.finish();
+        app.cleanup();
+        let mut windows = app
+            .world_mut()
+            .query_filtered::<Entity, With<PrimaryWindow>>();
+        let window = windows.single(app.world()).unwrap();
+        let mut game = Self { app, window };
+        game.until("the levels are read", |world| {
+            world.resource::<Catalogue>().complete
+        });
+        game
+    }
+
+    /// Updates until something holds.
+    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut World) -> bool) {
+        let start = Instant::now();
+        while !done(self.app.world_mut()) {
+            assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+            self.app.update();
+            std::thread::sleep(Duration::from_millis(4));
+        }
+    }
+
+    /// A few frames, in which layouts and menus follow what has changed.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..4 {
+            self.app.update();
+        }
+    }
+
+    /// Presses a key, or lets it go.
+    pub(crate) fn key(&mut self, key_code: KeyCode, down: bool) {
+        self.app.world_mut().write_message(KeyboardInput {
+            key_code,
+            logical_key: Key::Unidentified(bevy::input::keyboard::NativeKey::Unidentified),
+            state: if down {
+                ButtonState::Pressed
+            } else {
+                ButtonState::Released
+            },
+            text: None,
+            repeat: false,
+            window: self.window,
+        });
+        self.app.update();
+    }
+
+    /// Presses a key for a frame.
+    pub(crate) fn tap(&mut self, key: KeyCode) {
+        self.key(key, true);
+        self.key(key, false);
+        self.settle();
+    }
+
+    /// A gamepad that is plugged in.
+    pub(crate) fn gamepad(&mut self) -> Entity {
+        let pad = self.app.world_mut().spawn_empty().id();
+        let connection = GamepadConnection::Connected {
+            name: "pad".to_owned(),
+            vendor_id: None,
+            product_id: None,
+        };
+        let event = GamepadConnectionEvent::new(pad, connection);
+        self.app.world_mut().write_message(event);
+        self.settle();
+        pad
+    }
+
+    /// Presses a button of a gamepad, or lets it go.
+    pub(crate) fn button(&mut self, pad: Entity, button: GamepadButton, down: bool) {
+        let value = if down { 1.0 } else { 0.0 };
+        let event = RawGamepadButtonChangedEvent::new(pad, button, value);
+        self.app
+            .world_mut()
+            .write_message(RawGamepadEvent::Button(event));
+        self.app.update();
+    }
+
+    /// Drops a file on the window.
+    pub(crate) fn drop_file(&mut self, path: &Path) {
+        let (window, path_buf) = (self.window, path.to_owned());
+        self.app
+            .world_mut()
+            .write_message(FileDragAndDrop::DroppedFile { window, path_buf });
+        self.app.update();
+    }
+
+    /// From the title to a run that shows its first frame.
+    pub(crate) fn begin(&mut self) -> Entity {
+        self.tap(KeyCode::Enter);
+        self.until("the levels", |world| screen(world) == Screen::Levels);
+        self.settle();
+        self.tap(KeyCode::Enter);
+        self.until("the run", |world| run(world).is_some());
+        run(self.app.world_mut()).unwrap()
+    }
+
+    /// Opens the settings from the title.
+    pub(crate) fn open_settings(&mut self) {
+        self.settle();
+        self.tap(KeyCode::ArrowDown);
+        self.tap(KeyCode::Enter);
+        self.until("the settings", |world| {
+            **world.resource::<State<Overlay>>() == Overlay::Settings
+        });
+        self.settle();
+    }
+
+    /// What was said, in one string.
+    pub(crate) fn said(&self) -> String {
+        let toasts = &self.app.world().resource::<Log>().toasts;
+        let texts: Vec<_> = toasts.iter().map(|toast| toast.text.as_str()).collect();
+        texts.join("\n")
+    }
+
+    /// How often a sound was begun.
+    pub(crate) fn heard(&self, sound: Sound) -> usize {
+        let sounds = &self.app.world().resource::<Log>().sounds;
+        sounds.iter().filter(|other| **other == sound).count()
+    }
+}
+
+/// The screen that is shown.
+pub(crate) fn screen(world: &World) -> Screen {
+    **world.resource::<State<Screen>>()
+}
+
+/// The run, once it shows a frame.
+pub(crate) fn run(world: &mut World) -> Option<Entity> {
+    let mut runs = world.query_filtered::<Entity, (With<Run>, With<GenieFrame>)>();
+    runs.single(world).ok()
+}
+
+/// The tick that a world shows.
+pub(crate) fn tick(world: &World, entity: Entity) -> u64 {
+    world
+        .get::<GenieFrame>(entity)
+        .map_or(0, |frame| frame.tick)
+}
+
+fn listen(
+    mut toasts: MessageReader<Toast>,
+    mut sounds: MessageReader<PlaySound>,
+    mut log: ResMut<Log>,
+) {
+    log.toasts.extend(toasts.read().cloned());
+    log.sounds
+        .extend(sounds.read().map(|PlaySound(sound)| *sound));
+}
