@@ -221,18 +221,64 @@ fn the_editor_can_be_used_in_a_narrow_window() {
         return;
     }
     let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), Some("meadow.png"), (640, 800));
-    desk.wait(&mut program, "the picture", |window| {
-        let shot = part(&desk.look_at(window), [20, 150, 380, 400]);
-        (colours(&shot) > 8).then_some(())
-    });
+    let mut program = editor(&desk, data.path(), Some("meadow.png"), (480, 800));
+    // One below the other: the picture, its world, its frames.
+    for (what, area) in [
+        ("the picture", [100, 150, 800, 220]),
+        ("its world", [250, 500, 500, 200]),
+    ] {
+        desk.wait(&mut program, what, |window| {
+            (colours(&part(&desk.look_at(window), area)) > 8).then_some(())
+        });
+    }
     std::thread::sleep(Duration::from_secs(3));
+    desk.keep(program.window, "editor_narrow");
     desk.tap(key::F1);
     desk.wait(&mut program, "the help", |window| {
         let middle = part(&desk.look_at(window), [250, 350, 500, 300]);
         (share_of(&middle, WINDOW, 3) > 0.3).then_some(())
     });
-    desk.keep(program.window, "editor_narrow");
+    desk.keep(program.window, "editor_narrow_help");
+}
+
+#[test]
+fn the_window_closes_when_the_picture_is_kept_and_stays_while_it_cannot_be() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&desk, data.path(), Some("desert.png"), (1280, 800));
+    begun(&desk, &mut program);
+    let paint = || {
+        desk.tap(u32::from(b'r'));
+        desk.drag((120, 160), (300, 230));
+    };
+    let is_blue = |window| (blue(&desk.look_at(window)) > 0.05).then_some(());
+    paint();
+    desk.wait(&mut program, "a blue rectangle", is_blue);
+    // At once, before the autosave of itself.
+    desk.close(&program);
+    assert!(desk.wait_for_exit(&mut program).success());
+    drop(program);
+    let mut program = editor(&desk, data.path(), None, (1280, 800));
+    desk.wait(&mut program, "the picture as it was left", is_blue);
+    drop(program);
+    // A file in place of the folder: nothing can be kept.
+    let blocked = tempfile::tempdir().unwrap();
+    std::fs::write(blocked.path().join("bevy_genie"), "in the way").unwrap();
+    let mut program = editor(&desk, blocked.path(), Some("desert.png"), (1280, 800));
+    begun(&desk, &mut program);
+    paint();
+    desk.wait(&mut program, "a blue rectangle", is_blue);
+    desk.close(&program);
+    desk.wait(&mut program, "the reason why it stays", |window| {
+        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.001).then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    desk.keep(program.window, "editor_stays");
+    assert!(desk.running(&mut program), "closed, and the picture lost");
+    desk.close(&program);
+    assert!(desk.wait_for_exit(&mut program).success());
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::toasts::Toasts;
 
 /// Seconds after a change until it is in the autosave.
 const AUTOSAVE: f32 = 1.0;
+/// Seconds until an autosave that failed is tried again.
+const RETRY: f32 = 10.0;
 /// Files that are remembered.
 const RECENT: usize = 10;
 const MEMORY: &str = "memory.json";
@@ -31,6 +33,8 @@ enum Done {
     Project(PathBuf, Box<ProjectFile>),
     Saved(PathBuf, u64),
     Written(PathBuf),
+    /// The autosave, or why there is none.
+    Autosaved(Result<(), String>),
     Quiet,
 }
 
@@ -44,6 +48,8 @@ pub(crate) struct Memory {
     pub(crate) export_folder: Option<PathBuf>,
     /// Width and height of the window in logical pixels.
     pub(crate) window: Option<(u32, u32)>,
+    /// Where the panels are, as [`Layouts`](crate::layout::Layouts) has it.
+    pub(crate) layout: Option<serde_json::Value>,
 }
 
 /// Files under way, and what is known of files.
@@ -57,9 +63,14 @@ pub(crate) struct Files {
     problem: Option<json_file::JsonFileError>,
     /// The opened picture or recording.
     pub(crate) source: Option<Source>,
-    autosaved: Option<(u64, GenieSamplerSettings)>,
-    since_change: f32,
+    autosaved: Option<State>,
+    /// What an autosave under way will have saved.
+    autosaving: Option<State>,
+    until_autosave: f32,
 }
+
+/// What makes one state of a project another than the last.
+type State = (u64, GenieSamplerSettings);
 
 impl Files {
     /// Files of the editor's data folder; what is remembered is read at once, as the window's size is among it.
@@ -73,7 +84,8 @@ impl Files {
             problem,
             source: None,
             autosaved: None,
-            since_change: 0.0,
+            autosaving: None,
+            until_autosave: AUTOSAVE,
         }
     }
 
@@ -93,6 +105,35 @@ impl Files {
 
     fn memory_path(&self) -> PathBuf {
         self.data.join(MEMORY)
+    }
+
+    /// Whether nothing of the project would be lost now: it is in the autosave, or nothing has been made yet.
+    fn is_safe(&self, project: &Project) -> bool {
+        self.autosaved.as_ref() == Some(&state(project))
+            || (self.autosaved.is_none() && project.version == 0)
+    }
+
+    /// Seconds until the next autosave, if one is due.
+    pub(crate) fn until_autosave(&self, project: &Project) -> Option<f32> {
+        let due = self.autosaving.is_none() && !self.is_safe(project);
+        due.then_some(self.until_autosave.max(0.0))
+    }
+
+    /// Waits until the project is in the autosave.
+    ///
+    /// # Errors
+    /// In words, if it cannot be written.
+    pub(crate) fn make_safe(&mut self, project: &Project) -> Result<(), String> {
+        // One that is under way would be written over this one.
+        for running in self.tasks.drain(..).map(block_on) {
+            if let Err(error) | Ok(Done::Autosaved(Err(error))) = running {
+                error!("{error}");
+            }
+        }
+        self.autosaving = None;
+        project.content().write(&self.autosave_path())?;
+        self.autosaved = Some(state(project));
+        Ok(())
     }
 
     /// Opens a picture, a recording or a project.
@@ -238,35 +279,37 @@ fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: Re
                 project.file = Some(path);
             }
             Ok(Done::Written(path)) => toasts.note(format!("written: {}", path.display())),
+            Ok(Done::Autosaved(Ok(()))) => files.autosaved = files.autosaving.take(),
+            Ok(Done::Autosaved(Err(error))) => {
+                (files.autosaving, files.until_autosave) = (None, RETRY);
+                toasts.error(error);
+            }
             Ok(Done::Quiet) => {}
             Err(error) => toasts.error(error),
         }
     }
 }
 
-/// What makes one state of a project another than the last.
-fn state(project: &Project) -> (u64, GenieSamplerSettings) {
+fn state(project: &Project) -> State {
     (project.version, project.sampler.clone())
 }
 
 /// A copy of the project, whether it has a file or not.
 fn autosave(time: Res<Time<Real>>, project: Res<Project>, mut files: ResMut<Files>) {
-    let now = state(&project);
-    if files.autosaved.as_ref() == Some(&now) || (files.autosaved.is_none() && project.version == 0)
-    {
+    if files.autosaving.is_some() || files.is_safe(&project) {
         return;
     }
-    files.since_change += time.delta_secs();
-    if files.since_change < AUTOSAVE {
+    files.until_autosave -= time.delta_secs();
+    if files.until_autosave > 0.0 {
         return;
     }
-    (files.autosaved, files.since_change) = (Some(now), 0.0);
+    files.until_autosave = AUTOSAVE;
+    files.autosaving = Some(state(&project));
     let (path, content) = (files.autosave_path(), project.content());
     files.spawn(move || {
-        content
-            .write(&path)
-            .map_err(|error| format!("no autosave: {error}"))?;
-        Ok(Done::Quiet)
+        let written = content.write(&path);
+        let written = written.map_err(|error| format!("no autosave: {error}"));
+        Ok(Done::Autosaved(written))
     });
 }
 
@@ -287,14 +330,10 @@ fn keep_memory(window: Query<&Window>, mut files: ResMut<Files>) {
     }
 }
 
-/// Before the program ends, all is written.
+/// Before the program ends, however it ends, all is written.
 fn write_all(mut files: ResMut<Files>, project: Res<Project>) {
-    let running: Vec<_> = files.tasks.drain(..).map(block_on).collect();
-    for error in running.into_iter().filter_map(Result::err) {
-        error!("{error}");
-    }
-    if files.autosaved != Some(state(&project))
-        && let Err(error) = project.content().write(&files.autosave_path())
+    if (files.busy() || !files.is_safe(&project))
+        && let Err(error) = files.make_safe(&project)
     {
         error!("no autosave: {error}");
     }

@@ -66,6 +66,8 @@ pub(crate) struct Lines {
     pub(crate) speed: f32,
     /// One for each latent action.
     pub(crate) strips: Vec<Strip>,
+    /// Whether there will never be a model, so that no world will start.
+    pub(crate) without_model: bool,
     next_number: u32,
     started: Option<u64>,
     strips_asked: u64,
@@ -85,6 +87,7 @@ impl Lines {
             running: false,
             speed: 1.0,
             strips: Vec::new(),
+            without_model: false,
             next_number: 1,
             started: None,
             strips_asked: 0,
@@ -105,7 +108,8 @@ impl Lines {
 
     /// Whether worlds of the newest picture are still to be started.
     pub(crate) fn waiting(&self, project: &Project) -> bool {
-        self.started != Some(project.version) || self.strips_started != self.strips_asked
+        let newer = self.started != Some(project.version);
+        !self.without_model && (newer || self.strips_started != self.strips_asked)
     }
 
     fn number(&mut self) -> u32 {

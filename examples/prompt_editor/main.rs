@@ -4,11 +4,13 @@
 //! each latent action does to it, and play it; look back, fork it, and put two futures side by side. What is worth keeping is
 //! exported; what is not is never lost either, as everything is kept while it changes.
 
+mod closing;
 mod drawing;
 mod export;
 mod files;
 mod history;
 mod keys;
+mod layout;
 mod lines;
 mod pace;
 mod palette;
@@ -57,11 +59,15 @@ fn main() -> AppExit {
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
-            .set(screen::window(
-                "Prompt editor",
-                width.clamp(480, 7680),
-                height.clamp(360, 4320),
-            ))
+            .set(WindowPlugin {
+                // What is not on the disk yet keeps it open.
+                close_when_requested: false,
+                ..screen::window(
+                    "Prompt editor",
+                    width.clamp(480, 7680),
+                    height.clamp(360, 4320),
+                )
+            })
             .set(AssetPlugin {
                 file_path: assets::root().display().to_string(),
                 // `--model` may name any file.
@@ -92,6 +98,7 @@ fn main() -> AppExit {
         .init_resource::<Study>()
         .add_plugins((
             toasts::ToastsPlugin,
+            closing::ClosingPlugin,
             files::FilesPlugin,
             lines::LinesPlugin,
             export::ExportPlugin,
@@ -126,7 +133,7 @@ fn begin(
 #[allow(clippy::too_many_arguments)] // A system's arguments are what it asks the world for.
 fn learn_model(
     server: Res<AssetServer>,
-    lines: Res<Lines>,
+    mut lines: ResMut<Lines>,
     models: Res<Assets<GenieModel>>,
     mut toasts: ResMut<Toasts>,
     mut study: ResMut<Study>,
@@ -140,6 +147,7 @@ fn learn_model(
     if let LoadState::Failed(error) = server.load_state(&lines.model) {
         toasts.error(error);
         *known = true;
+        lines.without_model = true;
     }
     let Some(model) = models.get(&lines.model) else {
         return;

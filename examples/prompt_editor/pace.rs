@@ -61,15 +61,16 @@ fn choose_pace(
     });
     let moving =
         ticking || study.pending() || files.busy() || exports.pending() || lines.waiting(&project);
-    let next_toast = toasts.all.iter().map(|toast| toast.until);
+    let next_toast = toasts.all.iter().map(|toast| toast.until).min();
+    let next_toast = next_toast.map(|until| until.saturating_duration_since(now));
+    let autosave = files.until_autosave(&project).map(Duration::from_secs_f32);
     let wait = if moving {
         MOVING
     } else if settling {
         SETTLING
-    } else if let Some(until) = next_toast.min() {
-        until.saturating_duration_since(now).max(SETTLING)
     } else {
-        RESTING
+        let next = next_toast.into_iter().chain(autosave).min();
+        next.map_or(RESTING, |next| next.max(SETTLING))
     };
     let mode = UpdateMode::reactive_low_power(wait);
     if settings.focused_mode != mode {

@@ -1,8 +1,8 @@
 //! Keys of the editor itself. They count while neither a text field nor the world has the keyboard.
 
-use bevy::prelude::AppExit;
 use bevy_egui::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use crate::closing::Quit;
 use crate::files::PROJECT;
 use crate::tools::Tool;
 use crate::ui::{Desk, Work, step, toggle};
@@ -28,6 +28,7 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
     ("K", "fork from the frame that is shown"),
     ("Escape", "leave the world, let a selection go"),
     ("F1", "this help"),
+    ("Ctrl+Q", "close; what is on the canvas is kept"),
 ];
 
 const CONTROL: Modifiers = Modifiers::COMMAND;
@@ -49,7 +50,7 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
         desk.export = !desk.export;
     }
     if hit(CONTROL, Key::Q) {
-        work.exit.write(AppExit::Success);
+        work.quit.write(Quit);
     }
     if hit(CONTROL | Modifiers::SHIFT, Key::Z) || hit(CONTROL, Key::Y) {
         work.project.redo();

@@ -54,12 +54,15 @@ impl Reconstruction {
         )
     }
 
-    /// Different codes in the picture.
-    pub(crate) fn codes_used(&self) -> usize {
-        let mut codes = self.tokens.clone();
-        codes.sort_unstable();
-        codes.dedup();
-        codes.len()
+    /// How many patches of the picture have each code of the codebook.
+    pub(crate) fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.codes];
+        for token in &self.tokens {
+            if let Some(count) = uses.get_mut(*token as usize) {
+                *count += 1;
+            }
+        }
+        uses
     }
 }
 

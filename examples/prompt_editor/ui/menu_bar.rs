@@ -1,9 +1,9 @@
 //! The bar at the upper edge, and the line at the lower one.
 
-use bevy::prelude::*;
 use bevy_egui::egui;
 
 use super::{Desk, Work};
+use crate::closing::Quit;
 use crate::shortcuts;
 
 pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
@@ -54,7 +54,7 @@ pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
             }
             ui.separator();
             if entry(ui, "Quit", "Ctrl+Q") {
-                work.exit.write(AppExit::Success);
+                work.quit.write(Quit);
             }
         });
         ui.menu_button("Edit", |ui| {

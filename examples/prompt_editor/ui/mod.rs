@@ -19,10 +19,12 @@ use bevy::prelude::*;
 use bevy_egui::egui::{self, WidgetText};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 use bevy_genie::prelude::*;
-use egui_dock::{DockArea, DockState, NodeIndex, Style, TabViewer};
+use egui_dock::{DockArea, Style, TabViewer};
 
+use crate::closing::Quit;
 use crate::export::Exports;
 use crate::files::Files;
+use crate::layout::{Docks, Layouts, Panel};
 use crate::lines::Lines;
 use crate::palette::Palette;
 use crate::project::Project;
@@ -33,47 +35,12 @@ use crate::tools::Hand;
 use textures::Textures;
 pub(crate) use viewport::{id as viewport_id, step, toggle};
 
-/// A panel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Panel {
-    /// Where the picture is painted.
-    Canvas,
-    /// The patches of the model.
-    Stamps,
-    /// The opened picture, and how it is cut.
-    Source,
-    /// What the model makes of the picture.
-    Understand,
-    /// One strip for each latent action.
-    Strips,
-    /// The world under the keys.
-    Play,
-    /// The frames so far, and the tree of forks.
-    Timeline,
-    /// How frames are sampled.
-    Sampler,
-}
-
-impl Panel {
-    fn title(self) -> &'static str {
-        match self {
-            Self::Canvas => "Canvas",
-            Self::Stamps => "Stamps",
-            Self::Source => "Picture",
-            Self::Understand => "What the model sees",
-            Self::Strips => "One strip for each action",
-            Self::Play => "Play",
-            Self::Timeline => "Timeline",
-            Self::Sampler => "Sampler",
-        }
-    }
-}
-
 /// What the window itself remembers.
 #[derive(Resource)]
 #[allow(clippy::struct_excessive_bools)] // Each is a check box or a window.
 pub(crate) struct Desk {
-    dock: DockState<Panel>,
+    docks: Docks,
+    kept_layouts: Option<Layouts>,
     textures: Textures,
     /// Whether the help is open.
     pub(crate) help: bool,
@@ -99,7 +66,8 @@ pub(crate) struct Desk {
 impl Default for Desk {
     fn default() -> Self {
         Self {
-            dock: layout(),
+            docks: Docks::default(),
+            kept_layouts: None,
             textures: Textures::default(),
             help: false,
             export: false,
@@ -118,18 +86,8 @@ impl Default for Desk {
 impl Desk {
     /// Panels where they were at the beginning.
     pub(crate) fn reset_layout(&mut self) {
-        self.dock = layout();
+        self.docks = Docks::default();
     }
-}
-
-fn layout() -> DockState<Panel> {
-    let mut dock = DockState::new(vec![Panel::Canvas, Panel::Source]);
-    let tree = dock.main_surface_mut();
-    let [left, right] = tree.split_right(NodeIndex::root(), 0.42, vec![Panel::Play]);
-    let [_, _] = tree.split_below(left, 0.62, vec![Panel::Stamps, Panel::Understand]);
-    let [play, _] = tree.split_right(right, 0.66, vec![Panel::Sampler]);
-    let [_, _] = tree.split_below(play, 0.60, vec![Panel::Timeline, Panel::Strips]);
-    dock
 }
 
 /// All that panels show and change.
@@ -149,7 +107,7 @@ pub(crate) struct Work<'w, 's> {
     pub(crate) frames: Query<'w, 's, &'static GenieFrame>,
     pub(crate) genie: MessageWriter<'w, GenieCommand>,
     pub(crate) commands: Commands<'w, 's>,
-    pub(crate) exit: MessageWriter<'w, AppExit>,
+    pub(crate) quit: MessageWriter<'w, Quit>,
 }
 
 impl Work<'_, '_> {
@@ -167,6 +125,7 @@ pub(crate) struct UiPlugin;
 impl Plugin for UiPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Desk>()
+            .add_systems(PreStartup, restore_layout)
             .add_systems(EguiPrimaryContextPass, (draw, listen).chain());
     }
 }
@@ -224,6 +183,25 @@ impl TabViewer for Panels<'_, '_, '_> {
     }
 }
 
+/// Panels are where they were left.
+fn restore_layout(files: Res<Files>, mut desk: ResMut<Desk>) {
+    let kept = files.memory.layout.clone();
+    let kept = kept.and_then(|layout| serde_json::from_value(layout).ok());
+    desk.docks = kept.map_or_else(Docks::default, |kept| Docks::restore(&kept));
+}
+
+/// Remembers where the panels are, when the mouse has let go of them.
+fn keep_layout(ctx: &egui::Context, desk: &mut Desk, files: &mut Files) {
+    if ctx.input(|input| input.pointer.any_down()) {
+        return;
+    }
+    let layouts = desk.docks.layouts();
+    if desk.kept_layouts.as_ref() != Some(&layouts) {
+        files.memory.layout = serde_json::to_value(&layouts).ok();
+        desk.kept_layouts = Some(layouts);
+    }
+}
+
 fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> Result {
     let ctx = contexts.ctx_mut()?.clone();
     let desk = desk.bypass_change_detection();
@@ -242,11 +220,12 @@ fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> R
     let area = egui::UiBuilder::new()
         .layer_id(egui::LayerId::background())
         .max_rect(ctx.viewport_rect());
+    let width = ctx.viewport_rect().width();
     let mut ui = egui::Ui::new(ctx.clone(), "editor".into(), area);
     egui::Panel::top("bar").show(&mut ui, |ui| menu_bar::show(ui, desk, &mut work));
     egui::Panel::bottom("status").show(&mut ui, |ui| menu_bar::status(ui, desk, &work));
     let Desk {
-        dock,
+        docks,
         textures,
         grid,
         tokens,
@@ -263,7 +242,7 @@ fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> R
     egui::CentralPanel::default()
         .frame(egui::Frame::NONE)
         .show(&mut ui, |ui| {
-            DockArea::new(dock)
+            DockArea::new(docks.of_width(width))
                 .style(Style::from_egui(ui.style()))
                 .show_leaf_close_all_buttons(false)
                 .show_leaf_collapse_buttons(false)
@@ -272,6 +251,7 @@ fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> R
     help::show(&ctx, desk);
     export::show(&ctx, desk, &mut work);
     overlays::show(&ctx, desk, &mut work);
+    keep_layout(&ctx, desk, &mut work.files);
     Ok(())
 }
 

@@ -8,6 +8,9 @@ use super::textures::Textures;
 use crate::drawing::Canvas;
 use crate::study::Reconstruction;
 
+/// Cells in a row of the codebook.
+const CODES_IN_A_ROW: usize = 64;
+
 pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, tokens: &mut bool) {
     let Some(found) = &work.study.found else {
         ui.weak("the model is being loaded");
@@ -54,12 +57,45 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
             picture(ui, map.id, edge, "where they differ");
         }
     });
-    let (used, all) = (found.codes_used(), found.codes);
+    codebook(ui, found, textures, version);
+}
+
+/// The whole codebook, a cell for each code: dark where the picture does not use it, brighter the more patches have it.
+fn codebook(ui: &mut egui::Ui, found: &Reconstruction, textures: &mut Textures, version: u64) {
+    let uses = found.uses();
+    let used = uses.iter().filter(|count| **count > 0).count();
+    let all = found.codes;
     ui.weak(format!(
         "{used} of the model's {all} codes are in the picture"
     ));
-    let share = used as f32 / all.max(1) as f32;
-    ui.add(egui::ProgressBar::new(share).desired_height(6.0));
+    let rows = all.div_ceil(CODES_IN_A_ROW).max(1);
+    let map = textures.show(ui.ctx(), "codebook", version, || codebook_map(&uses, rows));
+    let cell = (ui.available_width() / CODES_IN_A_ROW as f32).clamp(3.0, 10.0);
+    let size = egui::vec2(CODES_IN_A_ROW as f32, rows as f32) * cell;
+    let response = ui.add(egui::Image::new((map.id, size)).sense(egui::Sense::hover()));
+    if let Some(pointer) = response.hover_pos() {
+        let at = ((pointer - response.rect.min) / cell).floor();
+        let code = at.y as usize * CODES_IN_A_ROW + at.x as usize;
+        if let Some(count) = uses.get(code) {
+            let patches = if *count == 1 { "patch" } else { "patches" };
+            response.on_hover_text_at_pointer(format!("code {code}: {count} {patches}"));
+        }
+    }
+}
+
+fn codebook_map(uses: &[u32], rows: usize) -> GeniePicture {
+    let most = uses.iter().max().copied().unwrap_or(0).max(1) as f32;
+    let cells = (0..rows * CODES_IN_A_ROW).flat_map(|code| match uses.get(code) {
+        // After the last code.
+        None => [27, 29, 35],
+        Some(0) => [44, 47, 56],
+        Some(count) => {
+            let share = 0.4 + 0.6 * (*count as f32).ln_1p() / most.ln_1p();
+            [255.0, 209.0, 82.0].map(|part| (part * share) as u8)
+        }
+    });
+    GeniePicture::from_rgb(CODES_IN_A_ROW, rows, cells.collect())
+        .unwrap_or_else(|_| GeniePicture::filled(1, 1, [0; 3]))
 }
 
 fn picture(ui: &mut egui::Ui, id: egui::TextureId, edge: f32, name: &str) -> egui::Response {

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use image::RgbImage;
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::protocol::xproto::{
-    AtomEnum, ConfigureWindowAux, ConnectionExt, ImageFormat, InputFocus, Window,
+    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt, EventMask, ImageFormat,
+    InputFocus, Window,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -193,6 +194,14 @@ impl Desk {
         }
     }
 
+    /// Whether a program has not ended.
+    ///
+    /// # Panics
+    /// If the system does not say.
+    pub fn running(&self, program: &mut Program) -> bool {
+        program.child.try_wait().unwrap().is_none()
+    }
+
     /// What the program has written to its piped output.
     pub fn output(&self, program: &mut Program) -> Option<std::process::ChildStdout> {
         program.child.stdout.take()
@@ -202,6 +211,25 @@ impl Desk {
     pub fn kill(&self, program: &mut Program) {
         let _ = program.child.kill();
         let _ = program.child.wait();
+    }
+
+    /// Asks a program to close its window, as a window manager does when its cross is clicked.
+    ///
+    /// # Panics
+    /// If the X server is gone.
+    pub fn close(&self, program: &Program) {
+        let atom = |name: &[u8]| {
+            let atom = self.x.intern_atom(false, name);
+            atom.unwrap().reply().unwrap().atom
+        };
+        let (protocols, delete) = (atom(b"WM_PROTOCOLS"), atom(b"WM_DELETE_WINDOW"));
+        let data = [delete, 0, 0, 0, 0];
+        let message = ClientMessageEvent::new(32, program.window, protocols, data);
+        let sent = self
+            .x
+            .send_event(false, program.window, EventMask::NO_EVENT, message);
+        sent.unwrap();
+        self.x.flush().unwrap();
     }
 
     /// The number of the program's process.

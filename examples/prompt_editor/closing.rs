@@ -1,0 +1,47 @@
+//! The window closes when everything is on the disk. If it cannot be written, that is said, and the window stays.
+
+use bevy::prelude::*;
+use bevy::window::WindowCloseRequested;
+
+use crate::files::Files;
+use crate::project::Project;
+use crate::toasts::Toasts;
+
+/// Message: the editor is to be closed, from its menu or by a key.
+#[derive(Message, Clone, Copy, Debug)]
+pub(crate) struct Quit;
+
+/// Closes the editor.
+pub(crate) struct ClosingPlugin;
+
+impl Plugin for ClosingPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_message::<Quit>().add_systems(PostUpdate, close);
+    }
+}
+
+/// Who asks again after a refusal means it.
+fn close(
+    mut windows: MessageReader<WindowCloseRequested>,
+    mut quits: MessageReader<Quit>,
+    project: Res<Project>,
+    mut files: ResMut<Files>,
+    mut toasts: ResMut<Toasts>,
+    mut refused: Local<Option<u64>>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    if windows.read().count() + quits.read().count() == 0 {
+        return;
+    }
+    match files.make_safe(&project) {
+        Err(error) if *refused != Some(project.version) => {
+            *refused = Some(project.version);
+            toasts.error(format!(
+                "not closed, as your work cannot be kept: {error}. Save it elsewhere, or close again to lose it."
+            ));
+        }
+        _ => {
+            exit.write(AppExit::Success);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the prompt editor says of a picture, on the shipped world, without its window.
+
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+#[path = "../examples/prompt_editor/drawing.rs"]
+#[allow(dead_code)] // The editor uses more of it.
+mod drawing;
+#[path = "../examples/prompt_editor/palette.rs"]
+#[allow(dead_code)]
+mod palette;
+#[path = "../examples/prompt_editor/study.rs"]
+#[allow(dead_code)]
+mod study;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bevy::prelude::*;
+use bevy_genie::GenieModel;
+use drawing::Canvas;
+use genie_examples::picture;
+use genie_model::Frame;
+use genie_model::checkpoint::Checkpoint;
+use genie_tests::PATIENCE;
+use palette::{Palette, Theme};
+use study::{Reconstruction, Study};
+
+fn assets() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets")
+}
+
+/// Waits until all is answered.
+fn answered(study: &mut Study, palette: &mut Palette) -> Reconstruction {
+    let start = Instant::now();
+    while study.pending() {
+        assert_eq!(study.take(palette), None);
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    study.found.clone().unwrap()
+}
+
+#[test]
+fn pictures_of_the_game_and_noise_are_told_apart_in_words_errors_and_tokens() {
+    let path = assets().join("models/platformer.genie.safetensors");
+    let model = GenieModel::new(Checkpoint::read(&path).unwrap());
+    let (mut study, mut palette) = (Study::default(), Palette::default());
+    study.learn(AssetId::default(), &model);
+    let meadow = picture::read(&assets().join("prompts/meadow.png")).unwrap();
+    study.ask(&Canvas::from(&meadow));
+    let known = answered(&mut study, &mut palette);
+    assert!(
+        known.in_words().starts_with("Just like"),
+        "{}",
+        known.in_words()
+    );
+    assert!(known.foreign_share() < 0.02);
+    // Each patch has a code, and the codebook says how many have which.
+    let uses = known.uses();
+    assert_eq!(uses.len(), model.config().tokenizer.quantizer.codes());
+    assert_eq!(uses.iter().sum::<u32>() as usize, known.tokens.len());
+    let used = uses.iter().filter(|count| **count > 0).count();
+    assert!((5..known.tokens.len()).contains(&used), "{used} codes");
+    // Sky is one code, over and over.
+    assert!(uses.iter().max().unwrap() * 4 > known.tokens.len() as u32);
+    let noise = (0..64 * 64 * 3).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 13) as u8);
+    let noise = Frame::from_rgb(64, 64, noise.collect()).unwrap();
+    study.ask(&Canvas::from(&noise));
+    let foreign = answered(&mut study, &mut palette);
+    assert!(
+        foreign.in_words().starts_with("Foreign"),
+        "{}",
+        foreign.in_words()
+    );
+    assert!(foreign.foreign_share() > 0.9);
+    // One patch that the model does not know stands out among those that it does.
+    let mut pixels = meadow.pixels().to_vec();
+    for (y, x) in (0..8).flat_map(|y| (0..8).map(move |x| (y, x))) {
+        let at = (y * 64 + x) * 3;
+        pixels[at..at + 3].copy_from_slice(&noise.pixels()[at..at + 3]);
+    }
+    study.ask(&Canvas::from(&Frame::from_rgb(64, 64, pixels).unwrap()));
+    let mixed = answered(&mut study, &mut palette);
+    let worst = (0..mixed.errors.len())
+        .max_by(|a, b| mixed.errors[*a].total_cmp(&mixed.errors[*b]))
+        .unwrap();
+    let patch = model.config().tokenizer.patch;
+    let (column, row) = (worst % mixed.columns, worst / mixed.columns);
+    assert!(column * patch < 8 && row * patch < 8, "{column}, {row}");
+    // The stamps are the model's own patches, sorted by what they look like.
+    assert!(palette.len() > 20, "{} stamps", palette.len());
+    assert!(palette.of(Theme::Green).next().is_some());
+    assert!(palette.of(Theme::Blue).next().is_some());
+}
