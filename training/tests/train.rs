@@ -138,9 +138,9 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     };
     let dataset = Dataset::open(&data).unwrap();
     let figures = evaluate(&world, &dataset, None, &options, &|_| ()).unwrap();
-    let usage: f64 = figures.actions.iter().map(|action| action.usage).sum();
+    let usage: f64 = figures.usage.iter().map(|action| action.usage).sum();
     assert!((usage - 1.0).abs() < 1e-9);
-    assert!(figures.actions.iter().filter(|it| it.usage > 0.05).count() >= 3);
+    assert!(figures.usage.iter().filter(|it| it.usage > 0.05).count() >= 3);
 
     // Found anew, the number is the footage's.
     config.action_count = ActionCount::Footage;

@@ -13,12 +13,14 @@
 //!
 //! An encoder is trained to say the codes from what is around a transition (`encoder`); it is used on request.
 //!
-//! True actions, where a dataset has them, are used by evaluation only: [`PairCounts`] measures what codes tell about them.
+//! True actions, where a dataset has them, are used by evaluation only: [`PairCounts`] measures what codes tell about them,
+//! [`ActionClassifier`] learns to see them.
 
 mod agent;
 mod appearance;
 mod blob_motion;
 mod blobs;
+mod classifier;
 mod code_model;
 mod codes;
 mod description;
@@ -36,6 +38,7 @@ mod score;
 mod scroll;
 mod settings;
 mod sheet;
+mod sights;
 mod stored;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -47,11 +50,13 @@ mod visible;
 pub use agent::{
     AgentError, AgentReport, AgentTransition, AnchoredAgent, CandidateReport, ClipActions,
 };
+pub use classifier::{ActionClassifier, Labelled};
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
 pub use hand_rule::HandRule;
 pub use information::PairCounts;
 pub use score::ActionScore;
 pub use settings::AgentSettings;
 pub use sheet::code_examples;
+pub use sights::{TransitionPlace, View};
 pub use stored::StoredAgentError;
-pub use visible::{FewLabels, Labelled, VisibleActions, visible_actions};
+pub use visible::{FewLabels, VisibleActions, visible_actions};

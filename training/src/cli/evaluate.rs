@@ -7,7 +7,7 @@ use genie_model::WorldModel;
 use genie_model::checkpoint::Checkpoint;
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
 use genie_training::evaluate::{
-    EvaluateError, EvaluateOptions, Evaluation, Spread, evaluate, write_json,
+    EvaluateError, EvaluateOptions, Evaluation, KnownActions, Spread, evaluate, write_json,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -27,18 +27,26 @@ pub(crate) struct Args {
     /// footage.
     #[arg(long, required = true, num_args = 1..)]
     data: Vec<PathBuf>,
+    /// Folder of another dataset of the same game whose true actions are known: the judge of obedience learns from it instead of half
+    /// of the clips of --data, all of which are then scored.
+    #[arg(long)]
+    learn: Option<PathBuf>,
     /// File for the figures as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
     /// Number of prompts, each a world of its own.
     #[arg(long, default_value_t = 64)]
     clips: usize,
-    /// Longest horizon at which faithfulness is judged, in frames.
+    /// Longest horizon at which faithfulness and obedience are judged, in frames.
     #[arg(long, default_value_t = 256)]
     horizon: usize,
     /// Longest horizon at which heroes are counted, in frames: 20, 100 and 1000 up to this.
     #[arg(long, default_value_t = 100)]
     survival: usize,
+    /// Most real transitions that the judge of obedience learns from, and that it is tried on, where true actions are known; with 0
+    /// there is no judge.
+    #[arg(long, default_value_t = 12_000)]
+    judged_transitions: usize,
     /// The same seed gives the same figures.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -87,6 +95,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         seed: args.seed,
         horizon: args.horizon,
         survival: args.survival,
+        judged_transitions: args.judged_transitions,
     };
     options.check().map_err(|error| match error {
         EvaluateError::Count { .. } => format!("--{error}"),
@@ -106,6 +115,11 @@ pub(crate) fn run(args: Args) -> CliResult {
             Ok((dataset, truth))
         })
         .collect::<Result<Vec<_>, DatasetError>>()?;
+    let learn = args
+        .learn
+        .as_deref()
+        .map(|folder| footage_to_learn(folder, &datasets))
+        .transpose()?;
     let bar = ProgressBar::new(1000).with_style(ProgressStyle::with_template(
         "{bar:40} {percent} %, {eta} left",
     )?);
@@ -118,7 +132,11 @@ pub(crate) fn run(args: Args) -> CliResult {
             let progress = |share: f64| {
                 bar.set_position((1000.0 * (done + share) / rounds as f64) as u64);
             };
-            let evaluation = evaluate(&world, dataset, truth.as_ref(), &options, &progress)?;
+            let known = truth.as_ref().map(|actions| KnownActions {
+                actions,
+                learn: learn.as_ref().map(|(dataset, truth)| (dataset, truth)),
+            });
+            let evaluation = evaluate(&world, dataset, known, &options, &progress)?;
             if rounds > 1 {
                 bar.suspend(|| println!("{}", data.display()));
             }
@@ -159,4 +177,30 @@ fn known_actions(dataset: &Dataset) -> Result<Option<TrueActions>, DatasetError>
         Err(DatasetError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What the judge learns from: footage whose true actions are known, and that is not scored.
+fn footage_to_learn(
+    folder: &Path,
+    scored: &[(Dataset, Option<TrueActions>)],
+) -> Result<(Dataset, TrueActions), Box<dyn std::error::Error + Send + Sync>> {
+    let dataset = Dataset::open(folder)?;
+    let place = |folder: &Path| folder.canonicalize().ok();
+    if scored
+        .iter()
+        .any(|(it, _)| place(it.folder()) == place(folder))
+    {
+        return Err(format!(
+            "--learn {}: this is the footage of --data, and a judge must not have seen what it is tried on",
+            folder.display()
+        )
+        .into());
+    }
+    let truth = known_actions(&dataset)?.ok_or_else(|| {
+        format!(
+            "--learn {}: its true actions are not known, there is no true_actions.bin",
+            folder.display()
+        )
+    })?;
+    Ok((dataset, truth))
 }

@@ -91,6 +91,12 @@ impl TrueActions {
         Self { clips }
     }
 
+    /// Those of clips that are given directly.
+    #[cfg(test)]
+    pub(crate) fn from_clips(clips: Vec<Vec<u8>>) -> Self {
+        Self { clips }
+    }
+
     /// The actions of a clip: action i leads from frame i to frame i + 1, so there is one less than frames.
     pub fn clip(&self, clip: usize) -> Option<&[u8]> {
         self.clips.get(clip).map(Vec::as_slice)

@@ -97,7 +97,7 @@ pub(super) fn of_world(evaluation: &Evaluation) -> Vec<Finding> {
         ));
     }
     if let Some(most) = evaluation
-        .actions
+        .usage
         .iter()
         .max_by(|a, b| a.usage.total_cmp(&b.usage))
         && most.usage > MOST_USAGE

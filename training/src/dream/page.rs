@@ -68,7 +68,7 @@ pub(super) fn page(told: &Told) -> String {
          alike are actions that do the same here.</p><table>"
     );
     for (number, (name, strip)) in told.pictures.actions.iter().enumerate() {
-        let usage = told.evaluation.actions.get(number).map_or(0.0, |a| a.usage);
+        let usage = told.evaluation.usage.get(number).map_or(0.0, |a| a.usage);
         let _ = write!(
             page,
             "<tr><td class=\"figure\">{number} {}<br>{:.0} % of the footage</td><td>{}</td></tr>",
@@ -110,7 +110,7 @@ fn summary(told: &Told) -> String {
     };
     format!(
         "A world of {} actions at {:.4} frames a second, learned from {minutes:.1} minutes of footage in {:.1} minutes. {worst}",
-        told.evaluation.actions.len(),
+        told.evaluation.usage.len(),
         told.config.model.frames_per_second,
         told.seconds / 60.0,
     )
@@ -173,6 +173,26 @@ fn figures(evaluation: &Evaluation) -> String {
             ),
             "How often the model, shown what it generated, names the action that was commanded. It judges itself: useful, no \
              proof.",
+        );
+    }
+    for at in evaluation.obedience.iter().flat_map(|it| &it.horizons) {
+        if let (Some(score), Some(error)) = (at.score, at.score_standard_error) {
+            row(
+                &format!("Obedience after {} frames", at.horizon),
+                format!("{score:.2} ± {error:.2}"),
+                "Whether dreams show what was commanded, by a judge that has learnt from real footage alone: 1 as in the game, 0 not \
+                 at all.",
+            );
+        }
+    }
+    if let Some(actions) = &evaluation.actions {
+        row(
+            "Information about what was pressed",
+            format!(
+                "{:.2} of {:.2} visible nats",
+                actions.information, actions.visible_information
+            ),
+            "What the learned actions tell about the true ones, and what a classifier that was told them can see.",
         );
     }
     if let Some(truth) = &evaluation.true_actions {

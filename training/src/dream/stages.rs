@@ -23,7 +23,7 @@ use super::workshop::{Imported, Workshop, beside};
 use super::{DreamError, DreamOptions};
 use crate::actions::AgentError;
 use crate::dataset::{Dataset, TrueActions};
-use crate::evaluate::{EvaluateOptions, Evaluation, evaluate, write_json};
+use crate::evaluate::{EvaluateOptions, Evaluation, KnownActions, evaluate, write_json};
 use crate::ingest::{Finding, IngestError, Inspection, Progress, ingest};
 use crate::label::{LabelOptions, label};
 use crate::train::{
@@ -332,19 +332,21 @@ impl Dreamer<'_> {
         let truth = TrueActions::open(dataset.folder())
             .ok()
             .filter(|truth| truth.check(&dataset).is_ok());
-        let (clips, horizon, survival) = if self.thorough() {
-            (48, 64, 100)
+        let known = truth.as_ref().map(KnownActions::from);
+        let (clips, horizon, survival, judged_transitions) = if self.thorough() {
+            (48, 64, 100, 8_000)
         } else {
-            (8, 16, 20)
+            (8, 16, 20, 0)
         };
         let options = EvaluateOptions {
             clips,
             horizon,
             survival,
+            judged_transitions,
             seed: self.options.seed,
             ..EvaluateOptions::default()
         };
-        let evaluation = evaluate(&world, &dataset, truth.as_ref(), &options, &|share| {
+        let evaluation = evaluate(&world, &dataset, known, &options, &|share| {
             self.status(Stage::Evaluate, share);
         })?;
         write_json(&path, &evaluation)?;

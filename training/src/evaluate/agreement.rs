@@ -122,6 +122,12 @@ pub(super) fn usage(parts: &WorldParts, inferred: &[Inferred]) -> Vec<ActionUsag
         .collect()
 }
 
+/// The actions in use.
+pub(super) fn in_use(usage: &[ActionUsage]) -> Vec<usize> {
+    let in_use = usage.iter().filter(|it| it.in_use);
+    in_use.map(|it| it.action).collect()
+}
+
 /// Compares inferred with true actions; `None` where the latter cover none of the footage.
 pub(super) fn agree(
     parts: &WorldParts,

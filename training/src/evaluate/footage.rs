@@ -115,14 +115,7 @@ impl Footage {
                 found: count,
             });
         }
-        let (config, format) = (parts.config(), dataset.format());
-        if (config.frame_height, config.frame_width) != (format.height, format.width) {
-            return Err(EvaluateError::FrameSize {
-                dataset: dataset.folder().to_path_buf(),
-                found: format!("{}x{}", format.width, format.height),
-                wanted: format!("{}x{}", config.frame_width, config.frame_height),
-            });
-        }
+        check_size(parts, dataset)?;
         let mut clips: Vec<usize> = (0..dataset.clip_count())
             .filter(|&clip| dataset.clip_len(clip) >= LEAST_FRAMES)
             .collect();
@@ -152,4 +145,20 @@ impl Footage {
             built_in: dataset.game().and_then(GameplayRules::of_game),
         })
     }
+}
+
+/// Whether the frames of a dataset have the world's size.
+///
+/// # Errors
+/// [`EvaluateError::FrameSize`] if they have not.
+pub(super) fn check_size(parts: &WorldParts, dataset: &Dataset) -> Result<(), EvaluateError> {
+    let (config, format) = (parts.config(), dataset.format());
+    if (config.frame_height, config.frame_width) == (format.height, format.width) {
+        return Ok(());
+    }
+    Err(EvaluateError::FrameSize {
+        dataset: dataset.folder().to_path_buf(),
+        found: format!("{}x{}", format.width, format.height),
+        wanted: format!("{}x{}", config.frame_width, config.frame_height),
+    })
 }

@@ -9,32 +9,68 @@
 //! - **faithfulness**: how often the latent action model infers from a generated transition the action that was commanded;
 //! - **adjacency violations**: pairs of adjacent tokens in random play that no real frame shows;
 //! - **survival** of the hero of the built-in gameplay under random play;
+//! - **one picture**: ten frames from one picture under inferred actions, by PSNR and SSIM;
+//! - **health**: the loss on what changes, under the inferred action and under others;
 //! - **agreement** with the true actions, where they are known: only evaluation reads them;
 //! - **blocked actions**: where a true action did not have its usual effect (a step into a wall), the world does what the
 //!   footage did.
+//!
+//! # The judge
+//!
+//! Faithfulness is a self-judgement: what found the actions says whether dreams show them. Where true actions are known, a judge says it
+//! that has nothing to do with the world: a classifier ([`Judge`]) of true actions that learns from real footage alone.
+//!
+//! - **Who learns from what.** Half of the clips (or another dataset of the same game, [`KnownActions::learn`]) are the judge's to learn
+//!   from; they also make the table from latent to true actions. Only the other clips are scored and begin dreams.
+//! - **actions**: information of the inferred latent action about the true one, beside what the judge sees of the true action in the
+//!   same frames, and their ratio.
+//! - **obedience**: each latent action in use stands for the true action that leads to it most often where true actions count alike. It
+//!   is commanded in dreams, and the judge says which true action it sees. Every latent action counts alike. Chance is the same
+//!   verdicts with commands dealt out at random. The score is the gain over chance in dreams as a share of that in real footage.
+//!   Steps 1 to 3 and 4 to 7 are dreamt after sixteen real frames, the last four of which the world is shown; steps 16 to 31 and 64 to
+//!   79 are those of random play, which begins from one real picture.
+//!
+//! What that does not say: a true action that is not visible (a jump in the air) weighs nothing; the judge is small, and learns from
+//! thousands of transitions; commands are held for 1 to 8 frames whatever the player in the footage did, so that a score a little above
+//! 1 is possible; and the judge sees a player do what is commanded, not whether the rest of the picture makes sense.
 //!
 //! A PSNR is taken per frame from the mean squared error over all its pixel values (0 to 255), capped at 60 dB and
 //! averaged in dB. The same seed gives the same figures; [`Spread`] shows how they vary over several evaluations, with other seeds
 //! or on other footage, which is more than the standard error over the clips of one evaluation.
 
+mod action_information;
+mod action_table;
 mod adjacency;
 mod agreement;
 mod blocked;
+mod commands;
 mod controllability;
 mod error;
 mod footage;
+mod health;
 mod inference;
 mod json;
+mod judge;
+mod judged_dreams;
+mod judging;
+mod known_actions;
+mod known_transitions;
+mod obedience;
+mod one_picture;
 mod play;
 mod random_play;
+mod recording;
 mod report;
 mod spread;
+mod ssim;
 mod statistics;
 mod untrained;
+mod verdicts;
 
 use genie_model::{SamplerSettings, WorldModel};
 use serde::{Deserialize, Serialize};
 
+pub use action_information::ActionInformation;
 pub use adjacency::AdjacencyViolations;
 pub use agreement::{ActionUsage, Information, TrueActionAgreement};
 pub use blocked::{BlockedAction, BlockedActions};
@@ -42,17 +78,26 @@ pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
 pub(crate) use footage::MOST_SEGMENTS;
 pub use footage::{Footage, Segment, WorldParts};
+pub use health::Health;
 pub use inference::ActionInference;
 pub use json::write_json;
+pub use judge::Judge;
+pub use known_actions::KnownActions;
+pub use obedience::{CommandedAction, HorizonObedience, Obedience, Recognised};
+pub use one_picture::OnePicture;
 pub use play::Worlds;
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
 };
 pub use spread::{FigureSpread, Spread};
+pub use ssim::ssim;
 pub use statistics::{Contingency, standard_error};
 pub use untrained::untrained_checkpoint;
 
-use crate::dataset::{Dataset, TrueActions};
+use crate::dataset::Dataset;
+use judged_dreams::dreams_from_histories;
+use judging::Judging;
+use recording::Recorder;
 
 /// Options of [`evaluate`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,10 +109,13 @@ pub struct EvaluateOptions {
     pub sampler: SamplerSettings,
     /// Seed of everything that is random.
     pub seed: u64,
-    /// Longest horizon at which faithfulness is judged; of 1, 16, 64 and 256 those up to it.
+    /// Longest horizon at which faithfulness (at 1, 16, 64 and 256) and obedience (at 1, 4, 16 and 64) are judged.
     pub horizon: usize,
     /// Longest horizon at which heroes are counted; of 20, 100 and 1000 frames those up to it.
     pub survival: usize,
+    /// Most real transitions that the judge learns from, and that it is tried on, where true actions are known; with 0 there is no
+    /// judge.
+    pub judged_transitions: usize,
 }
 
 impl Default for EvaluateOptions {
@@ -78,6 +126,7 @@ impl Default for EvaluateOptions {
             seed: 0,
             horizon: 256,
             survival: 100,
+            judged_transitions: 12_000,
         }
     }
 }
@@ -111,14 +160,26 @@ pub struct Evaluation {
     pub tokenizer_psnr: f64,
     /// Controllability of rollouts.
     pub controllability: Controllability,
+    /// Ten frames from one picture; `None` for clips that are too short.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub one_picture: Option<OnePicture>,
+    /// The loss on what changes, under the inferred action and under others; `None` where nothing changes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub health: Option<Health>,
     /// How often each latent action happens in the real footage.
-    pub actions: Vec<ActionUsage>,
+    pub usage: Vec<ActionUsage>,
     /// Whether generated transitions show the action commanded.
     pub faithfulness: Faithfulness,
     /// Adjacency violations under random play.
     pub adjacency_violations: AdjacencyViolations,
     /// Survival of the hero; for built-in footage only.
     pub survival: Option<Survival>,
+    /// What latent actions tell about true ones, where these are known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub actions: Option<ActionInformation>,
+    /// Whether dreams show what is commanded, where true actions are known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub obedience: Option<Obedience>,
     /// Agreement of latent and true actions, where these are known.
     pub true_actions: Option<TrueActionAgreement>,
     /// Outcomes of blocked actions, where true actions are known.
@@ -133,20 +194,28 @@ pub struct Evaluation {
 pub fn evaluate(
     world: &WorldModel,
     dataset: &Dataset,
-    true_actions: Option<&TrueActions>,
+    known: Option<KnownActions<'_>>,
     options: &EvaluateOptions,
     progress: &dyn Fn(f64),
 ) -> Result<Evaluation, EvaluateError> {
     options.check()?;
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
+    if let Some((learn, _)) = known.and_then(|known| known.learn) {
+        footage::check_size(&parts, learn)?;
+    }
     progress(0.02);
     let tokenizer_psnr = controllability::tokenizer_psnr(&parts, &footage)?;
-    progress(0.05);
+    progress(0.04);
     let inferred = agreement::infer(&parts, &footage)?;
     let controllability = controllability::measure(&parts, &footage, &inferred, options)?;
-    progress(0.1);
-    let actions = agreement::usage(&parts, &inferred);
+    progress(0.08);
+    let one_picture = one_picture::measure(&parts, &footage, &inferred, options)?;
+    progress(0.11);
+    let usage = agreement::usage(&parts, &inferred);
+    let health = health::measure(&parts, &footage, &inferred, &usage, options)?;
+    progress(0.13);
+    let true_actions = known.map(|known| known.actions);
     let agreement =
         true_actions.and_then(|known| agreement::agree(&parts, &footage, &inferred, known));
     let blocked_actions = match (true_actions, &agreement) {
@@ -156,18 +225,59 @@ pub fn evaluate(
         }
         _ => None,
     };
-    progress(0.15);
-    let play = random_play::play(&parts, &footage, &actions, options, &|share| {
-        progress(0.15 + 0.85 * share);
+    progress(0.16);
+    let judging = match known {
+        Some(known) if options.judged_transitions > 0 => {
+            Judging::prepare(&parts, dataset, &footage, known, options)?
+        }
+        _ => None,
+    };
+    progress(0.22);
+    let scored = |clip: usize| judging.as_ref().is_some_and(|judging| judging.scores(clip));
+    let (near, far) = Judging::horizons(options.horizon);
+    let mut dreams = Vec::new();
+    if judging.is_some() && !near.is_empty() {
+        let in_use = agreement::in_use(&usage);
+        let commanded = (&in_use[..], &scored as &dyn Fn(usize) -> bool);
+        dreams.push(dreams_from_histories(
+            &parts, &footage, &inferred, commanded, options,
+        )?);
+    }
+    progress(0.25);
+    let mut recorders: Vec<Recorder> = far
+        .into_iter()
+        .map(|steps| Recorder::new(&footage, &scored, steps))
+        .collect();
+    let mut watch = |step: usize, commanded: &[usize], worlds: &Worlds| {
+        for recorder in &mut recorders {
+            recorder.watch(step, commanded, worlds);
+        }
+    };
+    let play = random_play::play(&parts, &footage, &usage, options, &mut watch, &|share| {
+        progress(0.25 + 0.74 * share);
     })?;
+    dreams.extend(
+        recorders
+            .into_iter()
+            .map(|recorder| recorder.dreams(&parts)),
+    );
+    let obedience = match &judging {
+        Some(judging) => judging.obedience(&usage, options.horizon, &dreams)?,
+        None => None,
+    };
+    progress(1.0);
     Ok(Evaluation {
         options: options.clone(),
         tokenizer_psnr,
         controllability,
-        actions,
+        one_picture,
+        health,
+        usage,
         faithfulness: play.faithfulness,
         adjacency_violations: play.adjacency_violations,
         survival: play.survival,
+        actions: judging.as_ref().map(Judging::information),
+        obedience,
         true_actions: agreement,
         blocked_actions,
     })
@@ -176,6 +286,7 @@ pub fn evaluate(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::dataset::TrueActions;
     use crate::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
     use candle_core::Device;
     use genie_model::GenieConfig;
@@ -216,11 +327,12 @@ pub(crate) mod tests {
         let dataset = tiny_dataset(folder.path(), 10, 40);
         let truth = TrueActions::open(folder.path()).unwrap();
         let world = tiny_world(1);
-        let figures = evaluate(&world, &dataset, Some(&truth), &options(), &|_| ()).unwrap();
+        let figures =
+            evaluate(&world, &dataset, Some((&truth).into()), &options(), &|_| ()).unwrap();
 
-        let usage: f64 = figures.actions.iter().map(|action| action.usage).sum();
+        let usage: f64 = figures.usage.iter().map(|action| action.usage).sum();
         assert!((usage - 1.0).abs() < 1e-9);
-        let in_use = figures.actions.iter().filter(|a| a.in_use).count();
+        let in_use = figures.usage.iter().filter(|a| a.in_use).count();
         assert!((figures.faithfulness.chance * in_use as f64 - 1.0).abs() < 1e-9);
         assert_eq!(
             figures
@@ -252,6 +364,26 @@ pub(crate) mod tests {
         assert!(survival.throughout.visible < 0.1);
         let known = figures.true_actions.as_ref().unwrap();
         assert_eq!(known.transitions, 12 * 39);
+        // Half of the ten clips are scored.
+        let actions = figures.actions.as_ref().unwrap();
+        assert_eq!(actions.transitions, 5 * 39);
+        assert_eq!(actions.learnt_transitions, 5 * 39);
+        assert!(actions.information < 0.3, "{actions}");
+        let obedience = figures.obedience.as_ref().unwrap();
+        let horizons: Vec<_> = obedience.horizons.iter().map(|it| it.horizon).collect();
+        assert_eq!(horizons, [1, 4, 16]);
+        for at in &obedience.horizons {
+            let gain = at.dream.accuracy - at.dream.chance;
+            assert!(gain.abs() < 0.3, "{obedience}");
+        }
+        let one = figures.one_picture.as_ref().unwrap();
+        assert_eq!((one.frames, one.clips), (10, 12));
+        assert!(
+            one.psnr < one.copy_psnr && one.ssim < one.copy_ssim,
+            "{one}"
+        );
+        let health = figures.health.as_ref().unwrap();
+        assert!(health.own_loss > 2.0 && health.explained < 0.2, "{health}");
         assert!(known.steer.unwrap().true_entropy > 0.3);
         if let Some(blocked) = &figures.blocked_actions {
             assert!(blocked.transitions() < 12 * 39);
@@ -268,8 +400,33 @@ pub(crate) mod tests {
             "{table}"
         );
         // The same seed gives the same figures.
-        let again = evaluate(&world, &dataset, Some(&truth), &options(), &|_| ()).unwrap();
+        let again = evaluate(&world, &dataset, Some((&truth).into()), &options(), &|_| ()).unwrap();
         assert_eq!(again, figures);
+    }
+
+    #[test]
+    fn without_true_actions_nothing_is_said_about_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = tiny_dataset(folder.path(), 3, 14);
+        let truth = TrueActions::open(folder.path()).unwrap();
+        let options = EvaluateOptions {
+            clips: 3,
+            horizon: 1,
+            survival: 1,
+            ..EvaluateOptions::default()
+        };
+        let world = tiny_world(1);
+        let without_judge = EvaluateOptions {
+            judged_transitions: 0,
+            ..options.clone()
+        };
+        for (known, options) in [(None, options), (Some((&truth).into()), without_judge)] {
+            let figures = evaluate(&world, &dataset, known, &options, &|_| ()).unwrap();
+            assert!(figures.health.is_some() && figures.one_picture.is_some());
+            let json = serde_json::to_value(&figures).unwrap();
+            assert!(json.get("actions").is_none() && json.get("obedience").is_none());
+            assert!(!figures.to_string().contains("obedience"), "{figures}");
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@
 
 use std::collections::VecDeque;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::adjacency::AdjacencyCounts;
+use super::agreement::in_use;
+use super::commands::Commands;
 use super::footage::LEAST_FRAMES;
 use super::statistics::share;
 use super::{
@@ -25,8 +25,6 @@ const HORIZONS: [usize; 4] = [1, 16, 64, 256];
 const JUDGED_STEPS: usize = 4;
 /// Frames after which heroes are counted.
 const SURVIVAL: [usize; 3] = [20, 100, 1000];
-/// Longest run of frames that a command is held.
-const LONGEST_HOLD: usize = 8;
 /// Longest play that may be asked for, in frames.
 pub(super) const MOST_STEPS: usize = 100_000;
 
@@ -102,49 +100,21 @@ pub(super) struct RandomPlay {
     pub(super) survival: Option<Survival>,
 }
 
-/// Commands of one world: drawn uniformly and held.
-struct Commands {
-    rng: ChaCha8Rng,
-    command: usize,
-    left: usize,
-}
+/// Sees every step of play: its number, from 1 on, the commands that led to it, and the worlds after it.
+pub(super) type Watch<'a> = dyn FnMut(usize, &[usize], &Worlds) + 'a;
 
-impl Commands {
-    fn new(seed: u64, world: usize) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(world as u64);
-        Self {
-            rng,
-            command: 0,
-            left: 0,
-        }
-    }
-
-    fn next(&mut self, in_use: &[usize]) -> usize {
-        if self.left == 0 {
-            self.command = in_use[self.rng.random_range(0..in_use.len())];
-            self.left = self.rng.random_range(1..=LONGEST_HOLD);
-        }
-        self.left -= 1;
-        self.command
-    }
-}
-
-/// Plays all worlds at random up to the longest horizon.
+/// Plays all worlds, one for each segment of the footage, at random up to the longest horizon.
 pub(super) fn play(
     parts: &WorldParts,
     footage: &Footage,
     actions: &[ActionUsage],
     options: &EvaluateOptions,
+    watch: &mut Watch<'_>,
     progress: &dyn Fn(f64),
 ) -> Result<RandomPlay, EvaluateError> {
     let horizons: Vec<usize> = up_to(&HORIZONS, options.horizon);
     let counted: Vec<usize> = up_to(&SURVIVAL, options.survival);
-    let in_use: Vec<usize> = actions
-        .iter()
-        .filter(|usage| usage.in_use)
-        .map(|usage| usage.action)
-        .collect();
+    let in_use = in_use(actions);
     let size = parts.frame_bytes();
     // Whoever needs earlier frames to tell an action sees the real ones before the prompt.
     let before = match parts.actions {
@@ -190,6 +160,7 @@ pub(super) fn play(
     for step in 1..=steps {
         let now: Vec<usize> = commands.iter_mut().map(|c| c.next(&in_use)).collect();
         worlds.step(&now)?;
+        watch(step, &now, &worlds);
         worlds.tokens().for_each(|frame| adjacency.observe(&frame));
         for (history, frame) in history.iter_mut().zip(newest(&worlds)) {
             history.push_back(frame);
@@ -338,29 +309,6 @@ mod tests {
         assert!((figures.faithfulness - 0.75).abs() < 1e-12);
         assert_eq!(figures.judged, 12);
         assert_eq!(figures.actions.len(), 2);
-    }
-
-    #[test]
-    fn commands_are_uniform_held_and_of_actions_in_use() {
-        let in_use = [1, 2, 5];
-        let mut counts = [0_u32; 6];
-        let mut changes = 0;
-        for world in 0..50 {
-            let mut commands = Commands::new(3, world);
-            let mut last = None;
-            for _ in 0..200 {
-                let command = commands.next(&in_use);
-                counts[command] += 1;
-                changes += u32::from(last.is_some_and(|last| last != command));
-                last = Some(command);
-            }
-        }
-        assert_eq!(counts[0] + counts[3] + counts[4], 0);
-        for action in in_use {
-            assert!((3000..3700).contains(&counts[action]), "{counts:?}");
-        }
-        // A segment lasts 4.5 frames on average and two in three change the command.
-        assert!((1200..1800).contains(&changes), "{changes}");
     }
 
     #[test]

@@ -35,13 +35,19 @@ impl Display for Evaluation {
         line("one prompt frame", &control.one_prompt_frame)?;
         line("two prompt frames", &control.two_prompt_frames)?;
         writeln!(f, "copying the prompt     {:6.2}", control.copy_psnr)?;
+        if let Some(figures) = &self.one_picture {
+            write!(f, "{figures}")?;
+        }
+        if let Some(figures) = &self.health {
+            write!(f, "{figures}")?;
+        }
 
         write!(f, "\nlatent action          usage ")?;
         for horizon in &self.faithfulness.horizons {
             write!(f, " at {:<4}", horizon.horizon)?;
         }
         writeln!(f)?;
-        for usage in &self.actions {
+        for usage in &self.usage {
             let name = format!("{} {}", usage.action, usage.name);
             write!(f, "{name:<22} {:4.1} %", 100.0 * usage.usage)?;
             for horizon in &self.faithfulness.horizons {
@@ -80,6 +86,12 @@ impl Display for Evaluation {
                     shares.visible, shares.exactly_one
                 )?;
             }
+        }
+        if let Some(figures) = &self.actions {
+            write!(f, "{figures}")?;
+        }
+        if let Some(figures) = &self.obedience {
+            write!(f, "{figures}")?;
         }
         if let Some(known) = &self.true_actions {
             writeln!(

@@ -64,6 +64,14 @@ fn quoted_figures(evaluation: &Evaluation) -> Vec<(String, f64)> {
             control.two_prompt_frames.delta_psnr,
         ),
     ];
+    if let Some(one) = &evaluation.one_picture {
+        figures.push(("one picture, PSNR, dB".to_owned(), one.psnr));
+        figures.push(("one picture, SSIM".to_owned(), one.ssim));
+    }
+    if let Some(health) = &evaluation.health {
+        figures.push(("gap on changed tokens, nats".to_owned(), health.gap));
+        figures.push(("explained share of changes".to_owned(), health.explained));
+    }
     for at in &evaluation.faithfulness.horizons {
         let name = format!("faithfulness at {}", at.horizon);
         figures.push((name, at.faithfulness));
@@ -75,6 +83,16 @@ fn quoted_figures(evaluation: &Evaluation) -> Vec<(String, f64)> {
     for after in evaluation.survival.iter().flat_map(|it| &it.after) {
         let name = format!("exactly one hero after {}", after.frames);
         figures.push((name, after.shares.exactly_one));
+    }
+    if let Some(actions) = &evaluation.actions {
+        let information = "information on true actions, nats".to_owned();
+        figures.push((information, actions.information));
+        let ratio = actions.ratio.into_iter();
+        figures.extend(ratio.map(|ratio| ("information over visible".to_owned(), ratio)));
+    }
+    for at in evaluation.obedience.iter().flat_map(|it| &it.horizons) {
+        let name = format!("obedience at {}", at.horizon);
+        figures.extend(at.score.map(|score| (name, score)));
     }
     if let Some(known) = &evaluation.true_actions {
         let parts = [("direction", known.steer), ("jump", known.jump)];

@@ -1,0 +1,91 @@
+//! What latent actions tell about true ones, beside what can be seen of these at all.
+
+use std::fmt::{Display, Formatter, Result as FmtResult};
+
+use serde::{Deserialize, Serialize};
+
+use super::action_table::ActionTable;
+use super::known_transitions::KnownTransition;
+use super::statistics::share;
+use crate::actions::{PairCounts, VisibleActions};
+
+/// Nats of visible information from which a ratio says something.
+const LEAST_VISIBLE: f64 = 0.02;
+
+/// Information of latent actions about true ones on clips from which nothing was learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionInformation {
+    /// Mutual information of inferred latent and true action in nats, bias corrected: about 0, on either side, where there is none.
+    pub information: f64,
+    /// What the judge sees of the true action in the same frames, in nats: by its probabilities or by its decisions, whichever is more.
+    pub visible_information: f64,
+    /// What its decisions alone tell, bias corrected.
+    pub visible_decisions: f64,
+    /// `information` over `visible_information`; above 1 the judge is too weak, and without it nothing was visible.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ratio: Option<f64>,
+    /// Share of the transitions whose true action the best table from latent action tells, made on clips that are not scored.
+    pub decoding_accuracy: f64,
+    /// Share that the judge tells.
+    pub visible_accuracy: f64,
+    /// Entropy of the true action in nats: the most that there is to tell.
+    pub entropy: f64,
+    /// Transitions that were scored.
+    pub transitions: u64,
+    /// Transitions that the judge learnt from.
+    pub learnt_transitions: u64,
+}
+
+impl ActionInformation {
+    /// Compares scored transitions with what the judge sees in them, one row of probabilities for each.
+    pub(super) fn new(
+        scored: &[KnownTransition],
+        probabilities: &[Vec<f32>],
+        table: &ActionTable,
+        learnt: usize,
+    ) -> Self {
+        let truth: Vec<u8> = scored.iter().map(|it| it.truth).collect();
+        let visible = VisibleActions::of(probabilities, &truth);
+        let counts = PairCounts::new(scored.iter().map(|it| (it.latent, it.truth)));
+        let information = counts.information();
+        let right = scored
+            .iter()
+            .filter(|it| table.likeliest(it.latent) == usize::from(it.truth))
+            .count();
+        Self {
+            information,
+            visible_information: visible.information,
+            visible_decisions: visible.decisions,
+            ratio: (visible.information >= LEAST_VISIBLE)
+                .then(|| information / visible.information),
+            decoding_accuracy: share(right as u64, truth.len() as u64),
+            visible_accuracy: visible.accuracy,
+            entropy: counts.second_entropy(),
+            transitions: counts.total(),
+            learnt_transitions: learnt as u64,
+        }
+    }
+}
+
+impl Display for ActionInformation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        let ratio = self
+            .ratio
+            .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        writeln!(
+            f,
+            "\ninformation of latent actions about true ones ({} transitions; the judge learnt from {} others)",
+            self.transitions, self.learnt_transitions
+        )?;
+        writeln!(
+            f,
+            "                       {:.3} of {:.3} visible nats, ratio {ratio}; entropy {:.3} nats",
+            self.information, self.visible_information, self.entropy
+        )?;
+        writeln!(
+            f,
+            "                       {:.2} decoded right by a table, {:.2} by the judge",
+            self.decoding_accuracy, self.visible_accuracy
+        )
+    }
+}
