@@ -2,6 +2,7 @@
 
 use super::agreement::Inferred;
 use super::commands::Commands;
+use super::horizons::Horizon;
 use super::judge::Judge;
 use super::verdicts::Verdicts;
 use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
@@ -37,25 +38,19 @@ pub(super) struct JudgedDreams {
 }
 
 impl JudgedDreams {
-    /// Counts the judge's verdicts: each step counts for the horizons, first and last step each, that it belongs to.
+    /// Counts the judge's verdicts: each step counts for the horizon that it belongs to.
     pub(super) fn judge(
         &self,
         judge: &Judge,
-        horizons: &mut [(usize, usize, Verdicts)],
+        horizons: &mut [(Horizon, Verdicts)],
     ) -> Result<(), EvaluateError> {
-        let judged: Vec<JudgedStep> = (self.steps.iter())
-            .filter(|it| {
-                horizons
-                    .iter()
-                    .any(|(first, last, _)| (*first..=*last).contains(&it.step))
-            })
-            .copied()
-            .collect();
+        let of_any = |step: usize| horizons.iter().any(|(horizon, _)| horizon.holds(step));
+        let judged: Vec<&JudgedStep> = self.steps.iter().filter(|it| of_any(it.step)).collect();
         let places: Vec<TransitionPlace> = judged.iter().map(|it| it.place).collect();
         let told = judge.read(&self.clips, &places)?;
         for (it, told) in judged.iter().zip(told) {
-            for (first, last, verdicts) in horizons.iter_mut() {
-                if (*first..=*last).contains(&it.step) {
+            for (horizon, verdicts) in horizons.iter_mut() {
+                if horizon.holds(it.step) {
                     verdicts.add(it.origin, it.commanded, judge.decide(&told));
                 }
             }

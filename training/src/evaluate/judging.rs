@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::action_information::ActionInformation;
 use super::action_table::ActionTable;
+use super::horizons::Horizon;
 use super::judge::Judge;
 use super::judged_dreams::JudgedDreams;
 use super::known_actions::{KnownActions, Split};
@@ -13,11 +14,6 @@ use super::verdicts::Verdicts;
 use super::{ActionUsage, EvaluateError, EvaluateOptions, Footage, WorldParts};
 use crate::actions::TransitionPlace;
 use crate::dataset::Dataset;
-
-/// First and last step of each horizon. The later ones are longer: play passes through them anyway.
-const HORIZONS: [(usize, usize); 4] = [(1, 3), (4, 7), (16, 31), (64, 79)];
-/// Horizons up to this one are reached in dreams from real histories, the others in random play.
-const NEAR: usize = 4;
 
 /// A judge that has learnt, and the real transitions that it is tried on.
 pub(super) struct Judging {
@@ -74,12 +70,6 @@ impl Judging {
         ActionInformation::new(&self.scored, &self.told, &self.table, self.judge.learnt())
     }
 
-    /// The horizons up to one that are reached in dreams from real histories, and those that are reached in random play.
-    pub(super) fn horizons(most: usize) -> (Vec<(usize, usize)>, Vec<(usize, usize)>) {
-        let all = HORIZONS.into_iter().filter(|&(first, _)| first <= most);
-        all.partition(|&(first, _)| first <= NEAR)
-    }
-
     /// Whether dreams show what the commanded latent actions stand for.
     pub(super) fn obedience(
         &self,
@@ -110,14 +100,14 @@ impl Judging {
             by_truth.add(clip, usize::from(it.truth), named);
             by_latent.add(clip, it.latent, named);
         }
-        let (near, far) = Self::horizons(most);
-        let mut horizons: Vec<(usize, usize, Verdicts)> = (near.into_iter().chain(far))
-            .map(|(first, last)| (first, last, Verdicts::new(latent, true_actions)))
+        let horizons = [true, false].map(|near| Horizon::up_to(most, near));
+        let mut horizons: Vec<(Horizon, Verdicts)> = (horizons.into_iter().flatten())
+            .map(|horizon| (horizon, Verdicts::new(latent, true_actions)))
             .collect();
         for dreams in dreams {
             dreams.judge(&self.judge, &mut horizons)?;
         }
-        horizons.retain(|(_, _, verdicts)| verdicts.total() > 0);
+        horizons.retain(|(_, verdicts)| verdicts.total() > 0);
         Ok(Obedience::of(Evidence {
             actions,
             by_truth,

@@ -48,6 +48,7 @@ mod controllability;
 mod error;
 mod footage;
 mod health;
+mod horizons;
 mod inference;
 mod json;
 mod judge;
@@ -95,6 +96,7 @@ pub use statistics::{Contingency, standard_error};
 pub use untrained::untrained_checkpoint;
 
 use crate::dataset::Dataset;
+use horizons::Horizon;
 use judged_dreams::dreams_from_histories;
 use judging::Judging;
 use recording::Recorder;
@@ -234,9 +236,8 @@ pub fn evaluate(
     };
     progress(0.22);
     let scored = |clip: usize| judging.as_ref().is_some_and(|judging| judging.scores(clip));
-    let (near, far) = Judging::horizons(options.horizon);
     let mut dreams = Vec::new();
-    if judging.is_some() && !near.is_empty() {
+    if judging.is_some() && !Horizon::up_to(options.horizon, true).is_empty() {
         let in_use = agreement::in_use(&usage);
         let commanded = (&in_use[..], &scored as &dyn Fn(usize) -> bool);
         dreams.push(dreams_from_histories(
@@ -244,9 +245,8 @@ pub fn evaluate(
         )?);
     }
     progress(0.25);
-    let mut recorders: Vec<Recorder> = far
-        .into_iter()
-        .map(|steps| Recorder::new(&footage, &scored, steps))
+    let mut recorders: Vec<Recorder> = (Horizon::up_to(options.horizon, false).into_iter())
+        .map(|horizon| Recorder::new(&footage, &scored, horizon))
         .collect();
     let mut watch = |step: usize, commanded: &[usize], worlds: &Worlds| {
         for recorder in &mut recorders {

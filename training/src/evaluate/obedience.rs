@@ -5,6 +5,7 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 
 use serde::{Deserialize, Serialize};
 
+use super::horizons::Horizon;
 use super::verdicts::{Recognition, Verdicts};
 
 /// The judge must beat chance by this much on real footage; below that it cannot judge dreams.
@@ -86,8 +87,8 @@ pub(super) struct Evidence {
     /// Verdicts on footage by true action, and by inferred latent action.
     pub(super) by_truth: Verdicts,
     pub(super) by_latent: Verdicts,
-    /// For each horizon, its first and last step, and verdicts on dreams by commanded latent action.
-    pub(super) dreams: Vec<(usize, usize, Verdicts)>,
+    /// For each horizon, verdicts on dreams by commanded latent action.
+    pub(super) dreams: Vec<(Horizon, Verdicts)>,
 }
 
 impl Obedience {
@@ -113,7 +114,7 @@ impl Obedience {
             .collect();
         let horizons = dreams
             .iter()
-            .map(|(horizon, last, verdicts)| {
+            .map(|(horizon, verdicts)| {
                 // Latent actions that no dream was commanded count nowhere.
                 let some = |entries: &[(usize, usize)]| -> Vec<(usize, usize)> {
                     let commanded = actions.iter().zip(entries);
@@ -134,8 +135,8 @@ impl Obedience {
                 let inferred = by_latent.recognition(&of_latent, None).gain();
                 let dream = verdicts.recognition(&of_latent, None).gain();
                 HorizonObedience {
-                    horizon: *horizon,
-                    last: *last,
+                    horizon: horizon.first,
+                    last: horizon.last,
                     dream: Recognised::of(verdicts, &of_latent),
                     score: score(None),
                     score_standard_error: score(None).map(|_| jackknife(&left_out)),
@@ -226,6 +227,10 @@ mod tests {
 
     const ACTIONS: usize = 4;
 
+    fn horizon() -> Horizon {
+        Horizon { first: 1, last: 3 }
+    }
+
     /// A judge that is right in seven of ten cases and names any action in the others.
     fn verdict(rng: &mut ChaCha8Rng, shown: usize) -> usize {
         if rng.random_range(0..10) < 7 {
@@ -261,7 +266,7 @@ mod tests {
             actions,
             by_latent: by_truth.clone(),
             by_truth,
-            dreams: vec![(1, 3, dreams)],
+            dreams: vec![(horizon(), dreams)],
         };
         Obedience::of(evidence).unwrap()
     }
@@ -316,7 +321,7 @@ mod tests {
             actions: vec![action(0), action(1)],
             by_truth: blind.clone(),
             by_latent: blind.clone(),
-            dreams: vec![(1, 3, blind)],
+            dreams: vec![(horizon(), blind)],
         };
         let obedience = Obedience::of(evidence).unwrap();
         assert_eq!(obedience.horizons[0].score, None);

@@ -1,5 +1,5 @@
-//! Ten frames from one picture under inferred actions, against the real ones: the protocol by which GenieRedux (Kazemi et al. 2024,
-//! Savov et al. 2025) reports PSNR and SSIM of `CoinRun`.
+//! Ten frames from one picture under inferred actions, against the real ones: the protocol by which `GenieRedux` (Kazemi et al.
+//! 2024, Savov et al. 2025) reports PSNR and SSIM of `CoinRun`.
 
 use std::fmt::{Display, Formatter, Result as FmtResult};
 
@@ -115,7 +115,8 @@ impl OnePicture {
         };
         let copy =
             |of: fn(&Figures) -> f64| mean(&copied.iter().flatten().map(of).collect::<Vec<_>>());
-        let (psnr, ssim): (fn(&Figures) -> f64, fn(&Figures) -> f64) = (|it| it.0, |it| it.1);
+        let psnr: fn(&Figures) -> f64 = |it| it.0;
+        let ssim: fn(&Figures) -> f64 = |it| it.1;
         Self {
             frames: dreamt.len(),
             clips,

@@ -1,5 +1,6 @@
 //! Stretches of long play, kept for the judge.
 
+use super::horizons::Horizon;
 use super::judged_dreams::{JudgedDreams, JudgedStep};
 use super::{Footage, WorldParts, Worlds};
 use crate::actions::{ClipsInMemory, TransitionPlace};
@@ -10,11 +11,10 @@ const AFTER: usize = 4;
 /// Most worlds that are recorded: their frames are held in memory.
 const MOST_WORLDS: usize = 256;
 
-/// Records the steps of play from `first` to `last`, and some around them.
+/// Records the steps of a horizon in play, and some around them.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
-    first: usize,
-    last: usize,
+    horizon: Horizon,
     /// Index of each recorded world, and the real clip that it began from.
     worlds: Vec<(usize, usize)>,
     /// Frames of each recorded world.
@@ -25,19 +25,14 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Will record the worlds that begin from segments of clips that are `scored`.
-    pub(super) fn new(
-        footage: &Footage,
-        scored: &dyn Fn(usize) -> bool,
-        (first, last): (usize, usize),
-    ) -> Self {
+    pub(super) fn new(footage: &Footage, scored: &dyn Fn(usize) -> bool, horizon: Horizon) -> Self {
         let worlds: Vec<(usize, usize)> = (footage.segments.iter().enumerate())
             .filter(|(_, segment)| scored(segment.clip))
             .map(|(world, segment)| (world, segment.clip))
             .take(MOST_WORLDS)
             .collect();
         Self {
-            first,
-            last,
+            horizon,
             clips: vec![Vec::new(); worlds.len()],
             worlds,
             commanded: Vec::new(),
@@ -46,12 +41,12 @@ impl Recorder {
 
     /// First step that is kept.
     fn start(&self) -> usize {
-        self.first.saturating_sub(BEFORE).max(1)
+        self.horizon.first.saturating_sub(BEFORE).max(1)
     }
 
     /// Sees a step; all steps are to be shown, in order.
     pub(super) fn watch(&mut self, step: usize, commanded: &[usize], worlds: &Worlds) {
-        if !(self.start()..=self.last + AFTER).contains(&step) {
+        if !(self.start()..=self.horizon.last + AFTER).contains(&step) {
             return;
         }
         let frames: Vec<_> = worlds.frames().collect();
@@ -68,8 +63,8 @@ impl Recorder {
         let mut steps = Vec::new();
         for (clip, &(world, origin)) in self.worlds.iter().enumerate() {
             // The frame of step `s` is number `s - start`, and the one before it must be there.
-            let judged =
-                self.first.max(start + 1)..=self.last.min((start + recorded).saturating_sub(2));
+            let judged = self.horizon.first.max(start + 1)
+                ..=self.horizon.last.min((start + recorded).saturating_sub(2));
             steps.extend(judged.map(|step| JudgedStep {
                 place: TransitionPlace {
                     clip,
