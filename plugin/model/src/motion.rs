@@ -57,10 +57,10 @@ fn transition_features(
     for (token, out) in features.chunks_exact_mut(MOTION_FEATURES).enumerate() {
         let (top, left) = (token / columns * patch, token % columns * patch);
         for (index, error) in errors.iter_mut().enumerate() {
-            // Shift -1, .., 1 patch in eighths of two patches; the padding makes the origin -patch.
-            let dy = index / SHIFTS * patch / 4;
-            let dx = index % SHIFTS * patch / 4;
-            let from = [left + dx, top + dy];
+            let from = [
+                left + shift_origin(index % SHIFTS, patch),
+                top + shift_origin(index / SHIFTS, patch),
+            ];
             let sum = after.block_difference([left, top], &padded, from, (patch, patch));
             *error = sum as f32 / (patch * patch * 3) as f32 / 255.0;
         }
@@ -79,6 +79,18 @@ fn transition_features(
         out[SHIFTS * SHIFTS + 1] = (10.0 * best).tanh();
     }
     own_motion(features);
+}
+
+/// Where a patch at 0 comes from under one of the shifts along an axis, in the padded picture, whose origin is one patch before.
+/// Where quarters of a patch are no whole pixels they are rounded alike in both directions.
+fn shift_origin(shift: usize, patch: usize) -> usize {
+    let quarters = shift.abs_diff(SHIFTS / 2);
+    let pixels = (quarters * patch + 2) / 4;
+    if shift < SHIFTS / 2 {
+        patch - pixels
+    } else {
+        patch + pixels
+    }
 }
 
 /// Fills in the last feature of every patch.
@@ -235,6 +247,19 @@ mod tests {
         );
         assert_eq!(motion_signs(&still), MotionSigns::default());
         assert!(own[5 * 8 + 3] < 0.1 * own[3 * 8 + 5]);
+    }
+
+    #[test]
+    fn shifts_are_the_same_in_both_directions_whatever_the_patch() {
+        for patch in 1..=16 {
+            let origins: Vec<usize> = (0..SHIFTS).map(|s| shift_origin(s, patch)).collect();
+            let mirrored: Vec<usize> = origins.iter().rev().map(|at| 2 * patch - at).collect();
+            assert_eq!(origins, mirrored, "patch {patch}");
+            assert_eq!((origins[0], origins[SHIFTS - 1]), (0, 2 * patch));
+            assert!(origins.is_sorted());
+        }
+        let of_eight: Vec<usize> = (0..SHIFTS).map(|s| shift_origin(s, 8)).collect();
+        assert_eq!(of_eight, [0, 2, 4, 6, 8, 10, 12, 14, 16]);
     }
 
     #[test]
