@@ -5,9 +5,9 @@ use std::path::Path;
 
 use candle_core::Device;
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{Frame, GenieConfig, LatentActionInput, WorldModel};
+use genie_model::{Frame, GenieConfig, LatentActionInput, QuantizerConfig, WorldModel};
 use genie_training::actions::AgentSettings;
-use genie_training::dataset::{Dataset, TrueActions};
+use genie_training::dataset::{Dataset, DatasetWriter, FrameFormat, TrueActions};
 use genie_training::evaluate::{EvaluateOptions, evaluate};
 use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{
@@ -250,6 +250,68 @@ fn a_run_with_several_codes_per_token_goes_on_to_the_same_world() {
     let mut rollout = loaded.prompt(&prompt, 1).unwrap();
     rollout.step(2).unwrap();
     assert_eq!(rollout.tokens().len(), 3 * 64);
+}
+
+/// Footage of 40x24 pixels: a square that goes up and down over a slope of grey.
+fn wide_footage(folder: &Path) {
+    let format = FrameFormat {
+        height: 24,
+        width: 40,
+        frames_per_second: 10.0,
+    };
+    let mut writer = DatasetWriter::create(folder, format).unwrap();
+    for clip in 0..6_usize {
+        let frames = (0..16_usize).flat_map(|time| {
+            let (left, top) = (5 * clip, (time + clip) % 16);
+            (0..24 * 40).flat_map(move |pixel| {
+                let (x, y) = (pixel % 40, pixel / 40);
+                if (left..left + 8).contains(&x) && (top..top + 8).contains(&y) {
+                    [230, 60, 40]
+                } else {
+                    [(4 * x) as u8, (4 * x) as u8, (6 * y) as u8]
+                }
+            })
+        });
+        writer
+            .push_clip(&frames.collect::<Vec<u8>>(), None)
+            .unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+/// A quantizer without a codebook (FSQ), and frames that are no squares: the tokenizer learns, and the world plays.
+#[test]
+fn fixed_codes_and_frames_that_are_no_squares_are_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    wide_footage(&data);
+    let mut config = config();
+    (config.model.frame_width, config.model.frame_height) = (40, 24);
+    config.model.tokenizer.quantizer = QuantizerConfig::Fsq {
+        levels: vec![8, 5, 5],
+    };
+    config.tokenizer.steps = 150;
+    config.tokenizer.learning_rate = 3e-3;
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+
+    let text = std::fs::read_to_string(run.join("tokenizer/metrics.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let psnr = |line: &serde_json::Value| line["psnr"].as_f64().unwrap();
+    let (early, late) = (&lines[0], lines.last().unwrap());
+    assert!(psnr(late) > psnr(early) + 3.0, "{early} {late}");
+    let loaded = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+    let prompt = Frame::filled(40, 24, [90, 90, 60]);
+    let mut rollout = loaded.prompt(&prompt, 1).unwrap();
+    rollout.step(1).unwrap();
+    assert_eq!(
+        (rollout.frame().width(), rollout.frame().height()),
+        (40, 24)
+    );
+    assert_eq!(rollout.tokens().len(), 5 * 3);
 }
 
 #[test]
