@@ -267,6 +267,41 @@ fn a_prompt_may_be_an_image_asset() {
     assert_eq!(pixels(&one), pixels(&other));
 }
 
+/// One picture is one prompt, whoever reads it: the plugin from a file or from an asset, or a program that decodes the
+/// file with `genie_model` as the `genie` command does. The colour that a transparent pixel hides never shows.
+#[test]
+fn a_transparent_picture_is_the_same_prompt_by_every_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prompt.png");
+    let alphas = [0, 90, 255];
+    let pixels = (0..48 * 32_usize).flat_map(|i| [(i % 251) as u8, 250, 20, alphas[i / 7 % 3]]);
+    let pixels: Vec<u8> = pixels.collect();
+    image::save_buffer(&path, &pixels, 48, 32, image::ColorType::Rgba8).unwrap();
+
+    let mut app = app(folder.path(), TICK);
+    let model = model(&mut app, 1);
+    let asset: Handle<Image> = app.world().resource::<AssetServer>().load("prompt.png");
+    let prompts = [GeniePrompt::File(path.clone()), asset.into()];
+    let shown = prompts.map(|prompt| {
+        let genie = GenieWorld::new(model.clone(), prompt);
+        let world = app.world_mut().spawn((genie, GenieClock::paused())).id();
+        wait_for_tick(&mut app, world, 0)
+    });
+
+    let decoded = GeniePicture::decode(&std::fs::read(&path).unwrap()).unwrap();
+    let config = tiny_checkpoint(1).config;
+    let (width, height) = (config.frame_width, config.frame_height);
+    let decoded = decoded
+        .fitted(width, height, genie_model::Fit::default())
+        .unwrap();
+    let world =
+        genie_model::WorldModel::new(tiny_checkpoint(1), &candle_core::Device::Cpu).unwrap();
+    let rollout = world.prompt(&decoded, 0).unwrap();
+    for frame in &shown {
+        assert_eq!(frame.pixels.pixels(), rollout.frame().pixels());
+    }
+}
+
 #[test]
 fn the_embedded_model_plays_without_any_asset_file() {
     let folder = tempfile::tempdir().unwrap();
