@@ -50,6 +50,7 @@ fn training_steps(c: &mut Criterion) {
                     time_steps(&config, folder.path(), phase, steps as usize, &Device::Cpu)
                         .unwrap()
                         .iter()
+                        .map(|time| time.whole)
                         .sum()
                 });
             });

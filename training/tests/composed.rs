@@ -4,13 +4,15 @@
 
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use genie_model::ops::with_composed;
-use genie_model::{ActionConditioning, GenieConfig, LatentActionInput, QuantizerConfig};
+use genie_model::{
+    ActionConditioning, GenieConfig, LatentActionInput, QuantizerConfig, WorldModel,
+};
 use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{
     ActionSource, BlockMatrices, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
-    PhaseConfig, Place, TrainConfig, TrainingPhase, compare, train,
+    PhaseConfig, Place, Precision, TrainConfig, TrainingPhase, compare, train,
 };
 
 /// The footage that the configurations of these tests are made for.
@@ -171,6 +173,72 @@ fn passes_and_recomputation_change_nothing() {
             }
         }
     }
+}
+
+/// Activations in bfloat16, which has eight bits of mantissa, over steps that are apart by what rounding does to them.
+#[test]
+fn bfloat16_activations_follow_float32() {
+    let folder = tempfile::tempdir().unwrap();
+    footage(folder.path());
+    let place = Place {
+        device: Device::Cpu,
+        composed: true,
+    };
+    for (name, config) in configurations() {
+        let reduced = TrainConfig {
+            precision: Precision::Bf16,
+            ..config.clone()
+        };
+        let recomputed = TrainConfig {
+            recompute: true,
+            ..reduced.clone()
+        };
+        for phase in TrainingPhase::ALL {
+            let ways = [(&config, &place), (&reduced, &place)];
+            let found = compare(folder.path(), phase, 8, ways).unwrap();
+            eprintln!("{name}: {found:?}");
+            assert!(
+                found.first_loss_difference < 5e-3
+                    && found.loss_difference < 3e-2
+                    && found.gradient_difference < 5e-2,
+                "{name}: {found:?}"
+            );
+            // It is rounded indeed.
+            assert!(found.gradient_difference > 1e-4, "{name}: {found:?}");
+            let ways = [(&reduced, &place), (&recomputed, &place)];
+            let found = compare(folder.path(), phase, 1, ways).unwrap();
+            assert!(found.gradient_difference < 1e-5, "{name}: {found:?}");
+        }
+    }
+}
+
+/// Weights, gradients' memory and codebooks are float32 in the states of such a run, and it goes on in float32.
+#[test]
+fn a_run_in_bfloat16_keeps_its_weights_in_float32() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    footage(&data);
+    let config = TrainConfig {
+        precision: Precision::Bf16,
+        ..config()
+    };
+    let stop = |name: &str, steps: u64| (name, steps) == ("dynamics", 4);
+    let train = |resume, stop: &dyn Fn(&str, u64) -> bool| {
+        train(&config, &data, &run, resume, &Device::Cpu, stop).unwrap()
+    };
+    assert_eq!(with_composed(|| train(false, &stop)), Ended::Stopped);
+    for phase in ["tokenizer", "dynamics"] {
+        let path = run.join(phase).join("state.safetensors");
+        let state = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+        assert!(state.len() > 20);
+        for (name, tensor) in state {
+            let counts = name.starts_with("optimiser.steps.") || name.contains("effects");
+            assert!(counts || tensor.dtype() == DType::F32, "{name}: {tensor:?}");
+        }
+    }
+    // The CPU's own operations know float32 alone.
+    assert_eq!(train(true, &|_, _| false), Ended::Complete);
+    WorldModel::load(run.join("world.genie.safetensors")).unwrap();
 }
 
 /// What is compared above is not nothing: other footage gives other losses and gradients.

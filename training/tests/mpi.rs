@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// The footage that the configurations of these tests are made for.
 const ALIGNED: GameplayOptions = GameplayOptions {
@@ -67,6 +69,26 @@ fn footage(folder: &Path) {
     generate_dataset(folder, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
 }
 
+/// The processes of the training that an `mpirun` has started so far.
+fn ranks_of(mpirun: u32) -> Vec<u32> {
+    let children = format!("/proc/{mpirun}/task/{mpirun}/children");
+    let children = std::fs::read_to_string(children).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|id| id.parse().ok());
+    let is_rank = |id: &u32| {
+        let name = std::fs::read_to_string(format!("/proc/{id}/comm"));
+        name.is_ok_and(|name| name.trim() == "genie")
+    };
+    children.filter(is_rank).collect()
+}
+
+/// Ends processes without giving them a say.
+fn kill(processes: &[u32]) {
+    let ids = processes.iter().map(u32::to_string);
+    let status = Command::new("kill").arg("-KILL").args(ids).status();
+    // One of them may have ended by itself.
+    status.unwrap();
+}
+
 fn loss(run: &Path, phase: &str) -> f64 {
     let text = std::fs::read_to_string(run.join(phase).join("metrics.jsonl")).unwrap();
     let line: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -110,23 +132,8 @@ fn a_process_that_dies_ends_the_others() {
         assert!(mpirun.try_wait().unwrap().is_none(), "mpirun ended early");
         std::thread::sleep(Duration::from_millis(200));
     }
-    let children = format!("/proc/{0}/task/{0}/children", mpirun.id());
-    let children = std::fs::read_to_string(children).unwrap();
-    let rank = children
-        .split_whitespace()
-        .find(|id| {
-            let name = std::fs::read_to_string(format!("/proc/{id}/comm"));
-            name.is_ok_and(|name| name.trim() == "genie")
-        })
-        .unwrap();
     let killed = Instant::now();
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", rank])
-            .status()
-            .unwrap()
-            .success()
-    );
+    kill(&ranks_of(mpirun.id())[..1]);
     let status = loop {
         if let Some(status) = mpirun.try_wait().unwrap() {
             break status;
@@ -138,4 +145,74 @@ fn a_process_that_dies_ends_the_others() {
         std::thread::sleep(Duration::from_millis(100));
     };
     assert!(!status.success());
+}
+
+/// Twenty times a process of a run, or all of them at once, are killed at some moment. Resumed each time, the run comes to the weights of
+/// a run to which nothing happened. `cargo test -p genie_training --features mpi --test mpi -- --ignored --nocapture`
+#[test]
+#[ignore = "takes some minutes"]
+fn killed_at_random_moments_a_run_goes_on_to_the_same_weights() {
+    const KILLS: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    footage(&data);
+    let run_of = |name: usize| folder.path().join(name.to_string());
+    let begin = |run: &Path| {
+        let mut command = genie(2, &data, run, 900);
+        command.args(["--set", "save_every=0.2", "--set", "dynamics.steps=600"]);
+        if run.join("tokenizer/state.safetensors").exists() {
+            command.arg("--resume");
+        }
+        command.stderr(Stdio::null()).spawn().unwrap()
+    };
+    let files = |run: &Path| {
+        let names = [
+            "tokenizer/state.safetensors",
+            "dynamics/state.safetensors",
+            "world.genie.safetensors",
+        ];
+        names.map(|name| std::fs::read(run.join(name)).unwrap())
+    };
+    assert!(begin(&run_of(0)).wait().unwrap().success());
+    let undisturbed = files(&run_of(0));
+    let seed = std::process::id();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed.into());
+    let (mut kills, mut resumed_at, mut runs) = (0, Vec::new(), 0);
+    while kills < KILLS {
+        runs += 1;
+        let run = run_of(runs);
+        loop {
+            let mut mpirun = begin(&run);
+            std::thread::sleep(Duration::from_millis(rng.random_range(0..4000)));
+            if kills < KILLS && mpirun.try_wait().unwrap().is_none() {
+                let ranks = ranks_of(mpirun.id());
+                match ranks.as_slice() {
+                    [] => kill(&[mpirun.id()]),
+                    ranks if rng.random() => kill(&[ranks[rng.random_range(0..ranks.len())]]),
+                    ranks => kill(&[ranks, &[mpirun.id()]].concat()),
+                }
+                kills += 1;
+                let ended = Instant::now();
+                mpirun.wait().unwrap();
+                assert!(ended.elapsed() < Duration::from_secs(30), "{kills}");
+                resumed_at.push(lines_of(&run));
+            } else if mpirun.wait().unwrap().success() {
+                break;
+            }
+        }
+        // Not by `assert_eq`, which would print them.
+        let same = files(&run) == undisturbed;
+        assert!(same, "other weights after {kills} kills, seed {seed}");
+    }
+    println!(
+        "{kills} kills in {runs} runs (seed {seed}), with so many lines of metrics written: {resumed_at:?}"
+    );
+}
+
+/// How far a run is: lines of both phases' metrics.
+fn lines_of(run: &Path) -> [usize; 2] {
+    ["tokenizer", "dynamics"].map(|phase| {
+        let text = std::fs::read_to_string(run.join(phase).join("metrics.jsonl"));
+        text.map_or(0, |text| text.lines().count())
+    })
 }

@@ -12,7 +12,7 @@ use genie_training::evaluate::{EvaluateOptions, evaluate};
 use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{
     ActionCount, ActionSource, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
-    PhaseConfig, StageChoice, TrainConfig, TrainError, TrainingPhase, time_steps, train,
+    PhaseConfig, Precision, StageChoice, TrainConfig, TrainError, TrainingPhase, time_steps, train,
 };
 
 /// The footage that the configurations of these tests are made for.
@@ -36,7 +36,9 @@ fn config() -> TrainConfig {
     TrainConfig {
         seed: 3,
         bf16: false,
+        precision: Precision::F32,
         recompute: false,
+        save_every: 120.0,
         tokenizer: phase(7),
         // Past the first revival and the first comparison.
         dynamics: phase(24),
@@ -85,11 +87,16 @@ fn a_stopped_run_goes_on_to_the_same_world() {
         let ended = train(&config, &data, &two, resume, &Device::Cpu, &stop).unwrap();
         assert_eq!(ended, Ended::Stopped);
     }
+    // Tokens are kept, and made anew where they are damaged.
+    let tokens = two.join("dynamics/tokens/shard-00000.tokens");
+    let kept = std::fs::read(&tokens).unwrap();
+    std::fs::write(&tokens, &kept[..kept.len() / 2]).unwrap();
     // The true actions are for evaluation only: without them the same world comes out.
     std::fs::remove_file(data.join("true_actions.bin")).unwrap();
     let ended = train(&config, &data, &two, true, &Device::Cpu, &never).unwrap();
     assert_eq!(ended, Ended::Complete);
     assert_eq!(world(&one), world(&two));
+    assert_eq!(std::fs::read(&tokens).unwrap(), kept);
     for name in ["tokenizer", "dynamics"] {
         let lines = |run: &Path| -> Vec<serde_json::Value> {
             let text = std::fs::read_to_string(run.join(name).join("metrics.jsonl")).unwrap();

@@ -106,7 +106,10 @@ impl CodeHeads {
             .get(|| PackedLinear::new(&head.head, Some(&head.norm), None))?;
         match packed {
             Some(packed) if !x.track_op() => Ok(packed.forward(&x)?),
-            _ => Ok(ops::norm_linear(&x, &head.norm, &head.head)?),
+            _ => {
+                let logits = ops::norm_linear(&ops::to_activations(&x)?, &head.norm, &head.head)?;
+                Ok(logits.to_dtype(x.dtype())?)
+            }
         }
     }
 }

@@ -292,6 +292,22 @@ impl DynamicsModel {
         }
     }
 
+    /// [`undo_changed_weight`](Self::undo_changed_weight) on the device of the logits, given the codes `before` `[R]` (u32). Rows where
+    /// `counts` `[R]` is zero are left alone, those where it is one are not.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] on shapes that do not fit.
+    pub fn with_changed_weight_undone(
+        &self,
+        logits: &Tensor,
+        before: &Tensor,
+        counts: &Tensor,
+    ) -> Result<Tensor, Error> {
+        let undone = f64::from(UNDONE * self.changed_weight.ln());
+        let undone = (counts * undone)?.to_dtype(logits.dtype())?.unsqueeze(1)?;
+        Ok(logits.scatter_add(&before.unsqueeze(1)?, &undone, 1)?)
+    }
+
     /// Hidden states `[.., D]` to logits `[.., V]` of the first codes.
     ///
     /// # Errors

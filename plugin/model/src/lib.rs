@@ -67,6 +67,7 @@ mod psnr;
 mod quantizer;
 mod resample;
 mod rollout;
+mod row_sampling;
 mod sampler;
 mod tokenizer;
 mod transformer;

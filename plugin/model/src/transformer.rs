@@ -302,7 +302,8 @@ impl SpatioTemporalTransformer {
     }
 
     fn blocks(&self, x: &Tensor, temporal: AttentionPattern) -> Result<Tensor, Error> {
-        let mut x = x.clone();
+        let dtype = x.dtype();
+        let mut x = ops::to_activations(x)?;
         for block in &self.blocks {
             let (heads, spatial) = (self.heads, self.spatial());
             x = if ops::recomputes() {
@@ -311,7 +312,7 @@ impl SpatioTemporalTransformer {
                 block.forward(&x, heads, spatial, temporal)?
             };
         }
-        Ok(x)
+        Ok(x.to_dtype(dtype)?)
     }
 
     /// Whole clips in two copies `[2, B, T, N, D]`: the first is clean, the second has frames that are still (partly)

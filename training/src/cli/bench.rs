@@ -12,16 +12,19 @@ mod parity;
 mod parts;
 mod peak;
 mod recomputed;
+#[cfg(feature = "mpi")]
+mod scaling;
 mod training;
+mod training_memory;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{Fit, Frame, GenieConfig, Rollout, SamplerSettings, WorldModel, parameter_count};
+use genie_model::{Fit, Frame, Rollout, SamplerSettings, WorldModel, parameter_count};
+use genie_training::dataset::DatasetError;
 use genie_training::evaluate::{untrained_checkpoint, write_json};
-use genie_training::gameplay::GameplayError;
-use genie_training::plan::count_operations;
+use genie_training::plan::{PlanError, count_operations};
 use genie_training::train::{TrainConfig, TrainError};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -32,7 +35,7 @@ use self::parity::Parity;
 use self::parts::{PartShares, PartTimes};
 use self::peak::Peak;
 use self::recomputed::Recomputed;
-use self::training::StepReport;
+use self::training::{StepReport, TrainingArgs};
 use super::CliResult;
 use super::device_args::DeviceArgs;
 use super::sampler_args::SamplerArgs;
@@ -43,9 +46,6 @@ pub(crate) struct Args {
     /// The checkpoint; without it an untrained world is measured, which is as fast.
     #[arg(long)]
     checkpoint: Option<PathBuf>,
-    /// Configuration of the untrained world.
-    #[arg(long, default_value = "platformer", conflicts_with = "checkpoint")]
-    preset: String,
     /// Numbers of worlds in a batch.
     #[arg(long, value_delimiter = ',', default_value = "1,4,16")]
     batches: Vec<usize>,
@@ -55,10 +55,6 @@ pub(crate) struct Args {
     /// Frames of each kind in a round.
     #[arg(long, default_value_t = 2)]
     frames: usize,
-    /// Training steps of each phase that are timed, after one that is not; 0 for none. The batch is that of the shipped
-    /// world's training. The steps train the latent actions too, which that training keeps frozen.
-    #[arg(long, default_value_t = 5)]
-    training_steps: usize,
     /// Frames of one world over which the process's memory is watched; 0 for none.
     #[arg(long, default_value_t = 0, value_name = "FRAMES")]
     memory_frames: usize,
@@ -72,9 +68,17 @@ pub(crate) struct Args {
     /// JSON. Fails if they differ by more than a thousandth.
     #[arg(long)]
     parity: bool,
-    /// Clips in a training step, in place of those of the shipped world's training.
-    #[arg(long, value_name = "CLIPS")]
-    training_batch: Option<usize>,
+    /// Only measure the most memory that training steps take, on the CPU: two steps of each phase are enough
+    /// (`--training-steps 1 --set recompute=true --training-batch 1`).
+    #[arg(long, conflicts_with = "parity")]
+    memory: bool,
+    /// Only compare training in all processes that MPI started (`mpirun -n 2 genie bench --ranks`) with training in one of them: steps
+    /// a second, and the share of a step in which they exchange gradients.
+    #[cfg(feature = "mpi")]
+    #[arg(long, conflicts_with_all = ["parity", "memory"])]
+    ranks: bool,
+    #[command(flatten)]
+    training: TrainingArgs,
     #[command(flatten)]
     sampler: SamplerArgs,
     #[command(flatten)]
@@ -84,18 +88,27 @@ pub(crate) struct Args {
 /// Why a world cannot be measured.
 #[derive(Debug, thiserror::Error)]
 enum BenchError {
-    #[error("there is no preset `{0}`; there are platformer, coinrun and paper-41M to paper-10.1B")]
-    Preset(String),
+    #[error("{0}")]
+    Training(Box<dyn std::error::Error + Send + Sync>),
     #[error("{what} must be 1 to {most}")]
     Count { what: &'static str, most: usize },
     #[error("{0} does not train as the CPU does: see the figures")]
     Parity(String),
+    #[error(
+        "--memory needs --training-steps 1 or more, and --training-batch for batches as large as the paper's"
+    )]
+    Steps,
+    #[cfg(feature = "mpi")]
+    #[error("MPI cannot be started twice")]
+    NoMpi,
     #[error("cannot start that many threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("cannot make a temporary folder")]
     Folder(#[source] std::io::Error),
     #[error(transparent)]
-    Gameplay(#[from] GameplayError),
+    Footage(#[from] DatasetError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     #[error(transparent)]
     Train(#[from] TrainError),
     #[error(transparent)]
@@ -115,7 +128,7 @@ struct Report {
     /// The fastest matrix product of this machine.
     peak: Peak,
     batches: Vec<BatchReport>,
-    /// Training steps; none for frames that the built-in footage does not have.
+    /// Training steps.
     training: Vec<StepReport>,
     /// Memory that a world's past takes, in bytes.
     world_memory_bytes: usize,
@@ -164,8 +177,16 @@ pub(crate) fn run(args: Args) -> CliResult {
         ("threads", args.threads.unwrap_or(1), 1024),
         // An empty list is allowed.
         ("memory-frames", args.memory_frames.max(1), 10_000_000),
-        ("training-steps", args.training_steps.max(1), 10_000),
-        ("training-batch", args.training_batch.unwrap_or(1), 10_000),
+        (
+            "training-steps",
+            args.training.training_steps.max(1),
+            10_000,
+        ),
+        (
+            "training-batch",
+            args.training.training_batch.unwrap_or(1),
+            10_000,
+        ),
         (
             "batches",
             args.batches.iter().copied().max().unwrap_or(0),
@@ -182,19 +203,14 @@ pub(crate) fn run(args: Args) -> CliResult {
         }
     }
     let device = args.device.open()?;
-    let checkpoint = if let Some(path) = &args.checkpoint {
-        Checkpoint::read(path)?
-    } else {
-        let config = GenieConfig::preset(&args.preset)
-            .ok_or_else(|| BenchError::Preset(args.preset.clone()))?;
-        untrained_checkpoint(&config, 0)?
-    };
+    let checkpoint = args.checkpoint.as_ref().map(Checkpoint::read).transpose()?;
+    let training = args.training.configuration(checkpoint.as_ref())?;
     if args.parity {
-        let training = training_config(&checkpoint.config, &args);
         let name = args.device.name();
-        let parity = Parity::measure(&training, args.training_steps.max(1), &device, name)?;
+        let steps = args.training.training_steps.max(1);
+        let parity = Parity::measure(&training, steps, &device, name)?;
         println!("{}", serde_json::to_string_pretty(&parity)?);
-        if let Some(path) = args.json.as_ref().filter(|path| path.as_os_str() != "-") {
+        if let Some(path) = args.json_file() {
             write_json(path, &parity)?;
         }
         if !parity.holds() {
@@ -202,33 +218,64 @@ pub(crate) fn run(args: Args) -> CliResult {
         }
         return Ok(());
     }
+    let phases = args.training.phases();
+    if args.memory {
+        let steps = args.training.steps(&training);
+        if steps == 0 {
+            return Err(BenchError::Steps.into());
+        }
+        let found = training_memory::measure(&training, phases, steps)?;
+        return args.show(&found, |found| training_memory::print_table(found));
+    }
+    #[cfg(feature = "mpi")]
+    if args.ranks {
+        let steps = args.training.training_steps.max(1);
+        let found = scaling::measure(&training, phases, steps, &device)?;
+        return match found {
+            Some(found) => args.show(&found, |found| scaling::print_table(found)),
+            None => Ok(()),
+        };
+    }
+    let checkpoint = match checkpoint {
+        Some(checkpoint) => checkpoint,
+        None => untrained_checkpoint(&training.model, 0)?,
+    };
     let world = WorldModel::new(checkpoint, &device)?;
     let report = match args.threads {
         Some(threads) => rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .map_err(BenchError::Threads)?
-            .install(|| measure(&world, &args))?,
-        None => measure(&world, &args)?,
+            .install(|| measure(&world, &training, &args))?,
+        None => measure(&world, &training, &args)?,
     };
-    match &args.json {
-        Some(path) if path.as_os_str() == "-" => {
-            println!("{}", serde_json::to_string_pretty(&report)?);
-        }
-        Some(path) => {
-            print_table(&report);
-            write_json(path, &report)?;
-        }
-        None => print_table(&report),
-    }
-    Ok(())
+    args.show(&report, print_table)
 }
 
-fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
+impl Args {
+    /// The file that JSON is written to beside the table.
+    fn json_file(&self) -> Option<&PathBuf> {
+        self.json.as_ref().filter(|path| path.as_os_str() != "-")
+    }
+
+    /// Shows what was measured, as a table or as JSON.
+    fn show<T: Serialize>(&self, found: &T, print: impl FnOnce(&T)) -> CliResult {
+        if let (Some(_), None) = (&self.json, self.json_file()) {
+            println!("{}", serde_json::to_string_pretty(found)?);
+            return Ok(());
+        }
+        print(found);
+        if let Some(path) = self.json_file() {
+            write_json(path, found)?;
+        }
+        Ok(())
+    }
+}
+
+fn measure(world: &WorldModel, training: &TrainConfig, args: &Args) -> Result<Report, BenchError> {
     let sampler = args.sampler.settings()?;
     let config = world.config();
-    let training = training_config(config, args);
-    let operations = count_operations(&training);
+    let operations = count_operations(training);
     let peak = Peak::measure()?;
     let mut batches = Vec::new();
     let mut world_memory_bytes = 0;
@@ -274,7 +321,8 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
     }
     let peak_memory_bytes = peak_memory();
     tracing::info!("taking training steps");
-    let steps = training::measure(&training, args.training_steps, world.device())?;
+    let steps = args.training.steps(training);
+    let steps = training::measure(training, args.training.phases(), steps, world.device())?;
     // The machine may have been busy when it was measured first.
     let peak = peak.or(Peak::measure()?);
     Ok(Report {
@@ -292,7 +340,7 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
             .collect(),
         training: steps
             .iter()
-            .map(|step| step.report(&training, &operations, &peak))
+            .map(|step| step.report(training, &operations, &peak))
             .collect(),
         world_memory_bytes,
         memory_growth,
@@ -300,19 +348,6 @@ fn measure(world: &WorldModel, args: &Args) -> Result<Report, BenchError> {
         peak_memory_bytes,
         peak_memory_training_bytes: peak_memory(),
     })
-}
-
-/// The training whose steps are timed: that of the shipped world for another model.
-fn training_config(model: &GenieConfig, args: &Args) -> TrainConfig {
-    let mut config = TrainConfig {
-        model: model.clone(),
-        ..TrainConfig::platformer()
-    };
-    if let Some(batch) = args.training_batch {
-        config.tokenizer.batch = batch;
-        config.dynamics.batch = batch;
-    }
-    config
 }
 
 /// The past of some worlds, which streaming keeps as keys and values and recomputing reads anew.
@@ -469,6 +504,7 @@ fn print_table(report: &Report) {
 mod tests {
     use super::*;
     use candle_core::Device;
+    use genie_model::GenieConfig;
 
     #[test]
     fn medians() {
@@ -484,20 +520,37 @@ mod tests {
         let world = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
         let args = Args {
             checkpoint: None,
-            preset: "platformer".to_owned(),
             batches: vec![1, 2],
             rounds: 1,
             frames: 1,
-            training_steps: 1,
             memory_frames: 20,
             threads: None,
             json: None,
             parity: false,
-            training_batch: None,
+            memory: false,
+            #[cfg(feature = "mpi")]
+            ranks: false,
+            training: TrainingArgs {
+                preset: "platformer".to_owned(),
+                config: None,
+                settings: vec!["dynamics.clip_frames=4".to_owned()],
+                training_steps: 1,
+                phase: None,
+                training_batch: Some(2),
+            },
             sampler: SamplerArgs::default(),
             device: DeviceArgs::default(),
         };
-        let report = measure(&world, &args).unwrap();
+        let mut training = args.training.configuration(None).unwrap();
+        assert_eq!(training.dynamics.clip_frames, 4);
+        assert_eq!((training.tokenizer.batch, training.dynamics.batch), (2, 2));
+        // What the shipped world's training freezes is frozen in what is timed.
+        assert_eq!(
+            training.actions_frozen,
+            TrainConfig::platformer().actions_frozen
+        );
+        training.model = config;
+        let report = measure(&world, &training, &args).unwrap();
         let batches: Vec<usize> = report.batches.iter().map(|b| b.times.batch).collect();
         assert_eq!(batches, [1, 2]);
         for batch in &report.batches {
@@ -522,18 +575,23 @@ mod tests {
             assert!(report.peak_memory_training_bytes >= report.peak_memory_bytes);
             assert!(report.peak_memory_bytes.unwrap() > 1 << 20);
         }
-        // Footage has other frames than this.
-        let mut wide = TrainConfig::platformer();
-        wide.model.frame_width = 128;
-        assert!(
-            training::measure(&wide, 1, &Device::Cpu)
-                .unwrap()
-                .is_empty()
-        );
-        let wrong = Args {
-            preset: "no such".to_owned(),
-            ..args
-        };
+        // Footage comes in the size of the frames.
+        training.model.frame_width = 90;
+        let mut one = args.training.clone();
+        one.phase = Some("tokenizer".to_owned());
+        let times = training::measure(&training, one.phases(), 1, &Device::Cpu).unwrap();
+        assert_eq!(times.len(), report.training.len() / 2);
+        // Nobody waits for the paper's batches who did not ask for them.
+        let mut paper = args.training.clone();
+        paper.training_batch = None;
+        "coinrun".clone_into(&mut paper.preset);
+        let large = paper.configuration(None).unwrap();
+        assert_eq!(large.dynamics.batch, 36);
+        assert_eq!(paper.steps(&large), 0);
+        paper.training_batch = Some(1);
+        assert_eq!(paper.steps(&paper.configuration(None).unwrap()), 1);
+        let mut wrong = args;
+        "no such".clone_into(&mut wrong.training.preset);
         assert!(run(wrong).unwrap_err().to_string().contains("no such"));
     }
 }

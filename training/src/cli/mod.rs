@@ -4,6 +4,7 @@
 
 mod actions;
 mod bench;
+mod configuration;
 mod device_args;
 mod dream;
 mod evaluate;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use genie_training::evaluate::write_json;
-use genie_training::plan::{Accelerator, PhasePlan, Plan, PlanOptions, Precision, plan};
-use genie_training::train::TrainConfig;
+use genie_training::plan::{Accelerator, PhasePlan, Plan, PlanOptions, plan};
+use genie_training::train::{Precision, TrainConfig};
 
 use super::CliResult;
 

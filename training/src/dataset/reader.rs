@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use genie_model::Fnv1a;
 use rayon::prelude::*;
 
 use super::index::{HEADER_BYTES, INDEX_NAME, Index, ShardHeader};
@@ -25,6 +26,9 @@ pub struct Dataset {
 #[derive(Debug)]
 struct Shard {
     path: PathBuf,
+    frames: u64,
+    /// CRC-32 of its frames, where the index says it.
+    checksum: Option<u32>,
     /// Opened at the first read: a large dataset has more shards than a process may have open files at start.
     file: Mutex<Option<File>>,
 }
@@ -91,6 +95,8 @@ impl Dataset {
                 .ok_or_else(overflow)?;
             dataset.shards.push(Shard {
                 path,
+                frames,
+                checksum: listed.checksum,
                 file: Mutex::new(None),
             });
         }
@@ -135,6 +141,36 @@ impl Dataset {
     /// Frames of all clips.
     pub fn total_frames(&self) -> u64 {
         self.total_frames
+    }
+
+    /// Number of files that its frames are in.
+    pub(crate) fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Frames of a shard.
+    pub(crate) fn shard_frames(&self, shard: usize) -> u64 {
+        self.shards[shard].frames
+    }
+
+    /// A number that is another one for other frames or clips in the shard. Where the dataset has no checksums, the frames are read for it.
+    pub(crate) fn shard_fingerprint(&self, shard: usize) -> Result<u64, DatasetError> {
+        let found = &self.shards[shard];
+        let checksum = match found.checksum {
+            Some(checksum) => checksum,
+            None => frames_checksum(&found.path)?,
+        };
+        let mut hash = Fnv1a::new();
+        hash.write(checksum);
+        let clips = self.clips.iter().filter(|clip| clip.shard == shard);
+        clips.for_each(|clip| hash.write(clip.frames as u64));
+        Ok(hash.finish())
+    }
+
+    /// The shard of a clip, and its first frame there.
+    pub(crate) fn place_of(&self, clip: usize) -> (usize, u64) {
+        let clip = &self.clips[clip];
+        (clip.shard, clip.first_frame)
     }
 
     /// Replaces the contents of `out` by `count` frames of a clip from `start` on: [T, H, W, 3] as bytes.
@@ -218,10 +254,7 @@ fn check_sum(path: &Path, expected: Option<u32>) -> Result<(), DatasetError> {
     let Some(expected) = expected else {
         return Ok(());
     };
-    let mut file = File::open(path).map_err(DatasetError::io("open", path))?;
-    file.seek(SeekFrom::Start(HEADER_BYTES))
-        .map_err(DatasetError::io("read", path))?;
-    let found = checksum(&mut file).map_err(DatasetError::io("read", path))?;
+    let found = frames_checksum(path)?;
     if found == expected {
         return Ok(());
     }
@@ -232,6 +265,14 @@ fn check_sum(path: &Path, expected: Option<u32>) -> Result<(), DatasetError> {
              copy it again or import the footage anew"
         ),
     ))
+}
+
+/// CRC-32 of the frames of a shard's file.
+fn frames_checksum(path: &Path) -> Result<u32, DatasetError> {
+    let mut file = File::open(path).map_err(DatasetError::io("open", path))?;
+    file.seek(SeekFrom::Start(HEADER_BYTES))
+        .map_err(DatasetError::io("read", path))?;
+    checksum(&mut file).map_err(DatasetError::io("read", path))
 }
 
 /// CRC-32 of all that is left to read.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Precision;
+use crate::train::Precision;
 
 /// A kind of processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

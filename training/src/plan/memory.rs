@@ -4,24 +4,13 @@ use genie_model::{GenieConfig, TransformerConfig, patch_grid};
 use serde::Serialize;
 
 use super::PlanOptions;
-use crate::train::{BlockMatrices, TrainConfig};
+use crate::train::{BlockMatrices, Precision, TrainConfig};
 
-/// Number format of matrix products. Master weights, gradients and the optimiser's memory are float32 in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// bfloat16, with a copy of the weights in it.
-    Bf16,
-    /// float32.
-    F32,
-}
-
-impl Precision {
-    fn bytes(self) -> f64 {
-        match self {
-            Self::Bf16 => 2.0,
-            Self::F32 => 4.0,
-        }
+/// Bytes of an activation, and of a rounded weight.
+fn bytes(precision: Precision) -> f64 {
+    match precision {
+        Precision::Bf16 => 2.0,
+        Precision::F32 => 4.0,
     }
 }
 
@@ -54,7 +43,7 @@ fn trained(parameters: f64, frozen: f64, optimiser_values: f64, precision: Preci
         0.0
     };
     Memory {
-        weights: parameters * (4.0 + copy) + frozen * precision.bytes(),
+        weights: parameters * (4.0 + copy) + frozen * bytes(precision),
         gradients: parameters * 4.0,
         optimiser: parameters * optimiser_values * 4.0,
         activations: 0.0,
@@ -105,7 +94,7 @@ pub(super) fn tokenizer_phase(
     let values = optimiser_values(phase.optimiser.block_matrices);
     Memory {
         // Patches, what is made of them, and the error.
-        activations: tokens * (coders + codes + 3.0 * patch) * options.precision.bytes(),
+        activations: tokens * (coders + codes + 3.0 * patch) * bytes(options.precision),
         ..trained(parameters as f64, 0.0, values, options.precision)
     }
 }
@@ -130,7 +119,7 @@ pub(super) fn dynamics_phase(
     let fully = f64::from(config.fully_masked);
     let masked = tokens * (fully + (1.0 - fully) * 0.75);
     Memory {
-        activations: (streams + actions) * options.precision.bytes(),
+        activations: (streams + actions) * bytes(options.precision),
         logits: 2.0 * masked * (quantizer.stages() * quantizer.codes()) as f64 * 4.0,
         ..trained(parameters as f64, frozen as f64, values, options.precision)
     }

@@ -9,13 +9,13 @@ mod memory;
 mod operations;
 
 pub use hardware::Accelerator;
-pub use memory::{Memory, Precision};
+pub use memory::Memory;
 pub use operations::{Operations, count_operations};
 
 use genie_model::{Error, parameter_count};
 use serde::Serialize;
 
-use crate::train::TrainConfig;
+use crate::train::{Precision, TrainConfig};
 
 /// What a training runs on and how.
 #[derive(Clone, Copy, Debug)]

@@ -40,7 +40,9 @@ pub struct Operations {
 /// A frame of which only keys and values are wanted leaves its last block after the temporal queries, keys and values. Logits are
 /// not part of a pass.
 ///
-/// The gradient of a product takes two of its size, one for each factor; where one of them is data or frozen, one. A
+/// The gradient of a product takes two of its size, one for each factor; where one of them is data or frozen, one. Steps of the
+/// dynamics in which the encoder of latent actions is frozen have no gradient of it; what a step costs is the mean over the phase.
+/// Contexts that are sampled from the model itself are not counted. A
 /// clip of `T` frames sees `min(t + 1, window)` frames at time `t`, in the clean and in the masked stream. The number of masked tokens
 /// is the one expected.
 pub fn count_operations(config: &TrainConfig) -> Operations {
@@ -86,7 +88,8 @@ pub fn count_operations(config: &TrainConfig) -> Operations {
     );
     let seen = |t: &TransformerConfig| mean_seen(phase.clip_frames, t.window);
     let tokenise = frames * (encode(seen(encoder)) + nearest_code);
-    let actions = transitions * latent_actions(model, phase.clip_frames - 1);
+    let frozen = config.actions_frozen as f64 / phase.steps.max(1) as f64;
+    let actions = transitions * latent_actions(model, phase.clip_frames - 1, frozen.min(1.0));
     let width = dynamics.width as f64;
     // The codebook is frozen, the projection of it is not.
     let embeddings = 2.0 * (2.0 * stages * codes * dim * width);
@@ -138,8 +141,9 @@ fn mean_seen(frames: usize, window: usize) -> f64 {
     seen as f64 / frames.max(1) as f64
 }
 
-/// Training the latent action model, per transition of a clip that has `transitions`.
-fn latent_actions(model: &GenieConfig, transitions: usize) -> f64 {
+/// Training the latent action model, per transition of a clip that has `transitions`, where the encoder is frozen in a share of the
+/// steps.
+fn latent_actions(model: &GenieConfig, transitions: usize, frozen: f64) -> f64 {
     let latent = &model.latent_actions;
     let (rows, columns) = patch_grid(model.frame_height, model.frame_width, latent.patch);
     let tokens = (rows * columns) as f64;
@@ -152,19 +156,20 @@ fn latent_actions(model: &GenieConfig, transitions: usize) -> f64 {
         LatentActionInput::Agent => return 0.0,
     };
     let dim = latent.dim as f64;
-    // Per coder: an embedding of data, blocks, and what follows them.
-    let coder = |t: &TransformerConfig, inputs: f64, rest: f64| {
+    // Per coder: an embedding of data, blocks, and what follows them; and how often all that is done.
+    let coder = |t: &TransformerConfig, inputs: f64, rest: f64, frozen: f64| {
         let embed = tokens * 2.0 * inputs * t.width as f64;
         let seen = mean_seen(transitions, t.window);
-        2.0 * embed + 3.0 * (blocks(t, tokens, seen) + rest)
+        (2.0 - frozen) * embed + (3.0 - 2.0 * frozen) * (blocks(t, tokens, seen) + rest)
     };
     let project = 2.0 * latent.encoder.width as f64 * dim;
     let nearest_code = 2.0 * dim * latent.actions as f64;
     let decoder = latent.decoder.as_ref().map_or(0.0, |t| {
         let width = t.width as f64;
-        coder(t, patch, 2.0 * dim * width + tokens * 2.0 * width * patch)
+        let rest = 2.0 * dim * width + tokens * 2.0 * width * patch;
+        coder(t, patch, rest, 0.0)
     });
-    coder(&latent.encoder, features, project) + nearest_code + decoder
+    coder(&latent.encoder, features, project, frozen) + nearest_code + decoder
 }
 
 #[cfg(test)]
@@ -175,6 +180,7 @@ mod tests {
     fn tiny() -> TrainConfig {
         let mut config = TrainConfig::platformer();
         config.fully_masked = 1.0;
+        config.actions_frozen = 0;
         for phase in [&mut config.tokenizer, &mut config.dynamics] {
             (phase.batch, phase.clip_frames) = (1, 2);
         }
@@ -243,6 +249,11 @@ mod tests {
         assert!((by_hand.first_pass - 1824.0).abs() < 1e-9);
         assert!((by_hand.tokenizer_step - 76768.0).abs() < 1e-9);
         assert!((by_hand.dynamics_step - 46408.0).abs() < 1e-9);
+        // No gradient of a frozen encoder, in half of the steps.
+        let mut frozen = tiny();
+        frozen.actions_frozen = frozen.dynamics.steps / 2;
+        let saved = dynamics_step - count_operations(&frozen).dynamics_step;
+        assert!((saved - 0.5 * (embed + 2.0 * (block(1.0) + 16.0))).abs() < 1e-6);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::batches::open_footage;
 use super::config::{InitialWeights, TrainConfig};
-use super::dynamics_phase::DynamicsPhase;
+use super::dynamics_phase::{DynamicsPhase, Inherited};
 use super::error::TrainError;
 use super::found_actions::FoundActions;
 use super::phase::{Phase, Start, step_rng};
@@ -149,8 +149,14 @@ fn taken(
             let variables = Variables::new(config.seed, device);
             genie_model::VideoTokenizer::new(&config.model, variables.builder().pp("tokenizer"))?;
             variables.restore(&tokenizer.snapshot()?)?;
-            let known = (variables, FoundActions::any(config, dataset));
-            let (mut dynamics, _) = DynamicsPhase::open(config, dataset, start(), known, device)?;
+            let inherited = Inherited {
+                tokenizer: variables,
+                found: FoundActions::any(config, dataset),
+                // Each way makes its own.
+                tokens: None,
+            };
+            let opened = DynamicsPhase::open(config, dataset, start(), inherited, device)?;
+            let (mut dynamics, _) = opened;
             take(&mut dynamics, config.seed, steps)
         }
     }

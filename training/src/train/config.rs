@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use candle_core::DType;
 use genie_model::ops::MatmulPrecision;
 use genie_model::{GenieConfig, LatentActionInput};
 use serde::{Deserialize, Serialize};
@@ -22,10 +23,16 @@ pub struct TrainConfig {
     /// Matrix products in bfloat16 where the processor has instructions for it: several times faster, slightly noisier.
     #[serde(default)]
     pub bf16: bool,
+    /// The type of activations on graphics processors.
+    #[serde(default)]
+    pub precision: Precision,
     /// Transformers keep only the inputs of their blocks for the gradient and compute what is inside again: a step takes about a third
     /// longer and a fraction of the memory.
     #[serde(default)]
     pub recompute: bool,
+    /// Seconds between saved states.
+    #[serde(default = "two_minutes")]
+    pub save_every: f64,
     /// The tokenizer's phase.
     pub tokenizer: PhaseConfig,
     /// The phase of latent actions and dynamics.
@@ -111,6 +118,9 @@ impl TrainConfig {
         let given = (self.action_source == ActionSource::Given && no_encoder).then(|| {
             "action_source = \"given\" needs an encoder that learns to see them: model.latent_actions.input = \"motion\"".to_owned()
         });
+        let save_every = (!(self.save_every >= 0.0 && self.save_every.is_finite()))
+            .then(|| "save_every must be 0 or more seconds".to_owned());
+        let given = given.into_iter().chain(save_every);
         let stages = self.choose_stages.as_ref().and_then(StageChoice::problem);
         let stages = stages.map(|problem| format!("choose_stages.{problem}"));
         match problems.chain(shares).chain(stages).chain(given).next() {
@@ -131,11 +141,31 @@ impl TrainConfig {
         }
     }
 
+    /// The type of activations where they are not fused.
+    pub fn activations(&self) -> DType {
+        match self.precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+        }
+    }
+
     /// Probability of scheduled sampling in this step of the dynamics.
     pub(super) fn scheduled_sampling_at(&self, step: u64) -> f32 {
         let progress = step as f64 / self.dynamics.steps.max(1) as f64;
         self.corruption.scheduled_sampling * progress as f32
     }
+}
+
+/// The type that numbers are computed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// float32.
+    #[default]
+    F32,
+    /// bfloat16 inside transformers, for activations and their gradients. Weights, their gradients, what the optimiser remembers,
+    /// losses and tokens stay float32, and so do saved states.
+    Bf16,
 }
 
 /// Where the actions of a world come from.
@@ -174,6 +204,10 @@ pub enum InitialWeights {
 
 fn default_fully_masked() -> f32 {
     0.5
+}
+
+fn two_minutes() -> f64 {
+    120.0
 }
 
 fn one() -> usize {

@@ -49,6 +49,9 @@ pub(super) fn differences(of_run: &TrainConfig, given: &TrainConfig) -> Option<S
 }
 
 fn may_change(name: &str) -> bool {
+    if name == "save_every" {
+        return true;
+    }
     ["tokenizer.", "dynamics."].iter().any(|phase| {
         name.strip_prefix(phase)
             .is_some_and(|setting| MAY_CHANGE.contains(&setting))
@@ -92,6 +95,7 @@ mod tests {
         given.tokenizer.pictures_every = 3;
         given.dynamics.steps += 100;
         given.dynamics.learning_rate /= 4.0;
+        given.save_every = 7.5;
         assert_eq!(differences(&run, &given), None);
         given.dynamics.batch = 9;
         given.model.latent_actions.actions = 8;

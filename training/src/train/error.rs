@@ -109,16 +109,18 @@ pub enum TrainError {
         /// What is wrong.
         reason: String,
     },
-    /// The loss is not finite any more.
+    /// Neither the loss nor the gradient comes back from infinity.
     #[error(
-        "{phase}: the loss is not finite at step {step}: lower the learning rate (--set {phase}.learning_rate=..; with \
-         --resume the run goes on from its last saved state)"
+        "{phase}: the loss or its gradient was not finite in {in_a_row} steps in a row, the last of them step {step}: lower \
+         the learning rate (--set {phase}.learning_rate=..; with --resume the run goes on from its last saved state)"
     )]
     Diverged {
         /// Which phase.
         phase: &'static str,
-        /// At which step.
+        /// The last of these steps.
         step: u64,
+        /// How many there were.
+        in_a_row: u32,
     },
     /// The footage does not fit the configuration.
     #[error("the footage is {found}, the configuration wants {wanted}")]

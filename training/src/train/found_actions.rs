@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use genie_model::{ActionLabel, LatentActionInput, MotionSigns, atomic_file};
 use serde::{Deserialize, Serialize};
 
-use super::config::{ActionCount, TrainConfig};
+use super::config::{ActionCount, ActionSource, TrainConfig};
 use super::error::TrainError;
 use super::given_actions::GivenActions;
 use crate::actions::{AnchoredAgent, ClipActions};
@@ -184,13 +184,18 @@ impl FoundActions {
         })
     }
 
-    /// Actions in turn for every transition of a dataset, where the configuration wants actions to be found: for what does not depend
+    /// Actions in turn for every transition of a dataset, where the configuration wants actions to be found or given: for what does not depend
     /// on which they are, such as the time of a step.
     pub(crate) fn any(config: &TrainConfig, dataset: &Dataset) -> Option<Self> {
-        if config.model.latent_actions.input != LatentActionInput::Agent {
+        let given = config.action_source == ActionSource::Given;
+        if !given && config.model.latent_actions.input != LatentActionInput::Agent {
             return None;
         }
         let actions = config.model.latent_actions.actions;
+        let label = |action| ActionLabel {
+            name: format!("action_{action}"),
+            keys: Vec::new(),
+        };
         let transitions =
             || (0..dataset.clip_count()).map(|clip| dataset.clip_len(clip).saturating_sub(1));
         Some(Self {
@@ -203,7 +208,7 @@ impl FoundActions {
                     .collect(),
                 signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
             },
-            labels: None,
+            labels: given.then(|| (0..actions).map(label).collect()),
         })
     }
 

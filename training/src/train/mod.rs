@@ -38,6 +38,7 @@ mod motion_start;
 mod optimiser;
 mod patch_sample;
 mod phase;
+mod phase_run;
 mod precision;
 mod preset;
 mod ranks;
@@ -46,8 +47,12 @@ mod run;
 mod run_data;
 mod run_folder;
 mod saved_state;
+mod skipped_steps;
+#[cfg(test)]
+mod spoiled;
 mod stage_choice;
 mod timing;
+mod token_cache;
 mod tokenizer_phase;
 mod variables;
 
@@ -56,7 +61,8 @@ pub use action_prior::ActionPrior;
 pub use codebook::{CodeStatistics, EmaCodebook};
 pub use comparison::{Comparison, Place, compare};
 pub use config::{
-    ActionCount, ActionSource, CorruptionConfig, InitialWeights, PhaseConfig, TrainConfig,
+    ActionCount, ActionSource, CorruptionConfig, InitialWeights, PhaseConfig, Precision,
+    TrainConfig,
 };
 pub use data_driven::{distinguishing_projection, start_tokenizer};
 pub use error::TrainError;
@@ -65,11 +71,12 @@ pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{BlockMatrices, Gradients, Optimiser, OptimiserConfig};
 pub use patch_sample::{PatchStatistics, patch_statistics};
+pub use phase_run::Ended;
 #[cfg(feature = "mpi")]
 pub use ranks::MpiRanks;
-pub use ranks::{Alone, Ranks, with_ranks};
-pub use run::{Ended, train, train_quietly};
+pub use ranks::{Alone, Ranks, Spent, TimedRanks, with_ranks};
+pub use run::{train, train_quietly};
 pub use run_folder::RunFolder;
 pub use stage_choice::{ChosenStages, StageChoice, choose_stages};
-pub use timing::{TrainingPhase, time_steps};
+pub use timing::{StepTime, TrainingPhase, time_steps};
 pub use variables::Variables;

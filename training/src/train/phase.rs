@@ -9,13 +9,14 @@ use super::config::InitialWeights;
 use super::error::TrainError;
 use super::optimiser::Optimiser;
 use super::run_folder::RunFolder;
-use super::saved_state::SavedState;
+use super::saved_state::{Progress, SavedState};
 
 /// One of the two phases, as a run drives it.
 pub(super) trait Phase {
     /// Its name in configurations, messages and run folders.
     const NAME: &'static str;
-    /// One optimiser step; named figures for the metrics, `loss` among them.
+    /// One optimiser step; named figures for the metrics, `loss` and `gradient_norm` among them. Where one of these two is not
+    /// finite, nothing that the step would have moved has moved.
     fn step(
         &mut self,
         step: u64,
@@ -23,8 +24,8 @@ pub(super) trait Phase {
     ) -> Result<BTreeMap<String, f64>, TrainError>;
     /// The optimiser of its variables.
     fn optimiser(&mut self) -> &mut Optimiser;
-    /// Saves the state after `step` steps.
-    fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
+    /// Saves the state.
+    fn save(&self, folder: &RunFolder, progress: Progress) -> Result<(), TrainError>;
     /// Writes pictures of what has been learned in `step` steps.
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError>;
 }

@@ -1,13 +1,13 @@
 //! How a training computes: in which precision, and what it keeps for gradients.
 
-use candle_core::Device;
-use genie_model::ops::{with_matmul_precision, with_recomputation};
+use candle_core::{DType, Device};
+use genie_model::ops::{self, with_activations, with_matmul_precision, with_recomputation};
 
 use super::config::TrainConfig;
 
 /// Runs `work` with the matrix products that the configuration asks for: with `bf16` in bfloat16 on processors with a unit for
-/// it, and in `TF32` (`f32` with ten bits of mantissa) on Nvidia's graphics processors. Activations are computed again for gradients if
-/// it says so.
+/// it, and in `TF32` (`f32` with ten bits of mantissa) on Nvidia's graphics processors; with activations of its `precision` where
+/// operations are not fused; and with activations that are computed again for gradients if it says so.
 pub(super) fn with_precision<T>(
     config: &TrainConfig,
     device: &Device,
@@ -17,7 +17,11 @@ pub(super) fn with_precision<T>(
         // A setting of the whole process.
         candle_core::cuda::set_gemm_reduced_precision_f32(config.bf16);
     }
+    let activations = config.activations();
+    if activations != DType::F32 && device.is_cpu() && ops::fused(&[]) {
+        tracing::warn!("precision: the CPU trains in f32");
+    }
     with_matmul_precision(config.matmul_precision(), || {
-        with_recomputation(config.recompute, work)
+        with_activations(activations, || with_recomputation(config.recompute, work))
     })
 }

@@ -1,42 +1,28 @@
 //! A run as a whole: both phases, one after the other.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use candle_core::Device;
 use genie_model::{LatentActionInput, QuantizerConfig};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::batches::open_footage;
-use super::config::{ActionSource, PhaseConfig, TrainConfig};
-use super::dynamics_phase::DynamicsPhase;
+use super::config::{ActionSource, TrainConfig};
+use super::dynamics_phase::{DynamicsPhase, Inherited, TokenFolder};
 use super::error::TrainError;
 use super::found_actions::FoundActions;
 use super::given_actions::GivenActions;
-use super::metrics::MetricsLog;
-use super::phase::{Phase, Start, step_rng};
+use super::phase::{Phase, Start};
+use super::phase_run::{Ended, Steps, Stop, run_phase};
 use super::precision::with_precision;
 use super::ranks::current_ranks;
 use super::run_data::keep_footage;
 use super::run_folder::RunFolder;
+use super::saved_state::Progress;
 use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
 use crate::ingest::Inspection;
-
-/// Told of each step of a phase by its name; true ends the run.
-type Stop<'a> = &'a dyn Fn(&str, u64) -> bool;
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Both phases are complete.
-    Complete,
-    /// It was asked to stop, and saved its state.
-    Stopped,
-}
 
 /// Trains a world on a dataset, or resumes the run in `run`.
 ///
@@ -191,6 +177,7 @@ fn train_phases(
     device: &Device,
     (stop, show): (Stop<'_>, bool),
 ) -> Result<Ended, TrainError> {
+    let save_every = Duration::from_secs_f64(config.save_every);
     let start = phase_start(config, folder, TokenizerPhase::NAME)?;
     refuse_other_tokens(config, folder, &start)?;
     let (mut tokenizer, at) = TokenizerPhase::open(config, dataset, start, device)?;
@@ -199,6 +186,7 @@ fn train_phases(
         start: at,
         stop,
         show,
+        save_every,
     };
     if run_phase(&mut tokenizer, steps, config.seed, folder)? == Ended::Stopped {
         return Ok(Ended::Stopped);
@@ -207,7 +195,14 @@ fn train_phases(
         config,
         dataset,
         phase_start(config, folder, DynamicsPhase::NAME)?,
-        (tokenizer.into_variables(), found),
+        Inherited {
+            tokenizer: tokenizer.into_variables(),
+            found,
+            tokens: Some(TokenFolder {
+                path: folder.tokens(),
+                shared: true,
+            }),
+        },
         device,
     )?;
     let steps = Steps {
@@ -215,12 +210,14 @@ fn train_phases(
         start: at,
         stop,
         show,
+        save_every,
     };
     let ended = run_phase(&mut dynamics, steps, config.seed, folder)?;
     let writes = current_ranks().writes();
     if writes && ended == Ended::Complete && !folder.world().exists() {
         tracing::info!("the world is not in the run's folder any more: written again");
-        dynamics.save(folder, at.max(config.dynamics.steps))?;
+        let step = at.step.max(config.dynamics.steps);
+        dynamics.save(folder, Progress { step, ..at })?;
     }
     Ok(ended)
 }
@@ -232,7 +229,7 @@ fn refuse_other_tokens(
     tokenizer: &Start,
 ) -> Result<(), TrainError> {
     let trained = match tokenizer {
-        Start::Saved(saved) => saved.step,
+        Start::Saved(saved) => saved.progress.step,
         Start::New(_) => 0,
     };
     let wanted = config.tokenizer.steps;
@@ -250,105 +247,4 @@ fn refuse_other_tokens(
 fn phase_start(config: &TrainConfig, folder: &RunFolder, phase: &str) -> Result<Start, TrainError> {
     let saved = folder.saved_state(phase)?;
     Ok(saved.map_or(Start::New(config.initial_weights), Start::Saved))
-}
-
-/// Which steps of a phase to take.
-struct Steps<'a> {
-    phase: &'a PhaseConfig,
-    start: u64,
-    stop: Stop<'a>,
-    /// Whether a bar shows how far it is.
-    show: bool,
-}
-
-fn run_phase<P: Phase>(
-    phase: &mut P,
-    steps: Steps,
-    seed: u64,
-    folder: &RunFolder,
-) -> Result<Ended, TrainError> {
-    let (config, start) = (steps.phase, steps.start);
-    if start >= config.steps {
-        return Ok(Ended::Complete);
-    }
-    let metrics_path = folder.metrics(P::NAME);
-    let io = |error| TrainError::io(&metrics_path, error);
-    let ranks = current_ranks();
-    let writes = ranks.writes();
-    let mut metrics = (writes.then(|| MetricsLog::open(&metrics_path, start)))
-        .transpose()
-        .map_err(io)?;
-    let bar = if steps.show {
-        ProgressBar::new(config.steps)
-    } else {
-        ProgressBar::hidden()
-    };
-    let bar = bar.with_style(
-        ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {per_sec} eta {eta} {msg}")
-            .expect("the template is well formed"),
-    );
-    bar.set_prefix(P::NAME);
-    bar.set_position(start);
-    bar.reset_eta();
-    let mut saved = Instant::now();
-    let mut logged = Instant::now();
-    let mut sums: BTreeMap<String, (f64, u32)> = BTreeMap::new();
-    for step in start..config.steps {
-        if writes && step % config.pictures_every.max(1) == 0 {
-            phase.pictures(folder, step)?;
-        }
-        let mut rng = step_rng::<P>(seed, step);
-        let began = Instant::now();
-        let figures = phase.step(step, &mut rng)?;
-        let seconds = began.elapsed().as_secs_f64();
-        // A gradient without end spoils the weights before the loss shows it.
-        let finite = |name: &str| figures.get(name).is_none_or(|value| value.is_finite());
-        if !figures.contains_key("loss") || !finite("loss") || !finite("gradient_norm") {
-            return Err(TrainError::Diverged {
-                phase: P::NAME,
-                step,
-            });
-        }
-        for (name, value) in figures.into_iter().chain([("seconds".to_owned(), seconds)]) {
-            let sum = sums.entry(name).or_default();
-            *sum = (sum.0 + value, sum.1 + 1);
-        }
-        bar.inc(1);
-        if step % 20 == 19 || step + 1 == config.steps {
-            let mut line = serde_json::Map::new();
-            line.insert("step".to_owned(), step.into());
-            let mut message = String::new();
-            for (name, (sum, count)) in std::mem::take(&mut sums) {
-                let mean = sum / f64::from(count.max(1));
-                // Writing to a string cannot fail.
-                let _ = write!(message, "{name} {mean:.4} ");
-                line.insert(name, mean.into());
-            }
-            bar.set_message(message.clone());
-            if let Some(metrics) = &mut metrics {
-                metrics.write(&line.into()).map_err(io)?;
-            }
-            if steps.show && bar.is_hidden() && logged.elapsed() > Duration::from_secs(20) {
-                tracing::info!("{} step {step}: {message}", P::NAME);
-                logged = Instant::now();
-            }
-        }
-        if step + 1 < config.steps && ranks.any((steps.stop)(P::NAME, step + 1)) {
-            if writes {
-                phase.save(folder, step + 1)?;
-            }
-            bar.abandon();
-            return Ok(Ended::Stopped);
-        }
-        if writes && saved.elapsed() > Duration::from_mins(2) {
-            phase.save(folder, step + 1)?;
-            saved = Instant::now();
-        }
-    }
-    if writes {
-        phase.pictures(folder, config.steps)?;
-        phase.save(folder, config.steps)?;
-    }
-    bar.finish();
-    Ok(Ended::Complete)
 }

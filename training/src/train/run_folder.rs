@@ -12,7 +12,7 @@ use genie_model::{ActionLabel, atomic_file};
 use super::config::TrainConfig;
 use super::differences::differences;
 use super::error::TrainError;
-use super::saved_state::SavedState;
+use super::saved_state::{Progress, SavedState};
 use crate::pictures::{RgbFrame, write_sheet};
 
 /// How much pictures are enlarged.
@@ -23,6 +23,7 @@ const PICTURE_SCALE: usize = 2;
 /// - `config.toml`: what was trained; `data.json`: on what;
 /// - `tokenizer/`, `dynamics/`: for each phase `state.safetensors` (weights, optimiser, step), `metrics.jsonl` and
 ///   `pictures/`;
+/// - `dynamics/tokens/`: the tokens of the footage, so that a resumed run need not make them again; it may be removed;
 /// - `world.genie.safetensors`: the world, refreshed with every state of the second phase.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -121,6 +122,11 @@ impl RunFolder {
         root.join("world.genie.safetensors")
     }
 
+    /// Where the tokens of the footage are kept for the second phase.
+    pub(super) fn tokens(&self) -> PathBuf {
+        self.root.join("dynamics").join("tokens")
+    }
+
     pub(super) fn metrics(&self, phase: &str) -> PathBuf {
         self.root.join(phase).join("metrics.jsonl")
     }
@@ -180,11 +186,14 @@ impl RunFolder {
     pub(super) fn save_state(
         &self,
         phase: &str,
-        step: u64,
+        progress: Progress,
         tensors: &HashMap<String, Tensor>,
     ) -> Result<(), TrainError> {
         let path = self.state(phase);
-        let metadata = HashMap::from([("step".to_owned(), step.to_string())]);
+        let Progress { step, skipped } = progress;
+        let numbers = [("step", step), ("skipped", skipped)];
+        let metadata = numbers.map(|(name, number)| (name.to_owned(), number.to_string()));
+        let metadata = HashMap::from(metadata);
         let bytes =
             safetensors::serialize(tensors, Some(metadata)).map_err(candle_core::Error::wrap)?;
         atomic_file::write(&path, &bytes).map_err(|e| TrainError::io(&path, e))
@@ -203,15 +212,15 @@ impl RunFolder {
         };
         let (_, header) =
             safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
-        let step = header
-            .metadata()
-            .as_ref()
-            .and_then(|m| m.get("step"))
-            .and_then(|s| s.parse().ok())
-            .ok_or_else(|| damaged("the header has no step".to_owned()))?;
+        let number = |name: &str| header.metadata().as_ref()?.get(name)?.parse().ok();
+        let progress = Progress {
+            step: number("step").ok_or_else(|| damaged("the header has no step".to_owned()))?,
+            // Earlier versions skipped none.
+            skipped: number("skipped").unwrap_or(0),
+        };
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
             .map_err(|e| damaged(e.to_string()))?;
-        Ok(Some(SavedState { step, tensors }))
+        Ok(Some(SavedState { progress, tensors }))
     }
 }
 

@@ -4,9 +4,18 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor, WithDType};
 
+/// How far a phase is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Steps behind it, skipped ones among them.
+    pub(super) step: u64,
+    /// Those that were skipped, because something in them was not finite.
+    pub(super) skipped: u64,
+}
+
 /// A phase's saved state.
 pub(super) struct SavedState {
-    pub(super) step: u64,
+    pub(super) progress: Progress,
     pub(super) tensors: HashMap<String, Tensor>,
 }
 

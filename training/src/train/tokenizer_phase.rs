@@ -1,6 +1,6 @@
 //! Phase one: the video tokenizer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{D, Device, Tensor};
 use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, patches_to_frames};
@@ -17,6 +17,7 @@ use super::phase::{Phase, Start};
 use super::ranks::Ranks;
 use super::residual_codebooks::ResidualCodebooks;
 use super::run_folder::RunFolder;
+use super::saved_state::Progress;
 use super::variables::Variables;
 use crate::dataset::Dataset;
 
@@ -52,7 +53,7 @@ impl<'a> TokenizerPhase<'a> {
         dataset: &'a Dataset,
         start: Start,
         device: &Device,
-    ) -> Result<(Self, u64), TrainError> {
+    ) -> Result<(Self, Progress), TrainError> {
         let phase = config.tokenizer.clone();
         let model = config.model.clone();
         let variables = Variables::new(config.seed, device);
@@ -85,14 +86,14 @@ impl<'a> TokenizerPhase<'a> {
             .filter(|(name, _)| !name.ends_with("quantizer.codebook"))
             .collect();
         let mut optimiser = Optimiser::new(trained, phase.optimiser.clone())?;
-        let mut step = 0;
+        let mut progress = Progress::default();
         if let Start::Saved(saved) = start {
             variables.restore(&saved.tensors)?;
-            optimiser.restore(&saved.tensors, saved.step)?;
+            optimiser.restore(&saved.tensors, saved.progress.step)?;
             if let Some(codebooks) = &mut codebooks {
                 codebooks.restore(&saved.tensors)?;
             }
-            step = saved.step;
+            progress = saved.progress;
         }
         let batches = Batches::new(dataset, &model, &phase, config.seed, device)?;
         let opened = Self {
@@ -105,12 +106,22 @@ impl<'a> TokenizerPhase<'a> {
             optimiser,
             device: device.clone(),
         };
-        Ok((opened, step))
+        Ok((opened, progress))
     }
 
     /// The trained tokenizer's variables.
     pub(super) fn into_variables(self) -> Variables {
         self.variables
+    }
+
+    /// All that a run needs to go on from here.
+    fn state(&self) -> Result<HashMap<String, Tensor>, TrainError> {
+        let mut tensors = self.variables.snapshot()?;
+        tensors.extend(self.optimiser.state()?);
+        if let Some(codebooks) = &self.codebooks {
+            tensors.extend(codebooks.state()?);
+        }
+        Ok(tensors)
     }
 
     /// Patches `[B, T, N, P]` of a pass of a step.
@@ -172,12 +183,19 @@ impl Phase for TokenizerPhase<'_> {
         let [whole_loss, whole_mse] = wholes;
         let gradients = gradients.summed(ranks)?;
         let rate = self.phase.learning_rate_at(step);
-        let norm = self.optimiser.descend(&gradients, rate)?;
+        let norm = if whole_loss.is_finite() {
+            self.optimiser.descend(&gradients, rate)?
+        } else {
+            f64::NAN
+        };
         let mut figures = BTreeMap::from([
             ("loss".to_owned(), whole_loss),
             ("psnr".to_owned(), -10.0 * whole_mse.max(1e-12).log10()),
             ("gradient_norm".to_owned(), norm),
         ]);
+        if !norm.is_finite() {
+            return Ok(figures);
+        }
         if let (Some(codebooks), Some(mut assigned)) = (&mut self.codebooks, assigned) {
             for statistics in &mut assigned {
                 statistics.sum(ranks);
@@ -202,13 +220,8 @@ impl Phase for TokenizerPhase<'_> {
         &mut self.optimiser
     }
 
-    fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
-        let mut tensors = self.variables.snapshot()?;
-        tensors.extend(self.optimiser.state()?);
-        if let Some(codebooks) = &self.codebooks {
-            tensors.extend(codebooks.state()?);
-        }
-        folder.save_state(Self::NAME, step, &tensors)
+    fn save(&self, folder: &RunFolder, progress: Progress) -> Result<(), TrainError> {
+        folder.save_state(Self::NAME, progress, &self.state()?)
     }
 
     /// Real frames above their reconstructions.
@@ -295,8 +308,22 @@ fn worst_patches(error: &Tensor, count: usize) -> candle_core::Result<Vec<(usize
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::train::spoiled::{assert_spoiled_steps_change_nothing, footage, tiny};
+
+    #[test]
+    fn a_step_that_is_not_finite_changes_nothing() {
+        let config = tiny();
+        let (_folder, dataset) = footage(&config);
+        let start = Start::New(InitialWeights::Random);
+        let opened = TokenizerPhase::open(&config, &dataset, start, &Device::Cpu);
+        let mut phase = opened.unwrap().0;
+        let variables = phase.variables.clone();
+        let weight = (&variables, "tokenizer.decoder.project.bias");
+        assert_spoiled_steps_change_nothing(&mut phase, weight, |it| it.state().unwrap());
+    }
 
     #[test]
     fn revival_candidates_are_the_worst_patches() {

@@ -13,6 +13,7 @@
 
 pub mod composed;
 
+mod activations;
 mod amx;
 mod attention;
 mod attention_pattern;
@@ -39,6 +40,8 @@ mod slices;
 mod softmax;
 mod sublayer;
 
+pub(crate) use activations::to_activations;
+pub use activations::with_activations;
 pub use attention::{
     AttentionPattern, cached_temporal_attention, spatial_attention, temporal_attention,
     two_stream_temporal_attention,

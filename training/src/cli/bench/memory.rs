@@ -50,8 +50,19 @@ pub(in crate::cli) fn peak_memory() -> Option<u64> {
     Some(now.max(SEEN.fetch_max(now, Ordering::Relaxed)))
 }
 
+/// Forgets the most memory that this process has had, where the system can.
+pub(super) fn forget_peak() {
+    // Elsewhere the peak is that of the whole run.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// Most memory that this process has had since its peak was forgotten, in bytes.
+pub(super) fn peak_since() -> Option<u64> {
+    status_bytes("VmHWM:")
+}
+
 /// Memory that this process has now, in bytes.
-fn resident_memory() -> Option<u64> {
+pub(super) fn resident_memory() -> Option<u64> {
     status_bytes("VmRSS:")
 }
 

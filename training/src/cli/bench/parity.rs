@@ -63,7 +63,7 @@ impl Parity {
             let comparison = compare(data, phase, STEPS, [(&exact, cpu), (&exact, other)])?;
             let milliseconds = |config: &TrainConfig, device: &Device, steps: usize| {
                 let taken = time_steps(config, data, phase, steps, device)?;
-                let taken = taken.iter().map(|time| 1e3 * time.as_secs_f64());
+                let taken = taken.iter().map(|time| 1e3 * time.whole.as_secs_f64());
                 Ok::<_, BenchError>(median(taken.collect()))
             };
             let settings = match phase {

@@ -10,9 +10,11 @@ mod export;
 mod networks;
 mod pictures;
 mod relabelling;
+mod sampled_context;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -30,6 +32,7 @@ use self::export::checkpoint;
 use self::networks::Networks;
 use self::pictures::{Clips, action_strips, rollout_strips};
 use self::relabelling::{ImpossibleActions, all_motions, draw_labels, motions, relabel};
+use self::sampled_context::Sampling;
 use super::batches::Batches;
 use super::codebook::EmaCodebook;
 use super::config::{InitialWeights, TrainConfig};
@@ -38,7 +41,10 @@ use super::found_actions::FoundActions;
 use super::masking::Masking;
 use super::optimiser::{Gradients, Optimiser};
 use super::phase::{Phase, Start};
+use super::ranks::{Alone, Ranks};
 use super::run_folder::RunFolder;
+use super::saved_state::Progress;
+use super::token_cache::{TokenCache, Tokenising, exact_tokens, tokens_are_the_frames_own};
 use super::variables::Variables;
 use crate::dataset::Dataset;
 
@@ -49,7 +55,7 @@ const PIXELS: f64 = 10.0;
 /// Steps between revivals of unused actions.
 const REVIVE_EVERY: u64 = 20;
 /// Steps between comparisons of the true action with a random one.
-const COMPARE_EVERY: u64 = 20;
+pub(super) const COMPARE_EVERY: u64 = 20;
 
 pub(super) struct DynamicsPhase<'a> {
     config: TrainConfig,
@@ -66,8 +72,30 @@ pub(super) struct DynamicsPhase<'a> {
     impossible: Option<ImpossibleActions>,
     /// For the checkpoint; counted when the first one is made.
     adjacency: OnceCell<Option<TokenAdjacency>>,
+    /// Where tokens are kept, if they are.
+    tokens_folder: Option<TokenFolder>,
+    /// Those that steps read.
+    kept_tokens: Option<TokenCache>,
     optimiser: Optimiser,
     device: Device,
+}
+
+/// What the phase takes over.
+pub(super) struct Inherited {
+    /// The tokenizer's weights.
+    pub(super) tokenizer: Variables,
+    /// The actions of the footage, where no encoder infers them.
+    pub(super) found: Option<FoundActions>,
+    /// A folder for the tokens of the footage; without it they are made again in each step.
+    pub(super) tokens: Option<TokenFolder>,
+}
+
+/// Where the tokens of the footage are kept.
+#[derive(Debug)]
+pub(super) struct TokenFolder {
+    pub(super) path: PathBuf,
+    /// Whether all ranks see the folder, so that each makes a part of what it holds.
+    pub(super) shared: bool,
 }
 
 /// The latent actions that the transitions of a batch show.
@@ -101,10 +129,15 @@ impl<'a> DynamicsPhase<'a> {
         config: &TrainConfig,
         dataset: &'a Dataset,
         start: Start,
-        (tokenizer, found): (Variables, Option<FoundActions>),
+        inherited: Inherited,
         device: &Device,
-    ) -> Result<(Self, u64), TrainError> {
+    ) -> Result<(Self, Progress), TrainError> {
         let model = &config.model;
+        let Inherited {
+            tokenizer,
+            found,
+            tokens,
+        } = inherited;
         let frozen = tokenizer.snapshot()?;
         let vb = VarBuilder::from_tensors(frozen.clone(), DType::F32, device);
         let tokenizer = VideoTokenizer::new(model, vb.pp("tokenizer"))?;
@@ -146,19 +179,23 @@ impl<'a> DynamicsPhase<'a> {
             found,
             impossible,
             adjacency: OnceCell::new(),
+            tokens_folder: tokens,
+            kept_tokens: None,
             optimiser,
             device: device.clone(),
         };
-        let mut step = 0;
+        phase.keep_tokens()?;
+        let mut progress = Progress::default();
         match start {
             Start::Saved(saved) => {
                 phase.variables.restore(&saved.tensors)?;
-                phase.optimiser.restore(&saved.tensors, saved.step)?;
+                let step = saved.progress.step;
+                phase.optimiser.restore(&saved.tensors, step)?;
                 phase.codebook.restore("actions", &saved.tensors)?;
                 if let Some(impossible) = &mut phase.impossible {
-                    impossible.restore(&saved.tensors, saved.step)?;
+                    impossible.restore(&saved.tensors, step)?;
                 }
-                step = saved.step;
+                progress = saved.progress;
             }
             Start::New(InitialWeights::Footage) if phase.found.is_none() => {
                 let (latent, variables) = (&phase.networks.latent, &phase.variables);
@@ -167,7 +204,7 @@ impl<'a> DynamicsPhase<'a> {
             }
             Start::New(_) => {}
         }
-        Ok((phase, step))
+        Ok((phase, progress))
     }
 
     fn publish_codebook(&self) -> Result<(), TrainError> {
@@ -181,12 +218,58 @@ impl<'a> DynamicsPhase<'a> {
         (self.batches.batch, self.batches.clip_frames, codes)
     }
 
+    /// Makes the tokens of all footage once, if steps can read them: if a frame has the same tokens in every window. Not if the steps
+    /// look at fewer frames than there are and nothing else needs all of them.
+    fn keep_tokens(&mut self) -> Result<(), TrainError> {
+        let (model, phase) = (&self.config.model, &self.config.dynamics);
+        let seen = phase
+            .steps
+            .saturating_mul((phase.batch * phase.clip_frames) as u64);
+        let adjacency = model.tokenizer.quantizer.stages() == 1;
+        let worth_it = adjacency || seen >= self.dataset.total_frames();
+        if let Some(folder) = &self.tokens_folder
+            && worth_it
+            && tokens_are_the_frames_own(model)
+        {
+            let ranks: &dyn Ranks = if folder.shared {
+                &*self.batches.ranks
+            } else {
+                &Alone
+            };
+            self.kept_tokens = TokenCache::open(&folder.path, &self.tokenising(), ranks)?;
+        }
+        Ok(())
+    }
+
+    fn tokenising(&self) -> Tokenising<'_> {
+        Tokenising {
+            dataset: self.dataset,
+            model: &self.config.model,
+            tokenizer: &self.networks.tokenizer,
+            weights: &self.frozen,
+            device: &self.device,
+        }
+    }
+
+    /// Whether a step looks at pixels: not where the actions are known and nothing learns to see them.
+    fn sees_pixels(&self) -> bool {
+        (self.found.as_ref()).is_none_or(|found| found.labels().is_some())
+    }
+
     fn batch(&self, at: (u64, usize)) -> Result<Batch, TrainError> {
-        let clips = self.batches.clips(at)?;
-        let patch = self.config.model.tokenizer.patch;
-        let patches = self.batches.patches(&clips, patch)?;
-        let tokens = self.networks.tokenizer.tokenize(&patches)?;
-        let tokens = tokens.flatten_all()?.to_vec1()?;
+        let clips = if self.sees_pixels() || self.kept_tokens.is_none() {
+            self.batches.clips(at)?
+        } else {
+            Vec::new()
+        };
+        let tokens = if let Some(kept) = &self.kept_tokens {
+            let (windows, frames) = (self.batches.windows(at), self.batches.clip_frames);
+            kept.windows(self.dataset, &windows, frames)?
+        } else {
+            let patch = self.config.model.tokenizer.patch;
+            let patches = self.batches.patches(&clips, patch)?;
+            exact_tokens(&self.networks.tokenizer, &patches)?
+        };
         Ok(Batch { clips, tokens })
     }
 
@@ -301,7 +384,7 @@ impl<'a> DynamicsPhase<'a> {
     /// used.
     fn compare_actions(
         &self,
-        masking: &Masking,
+        (masking, context): (&Masking, Option<&Tensor>),
         logits: &Tensor,
         assigned: &[u32],
         rng: &mut ChaCha8Rng,
@@ -315,7 +398,7 @@ impl<'a> DynamicsPhase<'a> {
         let random = Tensor::from_vec(random, (batch, frames - 1), &self.device)?;
         let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &random)?;
         let networks = &self.networks;
-        let predicted = networks.predict(masking, self.shape(), &codes)?;
+        let predicted = networks.predict(masking, context, self.shape(), &codes)?;
         let random = masking.hard_accuracy(&networks.first_logits(&predicted)?)?;
         let mut figures = vec![
             ("changed_right".to_owned(), own),
@@ -327,6 +410,17 @@ impl<'a> DynamicsPhase<'a> {
             figures.push((format!("usage_{action}"), share));
         }
         Ok(figures)
+    }
+
+    /// All that a run needs to go on from here.
+    fn state(&self) -> Result<HashMap<String, Tensor>, TrainError> {
+        let mut tensors = self.variables.snapshot()?;
+        tensors.extend(self.optimiser.state()?);
+        tensors.extend(self.codebook.state("actions")?);
+        if let Some(impossible) = &self.impossible {
+            tensors.extend(impossible.state()?);
+        }
+        Ok(tensors)
     }
 
     /// The world as it is now, with unnamed actions.
@@ -345,8 +439,16 @@ impl<'a> DynamicsPhase<'a> {
         if let Some(known) = self.adjacency.get() {
             return Ok(known.clone());
         }
-        let tokenizer = &self.networks.tokenizer;
-        let counted = count_adjacency(self.dataset, &self.config.model, tokenizer, &self.device)?;
+        let tokenising = self.tokenising();
+        // Where steps cannot read kept tokens, this can: it reads whole clips. One rank counts.
+        let opened = match (&self.kept_tokens, &self.tokens_folder) {
+            (None, Some(folder)) if self.config.model.tokenizer.quantizer.stages() == 1 => {
+                TokenCache::open(&folder.path, &tokenising, &Alone)?
+            }
+            _ => None,
+        };
+        let kept = self.kept_tokens.as_ref().or(opened.as_ref());
+        let counted = count_adjacency(&tokenising, kept)?;
         Ok(self.adjacency.get_or_init(|| counted).clone())
     }
 }
@@ -402,19 +504,23 @@ impl Phase for DynamicsPhase<'_> {
                 Some(shown) => shown,
                 None => self.shown_actions(batch, (step, pass))?,
             };
-            let (mut masking, _) = masking.part(pass, passes);
+            let (masking, _) = masking.part(pass, passes);
             let labels = &labels[pass * transitions..][..transitions];
             let codes = relabel(shown.codes.clone(), &codebook, labels)?;
-            if let Some((other, chance)) = &sampling {
-                let (other, rows) = other.part(pass, passes);
-                let chance: Vec<Vec<f32>> = (chance.iter())
-                    .map(|stage| stage[rows.clone()].to_vec())
-                    .collect();
-                let networks = &self.networks;
-                masking.context =
-                    networks.sampled_context(other, &batch.tokens, shape, &codes, &chance)?;
-            }
-            let predicted = self.networks.predict(&masking, shape, &codes)?;
+            let context = if let Some((other, chance)) = &sampling {
+                let (masking, rows) = other.part(pass, passes);
+                let of_part = |stage: &Vec<f32>| stage[rows.clone()].to_vec();
+                let sampling = Sampling {
+                    masking,
+                    codes: &batch.tokens,
+                    chance: chance.iter().map(of_part).collect(),
+                };
+                Some(self.networks.sampled_context(sampling, shape, &codes)?)
+            } else {
+                None
+            };
+            let networks = &self.networks;
+            let predicted = networks.predict(&masking, context.as_ref(), shape, &codes)?;
             let (cross_entropy, logits) = self.networks.cross_entropy(&masking, &predicted)?;
             let share = 1.0 / passes as f64;
             let mut loss = cross_entropy.clone();
@@ -435,18 +541,23 @@ impl Phase for DynamicsPhase<'_> {
                 let seen = encoded.points.detach().flatten_all()?.to_vec1::<f32>()?;
                 points.extend_from_slice(&seen);
             }
-            last = Some((masking, logits.detach(), shown.encoded.is_some()));
+            let encoded = shown.encoded.is_some();
+            last = Some((masking, context, logits.detach(), encoded));
         }
         let mut wholes = [whole_loss, whole_cross_entropy, whole_pixels];
         ranks.sum_wide(&mut wholes);
         let [whole_loss, whole_cross_entropy, whole_pixels] = wholes;
         let gradients = gradients.summed(&*ranks)?;
         let rate = self.config.dynamics.learning_rate_at(step);
-        let norm = self.optimiser.descend(&gradients, rate)?;
+        let norm = if whole_loss.is_finite() {
+            self.optimiser.descend(&gradients, rate)?
+        } else {
+            f64::NAN
+        };
         drop(gradients);
 
         let points = ranks.gather(&points);
-        if !points.is_empty() {
+        if !points.is_empty() && norm.is_finite() {
             self.codebook.update(&points, &assigned);
             if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
                 let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
@@ -460,16 +571,17 @@ impl Phase for DynamicsPhase<'_> {
         figures.insert("gradient_norm".to_owned(), norm);
         let relabelled = labels.iter().flatten().count() as f64 / assigned.len() as f64;
         figures.insert("actions_relabelled".to_owned(), relabelled);
-        if let Some((masking, logits, encoded)) = last {
+        if let Some((masking, context, logits, encoded)) = last {
             if encoded {
                 figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
             }
             if encoded && self.networks.latent.has_decoder() {
                 figures.insert("pixel_mse".to_owned(), whole_pixels);
             }
-            if step.is_multiple_of(COMPARE_EVERY) {
+            if step.is_multiple_of(COMPARE_EVERY) && norm.is_finite() {
                 let assigned = &assigned[(own.end - 1) * transitions..][..transitions];
-                figures.extend(self.compare_actions(&masking, &logits, assigned, rng)?);
+                let tokens = (&masking, context.as_ref());
+                figures.extend(self.compare_actions(tokens, &logits, assigned, rng)?);
             }
         }
         Ok(figures)
@@ -479,15 +591,9 @@ impl Phase for DynamicsPhase<'_> {
         &mut self.optimiser
     }
 
-    fn save(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
-        let mut tensors = self.variables.snapshot()?;
-        tensors.extend(self.optimiser.state()?);
-        tensors.extend(self.codebook.state("actions")?);
-        if let Some(impossible) = &self.impossible {
-            tensors.extend(impossible.state()?);
-        }
-        folder.save_state(Self::NAME, step, &tensors)?;
-        let mut world = self.checkpoint(step)?;
+    fn save(&self, folder: &RunFolder, progress: Progress) -> Result<(), TrainError> {
+        folder.save_state(Self::NAME, progress, &self.state()?)?;
+        let mut world = self.checkpoint(progress.step)?;
         if let Some(labels) = folder.labels()
             && labels.len() == world.actions.len()
         {
@@ -524,5 +630,31 @@ impl Phase for DynamicsPhase<'_> {
         };
         let strips = rollout_strips(&world, &clips, &inferred)?;
         folder.save_strips(Self::NAME, "rollout", step, &strips, size)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::train::spoiled::{assert_spoiled_steps_change_nothing, footage, tiny};
+    use crate::train::tokenizer_phase::TokenizerPhase;
+
+    #[test]
+    fn a_step_that_is_not_finite_changes_nothing() {
+        let config = tiny();
+        let (_folder, dataset) = footage(&config);
+        let (start, cpu) = (|| Start::New(InitialWeights::Random), &Device::Cpu);
+        let (tokenizer, _) = TokenizerPhase::open(&config, &dataset, start(), cpu).unwrap();
+        let inherited = Inherited {
+            tokenizer: tokenizer.into_variables(),
+            found: None,
+            tokens: None,
+        };
+        let opened = DynamicsPhase::open(&config, &dataset, start(), inherited, cpu);
+        let mut phase = opened.unwrap().0;
+        let variables = phase.variables.clone();
+        let weight = (&variables, "dynamics.head");
+        assert_spoiled_steps_change_nothing(&mut phase, weight, |it| it.state().unwrap());
     }
 }

@@ -1,11 +1,9 @@
 //! The networks of the second phase, and their outputs that the losses need.
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use genie_model::{
-    DynamicsModel, Error, LatentActionModel, LatentActions, MaskedTokens, SamplerSettings,
-    VideoTokenizer, ops,
+    DynamicsModel, Error, LatentActionModel, LatentActions, MaskedTokens, VideoTokenizer, ops,
 };
-use rayon::prelude::*;
 
 use crate::train::masking::Masking;
 
@@ -20,21 +18,26 @@ pub(super) struct Networks {
 /// What the dynamics model makes of the masked rows of a batch.
 pub(super) struct Predicted {
     /// `[R, D]`.
-    hidden: Tensor,
+    pub(super) hidden: Tensor,
     /// Those of all codes, which the logits of later codes look at.
-    embeddings: Tensor,
+    pub(super) embeddings: Tensor,
 }
 
 impl Networks {
-    /// The pass over clips of `shape` `[B, T, N Q]` under action codes `[B, T - 1, C]`.
+    /// The pass over clips of `shape` `[B, T, N Q]` under action codes `[B, T - 1, C]`. A `context` of this shape stands in place of that
+    /// of the `masking`.
     pub(super) fn predict(
         &self,
         masking: &Masking,
+        context: Option<&Tensor>,
         shape: (usize, usize, usize),
         action_codes: &Tensor,
     ) -> Result<Predicted, Error> {
         let tokens = MaskedTokens {
-            context: Tensor::from_slice(&masking.context, shape, &self.device)?,
+            context: match context {
+                Some(context) => context.clone(),
+                None => Tensor::from_slice(&masking.context, shape, &self.device)?,
+            },
             masked: Tensor::from_slice(&masking.masked, shape, &self.device)?,
         };
         let codebook = self.tokenizer.quantizer().codebook();
@@ -76,72 +79,6 @@ impl Networks {
             sum = (sum + mean)?;
         }
         Ok(((sum / stages as f64)?, logits[0].clone()))
-    }
-
-    /// Scheduled sampling: the context of `masking` with each of its masked tokens replaced by what the model itself samples
-    /// for it, all in one step and with the sampler of play. `codes` are the true ones; `chance` has a number from 0 to 1 for each
-    /// masked token at each stage.
-    pub(super) fn sampled_context(
-        &self,
-        masking: Masking,
-        codes: &[u32],
-        shape: (usize, usize, usize),
-        action_codes: &Tensor,
-        chance: &[Vec<f32>],
-    ) -> Result<Vec<u32>, Error> {
-        let Predicted { hidden, embeddings } =
-            self.predict(&masking, shape, &action_codes.detach())?;
-        let (hidden, embeddings) = (hidden.detach(), embeddings.detach());
-        let (stages, per_frame) = (self.dynamics.stages(), shape.2);
-        let sampler = SamplerSettings::default();
-        let mut drawn: Vec<u32> = Vec::new();
-        let mut context = masking.context;
-        for stage in 0..stages {
-            let logits = if stage == 0 {
-                self.dynamics.logits(&hidden)?
-            } else {
-                let earlier =
-                    Tensor::from_slice(&drawn, (masking.rows.len(), stage), &self.device)?;
-                self.dynamics
-                    .stage_logits(stage, &hidden, &embeddings, &earlier)?
-            };
-            let count = logits.dim(D::Minus1)?;
-            let mut logits = logits.detach().flatten_all()?.to_vec1::<f32>()?;
-            let mut next = Vec::with_capacity((stage + 1) * masking.rows.len());
-            let before = |row: u32| &codes[row as usize * stages - per_frame..][..stages];
-            let rows = masking.rows.iter().enumerate();
-            let stayed = rows.map(|(i, &row)| {
-                let (chosen, before) = (&drawn[i * stage..][..stage], before(row));
-                if *chosen == before[..stage] {
-                    before[stage]
-                } else {
-                    count as u32
-                }
-            });
-            let stayed: Vec<u32> = stayed.collect();
-            self.dynamics.undo_changed_weight(&mut logits, &stayed);
-            let chosen: Vec<Option<u32>> = logits
-                .par_chunks_exact(count)
-                .zip(&chance[stage])
-                .map_init(
-                    || vec![0.0; count],
-                    |weights, (logits, &chance)| {
-                        let drawn = sampler.choose_by(chance, logits, weights)?;
-                        Some(drawn.token)
-                    },
-                )
-                .collect();
-            for (i, (&row, chosen)) in masking.rows.iter().zip(chosen).enumerate() {
-                let code = &mut context[row as usize * stages + stage];
-                if let Some(chosen) = chosen {
-                    *code = chosen;
-                }
-                next.extend_from_slice(&drawn[i * stage..][..stage]);
-                next.push(*code);
-            }
-            drawn = next;
-        }
-        Ok(context)
     }
 
     /// The paper's own loss of the latent action model: squared error of the next frame's pixels. `patches [B, T, N, P]` are

@@ -180,6 +180,9 @@ impl Optimiser {
     /// Never on the CPU.
     pub fn state(&self) -> candle_core::Result<HashMap<String, Tensor>> {
         let mut state = HashMap::new();
+        if let Some(name) = self.steps_name() {
+            state.extend([saved_values(name, &[self.step as i64])?]);
+        }
         match &self.rules {
             Rules::Host(rules) => {
                 for ((name, _), rule) in self.vars.iter().zip(rules) {
@@ -204,7 +207,12 @@ impl Optimiser {
         Ok(state)
     }
 
-    /// Restores a saved state after `step` steps.
+    /// What the number of steps is called in the state: there may be several optimisers' in one file.
+    fn steps_name(&self) -> Option<String> {
+        Some(part_name("steps", &self.vars.first()?.0))
+    }
+
+    /// Restores a saved state. Earlier versions did not save the number of its steps; theirs are taken to be `step`.
     ///
     /// # Errors
     /// If something is missing or of another size.
@@ -238,7 +246,11 @@ impl Optimiser {
                 rules.set_memory(&self.vars, memory)?;
             }
         }
-        self.step = step;
+        let mut taken = vec![i64::try_from(step).unwrap_or(i64::MAX)];
+        if let Some(name) = self.steps_name().filter(|name| state.contains_key(name)) {
+            restore_values(state, &name, &mut taken)?;
+        }
+        self.step = u64::try_from(taken[0]).unwrap_or(step);
         Ok(())
     }
 }
@@ -459,6 +471,36 @@ mod tests {
         let expected = reference(0.8, &factors, &config, 0.1);
         assert!((f64::from(run(false)) - expected).abs() < 1e-5);
         assert_eq!(run(false).to_bits(), run(true).to_bits());
+    }
+
+    #[test]
+    fn a_gradient_without_end_moves_nothing_and_counts_for_nothing() {
+        let config = OptimiserConfig::default();
+        let run = |factors: &[f32], interrupted: bool| {
+            let var = Var::new(&[[0.8f32]], &Device::Cpu).unwrap();
+            let vars = vec![("p".to_owned(), var.clone())];
+            let mut adam = Optimiser::new(vars.clone(), config.clone()).unwrap();
+            for (i, &factor) in factors.iter().enumerate() {
+                if interrupted && i == 3 {
+                    let state = adam.state().unwrap();
+                    adam = Optimiser::new(vars.clone(), config.clone()).unwrap();
+                    // The steps of the run, skipped ones among them.
+                    adam.restore(&state, 3).unwrap();
+                }
+                let loss = (var.as_tensor() * f64::from(factor)).unwrap();
+                let norm = adam.step(&loss.backward().unwrap(), 0.1).unwrap();
+                assert_eq!(norm.is_finite(), factor.is_finite());
+            }
+            var.to_vec2::<f32>().unwrap()[0][0].to_bits()
+        };
+        let both = || {
+            let taken = run(&[0.3, -2.0, 0.5], false);
+            let spoiled = [0.3, f32::INFINITY, -2.0, 0.5];
+            assert_eq!(taken, run(&spoiled, false));
+            assert_eq!(taken, run(&spoiled, true));
+        };
+        both();
+        ops::with_composed(both);
     }
 
     #[test]

@@ -3,15 +3,27 @@
 //! What a step is does not depend on their number: all see the tokens of the whole batch and draw the same masks, gradients and
 //! statistics of codebooks are summed, and all weights stay the same everywhere. The first rank writes.
 
+mod timed;
 #[cfg(feature = "mpi")]
 mod with_mpi;
 
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
+pub use timed::TimedRanks;
 #[cfg(feature = "mpi")]
 pub use with_mpi::MpiRanks;
+
+/// Time that a rank has spent in collective operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Until the last of the ranks had come.
+    pub waiting: Duration,
+    /// From then on: exchanging and adding up.
+    pub exchanging: Duration,
+}
 
 /// Collective operations of the processes of a training. Each is called by all ranks in the same order.
 pub trait Ranks: fmt::Debug {
@@ -35,6 +47,11 @@ pub trait Ranks: fmt::Debug {
 
     /// Waits until all ranks have come here.
     fn wait(&self);
+
+    /// What all this has taken so far, where somebody [looks at the clock](TimedRanks).
+    fn spent(&self) -> Spent {
+        Spent::default()
+    }
 }
 
 /// A training in one process.
@@ -87,7 +104,7 @@ pub(super) fn current_ranks() -> Rc<dyn Ranks> {
     CURRENT.with_borrow(Rc::clone)
 }
 
-impl dyn Ranks {
+impl dyn Ranks + '_ {
     /// Whether this rank writes files.
     pub(super) fn writes(&self) -> bool {
         self.rank() == 0

@@ -3,8 +3,7 @@
 //! In two streams a masked frame sees itself in place of its clean copy: both streams share one matrix of logits, in which the logit
 //! of a masked frame for itself stands where that of its clean copy would be.
 
-use candle_core::{D, Result, Tensor};
-use candle_nn::ops::softmax_last_dim;
+use candle_core::{D, DType, Result, Tensor};
 use candle_nn::rotary_emb::rope;
 
 use super::super::attention_pattern::AttentionPattern;
@@ -128,7 +127,7 @@ impl Attention {
             let mask = Table::Window(frames, window).on(logits.device(), logits.dtype())?;
             logits = logits.broadcast_add(&mask)?;
         }
-        let weights = softmax_last_dim(&logits)?;
+        let weights = softmax(&logits)?;
         let mixed = match &places {
             None => weights.matmul(&p.v)?,
             Some((own, others)) => {
@@ -198,9 +197,16 @@ impl Attention {
     }
 }
 
-/// Products `[.., L, 1]` of the rows of `[.., L, d]`.
+/// Products `[.., L, 1]` of the rows of `[.., L, d]`, added up in `f32`.
 fn dots(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    (a * b)?.sum_keepdim(D::Minus1)
+    let products = (a * b)?.to_dtype(DType::F32)?;
+    products.sum_keepdim(D::Minus1)?.to_dtype(a.dtype())
+}
+
+/// The softmax of the last dimension, in `f32`.
+fn softmax(logits: &Tensor) -> Result<Tensor> {
+    let weights = candle_nn::ops::softmax_last_dim(&logits.to_dtype(DType::F32)?)?;
+    weights.to_dtype(logits.dtype())
 }
 
 /// The gradient of a softmax's logits.
