@@ -125,13 +125,21 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     let mut config = config();
     config.model.latent_actions.input = LatentActionInput::Agent;
     config.model.latent_actions.actions = 5;
+    // A frame's tokens are its own, so that steps read what was kept.
+    config.model.tokenizer.encoder.window = 1;
     let never = |_: &str, _: u64| false;
     train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
     let stop = |name: &str, steps: u64| name == "dynamics" && steps == 11;
     train(&config, &data, &two, false, &Device::Cpu, &stop).unwrap();
     std::fs::remove_file(data.join("true_actions.bin")).unwrap();
+    let tokens = two.join("dynamics/tokens/shard-00000.tokens");
+    let kept = std::fs::read(&tokens).unwrap();
+    let mut damaged = kept.clone();
+    damaged[1000] ^= 1;
+    std::fs::write(&tokens, &damaged).unwrap();
     train(&config, &data, &two, true, &Device::Cpu, &never).unwrap();
     assert_eq!(world(&one), world(&two));
+    assert_eq!(std::fs::read(&tokens).unwrap(), kept);
 
     // Evaluation infers actions with what the checkpoint holds.
     let world = WorldModel::load(one.join("world.genie.safetensors")).unwrap();

@@ -576,7 +576,7 @@ mod tests {
             assert!(report.peak_memory_bytes.unwrap() > 1 << 20);
         }
         // Footage comes in the size of the frames.
-        training.model.frame_width = 90;
+        training.model.frame_width = 96;
         let mut one = args.training.clone();
         one.phase = Some("tokenizer".to_owned());
         let times = training::measure(&training, one.phases(), 1, &Device::Cpu).unwrap();
