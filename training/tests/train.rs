@@ -11,8 +11,9 @@ use genie_training::dataset::{Dataset, DatasetWriter, FrameFormat, TrueActions};
 use genie_training::evaluate::{EvaluateOptions, evaluate};
 use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use genie_training::train::{
-    ActionCount, ActionSource, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
-    PhaseConfig, Precision, StageChoice, TrainConfig, TrainError, TrainingPhase, time_steps, train,
+    ActionCount, ActionSource, CorruptionConfig, Ended, InitialWeights, LossWeights,
+    OptimiserConfig, PhaseConfig, Precision, StageChoice, TrainConfig, TrainError, TrainingPhase,
+    time_steps, train,
 };
 
 /// The footage that the configurations of these tests are made for.
@@ -55,6 +56,7 @@ fn config() -> TrainConfig {
         action_count: ActionCount::Model,
         choose_stages: None,
         action_source: ActionSource::Learned,
+        losses: LossWeights::default(),
         agent: AgentSettings::default(),
         model: GenieConfig::tiny(),
     }
@@ -554,7 +556,7 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
     footage(&data);
-    let wrong: [(&str, Change); 9] = [
+    let wrong: [(&str, Change); 10] = [
         ("tokenizer.batch", |c| c.tokenizer.batch = 0),
         ("dynamics.accumulate", |c| c.dynamics.accumulate = 3),
         ("dynamics.clip_frames", |c| c.dynamics.clip_frames = 1),
@@ -567,6 +569,7 @@ fn a_configuration_that_cannot_be_is_refused_and_the_setting_named() {
             c.corruption.scheduled_sampling = -0.1;
         }),
         ("fully_masked", |c| c.fully_masked = 1.5),
+        ("losses.commitment", |c| c.losses.commitment = -0.25),
         ("choose_stages.most", |c| {
             let most = 0;
             c.choose_stages = Some(StageChoice {

@@ -8,6 +8,7 @@ use genie_model::{GenieConfig, LatentActionInput};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
+use super::loss_weights::LossWeights;
 use super::optimiser::OptimiserConfig;
 use super::stage_choice::StageChoice;
 use crate::actions::AgentSettings;
@@ -68,6 +69,9 @@ pub struct TrainConfig {
     /// says; the run's `config.toml` says which.
     #[serde(default)]
     pub choose_stages: Option<StageChoice>,
+    /// How much the parts of the losses weigh.
+    #[serde(default)]
+    pub losses: LossWeights,
     /// How the player is looked for in the footage, where the input of the latent actions is `agent`.
     #[serde(default)]
     pub agent: AgentSettings,
@@ -120,7 +124,10 @@ impl TrainConfig {
         });
         let save_every = (!(self.save_every >= 0.0 && self.save_every.is_finite()))
             .then(|| "save_every must be 0 or more seconds".to_owned());
-        let given = given.into_iter().chain(save_every);
+        let given = given
+            .into_iter()
+            .chain(save_every)
+            .chain(self.losses.problem());
         let stages = self.choose_stages.as_ref().and_then(StageChoice::problem);
         let stages = stages.map(|problem| format!("choose_stages.{problem}"));
         match problems.chain(shares).chain(stages).chain(given).next() {

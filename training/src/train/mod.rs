@@ -32,6 +32,7 @@ mod error;
 mod found_actions;
 mod given_actions;
 mod kmeans;
+mod loss_weights;
 mod masking;
 mod metrics;
 mod motion_start;
@@ -67,6 +68,7 @@ pub use config::{
 pub use data_driven::{distinguishing_projection, start_tokenizer};
 pub use error::TrainError;
 pub use kmeans::kmeans;
+pub use loss_weights::LossWeights;
 pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{BlockMatrices, Gradients, Optimiser, OptimiserConfig};

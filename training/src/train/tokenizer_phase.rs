@@ -11,6 +11,7 @@ use super::codebook::CodeStatistics;
 use super::config::{InitialWeights, PhaseConfig, TrainConfig};
 use super::data_driven::start_tokenizer;
 use super::error::TrainError;
+use super::loss_weights::LossWeights;
 use super::optimiser::{Gradients, Optimiser};
 use super::patch_sample::patch_statistics;
 use super::phase::{Phase, Start};
@@ -21,8 +22,6 @@ use super::saved_state::Progress;
 use super::variables::Variables;
 use crate::dataset::Dataset;
 
-/// Weight of the commitment loss (van den Oord et al. 2017).
-const COMMITMENT: f64 = 0.25;
 /// Frames sampled for the data-driven start, and the most distinct patches kept of them.
 const START_FRAMES: usize = 6000;
 const START_PATCHES: usize = 40_000;
@@ -38,6 +37,7 @@ const REVIVE_CANDIDATES: usize = 64;
 pub(super) struct TokenizerPhase<'a> {
     config: GenieConfig,
     phase: PhaseConfig,
+    losses: LossWeights,
     batches: Batches<'a>,
     variables: Variables,
     tokenizer: VideoTokenizer,
@@ -99,6 +99,7 @@ impl<'a> TokenizerPhase<'a> {
         let opened = Self {
             config: model,
             phase,
+            losses: config.losses,
             batches,
             variables,
             tokenizer,
@@ -153,7 +154,9 @@ impl Phase for TokenizerPhase<'_> {
             let error = (&decoded - &patches)?;
             let mse = error.sqr()?.mean_all()?;
             let l1 = error.abs()?.mean_all()?;
-            let loss = ((&mse + (&l1 * 0.1)?)? + (&quantized.commitment * COMMITMENT)?)?;
+            let weights = self.losses;
+            let loss = (&mse + (&l1 * weights.absolute_error)?)?;
+            let loss = (loss + (&quantized.commitment * weights.commitment)?)?;
             let loss = if passes > 1 {
                 (loss / passes as f64)?
             } else {

@@ -48,10 +48,6 @@ use super::token_cache::{TokenCache, Tokenising, exact_tokens, tokens_are_the_fr
 use super::variables::Variables;
 use crate::dataset::Dataset;
 
-/// Weight of the commitment loss.
-const COMMITMENT: f64 = 0.25;
-/// Weight of the pixel decoder's loss, where there is one.
-const PIXELS: f64 = 10.0;
 /// Steps between revivals of unused actions.
 const REVIVE_EVERY: u64 = 20;
 /// Steps between comparisons of the true action with a random one.
@@ -522,17 +518,17 @@ impl Phase for DynamicsPhase<'_> {
             let networks = &self.networks;
             let predicted = networks.predict(&masking, context.as_ref(), shape, &codes)?;
             let (cross_entropy, logits) = self.networks.cross_entropy(&masking, &predicted)?;
-            let share = 1.0 / passes as f64;
+            let (weights, share) = (self.config.losses, 1.0 / passes as f64);
             let mut loss = cross_entropy.clone();
             if let Some(encoded) = &shown.encoded {
-                loss = (loss + (&encoded.actions.commitment * (COMMITMENT * share))?)?;
+                loss = (loss + (&encoded.actions.commitment * (weights.commitment * share))?)?;
             }
             if let (Some(encoded), true) = (&shown.encoded, self.networks.latent.has_decoder()) {
                 let patch = self.config.model.latent_actions.patch;
                 let patches = self.batches.patches(&batch.clips, patch)?;
                 let pixels = self.networks.pixel_loss(&patches, &encoded.actions)?;
                 whole_pixels += f64::from(pixels.to_scalar::<f32>()?) * share;
-                loss = (loss + (pixels * (PIXELS * share))?)?;
+                loss = (loss + (pixels * (weights.action_pixels * share))?)?;
             }
             gradients = gradients.plus(self.optimiser.gradients(&loss.backward()?))?;
             whole_loss += f64::from(loss.to_scalar::<f32>()?);
