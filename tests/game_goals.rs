@@ -52,13 +52,14 @@ fn show(app: &mut App, world: Entity, tick: u64, pixels: &Arc<GeniePicture>) {
 
 /// Plays a world of the built-in platformer in front of the goals, and returns what they read and what is true.
 fn read(
+    rules: GameplayRules,
     seed: u64,
     frames: u64,
     choose: &mut dyn FnMut(&GameplayWorld) -> TrueAction,
 ) -> (Tally, Tally) {
     let mut app = app();
     let world = app.world_mut().spawn(Goals::default()).id();
-    let mut game = GameplayWorld::with_rules(seed, GameplayRules::ALIGNED);
+    let mut game = GameplayWorld::with_rules(seed, rules);
     let (start, had) = (game.hero_x(), game.coins_taken());
     let mut truth = Tally::default();
     for tick in 0..frames {
@@ -96,17 +97,26 @@ impl Sums {
     }
 }
 
+/// However the hero runs and jumps, and the camera follows.
+const ALL_RULES: [GameplayRules; 2] = [GameplayRules::ALIGNED, GameplayRules::FREE];
+
 #[test]
 fn coins_distance_and_falls_are_read_off_the_pictures() {
+    for rules in ALL_RULES {
+        are_read_off_the_pictures(rules);
+    }
+}
+
+fn are_read_off_the_pictures(rules: GameplayRules) {
     let mut sums = Sums::default();
     for seed in 0..12 {
         let mut player = Player::new(seed);
-        sums.add(read(seed, 200, &mut |game| player.choose(game)));
+        sums.add(read(rules, seed, 200, &mut |game| player.choose(game)));
     }
     for seed in 0..20 {
         // Walks right into the first gap; at a wall it hops.
         let mut last = None;
-        sums.add(read(seed, 120, &mut |game| {
+        sums.add(read(rules, seed, 120, &mut |game| {
             let stuck = last.replace(game.hero_x()) == Some(game.hero_x());
             TrueAction::new(Steer::Right, stuck)
         }));
@@ -159,11 +169,17 @@ fn a_rewound_world_has_the_score_that_it_had() {
 
 #[test]
 fn jumps_are_heard_of_when_the_hero_leaves_the_ground_and_not_while_it_flutters_on() {
+    for rules in ALL_RULES {
+        are_heard_of(rules);
+    }
+}
+
+fn are_heard_of(rules: GameplayRules) {
     let (mut seen, mut truth, mut together) = (0, 0, 0);
     for seed in 0..12 {
         let mut app = app();
         let world = app.world_mut().spawn(Goals::default()).id();
-        let mut game = GameplayWorld::new(seed);
+        let mut game = GameplayWorld::with_rules(seed, rules);
         let mut player = Player::new(seed);
         show(&mut app, world, 0, &picture(&game));
         for tick in 1..160 {

@@ -12,7 +12,7 @@ use bevy_state::prelude::*;
 use crate::best_runs::{BestRuns, replay_path};
 use crate::catalogue::Catalogue;
 use crate::dream::world;
-use crate::goals::{Goals, HERO_LEFT};
+use crate::goals::Goals;
 use crate::play::Run;
 use crate::settings::Settings;
 use crate::stage::Stage;
@@ -194,7 +194,7 @@ fn draw(
     let moved = *drawn != now;
     *drawn = now;
     let ahead = of_ghost.tally().position - goals.tally().position;
-    let left = HERO_LEFT as i32 + ahead;
+    let left = goals.hero_column() + ahead;
     let width = frame.pixels.width() as i32;
     let hero = of_ghost
         .hero()

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 /// Behind everything.
 pub(crate) const NIGHT: Color = Color::srgb(0.055, 0.06, 0.085);
 /// Behind menus and cards.
-pub(crate) const PANEL: Color = Color::srgba(0.075, 0.085, 0.125, 0.94);
+pub(crate) const PANEL: Color = Color::srgba(0.075, 0.085, 0.125, 0.985);
 /// Over a dream, so that text can be read.
 pub(crate) const SHADE: Color = Color::srgba(0.03, 0.035, 0.06, 0.62);
 /// Ordinary text.

@@ -3,6 +3,8 @@
 use bevy::math::{IRect, IVec2, URect};
 use bevy_genie::GeniePicture;
 
+use super::sums::CountSums;
+
 /// Edge of a coin in pixels.
 const COIN: usize = 8;
 /// Gold pixels of a whole coin, at least and at most: a sun has more.
@@ -19,12 +21,12 @@ pub(super) struct CoinWatch {
 impl CoinWatch {
     /// Remembers the coins of a picture.
     pub(super) fn look(&mut self, frame: &GeniePicture, hero: Option<URect>) {
-        self.corners = find(&GoldCounts::new(frame, hero));
+        self.corners = find(&gold_of(frame, hero));
     }
 
     /// How many coins the hero has taken since the last picture, when the scene has moved by `shift`.
     pub(super) fn taken(&mut self, frame: &GeniePicture, hero: Option<URect>, shift: IVec2) -> u32 {
-        let gold = GoldCounts::new(frame, hero);
+        let gold = gold_of(frame, hero);
         let before = std::mem::replace(&mut self.corners, find(&gold));
         let Some(hero) = hero.map(|hero| hero.as_irect()) else {
             return 0;
@@ -37,51 +39,27 @@ impl CoinWatch {
                 let touched = !hero
                     .intersect(IRect::from_corners(corner, corner + size))
                     .is_empty();
-                touched && gold.around(corner) <= GONE
+                touched && around(&gold, corner) <= GONE
             });
         taken.count() as u32
     }
 }
 
-/// Counts of gold pixels in rectangles, as sums over all pixels above and to the left.
-struct GoldCounts {
-    sums: Vec<u32>,
-    width: usize,
-    height: usize,
+/// Pixels of the hero, whose belt is yellow, do not count.
+fn gold_of(frame: &GeniePicture, hero: Option<URect>) -> CountSums {
+    CountSums::new(frame, |x, y, pixel| {
+        let of_hero = hero.is_some_and(|hero| {
+            (hero.min.x..hero.max.x).contains(&x) && (hero.min.y..hero.max.y).contains(&y)
+        });
+        !of_hero && is_gold(pixel)
+    })
 }
 
-impl GoldCounts {
-    /// Pixels of the hero, whose belt is yellow, do not count.
-    fn new(frame: &GeniePicture, hero: Option<URect>) -> Self {
-        let (width, height) = (frame.width(), frame.height());
-        let row = width + 1;
-        let mut sums = vec![0; row * (height + 1)];
-        for (at, pixel) in frame.pixels().chunks_exact(3).enumerate() {
-            let (x, y) = (at % width, at / width);
-            let of_hero = hero.is_some_and(|hero| {
-                (hero.min.x..hero.max.x).contains(&(x as u32))
-                    && (hero.min.y..hero.max.y).contains(&(y as u32))
-            });
-            let count = u32::from(!of_hero && is_gold(pixel));
-            sums[(y + 1) * row + x + 1] =
-                count + sums[y * row + x + 1] + sums[(y + 1) * row + x] - sums[y * row + x];
-        }
-        Self {
-            sums,
-            width,
-            height,
-        }
-    }
-
-    /// In the square of a coin's size with this corner, as far as it is in the picture.
-    fn around(&self, corner: IVec2) -> u32 {
-        let clamp = |value: i32, most: usize| value.clamp(0, most as i32) as usize;
-        let (left, top) = (clamp(corner.x, self.width), clamp(corner.y, self.height));
-        let right = clamp(corner.x + COIN as i32, self.width);
-        let bottom = clamp(corner.y + COIN as i32, self.height);
-        let sum = |x: usize, y: usize| self.sums[y * (self.width + 1) + x];
-        sum(right, bottom) + sum(left, top) - sum(left, bottom) - sum(right, top)
-    }
+/// Gold in the square of a coin's size with this corner, as far as it is in the picture.
+fn around(gold: &CountSums, corner: IVec2) -> u32 {
+    let from = |at: i32| at.max(0) as usize;
+    let to = |at: i32| from(at + COIN as i32);
+    gold.within(from(corner.x), from(corner.y), to(corner.x), to(corner.y))
 }
 
 /// Yellow to amber, bright: the colours of a coin, under blur too.
@@ -91,14 +69,12 @@ fn is_gold(pixel: &[u8]) -> bool {
 }
 
 /// Corners of all whole coins.
-fn find(gold: &GoldCounts) -> Vec<IVec2> {
-    let (across, down) = (
-        gold.width.saturating_sub(COIN),
-        gold.height.saturating_sub(COIN),
-    );
+fn find(gold: &CountSums) -> Vec<IVec2> {
+    let (width, height) = gold.size();
+    let (across, down) = (width.saturating_sub(COIN), height.saturating_sub(COIN));
     let mut found: Vec<(u32, IVec2)> = (0..=down as i32)
         .flat_map(|y| (0..=across as i32).map(move |x| IVec2::new(x, y)))
-        .map(|corner| (gold.around(corner), corner))
+        .map(|corner| (around(gold, corner), corner))
         .filter(|(count, _)| WHOLE.contains(count))
         .collect();
     // The fullest square first; squares that overlap it show the same coin.

@@ -1,40 +1,60 @@
-//! Finds the hero of the shipped world by its clothes.
+//! Finds the hero of the shipped worlds by its clothes.
 
 use bevy::math::URect;
 use bevy::prelude::*;
 use bevy_genie::GeniePicture;
-use bevy_genie::triggers::colour_share;
 
-/// The camera follows the hero: its left edge is always in this column.
-pub(crate) const HERO_LEFT: u32 = 24;
-/// Its width in pixels.
-pub(super) const HERO_WIDTH: u32 = 8;
-const HERO_HEIGHT: u32 = 16;
+use super::sums::CountSums;
+
+/// Columns in which the hero is looked for at the edges of the picture; the camera keeps it in them.
+pub(super) const HERO_COLUMNS: std::ops::Range<u32> = 12..52;
+const HERO_WIDTH: usize = 8;
+const HERO_HEIGHT: usize = 16;
 /// Colours that nothing else in the world has.
 pub(super) const CAP: Srgba = Srgba::rgb(0.89, 0.16, 0.17);
 const TRUNK: Srgba = Srgba::rgb(0.20, 0.39, 0.94);
 /// How much of its four rows the cap fills, and of its eight rows the trunk, at least.
 const CAP_SHARE: f32 = 0.25;
 const TRUNK_SHARE: f32 = 0.12;
-const TOLERANCE: u8 = 60;
+pub(super) const TOLERANCE: u8 = 60;
 
 /// The hero's box, if it is whole in the picture.
 pub(super) fn find_hero(frame: &GeniePicture) -> Option<URect> {
-    let lowest = (frame.height() as u32).checked_sub(HERO_HEIGHT)?;
-    let share = |from: u32, to: u32, colour: Srgba| {
-        let region = URect::new(HERO_LEFT, from, HERO_LEFT + HERO_WIDTH, to);
-        colour_share(frame, region, colour.into(), TOLERANCE)
+    let right = frame.width().checked_sub(HERO_WIDTH)?;
+    let lowest = frame.height().checked_sub(HERO_HEIGHT)?;
+    let counts = |colour: Srgba| {
+        let [r, g, b, _] = colour.to_u8_array();
+        CountSums::new(frame, |_, _, pixel| {
+            let pairs = pixel.iter().zip([r, g, b]);
+            pairs.into_iter().all(|(a, b)| a.abs_diff(b) <= TOLERANCE)
+        })
     };
-    let fit = |y: u32| {
-        let (cap, trunk) = (share(y, y + 4, CAP), share(y + 8, y + 16, TRUNK));
-        (cap >= CAP_SHARE && trunk >= TRUNK_SHARE).then_some((cap + 2.0 * trunk, y))
+    let (caps, trunks) = (counts(CAP), counts(TRUNK));
+    let share = |counts: &CountSums, x: usize, y: usize, rows: usize| {
+        counts.within(x, y, x + HERO_WIDTH, y + rows) as f32 / (HERO_WIDTH * rows) as f32
     };
-    let best = (0..=lowest).filter_map(fit);
-    let (_, y) = best.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let mut best: Option<(f32, [usize; 2], usize)> = None;
+    for y in 0..=lowest {
+        for x in 0..=right {
+            let (cap, trunk) = (share(&caps, x, y, 4), share(&trunks, x, y + 8, 8));
+            if cap < CAP_SHARE || trunk < TRUNK_SHARE {
+                continue;
+            }
+            let fit = cap + 2.0 * trunk;
+            match &mut best {
+                // Columns that fit alike, as its edges are dark: it is in the middle of them.
+                Some((most, [_, last], row)) if fit == *most && *row == y => *last = x,
+                Some((most, ..)) if fit <= *most => {}
+                _ => best = Some((fit, [x, x], y)),
+            }
+        }
+    }
+    let (_, [first, last], y) = best?;
+    let (x, y) = (usize::midpoint(first, last) as u32, y as u32);
     Some(URect::new(
-        HERO_LEFT,
+        x,
         y,
-        HERO_LEFT + HERO_WIDTH,
-        y + HERO_HEIGHT,
+        x + HERO_WIDTH as u32,
+        y + HERO_HEIGHT as u32,
     ))
 }

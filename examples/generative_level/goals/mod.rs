@@ -1,18 +1,20 @@
 //! The rules of the game, read out of the dream.
 //!
-//! The world model generates pictures and counts nothing. Distance is the motion of the scene, a fall is a hero that sinks
+//! The world model generates pictures and counts nothing. Distance is the motion of the hero and of the scenery, a fall is a hero that sinks
 //! out of the picture and comes in at the top, and a coin is taken when it vanishes under the hero.
 
 mod coins;
 mod hero;
+mod scenery;
+mod sums;
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 use bevy_genie::triggers::GenieTriggerSystems;
 
 use coins::CoinWatch;
-pub(crate) use hero::HERO_LEFT;
-use hero::{CAP, HERO_WIDTH, find_hero};
+use hero::{CAP, HERO_COLUMNS, TOLERANCE, find_hero};
+use scenery::Scenery;
 
 /// Pixels of the dream that count as a metre: the edge of a tile.
 const METRE: i32 = 8;
@@ -24,7 +26,7 @@ const FALL_TICKS: u64 = 4;
 const AT_BOTTOM: &str = "hero at the bottom";
 const AT_TOP: &str = "hero at the top";
 
-/// Rows by which the hero rises at least in the frame in which it leaves the ground; it flutters on upwards by fewer.
+/// Rows by which the hero rises at least in the frame in which it leaves the ground.
 const TAKE_OFF: u32 = 4;
 
 /// Message: the newest frame shows that something has just happened.
@@ -74,12 +76,17 @@ impl Tally {
 
 /// Keeps score of the world on whose entity it is.
 #[derive(Component, Default)]
-#[require(GenieMotion, GenieTriggers = triggers())]
+#[require(GenieTriggers = triggers())]
 pub(crate) struct Goals {
     /// The tally of each tick, so that a rewound world has the score that it had.
     history: Vec<Tally>,
     coins: CoinWatch,
+    scenery: Scenery,
     hero: Option<URect>,
+    /// Column of the picture in which the hero was seen last.
+    column: i32,
+    /// Whether it rose in the last frame.
+    rising: bool,
     /// When the hero was seen sinking out of the picture.
     sank: Option<u64>,
     fell: bool,
@@ -95,18 +102,25 @@ impl Goals {
     pub(crate) fn hero(&self) -> Option<URect> {
         self.hero
     }
+
+    /// The column of the picture in which the hero's left edge is, or was when it was last in sight.
+    pub(crate) fn hero_column(&self) -> i32 {
+        self.column
+    }
 }
 
 /// Both look for the red cap in the hero's columns.
 fn triggers() -> GenieTriggers {
+    /// Share of the region that a part of the cap fills.
+    const SHARE: f32 = 0.024;
     let cap = |rows: std::ops::Range<u32>| GenieSense::Colour {
-        region: URect::new(HERO_LEFT, rows.start, HERO_LEFT + HERO_WIDTH, rows.end),
+        region: URect::new(HERO_COLUMNS.start, rows.start, HERO_COLUMNS.end, rows.end),
         colour: CAP.into(),
-        tolerance: 60,
+        tolerance: TOLERANCE,
     };
     GenieTriggers::new([
-        GenieTrigger::new(AT_BOTTOM, cap(52..64), 0.12),
-        GenieTrigger::new(AT_TOP, cap(0..8), 0.12),
+        GenieTrigger::new(AT_BOTTOM, cap(52..64), SHARE),
+        GenieTrigger::new(AT_TOP, cap(0..8), SHARE),
     ])
 }
 
@@ -146,46 +160,49 @@ fn sink_further(released: On<GenieTriggerReleased>, mut worlds: Query<&mut Goals
 
 fn keep_score(
     mut frames: MessageReader<GenieFrame>,
-    mut worlds: Query<(&mut Goals, &GenieMotion)>,
+    mut worlds: Query<&mut Goals>,
     mut seen: MessageWriter<Seen>,
 ) {
     for frame in frames.read() {
-        let Ok((mut goals, motion)) = worlds.get_mut(frame.world) else {
+        let Ok(mut goals) = worlds.get_mut(frame.world) else {
             continue;
         };
         let world = frame.world;
-        let happened = goals.see(frame, motion);
+        let happened = goals.see(frame);
         seen.write_batch(happened.into_iter().map(|what| Seen { world, what }));
     }
 }
 
 impl Goals {
-    fn see(&mut self, frame: &GenieFrame, motion: &GenieMotion) -> Vec<Happening> {
+    fn see(&mut self, frame: &GenieFrame) -> Vec<Happening> {
         let tick = frame.tick as usize;
         let before = std::mem::replace(&mut self.hero, find_hero(&frame.pixels));
         let fell = std::mem::take(&mut self.fell);
+        let column = self.hero.map_or(self.column, |hero| hero.min.x as i32);
+        let moved = column - std::mem::replace(&mut self.column, column);
+        let rise = match (before, self.hero) {
+            (Some(before), Some(now)) if !fell => before.min.y.saturating_sub(now.min.y),
+            _ => 0,
+        };
+        let rose = std::mem::replace(&mut self.rising, rise > 0);
         if tick != self.history.len() || tick == 0 {
             // Begun, rewound, or a jump: the score is what it was then.
             let newest = self.tally();
             self.history.resize(tick + 1, newest);
             self.coins.look(&frame.pixels, self.hero);
+            self.scenery.look(&frame.pixels, self.hero);
             self.sank = None;
             return Vec::new();
         }
         let (mut tally, mut happened) = (self.tally(), Vec::new());
-        let shift = motion.scene().unwrap_or_default().by;
-        tally.position -= shift.x;
+        let shift = IVec2::new(self.scenery.follow(&frame.pixels, self.hero), 0);
+        tally.position += moved - shift.x;
         tally.furthest = tally.furthest.max(tally.position);
         tally.falls += u32::from(fell);
         let coins = self.coins.taken(&frame.pixels, self.hero, shift);
         tally.coins += coins;
         self.history.push(tally);
-        if let (Some(before), Some(now)) = (before, self.hero)
-            && now.min.y + TAKE_OFF <= before.min.y
-            && !fell
-        {
-            happened.push(Happening::Jump);
-        }
+        happened.extend((rise >= TAKE_OFF && !rose).then_some(Happening::Jump));
         happened.extend(fell.then_some(Happening::Fall));
         happened.extend((coins > 0).then_some(Happening::Coin));
         happened
