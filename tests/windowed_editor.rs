@@ -93,8 +93,13 @@ fn a_picture_is_painted_and_undone_and_survives_a_crash() {
         (changed(&part(&before, area), &part(&now, area)) > 0.05).then_some(())
     });
     desk.keep(program.window, "editor_painted");
+    // Another tab in front, which is there again after a restart.
+    desk.click(127, 503);
     // Everything is in the autosave a moment later, so that a crash takes nothing.
-    std::thread::sleep(Duration::from_millis(2500));
+    std::thread::sleep(Duration::from_millis(4000));
+    desk.point(1100, 700);
+    desk.keep(program.window, "editor_understood");
+    let understood = part(&desk.look_at(program.window), STAMPS);
     let painted = part(&desk.look_at(program.window), CANVAS);
     desk.kill(&mut program);
     drop(program);
@@ -103,6 +108,9 @@ fn a_picture_is_painted_and_undone_and_survives_a_crash() {
     desk.point(1100, 700);
     desk.wait(&mut program, "the picture as it was", |window| {
         (changed(&painted, &part(&desk.look_at(window), CANVAS)) < 0.03).then_some(())
+    });
+    desk.wait(&mut program, "the panels as they were", |window| {
+        (changed(&understood, &part(&desk.look_at(window), STAMPS)) < 0.1).then_some(())
     });
 }
 
@@ -213,6 +221,53 @@ fn pictures_are_dropped_and_refused_in_words_and_prompts_are_exported() {
     let picture = image::open(&exported).unwrap().into_rgb8();
     assert_eq!(picture.dimensions(), (64, 64));
     assert!(share_of(&picture, BLUE, 2) > 0.99);
+}
+
+#[test]
+fn two_checkpoints_are_played_side_by_side() {
+    if !windowed() {
+        return;
+    }
+    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models");
+    let other = other.join("coinrun.genie.safetensors");
+    std::fs::copy(other, data.path().join("b.genie.safetensors")).unwrap();
+    let mut program = editor(&desk, data.path(), Some("meadow.png"), (1280, 800));
+    begun(&desk, &mut program);
+    // View, Compare with a checkpoint.
+    desk.click(86, 12);
+    std::thread::sleep(Duration::from_millis(700));
+    desk.click(150, 62);
+    desk.wait(&mut program, "the window to compare", |window| {
+        asks(&desk.look_at(window)).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(700));
+    for letter in "b.genie.safetensors".bytes() {
+        desk.tap(u32::from(letter));
+    }
+    desk.tap(key::ENTER);
+    // Both worlds of the picture, each in its half.
+    let half = |left: u32| [left, 250, 90, 150];
+    for left in [450, 640] {
+        desk.wait(&mut program, "both worlds", |window| {
+            (colours(&part(&desk.look_at(window), half(left))) > 8).then_some(())
+        });
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let both = |window| {
+        let shot = desk.look_at(window);
+        (part(&shot, half(450)), part(&shot, half(640)))
+    };
+    let before = both(program.window);
+    desk.click(780, 420);
+    desk.key(key::RIGHT, true);
+    desk.wait(&mut program, "both worlds to move", |window| {
+        let now = both(window);
+        let moved = changed(&before.0, &now.0) > 0.05 && changed(&before.1, &now.1) > 0.05;
+        moved.then_some(())
+    });
+    desk.key(key::RIGHT, false);
+    desk.keep(program.window, "editor_compared");
 }
 
 #[test]

@@ -20,6 +20,8 @@ const LEVEL: [u32; 4] = [550, 250, 150, 500];
 const HUD: [u32; 4] = [150, 0, 700, 70];
 /// Where menus are.
 const MIDDLE: [u32; 4] = [300, 250, 400, 600];
+/// Where the result stands, above the items of its menu.
+const HEADLINE: [u32; 4] = [350, 300, 300, 100];
 /// The lower right corner, where messages come up.
 const CORNER: [u32; 4] = [500, 800, 500, 200];
 const GOLD: [u8; 3] = [255, 209, 82];
@@ -176,6 +178,11 @@ fn a_run_can_be_paused_set_up_run_back_and_finished_and_is_kept() {
         let replay = kept.join("replays/meadow.replay.json");
         (best.contains("\"seconds\": 6.0") && replay.is_file()).then_some(())
     });
+    // The figures come a moment after the panel.
+    desk.wait(&mut game, "the figures", |window| {
+        let middle = part(&desk.look_at(window), HEADLINE);
+        (share_of(&middle, GOLD, 12) > 0.01).then_some(())
+    });
     desk.keep(game.window, "game_result");
     assert_eq!(std::fs::read_dir(kept.join("replays")).unwrap().count(), 1);
     // Again: the ghost runs to the right while the player stands.
@@ -239,12 +246,26 @@ fn every_screen_fits_a_narrow_window_and_the_mouse_goes_through_menus() {
     let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
     let mut command = Command::new(example("generative_level"));
     command.env("XDG_DATA_HOME", data.path());
-    let mut game = desk.start(command, "Generative level", Some((420, 760)));
+    let mut game = desk.start(command, "Generative level", Some((480, 800)));
     desk.wait(&mut game, "the title", |window| {
         has_gold(&part(&desk.look_at(window), [0, 200, 1000, 300])).then_some(())
     });
     std::thread::sleep(Duration::from_millis(800));
     desk.keep(game.window, "game_title_narrow");
+    desk.tap(key::DOWN);
+    desk.tap(key::ENTER);
+    desk.wait(&mut game, "the settings", |window| {
+        has_gold(&part(&desk.look_at(window), [0, 0, 1000, 200])).then_some(())
+    });
+    desk.keep(game.window, "game_settings_narrow");
+    // Left and right of the panel the dream is seen: it is not cut off.
+    let shot = desk.look_at(game.window);
+    for edge in [[0, 300, 8, 400], [992, 300, 8, 400]] {
+        let text = share_of(&part(&shot, edge), [237, 240, 247], 12);
+        assert!(text < 0.001, "text is cut off at {edge:?}");
+    }
+    desk.tap(key::ESCAPE);
+    desk.tap(key::UP);
     desk.tap(key::ENTER);
     desk.wait(&mut game, "the levels", |window| {
         (colours(&part(&desk.look_at(window), [0, 100, 1000, 500])) > 60).then_some(())

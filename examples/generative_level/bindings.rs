@@ -190,8 +190,11 @@ impl Bindings {
     }
 }
 
-/// `ArrowLeft` is shown as `Left`, `KeyA` as `A`.
+/// `ArrowLeft` is shown as `Left`, `KeyA` as `A`, `LeftStickUp` as `StickUp`.
 fn in_words(name: &str) -> String {
+    if let Some(direction) = name.strip_prefix("LeftStick") {
+        return format!("Stick{direction}");
+    }
     for prefix in ["Arrow", "Key", "Digit", "Gamepad"] {
         if let Some(rest) = name.strip_prefix(prefix) {
             return rest.to_owned();

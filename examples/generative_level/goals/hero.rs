@@ -13,9 +13,9 @@ const HERO_HEIGHT: usize = 16;
 /// Colours that nothing else in the world has.
 pub(super) const CAP: Srgba = Srgba::rgb(0.89, 0.16, 0.17);
 const TRUNK: Srgba = Srgba::rgb(0.20, 0.39, 0.94);
-/// How much of its four rows the cap fills, and of its eight rows the trunk, at least.
-const CAP_SHARE: f32 = 0.25;
-const TRUNK_SHARE: f32 = 0.12;
+/// Pixels of their colours that the four rows of the cap have, and the eight rows of the trunk, at least.
+const LEAST_CAP: u32 = 8;
+const LEAST_TRUNK: u32 = 8;
 pub(super) const TOLERANCE: u8 = 60;
 
 /// The hero's box, if it is whole in the picture.
@@ -30,17 +30,17 @@ pub(super) fn find_hero(frame: &GeniePicture) -> Option<URect> {
         })
     };
     let (caps, trunks) = (counts(CAP), counts(TRUNK));
-    let share = |counts: &CountSums, x: usize, y: usize, rows: usize| {
-        counts.within(x, y, x + HERO_WIDTH, y + rows) as f32 / (HERO_WIDTH * rows) as f32
+    let count = |counts: &CountSums, x: usize, y: usize, rows: usize| {
+        counts.within(x, y, x + HERO_WIDTH, y + rows)
     };
-    let mut best: Option<(f32, [usize; 2], usize)> = None;
+    let mut best: Option<(u32, [usize; 2], usize)> = None;
     for y in 0..=lowest {
         for x in 0..=right {
-            let (cap, trunk) = (share(&caps, x, y, 4), share(&trunks, x, y + 8, 8));
-            if cap < CAP_SHARE || trunk < TRUNK_SHARE {
+            let (cap, trunk) = (count(&caps, x, y, 4), count(&trunks, x, y + 8, 8));
+            if cap < LEAST_CAP || trunk < LEAST_TRUNK {
                 continue;
             }
-            let fit = cap + 2.0 * trunk;
+            let fit = cap + trunk;
             match &mut best {
                 // Columns that fit alike, as its edges are dark: it is in the middle of them.
                 Some((most, [_, last], row)) if fit == *most && *row == y => *last = x,

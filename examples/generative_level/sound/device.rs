@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{ErrorKind, FromSample, Sample, SampleFormat, SizedSample, Stream, StreamConfig};
+use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, Stream, StreamConfig};
 
 use super::mixer::{Mixer, Order};
 
@@ -73,7 +73,7 @@ impl Output<'_> {
             self.config,
             move |out: &mut [T], _: &cpal::OutputCallbackInfo| {
                 if !mixer.obey() {
-                    over = None;
+                    drop(over.take());
                 }
                 for frame in out.chunks_mut(channels) {
                     frame.fill(T::from_sample(mixer.next_sample()));
