@@ -43,9 +43,9 @@ pub(crate) struct Args {
     /// Longest horizon at which heroes are counted, in frames: 20, 100 and 1000 up to this.
     #[arg(long, default_value_t = 100)]
     survival: usize,
-    /// Most real transitions that the judge of obedience learns from, and that it is tried on, where true actions are known; with 0
-    /// there is no judge.
-    #[arg(long, default_value_t = 12_000)]
+    /// Most real transitions that the judge of obedience learns from, where true actions are known; it is tried on half as many, and
+    /// with 0 there is no judge.
+    #[arg(long, default_value_t = 8_000)]
     judged_transitions: usize,
     /// The same seed gives the same figures.
     #[arg(long, default_value_t = 0)]

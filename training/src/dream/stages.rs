@@ -334,7 +334,7 @@ impl Dreamer<'_> {
             .filter(|truth| truth.check(&dataset).is_ok());
         let known = truth.as_ref().map(KnownActions::from);
         let (clips, horizon, survival, judged_transitions) = if self.thorough() {
-            (48, 64, 100, 8_000)
+            (48, 64, 100, 6_000)
         } else {
             (8, 16, 20, 0)
         };

@@ -49,7 +49,7 @@ impl Judging {
         }
         let places: Vec<TransitionPlace> = scored.iter().map(|it| it.place).collect();
         let told = judge.read(&split.scored.source(), &places)?;
-        let learnt = known_transitions(parts, &split.learnt)?;
+        let learnt = known_transitions(parts, &split.learnt.up_to(most / 2))?;
         Ok(Some(Self {
             table: ActionTable::new(&learnt, parts.world.action_count(), judge.actions()),
             judge,

@@ -48,7 +48,7 @@ impl<'a> KnownClips<'a> {
     }
 
     /// Keeps the first clips, up to about so many transitions.
-    fn up_to(mut self, most: usize) -> Self {
+    pub(super) fn up_to(mut self, most: usize) -> Self {
         let mut transitions = 0;
         self.clips.retain(|&clip| {
             let kept = transitions < most;
@@ -67,7 +67,8 @@ pub(super) struct Split<'a> {
 }
 
 impl<'a> Split<'a> {
-    /// Scored clips begin with those of the footage's segments, in their order. There are at most about `most` transitions on each side.
+    /// Scored clips begin with those of the footage's segments, in their order. There are at most about `most` transitions to learn
+    /// from, and half as many that are scored.
     pub(super) fn new(
         dataset: &'a Dataset,
         footage: &Footage,
@@ -107,7 +108,7 @@ impl<'a> Split<'a> {
             actions: known.actions,
         };
         Self {
-            scored: scored.up_to(most),
+            scored: scored.up_to(most / 2),
             learnt: learnt.up_to(most),
         }
     }
@@ -139,6 +140,7 @@ mod tests {
             assert!(scored.contains(&footage.segments[0].clip));
             let some = Split::new(&dataset, &footage, known, (15, 3));
             assert_eq!(some.learnt.clips, split.learnt.clips[..3]);
+            assert_eq!(some.scored.clips, split.scored.clips[..1]);
 
             let known = KnownActions {
                 learn: Some((&other, &others)),

@@ -115,8 +115,8 @@ pub struct EvaluateOptions {
     pub horizon: usize,
     /// Longest horizon at which heroes are counted; of 20, 100 and 1000 frames those up to it.
     pub survival: usize,
-    /// Most real transitions that the judge learns from, and that it is tried on, where true actions are known; with 0 there is no
-    /// judge.
+    /// Most real transitions that the judge learns from, where true actions are known; it is tried on half as many, and with 0 there is
+    /// no judge.
     pub judged_transitions: usize,
 }
 
@@ -128,7 +128,7 @@ impl Default for EvaluateOptions {
             seed: 0,
             horizon: 256,
             survival: 100,
-            judged_transitions: 12_000,
+            judged_transitions: 8_000,
         }
     }
 }
