@@ -108,6 +108,12 @@ impl Judging {
             dreams.judge(&self.judge, &mut horizons)?;
         }
         horizons.retain(|(_, verdicts)| verdicts.total() > 0);
+        // Play may end before a horizon does.
+        let steps = dreams.iter().flat_map(|dreams| &dreams.steps);
+        let last = steps.map(|it| it.step).max().unwrap_or(0);
+        for (horizon, _) in &mut horizons {
+            horizon.last = horizon.last.min(last);
+        }
         Ok(Obedience::of(Evidence {
             actions,
             by_truth,

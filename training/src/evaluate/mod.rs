@@ -30,9 +30,12 @@
 //!   Steps 1 to 3 and 4 to 7 are dreamt after sixteen real frames, the last four of which the world is shown; steps 16 to 31 and 64 to
 //!   79 are those of random play, which begins from one real picture.
 //!
-//! What that does not say: a true action that is not visible (a jump in the air) weighs nothing; the judge is small, and learns from
-//! thousands of transitions; commands are held for 1 to 8 frames whatever the player in the footage did, so that a score a little above
-//! 1 is possible; and the judge sees a player do what is commanded, not whether the rest of the picture makes sense.
+//! What that does not say. A true action that is not visible (a jump in the air) weighs nothing. The judge is small, and learns from
+//! thousands of transitions. Commands are held for 1 to 8 frames whatever the player in the footage did, so that a score a little above
+//! 1 is possible; steps 1 to 3 follow a change of action, which the yardstick does not: there a score is a little too low. A latent action
+//! that goes with many true actions alike cannot be obeyed. The judge sees whether a player does what is commanded, not whether the rest
+//! of the picture makes sense. Clips that were cut from one episode may be on both sides: another dataset to learn from is the better
+//! trial.
 //!
 //! A PSNR is taken per frame from the mean squared error over all its pixel values (0 to 255), capped at 60 dB and
 //! averaged in dB. The same seed gives the same figures; [`Spread`] shows how they vary over several evaluations, with other seeds
@@ -372,6 +375,8 @@ pub(crate) mod tests {
         let obedience = figures.obedience.as_ref().unwrap();
         let horizons: Vec<_> = obedience.horizons.iter().map(|it| it.horizon).collect();
         assert_eq!(horizons, [1, 4, 16]);
+        // Play ends with the judgement of faithfulness, and the judge looks one frame ahead.
+        assert_eq!(obedience.horizons[2].last, 18);
         for at in &obedience.horizons {
             let gain = at.dream.accuracy - at.dream.chance;
             assert!(gain.abs() < 0.3, "{obedience}");
