@@ -375,8 +375,8 @@ pub(crate) mod tests {
         let obedience = figures.obedience.as_ref().unwrap();
         let horizons: Vec<_> = obedience.horizons.iter().map(|it| it.horizon).collect();
         assert_eq!(horizons, [1, 4, 16]);
-        // Play ends with the judgement of faithfulness, and the judge looks one frame ahead.
-        assert_eq!(obedience.horizons[2].last, 18);
+        // Play ends after the 20 steps of survival, and the judge looks one frame ahead.
+        assert_eq!(obedience.horizons[2].last, 19);
         for at in &obedience.horizons {
             let gain = at.dream.accuracy - at.dream.chance;
             assert!(gain.abs() < 0.3, "{obedience}");
