@@ -94,7 +94,8 @@ fn toasts(ctx: &egui::Context, work: &mut Work) {
                 let frame = egui::Frame::popup(ui.style()).stroke(egui::Stroke::new(2.0, edge));
                 let shown = frame.show(ui, |ui| {
                     ui.set_max_width(420.0);
-                    ui.label(&toast.text);
+                    let text = egui::RichText::new(&toast.text);
+                    ui.label(text.color(ui.visuals().strong_text_color()));
                 });
                 if shown.response.interact(egui::Sense::click()).clicked() {
                     closed = Some(number);

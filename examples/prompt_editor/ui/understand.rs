@@ -8,6 +8,8 @@ use super::textures::Textures;
 use crate::drawing::Canvas;
 use crate::study::Reconstruction;
 
+/// Height of the panel without its pictures, in points.
+const REST: f32 = 170.0;
 /// Cells in a row of the codebook.
 const CODES_IN_A_ROW: usize = 64;
 
@@ -28,7 +30,10 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
     });
     let canvas = work.project.canvas.now();
     let version = found_version(found);
+    // Words and codebook stay in sight below.
+    let tallest = (ui.clip_rect().height() - REST).max(48.0);
     let edge = ((ui.available_width() - 24.0) / 3.0).clamp(48.0, 192.0);
+    let edge = edge.min(tallest);
     let show_tokens = *tokens;
     ui.horizontal_wrapped(|ui| {
         let prompt = textures.show(ui.ctx(), "canvas", work.project.version, || {
