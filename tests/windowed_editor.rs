@@ -96,7 +96,7 @@ fn a_picture_is_painted_and_undone_and_survives_a_crash() {
     // Another tab in front, which is there again after a restart.
     desk.click(127, 503);
     // Everything is in the autosave a moment later, so that a crash takes nothing.
-    std::thread::sleep(Duration::from_millis(4000));
+    std::thread::sleep(Duration::from_secs(4));
     desk.point(1100, 700);
     desk.keep(program.window, "editor_understood");
     let understood = part(&desk.look_at(program.window), STAMPS);
