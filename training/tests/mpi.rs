@@ -182,8 +182,18 @@ fn killed_at_random_moments_a_run_goes_on_to_the_same_weights() {
         runs += 1;
         let run = run_of(runs);
         loop {
+            let (before, begun) = (lines_of(&run), Instant::now());
             let mut mpirun = begin(&run);
-            std::thread::sleep(Duration::from_millis(rng.random_range(0..4000)));
+            // Most moments are amid the steps, some in what is done before them.
+            let among_steps = rng.random::<f32>() < 0.8;
+            while among_steps
+                && lines_of(&run) == before
+                && mpirun.try_wait().unwrap().is_none()
+                && begun.elapsed() < Duration::from_mins(1)
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            std::thread::sleep(Duration::from_millis(rng.random_range(0..2500)));
             if kills < KILLS && mpirun.try_wait().unwrap().is_none() {
                 let ranks = ranks_of(mpirun.id());
                 match ranks.as_slice() {

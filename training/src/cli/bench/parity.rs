@@ -1,7 +1,9 @@
 //! `genie bench --parity`: whether a device trains as the CPU does, and how fast.
 
 use candle_core::Device;
-use genie_training::train::{Comparison, Place, TrainConfig, TrainingPhase, compare, time_steps};
+use genie_training::train::{
+    Comparison, Place, Precision, TrainConfig, TrainingPhase, compare, time_steps,
+};
 use serde::Serialize;
 
 use super::training::footage;
@@ -24,6 +26,8 @@ pub(super) struct Parity {
 struct PhaseParity {
     #[serde(flatten)]
     comparison: Comparison,
+    /// Activations in bfloat16 beside float32, both on the device.
+    bf16_comparison: Comparison,
     /// Clips and frames per clip in a step.
     batch: usize,
     clip_frames: usize,
@@ -33,10 +37,13 @@ struct PhaseParity {
     milliseconds: f64,
     /// The same with products in reduced precision.
     reduced_milliseconds: f64,
+    /// The same with activations in bfloat16, too.
+    bf16_milliseconds: f64,
     /// Tokens of the footage in a second, on the CPU and on the device.
     cpu_tokens_per_second: f64,
     tokens_per_second: f64,
     reduced_tokens_per_second: f64,
+    bf16_tokens_per_second: f64,
 }
 
 impl Parity {
@@ -76,20 +83,30 @@ impl Parity {
                 bf16: true,
                 ..config.clone()
             };
+            let bf16 = TrainConfig {
+                precision: Precision::Bf16,
+                ..reduced.clone()
+            };
+            let ways = [(&exact, other), (&bf16, other)];
+            let bf16_comparison = compare(data, phase, STEPS, ways)?;
             // As training runs on the CPU; one after the other, because a device may take much less.
             let cpu = milliseconds(config, &Device::Cpu, steps.min(3))?;
             let device_exact = milliseconds(&exact, device, steps)?;
             let device_reduced = milliseconds(&reduced, device, steps)?;
+            let device_bf16 = milliseconds(&bf16, device, steps)?;
             phases.push(PhaseParity {
                 comparison,
+                bf16_comparison,
                 batch: settings.batch,
                 clip_frames: settings.clip_frames,
                 cpu_milliseconds: cpu,
                 milliseconds: device_exact,
                 reduced_milliseconds: device_reduced,
+                bf16_milliseconds: device_bf16,
                 cpu_tokens_per_second: 1e3 * tokens / cpu,
                 tokens_per_second: 1e3 * tokens / device_exact,
                 reduced_tokens_per_second: 1e3 * tokens / device_reduced,
+                bf16_tokens_per_second: 1e3 * tokens / device_bf16,
             });
         }
         let same = phases.iter().all(|phase| {
