@@ -17,7 +17,7 @@ const FRAMES: usize = 10;
 
 /// How near worlds come to ten real frames when they are shown the picture before them and the actions inferred between them.
 ///
-/// Each figure is taken frame by frame, PSNR in dB, and averaged. [`ssim`](super::ssim) says which SSIM it is.
+/// Each figure is taken frame by frame, PSNR in dB, and averaged. [`ssim`](fn@super::ssim) says which SSIM it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnePicture {
     /// Frames generated from each picture.
