@@ -35,6 +35,11 @@ pub(super) fn find_hero(frame: &GeniePicture) -> Option<URect> {
     };
     let mut best: Option<(u32, [usize; 2], usize)> = None;
     for y in 0..=lowest {
+        let in_rows =
+            |counts: &CountSums, from: usize, to: usize| counts.within(0, from, usize::MAX, to);
+        if in_rows(&caps, y, y + 4) < LEAST_CAP || in_rows(&trunks, y + 8, y + 16) < LEAST_TRUNK {
+            continue;
+        }
         for x in 0..=right {
             let (cap, trunk) = (count(&caps, x, y, 4), count(&trunks, x, y + 8, 8));
             if cap < LEAST_CAP || trunk < LEAST_TRUNK {
