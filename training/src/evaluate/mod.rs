@@ -18,7 +18,7 @@
 //! # The judge
 //!
 //! Faithfulness is a self-judgement: what found the actions says whether dreams show them. Where true actions are known, a judge says it
-//! that has nothing to do with the world: a classifier ([`Judge`]) of true actions that learns from real footage alone.
+//! that sees neither the world nor its dreams while it learns: a classifier ([`Judge`]) of true actions, from real footage alone.
 //!
 //! - **Who learns from what.** Half of the clips (or another dataset of the same game, [`KnownActions::learn`]) are the judge's to learn
 //!   from; they also make the table from latent to true actions. Only the other clips are scored and begin dreams.
@@ -30,7 +30,10 @@
 //!   Steps 1 to 3 and 4 to 7 are dreamt after sixteen real frames, the last four of which the world is shown; steps 16 to 31 and 64 to
 //!   79 are those of random play, which begins from one real picture.
 //!
-//! What that does not say. A true action that is not visible (a jump in the air) weighs nothing. The judge is small, and learns from
+//! What that does not say. Half of what the judge looks at is the surroundings of a player that it finds by the method by which worlds of
+//! the input `agent` find theirs, on footage of its own; the other half, the motion of every patch, does not depend on it. Where the
+//! method finds the wrong player, both may miss the same thing: too little counts as visible, and the ratio comes out too high.
+//! A true action that is not visible (a jump in the air) weighs nothing. The judge is small, and learns from
 //! thousands of transitions. Commands are held for 1 to 8 frames whatever the player in the footage did, so that a score a little above
 //! 1 is possible; steps 1 to 3 follow a change of action, which the yardstick does not: there a score is a little too low. A latent action
 //! that goes with many true actions alike cannot be obeyed. The judge sees whether a player does what is commanded, not whether the rest
