@@ -24,10 +24,7 @@ const SEED: u64 = 0;
 
 fn training_steps(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let options = GameplayOptions {
-        rules: GameplayRules::ALIGNED,
-        video: None,
-    };
+    let options = GameplayOptions::ALIGNED;
     generate_dataset(folder.path(), 8, 24, SEED, options, &|_| ()).unwrap();
     let mut group = c.benchmark_group("training step");
     // Steps take long, and every sample begins with one that is not counted.

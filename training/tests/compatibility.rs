@@ -7,14 +7,8 @@ use std::path::Path;
 use candle_core::Device;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{Frame, GenieConfig, SamplerSettings, UnmaskingOrder, WorldModel};
-use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
+use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{Ended, TrainConfig, train};
-
-/// The footage that the configurations of these tests are made for.
-const ALIGNED: GameplayOptions = GameplayOptions {
-    rules: GameplayRules::ALIGNED,
-    video: None,
-};
 
 /// `configs/platformer.toml` with the old names.
 const CONFIG: &str = include_str!("fixtures/platformer-with-old-names.toml");
@@ -43,7 +37,7 @@ fn sampler_settings_with_the_old_names_are_the_same() {
 fn a_run_that_was_begun_with_the_old_names_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
-    generate_dataset(&data, 4, 16, 5, ALIGNED, &|_| ()).unwrap();
+    generate_dataset(&data, 4, 16, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
     let mut config = TrainConfig::platformer();
     config.model = GenieConfig::tiny();
     for phase in [&mut config.tokenizer, &mut config.dynamics] {

@@ -2,62 +2,26 @@
 //! on from one to the other.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+mod tiny_training;
 
 use candle_core::{DType, Device};
 use genie_model::ops::with_composed;
-use genie_model::{
-    ActionConditioning, GenieConfig, LatentActionInput, QuantizerConfig, WorldModel,
-};
-use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
+use genie_model::{ActionConditioning, LatentActionInput, QuantizerConfig, WorldModel};
 use genie_training::train::{
-    ActionSource, BlockMatrices, CorruptionConfig, Ended, InitialWeights, OptimiserConfig,
-    PhaseConfig, Place, Precision, TrainConfig, TrainingPhase, compare, train,
+    BlockMatrices, CorruptionConfig, Ended, InitialWeights, Place, Precision, TrainConfig,
+    TrainingPhase, compare, train,
 };
-
-/// The footage that the configurations of these tests are made for.
-const ALIGNED: GameplayOptions = GameplayOptions {
-    rules: GameplayRules::ALIGNED,
-    video: None,
-};
+use tiny_training::footage;
 
 fn config() -> TrainConfig {
-    let phase = |steps| PhaseConfig {
-        steps,
-        batch: 2,
-        accumulate: 1,
-        clip_frames: 4,
-        learning_rate: 1e-3,
-        warmup: 2,
-        decay: 0.4,
-        optimiser: OptimiserConfig {
-            block_matrices: BlockMatrices::Muon,
-            ..OptimiserConfig::default()
-        },
-        pictures_every: 50,
-    };
-    TrainConfig {
-        seed: 3,
-        bf16: false,
-        recompute: false,
-        tokenizer: phase(30),
-        dynamics: phase(6),
-        corruption: CorruptionConfig {
-            impossible_actions: 0.5,
-            ..CorruptionConfig::default()
-        },
-        initial_weights: InitialWeights::Footage,
-        gravity: true,
-        actions_frozen: 0,
-        choose_stages: None,
-        action_source: ActionSource::Learned,
-        model: GenieConfig::tiny(),
-        ..TrainConfig::platformer()
+    let mut config = tiny_training::config();
+    (config.tokenizer.steps, config.dynamics.steps) = (30, 6);
+    for phase in [&mut config.tokenizer, &mut config.dynamics] {
+        phase.optimiser.block_matrices = BlockMatrices::Muon;
     }
-}
-
-fn footage(folder: &Path) {
-    generate_dataset(folder, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
+    config.corruption.scheduled_sampling = CorruptionConfig::default().scheduled_sampling;
+    config.actions_frozen = 0;
+    config
 }
 
 /// Configurations that take every branch of the model.

@@ -2,19 +2,15 @@
 #![cfg(feature = "mpi")]
 #![allow(clippy::unwrap_used)]
 
+mod tiny_training;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-/// The footage that the configurations of these tests are made for.
-const ALIGNED: GameplayOptions = GameplayOptions {
-    rules: GameplayRules::ALIGNED,
-    video: None,
-};
+use tiny_training::footage;
 
 /// `genie train` of a small world in so many processes.
 fn genie(processes: usize, data: &Path, run: &Path, steps: u32) -> Command {
@@ -63,10 +59,6 @@ fn genie(processes: usize, data: &Path, run: &Path, steps: u32) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
-}
-
-fn footage(folder: &Path) {
-    generate_dataset(folder, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
 }
 
 /// The processes of the training that an `mpirun` has started so far.

@@ -1,22 +1,14 @@
 //! A training in two processes is that of one. Threads stand for the processes, and shared memory for what connects them.
 #![allow(clippy::unwrap_used)]
 
+mod tiny_training;
+
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex};
 
 use candle_core::Device;
-use genie_model::GenieConfig;
-use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
-use genie_training::train::{
-    CorruptionConfig, Ended, OptimiserConfig, PhaseConfig, Ranks, TrainConfig, train, with_ranks,
-};
-
-/// The footage that the configurations of these tests are made for.
-const ALIGNED: GameplayOptions = GameplayOptions {
-    rules: GameplayRules::ALIGNED,
-    video: None,
-};
+use genie_training::train::{Ended, Ranks, TrainConfig, train, with_ranks};
 
 /// What the threads of a training share.
 struct Shared {
@@ -103,32 +95,12 @@ impl Ranks for Thread {
 }
 
 fn config() -> TrainConfig {
-    let phase = |steps| PhaseConfig {
-        steps,
-        batch: 4,
-        accumulate: 1,
-        clip_frames: 4,
-        learning_rate: 1e-3,
-        warmup: 2,
-        decay: 0.4,
-        optimiser: OptimiserConfig::default(),
-        pictures_every: 50,
-    };
-    TrainConfig {
-        bf16: false,
-        // Past the first revival of codes, and of actions.
-        tokenizer: phase(28),
-        dynamics: phase(24),
-        corruption: CorruptionConfig {
-            impossible_actions: 0.5,
-            scheduled_sampling: 1.0,
-            ..CorruptionConfig::default()
-        },
-        actions_frozen: 3,
-        choose_stages: None,
-        model: GenieConfig::tiny(),
-        ..TrainConfig::platformer()
-    }
+    let mut config = tiny_training::config();
+    (config.tokenizer.batch, config.dynamics.batch) = (4, 4);
+    // Past the first revival of codes, and of actions.
+    config.tokenizer.steps = 28;
+    config.actions_frozen = 3;
+    config
 }
 
 /// Runs a training in threads until `stop_at` steps of a phase; all must end alike.
@@ -163,7 +135,7 @@ fn losses(folder: &Path, phase: &str) -> Vec<f64> {
 fn two_ranks_take_the_steps_of_one_and_either_goes_on_with_the_other_ones_run() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    generate_dataset(&data, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
+    tiny_training::footage(&data);
     let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
     let never = ("nothing", 0);
     assert_eq!(run(1, &data, &one, false, never), Ended::Complete);
@@ -183,7 +155,7 @@ fn two_ranks_take_the_steps_of_one_and_either_goes_on_with_the_other_ones_run() 
 fn batches_that_ranks_cannot_share_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    generate_dataset(&data, 3, 16, 5, ALIGNED, &|_| ()).unwrap();
+    tiny_training::footage(&data);
     let threads = Thread::all(3);
     std::thread::scope(|scope| {
         for thread in threads {

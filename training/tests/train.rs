@@ -1,70 +1,21 @@
 //! Training end to end on a tiny world: resuming, and independence from the true actions.
 #![allow(clippy::unwrap_used)]
 
+mod tiny_training;
+
 use std::path::Path;
 
 use candle_core::Device;
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{Frame, GenieConfig, LatentActionInput, QuantizerConfig, WorldModel};
-use genie_training::actions::AgentSettings;
+use genie_model::{Frame, LatentActionInput, QuantizerConfig, WorldModel};
 use genie_training::dataset::{Dataset, DatasetWriter, FrameFormat, TrueActions};
 use genie_training::evaluate::{EvaluateOptions, evaluate};
-use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
+use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    ActionCount, ActionSource, CorruptionConfig, Ended, InitialWeights, LossWeights,
-    OptimiserConfig, PhaseConfig, Precision, StageChoice, TrainConfig, TrainError, TrainingPhase,
-    time_steps, train,
+    ActionCount, ActionSource, CorruptionConfig, Ended, InitialWeights, StageChoice, TrainConfig,
+    TrainError, TrainingPhase, time_steps, train,
 };
-
-/// The footage that the configurations of these tests are made for.
-const ALIGNED: GameplayOptions = GameplayOptions {
-    rules: GameplayRules::ALIGNED,
-    video: None,
-};
-
-fn config() -> TrainConfig {
-    let phase = |steps| PhaseConfig {
-        steps,
-        batch: 2,
-        accumulate: 1,
-        clip_frames: 4,
-        learning_rate: 1e-3,
-        warmup: 2,
-        decay: 0.4,
-        optimiser: OptimiserConfig::default(),
-        pictures_every: 50,
-    };
-    TrainConfig {
-        seed: 3,
-        bf16: false,
-        precision: Precision::F32,
-        recompute: false,
-        save_every: 120.0,
-        tokenizer: phase(7),
-        // Past the first revival and the first comparison.
-        dynamics: phase(24),
-        corruption: CorruptionConfig {
-            impossible_actions: 0.5,
-            scheduled_sampling: 1.0,
-            ..CorruptionConfig::default()
-        },
-        fully_masked: 0.5,
-        dynamics_trains_actions: true,
-        initial_weights: InitialWeights::Footage,
-        gravity: true,
-        actions_frozen: 5,
-        action_count: ActionCount::Model,
-        choose_stages: None,
-        action_source: ActionSource::Learned,
-        losses: LossWeights::default(),
-        agent: AgentSettings::default(),
-        model: GenieConfig::tiny(),
-    }
-}
-
-fn footage(folder: &Path) {
-    generate_dataset(folder, 6, 16, 5, ALIGNED, &|_| ()).unwrap();
-}
+use tiny_training::{config, footage};
 
 fn world(run: &Path) -> Vec<u8> {
     std::fs::read(run.join("world.genie.safetensors")).unwrap()
@@ -123,7 +74,7 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
         folder.path().join("one"),
         folder.path().join("two"),
     );
-    generate_dataset(&data, 8, 60, 5, ALIGNED, &|_| ()).unwrap();
+    generate_dataset(&data, 8, 60, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
     let mut config = config();
     config.model.latent_actions.input = LatentActionInput::Agent;
     config.model.latent_actions.actions = 5;
@@ -394,7 +345,7 @@ fn what_a_run_is_resumed_with_must_fit_and_what_does_not_is_named() {
 
     // Other footage.
     let longer = at("longer");
-    generate_dataset(&longer, 7, 16, 5, ALIGNED, &|_| ()).unwrap();
+    generate_dataset(&longer, 7, 16, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
     let said = resume(&harmless, &longer, &run).unwrap_err().to_string();
     assert!(
         said.contains("112 frames in 7 clips, not 96 in 6"),

@@ -293,7 +293,7 @@ pub fn evaluate(
 pub(crate) mod tests {
     use super::*;
     use crate::dataset::TrueActions;
-    use crate::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
+    use crate::gameplay::{GameplayOptions, generate_dataset};
     use candle_core::Device;
     use genie_model::GenieConfig;
 
@@ -303,19 +303,9 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn tiny_dataset(folder: &std::path::Path, clips: usize, frames: usize) -> Dataset {
-        generate_dataset(
-            folder,
-            clips,
-            frames,
-            5,
-            GameplayOptions {
-                rules: GameplayRules::ALIGNED,
-                video: None,
-            },
-            &|_| (),
-        )
-        .unwrap()
-        .dataset
+        generate_dataset(folder, clips, frames, 5, GameplayOptions::ALIGNED, &|_| ())
+            .unwrap()
+            .dataset
     }
 
     fn options() -> EvaluateOptions {

@@ -31,6 +31,14 @@ pub struct GameplayOptions {
     pub video: Option<VideoKind>,
 }
 
+impl GameplayOptions {
+    /// The aligned game without video.
+    pub const ALIGNED: Self = Self {
+        rules: GameplayRules::ALIGNED,
+        video: None,
+    };
+}
+
 /// What [`generate_dataset`] wrote.
 #[derive(Debug)]
 pub struct GameplaySummary {

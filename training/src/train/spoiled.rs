@@ -13,7 +13,7 @@ use super::config::TrainConfig;
 use super::phase::{Phase, step_rng};
 use super::variables::Variables;
 use crate::dataset::Dataset;
-use crate::gameplay::{GameplayOptions, GameplayRules, generate_dataset};
+use crate::gameplay::{GameplayOptions, generate_dataset};
 
 /// A small world.
 pub(super) fn tiny() -> TrainConfig {
@@ -49,10 +49,7 @@ fn values(state: &HashMap<String, Tensor>) -> Vec<(&String, Vec<u32>)> {
 /// Footage for it, in a folder that lives as long as the first of the two.
 pub(super) fn footage(config: &TrainConfig) -> (TempDir, Dataset) {
     let folder = tempfile::tempdir().unwrap();
-    let options = GameplayOptions {
-        rules: GameplayRules::ALIGNED,
-        video: None,
-    };
+    let options = GameplayOptions::ALIGNED;
     generate_dataset(folder.path(), 3, 16, 5, options, &|_| ()).unwrap();
     let dataset = open_footage(config, Path::new("tiny"), folder.path()).unwrap();
     (folder, dataset)
