@@ -14,49 +14,55 @@
 //! An encoder is trained to say the codes from what is around a transition (`encoder`); it is used on request.
 //!
 //! True actions, where a dataset has them, are used by evaluation only: [`PairCounts`] measures what codes tell about them,
-//! [`ActionClassifier`] learns to see them.
+//! [`ActionClassifier`] learns to see them in frames alone, whoever is in these.
 
 mod agent;
+mod agent_sights;
 mod appearance;
 mod blob_motion;
 mod blobs;
 mod classifier;
 mod code_model;
 mod codes;
+mod convolution;
 mod description;
 mod encoder;
 mod footage;
 mod foreground;
+mod frame_sights;
 mod hand_rule;
 mod information;
 mod k_means;
+mod linear;
 mod looks;
 mod motion_series;
 mod network;
 mod observation;
+mod picture_network;
 mod score;
 mod scroll;
 mod settings;
 mod sheet;
-mod sights;
 mod stored;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod tracking;
 mod unpredictability;
+mod view;
+mod view_choice;
 mod visible;
 
 pub use agent::{
     AgentError, AgentReport, AgentTransition, AnchoredAgent, CandidateReport, ClipActions,
 };
-pub use classifier::{ActionClassifier, Labelled};
+pub use classifier::ActionClassifier;
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
+pub use frame_sights::TransitionPlace;
 pub use hand_rule::HandRule;
 pub use information::PairCounts;
 pub use score::ActionScore;
 pub use settings::AgentSettings;
 pub use sheet::code_examples;
-pub use sights::{TransitionPlace, View};
 pub use stored::StoredAgentError;
-pub use visible::{FewLabels, VisibleActions, visible_actions};
+pub use visible::{FewLabels, Labelled, VisibleActions, visible_actions};

@@ -23,8 +23,16 @@ pub(crate) struct TrainingPlan {
 
 /// Steps over which the learning rate rises.
 const WARM_UP: f32 = 20.0;
-const MOMENTUM: f32 = 0.9;
-const SQUARES: f32 = 0.999;
+pub(super) const MOMENTUM: f32 = 0.9;
+pub(super) const SQUARES: f32 = 0.999;
+
+impl TrainingPlan {
+    /// Learning rate of a step: it rises, then falls in a line.
+    pub(super) fn rate(&self, step: usize) -> f32 {
+        let progress = step as f32 / self.steps as f32;
+        self.learning_rate * ((step + 1) as f32 / WARM_UP).min(1.0) * (1.0 - progress) + 1e-5
+    }
+}
 
 /// One fully connected layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,15 +153,11 @@ impl Network {
                 }
                 *target_slot = target(example);
             }
-            let progress = step as f32 / plan.steps as f32;
-            let rate =
-                plan.learning_rate * ((step + 1) as f32 / WARM_UP).min(1.0) * (1.0 - progress)
-                    + 1e-5;
             self.step(
                 &inputs,
                 &targets,
                 &mut moments,
-                (rate, step + 1),
+                (plan.rate(step), step + 1),
                 plan,
                 &mut rng,
             );
@@ -311,7 +315,7 @@ fn adam(
     }
 }
 
-fn softmax(values: &mut [f32]) {
+pub(super) fn softmax(values: &mut [f32]) {
     let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for value in values.iter_mut() {
@@ -324,7 +328,7 @@ fn softmax(values: &mut [f32]) {
 }
 
 /// A draw with mean 0 and deviation 1 from four even ones: near enough to normal for noise on inputs.
-fn nearly_normal(rng: &mut ChaCha8Rng) -> f32 {
+pub(super) fn nearly_normal(rng: &mut ChaCha8Rng) -> f32 {
     let bytes = rng.random::<u32>().to_le_bytes();
     let sum: u16 = bytes.iter().map(|&byte| u16::from(byte)).sum();
     (f32::from(sum) - 510.0) / 147.8

@@ -1,12 +1,9 @@
 //! The judge: a classifier that learns true actions from real footage and never sees a dream while it learns.
 //!
-//! It looks at transitions through an agent of its own, found in its own footage, and at the motion of every patch. It knows nothing of
-//! the world that it judges: neither its latent actions nor what found them.
+//! It looks at whole pictures, and at the motion of every patch where that helps on footage that it holds back. It knows nothing of the
+//! world that it judges: neither its latent actions nor who its player is, nor any way to find a player.
 
-use crate::actions::{
-    ActionClassifier, AgentError, AgentSettings, AgentTransition, AnchoredAgent, ClipActions,
-    FrameSource, Labelled, TransitionPlace, View,
-};
+use crate::actions::{ActionClassifier, FrameSource, TransitionPlace};
 use crate::dataset::TrueActions;
 
 use super::EvaluateError;
@@ -16,8 +13,6 @@ const RARE: f64 = 0.01;
 
 /// Tells true actions from frames.
 pub struct Judge {
-    /// Whom it follows; `None` where its footage shows nobody.
-    agent: Option<AnchoredAgent>,
     classifier: ActionClassifier,
 }
 
@@ -32,25 +27,8 @@ impl Judge {
         most: usize,
         seed: u64,
     ) -> Result<Option<Self>, EvaluateError> {
-        let settings = AgentSettings {
-            // Codes are not looked at, and nobody asks the encoder.
-            encoder_steps: 0,
-            code_starts: 1,
-            ..AgentSettings::default()
-        };
-        let (agent, found) = match AnchoredAgent::fit(source, &settings, seed) {
-            Ok((agent, found)) => (Some(agent), found),
-            Err(AgentError::NotFound(_)) => (None, nobody(source)),
-            Err(error) => return Err(error.into()),
-        };
-        let labelled = Labelled {
-            source,
-            found: &found,
-            truth,
-        };
-        let views = [View::Surroundings, View::Motion];
-        let classifier = ActionClassifier::learn(labelled, &views, most, seed)?;
-        Ok(classifier.map(|classifier| Self { agent, classifier }))
+        let classifier = ActionClassifier::learn(source, truth, most, seed)?;
+        Ok(classifier.map(|classifier| Self { classifier }))
     }
 
     /// Probabilities of the true actions at some places, in ascending order, of footage or dreams.
@@ -62,11 +40,7 @@ impl Judge {
         source: &dyn FrameSource,
         places: &[TransitionPlace],
     ) -> Result<Vec<Vec<f32>>, EvaluateError> {
-        let found = match &self.agent {
-            Some(agent) => agent.apply(source)?,
-            None => nobody(source),
-        };
-        Ok(self.classifier.read(source, &found, places)?)
+        Ok(self.classifier.read(source, places)?)
     }
 
     /// What probabilities speak for, where every true action counts alike however often it happens. Rare ones are never named.
@@ -99,20 +73,4 @@ impl Judge {
     fn share(&self, action: usize) -> f64 {
         self.classifier.shares().get(action).copied().unwrap_or(0.0)
     }
-}
-
-/// As if a player stood in the middle of the picture all the time.
-fn nobody(source: &dyn FrameSource) -> Vec<ClipActions> {
-    let (height, width) = source.frame_size();
-    let still = AgentTransition {
-        code: 0,
-        displacement: [0.0; 2],
-        seen: false,
-        look: [0.0; 2],
-        present: false,
-        position: [width as f32 / 2.0, height as f32 / 2.0],
-    };
-    (0..source.clip_count())
-        .map(|clip| vec![still; source.clip_len(clip).saturating_sub(1)])
-        .collect()
 }

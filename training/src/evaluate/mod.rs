@@ -30,9 +30,12 @@
 //!   Steps 1 to 3 and 4 to 7 are dreamt after sixteen real frames, the last four of which the world is shown; steps 16 to 31 and 64 to
 //!   79 are those of random play, which begins from one real picture.
 //!
-//! What that does not say. Half of what the judge looks at is the surroundings of a player that it finds by the method by which worlds of
-//! the input `agent` find theirs, on footage of its own; the other half, the motion of every patch, does not depend on it. Where the
-//! method finds the wrong player, both may miss the same thing: too little counts as visible, and the ratio comes out too high.
+//! The judge looks at the whole picture and at the change of every pixel, by a convolutional network; the motion of every patch is asked too where
+//! that helps on real clips that the judge holds back. It finds no player, so that it does not share the rule by which worlds of
+//! the input `agent` find theirs.
+//!
+//! What that does not say. A small thing in a crowded picture may be told by a follower of the player and escape the judge: then too little
+//! counts as visible, and the ratio comes out too high.
 //! A true action that is not visible (a jump in the air) weighs nothing. The judge is small, and learns from
 //! thousands of transitions. Commands are held for 1 to 8 frames whatever the player in the footage did, so that a score a little above
 //! 1 is possible; steps 1 to 3 follow a change of action, which the yardstick does not: there a score is a little too low. A latent action

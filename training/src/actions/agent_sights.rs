@@ -1,34 +1,13 @@
-//! What classifiers of true actions see of transitions.
+//! What classifiers of true actions see of transitions through a player that was found.
 
 use rayon::prelude::*;
 
 use super::agent::ClipActions;
 use super::footage::{FrameSource, Planes, Window, WorkingSize, read_window, windows};
+use super::frame_sights::{FRAMES, TransitionPlace, WORKING_EDGE};
 use super::looks::crop;
 use crate::dataset::{CHANNELS, DatasetError};
 
-/// A transition: its clip, and the earlier of its two frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransitionPlace {
-    /// Number of the clip.
-    pub clip: usize,
-    /// The earlier frame.
-    pub frame: usize,
-}
-
-/// A way to look at a transition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    /// The surroundings of the found agent over four frames, and its track.
-    Surroundings,
-    /// The agent's track and its codes alone.
-    TrackAndCodes,
-    /// The motion of every patch of the picture, whatever was found.
-    Motion,
-}
-
-/// Frames around a transition that are looked at: one before, the transition's two, one after.
-const FRAMES: [isize; 4] = [-1, 0, 1, 2];
 /// Half the edge of the picture around the agent, in working pixels.
 const REACH: usize = 8;
 /// Transitions around this one whose displacement is looked at.
@@ -41,23 +20,18 @@ const PICTURE_VALUES: usize = FRAMES.len() * CHANNELS * 4 * REACH * REACH;
 const CODES: usize = 3;
 /// How much the direction that looks tell is enlarged: it is small where looks tell little.
 const LOOK_SCALE: f32 = 3.0;
-/// Working edge of a frame, and edge of a patch, in pixels.
-const WORKING_EDGE: usize = 64;
-const PATCH: usize = 8;
 
-/// What there is to see of some transitions.
-pub(super) struct Sights {
+/// What there is to see of some transitions around a player that was found.
+#[derive(Default)]
+pub(super) struct AgentSights {
     /// Pictures around the agent, frame after frame.
     pictures: Vec<Vec<u8>>,
     tracks: Vec<[f32; TRACK_VALUES]>,
     /// Codes of the transitions before, at and after.
     codes: Vec<[usize; CODES]>,
-    /// Motion of every patch, as bytes.
-    motion: Vec<Vec<u8>>,
-    motion_values: usize,
 }
 
-impl Sights {
+impl AgentSights {
     /// What there is to see at some places, in ascending order, of footage in which an agent was found.
     pub(super) fn gather(
         source: &dyn FrameSource,
@@ -75,36 +49,23 @@ impl Sights {
                 };
                 let places: Vec<TransitionPlace> = places.iter().filter(within).copied().collect();
                 if places.is_empty() {
-                    return Ok(Self::empty(size));
+                    return Ok(Self::default());
                 }
                 let frames = read_window(source, window, size)?;
-                let mut part = Self::empty(size);
+                let mut part = Self::default();
                 for place in places {
                     part.look(&frames, window, &found[window.clip], place.frame, size);
                 }
                 Ok(part)
             })
             .collect::<Result<_, DatasetError>>()?;
-        let mut all = Self::empty(size);
+        let mut all = Self::default();
         for part in parts {
             all.pictures.extend(part.pictures);
             all.tracks.extend(part.tracks);
             all.codes.extend(part.codes);
-            all.motion.extend(part.motion);
         }
         Ok(all)
-    }
-
-    fn empty(size: WorkingSize) -> Self {
-        Self {
-            pictures: Vec::new(),
-            tracks: Vec::new(),
-            codes: Vec::new(),
-            motion: Vec::new(),
-            motion_values: (size.height / PATCH)
-                * (size.width / PATCH)
-                * genie_model::MOTION_FEATURES,
-        }
     }
 
     /// Adds the transition from a frame on.
@@ -133,19 +94,6 @@ impl Sights {
                 .and_then(|at| track.get(at))
                 .map_or(track[at].code, |step| step.code)
         }));
-        let local = at - window.read_start;
-        let pair: Vec<u8> = frames[local..local + 2]
-            .iter()
-            .flat_map(Planes::interleaved)
-            .collect();
-        let features = genie_model::motion_features(&pair, size.height, size.width, PATCH);
-        self.motion
-            .push(features.into_iter().map(to_byte).collect());
-    }
-
-    /// Number of transitions.
-    pub(super) fn len(&self) -> usize {
-        self.tracks.len()
     }
 
     /// One more than the largest code.
@@ -158,49 +106,39 @@ impl Sights {
         self.codes.iter().map(|around| around[CODES / 2])
     }
 
-    /// Number of values of a view, where there are so many codes.
-    pub(super) fn values(&self, view: View, codes: usize) -> usize {
-        match view {
-            View::Surroundings => PICTURE_VALUES + TRACK_VALUES,
-            View::TrackAndCodes => TRACK_VALUES + codes * CODES,
-            View::Motion => self.motion_values,
-        }
+    /// Number of values of a transition's surroundings.
+    pub(super) const fn surroundings_values() -> usize {
+        PICTURE_VALUES + TRACK_VALUES
     }
 
-    /// Writes what a view shows of a transition.
-    pub(super) fn fill(&self, view: View, transition: usize, out: &mut [f32]) {
-        match view {
-            View::Surroundings => {
-                let picture = self.pictures[transition]
-                    .iter()
-                    .map(|&value| f32::from(value) / 64.0 - 2.0);
-                let values = picture.chain(self.tracks[transition]);
-                out.iter_mut()
-                    .zip(values)
-                    .for_each(|(slot, value)| *slot = value);
-            }
-            View::TrackAndCodes => {
-                let (track, codes) = out.split_at_mut(TRACK_VALUES);
-                track.copy_from_slice(&self.tracks[transition]);
-                codes.fill(0.0);
-                let kinds = codes.len() / CODES;
-                for (lag, &code) in self.codes[transition].iter().enumerate() {
-                    if code < kinds {
-                        codes[lag * kinds + code] = 1.0;
-                    }
-                }
-            }
-            View::Motion => {
-                for (slot, &value) in out.iter_mut().zip(&self.motion[transition]) {
-                    *slot = f32::from(value) / 16.0 - 8.0;
-                }
+    /// Writes the surroundings of the agent over four frames, and its track.
+    pub(super) fn fill_surroundings(&self, transition: usize, out: &mut [f32]) {
+        let picture = self.pictures[transition]
+            .iter()
+            .map(|&value| f32::from(value) / 64.0 - 2.0);
+        let values = picture.chain(self.tracks[transition]);
+        out.iter_mut()
+            .zip(values)
+            .for_each(|(slot, value)| *slot = value);
+    }
+
+    /// Number of values of a transition's track and codes, where there are so many codes.
+    pub(super) const fn track_values(codes: usize) -> usize {
+        TRACK_VALUES + codes * CODES
+    }
+
+    /// Writes the agent's track and its codes alone.
+    pub(super) fn fill_track(&self, transition: usize, out: &mut [f32]) {
+        let (track, codes) = out.split_at_mut(TRACK_VALUES);
+        track.copy_from_slice(&self.tracks[transition]);
+        codes.fill(0.0);
+        let kinds = codes.len() / CODES;
+        for (lag, &code) in self.codes[transition].iter().enumerate() {
+            if code < kinds {
+                codes[lag * kinds + code] = 1.0;
             }
         }
     }
-}
-
-fn to_byte(value: f32) -> u8 {
-    ((value + 8.0) * 16.0).clamp(0.0, 255.0) as u8
 }
 
 fn describe_track(track: &ClipActions, at: usize, size: WorkingSize) -> [f32; TRACK_VALUES] {
