@@ -48,7 +48,7 @@ pub enum AgentError {
 /// A thing that may be the player.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CandidateReport {
-    /// What ranks it: surprise, less where there are several of it.
+    /// What ranks it: surprise, less where there are several of it or it does not last.
     pub score: f32,
     /// Held-out surprise of its motion given the past, in nats.
     pub surprise: f32,
@@ -58,6 +58,9 @@ pub struct CandidateReport {
     pub count: f32,
     /// Share of the frames in which it moves.
     pub activity: f32,
+    /// Share of it that is still there in the next frame; unknown, and 0, in files written before it was measured.
+    #[serde(default)]
+    pub continuity: f32,
     /// Mean colour.
     pub colour: [f32; 3],
 }
@@ -198,6 +201,7 @@ impl AnchoredAgent {
                     presence: candidate.presence,
                     count: candidate.count,
                     activity: candidate.activity,
+                    continuity: candidate.continuity,
                     colour: group_colour(&observed, &labels, &groups[candidate.group]),
                 })
                 .collect(),

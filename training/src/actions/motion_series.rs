@@ -66,6 +66,29 @@ pub(crate) fn activity(clips: &[Vec<GroupState>], settings: &AgentSettings) -> f
     clips.iter().flatten().filter(moves).count() as f32 / frames.max(1) as f32
 }
 
+/// Share of the frames with a group after which it is still there, and near. What comes and goes, like shots, has less: its largest blob
+/// is another thing in the next frame, and its motion cannot be predicted for that reason alone.
+pub(crate) fn continuity(
+    clips: &[ClipObservation],
+    states: &[Vec<GroupState>],
+    settings: &AgentSettings,
+) -> f32 {
+    let (mut all, mut kept) = (0_usize, 0_usize);
+    for (clip, states) in clips.iter().zip(states) {
+        for ((here, next), scroll) in states.iter().zip(states.iter().skip(1)).zip(&clip.scrolls) {
+            if here.count > 0 {
+                let near = (0..2).all(|axis| {
+                    let moved = next.place[axis] - here.place[axis] - scroll[axis];
+                    moved.abs() <= settings.blob_reach as f32
+                });
+                all += 1;
+                kept += usize::from(next.count > 0 && near);
+            }
+        }
+    }
+    kept as f32 / all.max(1) as f32
+}
+
 /// Whether a displacement is more than noise.
 pub(crate) fn moving(motion: [f32; 2], settings: &AgentSettings) -> bool {
     motion.iter().any(|part| part.abs() > settings.least_motion)

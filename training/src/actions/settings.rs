@@ -71,12 +71,16 @@ pub struct AgentSettings {
     pub candidates: usize,
     /// Other groups whose place and motion the predictor of a candidate's motion sees.
     pub neighbours: usize,
+    /// Transitions whose displacements are predicted together: noise adds up less than motion.
+    pub surprise_frames: usize,
     /// Width of both hidden layers of the predictor.
     pub predictor_width: usize,
     /// Training steps of the predictor.
     pub predictor_steps: usize,
     /// How much a candidate loses that is there more than once: `exp(-penalty * (count - 1))`.
     pub count_penalty: f32,
+    /// How much a candidate loses that does not last from a frame to the next: the share that does, to this power.
+    pub continuity_power: f32,
 
     /// Frames after which a lost anchor is looked for in the whole picture.
     pub lost_frames: usize,
@@ -145,9 +149,11 @@ impl Default for AgentSettings {
             merge_together: 0.5,
             candidates: 16,
             neighbours: 5,
+            surprise_frames: 3,
             predictor_width: 64,
             predictor_steps: 400,
             count_penalty: 2.0,
+            continuity_power: 1.0,
             lost_frames: 10,
             backward_gain: 8.0,
             look_reach: [3, 7],
@@ -178,6 +184,7 @@ impl AgentSettings {
             ("blobs_per_frame", self.blobs_per_frame, 1, 256),
             ("blob_reach", self.blob_reach, 1, 15),
             ("classes", self.classes, 1, 256),
+            ("surprise_frames", self.surprise_frames, 1, 64),
             ("predictor_width", self.predictor_width, 1, 1024),
             ("look_reach", self.look_reach[0], 2, self.look_reach[1]),
             ("look_reach", self.look_reach[1], 2, 32),

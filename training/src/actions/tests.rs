@@ -162,6 +162,47 @@ fn the_one_that_is_moved_at_random_is_found_and_its_commands_are_told_apart() {
     assert!(encoded > 1.0, "the encoder tells {encoded} of {told} nats");
 }
 
+/// Draws shots over footage: each flies a random way and is gone after a few frames.
+fn add_shots(drawn: &mut Drawn, seed: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (height, width) = drawn.clips.frame_size;
+    for clip in &mut drawn.clips.clips {
+        let (mut place, mut way, mut left) = ([0, 0], [0, 0], 0);
+        for frame in clip.chunks_exact_mut(height * width * 3) {
+            if left == 0 {
+                place = [height, width].map(|edge| rng.random_range(20..edge as i32 - 20));
+                way = [0, 1].map(|_| 3 * rng.random_range(-1..=1));
+                left = rng.random_range(2..5);
+            }
+            left -= 1;
+            for row in place[0]..place[0] + 3 {
+                let at = ((row * width as i32 + place[1]) * 3) as usize;
+                frame[at..at + 6].fill(250);
+            }
+            place = [0, 1].map(|axis| place[axis] + way[axis]);
+        }
+    }
+}
+
+#[test]
+fn what_comes_and_goes_is_not_the_player() {
+    let scene = Scene {
+        height: 64,
+        width: 64,
+        follows: false,
+        player: true,
+    };
+    let mut drawn = draw(&scene, &[80; 12], 5);
+    add_shots(&mut drawn, 6);
+    let (agent, found) = AnchoredAgent::fit(&drawn.clips, &quick(), 0).unwrap();
+    let told = information(&found, &drawn.commands);
+    assert!(told > 0.8, "{told} nats, {:?}", agent.report());
+    // Their motion alone is harder to predict than the player's.
+    let player = &agent.report().candidates[0];
+    let surprising = |other: &CandidateReport| other.surprise > player.surprise;
+    assert!(agent.report().candidates.iter().any(surprising));
+}
+
 #[test]
 fn a_player_in_the_middle_of_a_moving_picture_moves_against_it() {
     let scene = Scene {

@@ -1,17 +1,24 @@
-//! Which group is the player: the one whose motion the past explains least, though it is there once and nearly always.
+//! Which group is the player: the one whose motion the past explains least, though it is there once, and from each frame to the next.
 
+use std::cell::RefCell;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::AgentSettings;
 use super::appearance::Group;
-use super::motion_series::{GroupState, activity, series};
+use super::motion_series::{GroupState, activity, continuity, series};
 use super::network::{Network, TrainingPlan};
 use super::observation::ClipObservation;
 
 /// Bounds of the bins of displacement on each axis.
 const BOUNDS: [f32; 4] = [-2.5, -0.5, 0.5, 2.5];
+/// Bins on each axis, and half the width of the blur between two of them, in pixels.
+const BINS: usize = BOUNDS.len() + 1;
+const BLUR: f32 = 0.5;
 /// Kinds of displacement: a bin for each axis.
-const TOKENS: usize = 25;
+const TOKENS: usize = BINS * BINS;
 /// Frames of a candidate's own past that the predictor sees.
 const LAGS: usize = 3;
 /// Frames after which the held-out part of the footage may begin or end.
@@ -28,7 +35,7 @@ pub(crate) struct Candidate {
     pub(crate) group: usize,
     /// What ranks it.
     pub(crate) score: f32,
-    /// Held-out cross-entropy of its motion given the past, in nats.
+    /// Held-out surprise of its way over the next few frames given the past, in nats.
     pub(crate) surprise: f32,
     /// Share of the frames in which it is there.
     pub(crate) presence: f32,
@@ -36,6 +43,8 @@ pub(crate) struct Candidate {
     pub(crate) count: f32,
     /// Share of the frames in which it moves.
     pub(crate) activity: f32,
+    /// Share of its blobs that are still there in the next frame.
+    pub(crate) continuity: f32,
 }
 
 /// Ranks the groups that move most, the likeliest player first.
@@ -88,13 +97,16 @@ pub(crate) fn rank(
             let present = frames().filter(|state| state.count > 0).count();
             let blobs: usize = frames().map(|state| state.count).sum();
             let count = blobs as f32 / present.max(1) as f32;
+            let continuity = continuity(clips, &states[group], settings);
+            let alone = (-settings.count_penalty * (count - 1.0)).exp();
             Candidate {
                 group,
-                score: surprise * (-settings.count_penalty * (count - 1.0)).exp(),
+                score: surprise * alone * continuity.powf(settings.continuity_power),
                 surprise,
                 presence: present as f32 / frames().count().max(1) as f32,
                 count,
                 activity: active[group],
+                continuity,
             }
         })
         .collect();
@@ -167,12 +179,22 @@ impl View<'_> {
         }
     }
 
-    /// Held-out cross-entropy, in nats, of the group's displacement given what came before; 0 where the footage is too short to tell.
+    /// How far the group goes from a frame on, over the next few transitions; those that are not seen count as none.
+    fn way(&self, &(clip, frame): &(usize, usize)) -> [f32; 2] {
+        let ahead = frame..frame + self.settings.surprise_frames;
+        let motions = self.states[self.group][clip][ahead].iter();
+        motions.fold([0.0; 2], |sum, state| {
+            [sum[0] + state.motion[0], sum[1] + state.motion[1]]
+        })
+    }
+
+    /// Held-out surprise, in nats, of the group's way given what came before: cross-entropy less what the blurred bins themselves leave
+    /// open. 0 where the footage is too short to tell.
     fn surprise(&self, seed: u64) -> f32 {
         let (mut learnt, mut held_out) = (Vec::new(), Vec::new());
         let mut block = 0;
         for (clip, states) in self.states[self.group].iter().enumerate() {
-            for frame in LAGS..states.len().saturating_sub(1) {
+            for frame in LAGS..states.len().saturating_sub(self.settings.surprise_frames) {
                 let here = block + frame / BLOCK;
                 let part = if here % HELD_OUT == HELD_OUT - 1 {
                     &mut held_out
@@ -193,8 +215,6 @@ impl View<'_> {
         if learnt.is_empty() {
             return 0.0;
         }
-        let token =
-            |&(clip, frame): &(usize, usize)| token(self.states[self.group][clip][frame].motion);
         let width = self.settings.predictor_width;
         let mut network = Network::new(&[self.inputs(), width, width, TOKENS], seed);
         let plan = TrainingPlan {
@@ -206,10 +226,16 @@ impl View<'_> {
             noise: 0.0,
             seed,
         };
+        // A bin drawn after an even shift is one drawn from the blurred bins.
+        let shifts = RefCell::new(ChaCha8Rng::seed_from_u64(seed));
+        let shifted = |part: f32| bin(part + BLUR * shifts.borrow_mut().random_range(-1.0..1.0));
         network.train(
             learnt.len(),
             &|example, out| self.fill(learnt[example].0, learnt[example].1, out),
-            &|example| token(&learnt[example]),
+            &|example| {
+                let [x, y] = self.way(&learnt[example]).map(shifted);
+                x * BINS + y
+            },
             &plan,
         );
         let rows = network.probabilities_of(held_out.len(), &|example, out| {
@@ -218,14 +244,68 @@ impl View<'_> {
         let total: f32 = rows
             .iter()
             .zip(&held_out)
-            .map(|(row, example)| -row[token(example)].max(1e-6).ln())
+            .map(|(row, example)| divergence(self.way(example), row))
             .sum();
         total / held_out.len() as f32
     }
 }
 
-/// The kind of a displacement.
-fn token(motion: [f32; 2]) -> usize {
-    let bin = |part: f32| BOUNDS.iter().filter(|&&bound| part >= bound).count();
-    bin(motion[0]) * (BOUNDS.len() + 1) + bin(motion[1])
+/// The bin of a displacement on one axis.
+fn bin(part: f32) -> usize {
+    BOUNDS.iter().filter(|&&bound| part >= bound).count()
+}
+
+/// Weights of the bins of a displacement on one axis: near a bound it is in both, so that noise of a fraction of a pixel, as films that
+/// were compressed have it, changes little. A whole number of pixels is in one bin.
+fn blurred_bins(part: f32) -> [f32; BINS] {
+    let above = |bound: f32| ((part - bound) / (2.0 * BLUR) + 0.5).clamp(0.0, 1.0);
+    let mut weights = [1.0; BINS];
+    for (index, &bound) in BOUNDS.iter().enumerate() {
+        weights[index + 1] = above(bound);
+        weights[index] -= weights[index + 1];
+    }
+    weights
+}
+
+/// Kullback-Leibler divergence of predicted probabilities from the blurred bins of a displacement, in nats.
+fn divergence(way: [f32; 2], predicted: &[f32]) -> f32 {
+    let [x, y] = way.map(blurred_bins);
+    let pairs = x.iter().flat_map(|x| y.iter().map(move |y| x * y));
+    pairs
+        .zip(predicted)
+        .filter(|(weight, _)| *weight > 0.0)
+        .map(|(weight, &predicted)| weight * (weight / predicted.max(1e-6)).ln())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_pixels_are_in_one_bin_and_halves_in_two() {
+        for part in [-7.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 9.0_f32] {
+            let weights = blurred_bins(part);
+            assert!(
+                (weights[bin(part)] - 1.0).abs() < 1e-6,
+                "{part}: {weights:?}"
+            );
+        }
+        for step in -400..400 {
+            let weights = blurred_bins(step as f32 / 100.0);
+            assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            assert!(weights.iter().all(|&weight| weight >= 0.0));
+        }
+        assert_eq!(blurred_bins(0.5)[2..4], [0.5, 0.5]);
+    }
+
+    #[test]
+    fn nothing_is_surprising_about_what_is_predicted_exactly() {
+        let way = [0.7, -2.6];
+        let [x, y] = way.map(blurred_bins);
+        let exact: Vec<f32> = (x.iter().flat_map(|x| y.iter().map(move |y| x * y))).collect();
+        assert!(divergence(way, &exact).abs() < 1e-5);
+        let even = [1.0 / TOKENS as f32; TOKENS];
+        assert!(divergence(way, &even) > 1.0);
+    }
 }
