@@ -33,6 +33,10 @@ pub(crate) struct Args {
     /// Prompts from which every action is held.
     #[arg(long, default_value_t = 24)]
     prompts: usize,
+    /// Share of the dataset's transitions of which the true action is read, such as `2%`: actions are named by the keys that they belong
+    /// to, where that is clear
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    labelled: Option<f64>,
     /// Seed of everything that is random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -51,6 +55,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         prompts: args.prompts,
         sampler: args.sampler.settings()?,
         seed: args.seed,
+        labelled: args.labelled,
         ..LabelOptions::default()
     };
     options.check().map_err(|error| match error {
@@ -67,6 +72,24 @@ pub(crate) fn run(args: Args) -> CliResult {
     checkpoint.write(out, dtype)?;
     println!("labels written to {}", out.display());
     Ok(())
+}
+
+/// A share from what was typed: `2%` or `0.02`.
+fn share(typed: &str) -> Result<f64, String> {
+    let (number, whole) = match typed.trim().strip_suffix('%') {
+        Some(percent) => (percent, 100.0),
+        None => (typed, 1.0),
+    };
+    let share = number
+        .trim()
+        .parse::<f64>()
+        .map_err(|error| error.to_string())?
+        / whole;
+    if share > 0.0 && share <= 1.0 {
+        Ok(share)
+    } else {
+        Err("a share is above 0 and at most 100%".to_owned())
+    }
 }
 
 /// The type of the weights in a checkpoint file, so that rewriting it neither grows it nor loses precision.
@@ -97,6 +120,16 @@ mod tests {
     use genie_training::gameplay::{GameplayOptions, generate_dataset};
 
     #[test]
+    fn shares_are_read_as_people_write_them() {
+        assert_eq!(share("2%"), Ok(0.02));
+        assert_eq!(share("0.5"), Ok(0.5));
+        assert_eq!(share("100 %"), Ok(1.0));
+        for wrong in ["0", "-1%", "200%", "2", "few", "%", "nan"] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn labels_go_into_the_file_and_nothing_else_changes() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
@@ -117,6 +150,7 @@ mod tests {
                 out: Some(out.clone()),
                 clips: 3,
                 prompts: 2,
+                labelled: None,
                 seed: 0,
                 sampler: SamplerArgs::default(),
                 device: DeviceArgs::default(),

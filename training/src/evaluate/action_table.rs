@@ -60,6 +60,17 @@ impl ActionTable {
         let row = &self.counts[latent];
         row[action] as f64 / row.iter().sum::<u64>().max(1) as f64
     }
+
+    /// Number of transitions with a latent action.
+    pub(super) fn transitions(&self, latent: usize) -> u64 {
+        self.counts[latent].iter().sum()
+    }
+
+    /// Share of all transitions in which a true action was done.
+    pub(super) fn usual(&self, action: usize) -> f64 {
+        let done: u64 = self.counts.iter().map(|row| row[action]).sum();
+        done as f64 / self.counts.iter().flatten().sum::<u64>().max(1) as f64
+    }
 }
 
 #[cfg(test)]

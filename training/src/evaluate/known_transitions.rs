@@ -25,6 +25,15 @@ pub(super) fn known_transitions(
     parts: &WorldParts,
     known: &KnownClips,
 ) -> Result<Vec<KnownTransition>, EvaluateError> {
+    first_known_transitions(parts, known, usize::MAX)
+}
+
+/// The same, but the first `most` of them.
+pub(super) fn first_known_transitions(
+    parts: &WorldParts,
+    known: &KnownClips,
+    most: usize,
+) -> Result<Vec<KnownTransition>, EvaluateError> {
     let pieces: Vec<(usize, usize, usize)> = (known.clips.iter().enumerate())
         .flat_map(|(position, &clip)| {
             let frames = known.dataset.clip_len(clip);
@@ -35,6 +44,9 @@ pub(super) fn known_transitions(
         .collect();
     let mut all = Vec::new();
     for pieces in pieces.chunks(PIECES) {
+        if all.len() >= most {
+            break;
+        }
         let mut clips = Vec::with_capacity(pieces.len());
         for &(position, start, end) in pieces {
             let mut bytes = Vec::new();
@@ -63,5 +75,6 @@ pub(super) fn known_transitions(
             );
         }
     }
+    all.truncate(most);
     Ok(all)
 }

@@ -68,6 +68,7 @@ mod known_transitions;
 mod obedience;
 mod one_picture;
 mod play;
+mod pressed_keys;
 mod random_play;
 mod recording;
 mod report;
@@ -96,6 +97,7 @@ pub use known_actions::KnownActions;
 pub use obedience::{CommandedAction, HorizonObedience, Obedience, Recognised};
 pub use one_picture::OnePicture;
 pub use play::Worlds;
+pub use pressed_keys::{PressedKeys, pressed_keys};
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
 };

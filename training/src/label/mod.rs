@@ -1,6 +1,6 @@
 //! Names and keys for latent actions, from what they do on the screen.
 //!
-//! No true action is read. The effect of a latent action is measured by motion on the screen in two sources:
+//! No true action is read, unless a share of them is asked for ([`LabelOptions::labelled`]). The effect of a latent action is measured by motion on the screen in two sources:
 //!
 //! - **real** transitions, grouped by the action that the latent action model infers from them;
 //! - **generated** transitions, in which an action is held for a few frames from prompts at rest.
@@ -13,6 +13,7 @@ mod directions;
 mod motion;
 mod motion_estimator;
 mod naming;
+mod pressed;
 
 use std::fmt::{Display, Formatter};
 
@@ -23,9 +24,13 @@ use directions::{has_gravity, name_directions};
 pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
 pub use naming::{ActionEffect, Effects, name_actions};
+use pressed::name_by_keys;
 
 use crate::dataset::Dataset;
-use crate::evaluate::{ActionInference, EvaluateError, Footage, MOST_SEGMENTS, WorldParts, Worlds};
+use crate::evaluate::{
+    ActionInference, EvaluateError, Footage, MOST_SEGMENTS, PressedKeys, WorldParts, Worlds,
+    pressed_keys,
+};
 
 /// Options of [`label`].
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +45,9 @@ pub struct LabelOptions {
     pub sampler: SamplerSettings,
     /// Seed of everything that is random.
     pub seed: u64,
+    /// Share of the dataset's transitions, above 0 and at most 1, of which the true action is read, to name actions by the keys that they
+    /// belong to; `None` reads none.
+    pub labelled: Option<f64>,
 }
 
 impl Default for LabelOptions {
@@ -50,6 +58,7 @@ impl Default for LabelOptions {
             hold: 6,
             sampler: SamplerSettings::default(),
             seed: 0,
+            labelled: None,
         }
     }
 }
@@ -81,6 +90,8 @@ pub struct Labels {
     pub labels: Vec<ActionLabel>,
     /// Measured effects of each action.
     pub effects: Vec<Effects>,
+    /// What each action belongs to by what was pressed; empty if no true action was read, `None` for an action that they hardly show.
+    pub pressed: Vec<Option<PressedKeys>>,
 }
 
 /// Most prompts and most frames held: far more than naming needs.
@@ -167,7 +178,17 @@ pub fn label(
     } else {
         name_actions(&effects)
     };
-    Ok(Labels { labels, effects })
+    let mut labels = Labels {
+        labels,
+        effects,
+        pressed: Vec::new(),
+    };
+    if let Some(share) = options.labelled {
+        let usage: Vec<f64> = labels.effects.iter().map(|effects| effects.usage).collect();
+        labels.pressed = pressed_keys(&parts, dataset, share, options.seed)?;
+        labels.labels = name_by_keys(labels.labels, &usage, &labels.pressed);
+    }
+    Ok(labels)
 }
 
 /// Real frames (segment and place in it) in which the figure stands: it neither rose nor fell on the way to them. Any frames where there
@@ -246,6 +267,24 @@ impl Display for Labels {
             let keys: Vec<String> = label.keys.iter().map(|keys| keys.join("+")).collect();
             writeln!(f, "  {}", keys.join(" or "))?;
         }
+        for (action, pressed) in self.pressed.iter().enumerate() {
+            write!(f, "action {action}: ")?;
+            match pressed {
+                Some(keys) if keys.is_clear() => write!(f, "{}", keys.label.name)?,
+                _ => write!(f, "unclear which keys")?,
+            }
+            match pressed {
+                Some(keys) => writeln!(
+                    f,
+                    " ({} pressed in {:.0} % of {} labelled transitions, {:.0} % in all of them)",
+                    keys.label.name,
+                    100.0 * keys.share,
+                    keys.transitions,
+                    100.0 * keys.usual
+                )?,
+                None => writeln!(f, " (in hardly any labelled transition)")?,
+            }
+        }
         Ok(())
     }
 }
@@ -276,6 +315,35 @@ mod tests {
         assert!(labels.to_string().lines().count() == world.action_count() + 2);
     }
 
+    #[test]
+    fn a_share_of_the_true_actions_is_read_and_only_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = tiny_dataset(folder.path(), 8, 60);
+        let world = tiny_world(2);
+        let options = |labelled| LabelOptions {
+            clips: 4,
+            prompts: 3,
+            hold: 2,
+            labelled,
+            ..LabelOptions::default()
+        };
+        let count = |labels: &Labels| -> u64 {
+            let pressed = labels.pressed.iter().flatten();
+            pressed.map(|keys| keys.transitions).sum()
+        };
+        let some = label(&world, &dataset, &options(Some(0.5))).unwrap();
+        assert_eq!(some.pressed.len(), world.action_count());
+        assert!(count(&some) <= 4 * 59, "{some}");
+        assert!(count(&some) > 2 * 59, "{some}");
+        let none = label(&world, &dataset, &options(None)).unwrap();
+        assert!(none.pressed.is_empty());
+        assert_eq!(none.effects, some.effects);
+        for share in [0.0, 1.5, f64::NAN] {
+            let refused = label(&world, &dataset, &options(Some(share))).unwrap_err();
+            assert!(refused.to_string().contains("100 %"), "{refused}");
+        }
+    }
+
     /// If the latent actions were the true ones, real footage alone would give all of them their names, with the hero detector
     /// and without.
     #[test]
@@ -303,7 +371,11 @@ mod tests {
                 count_real(&mut effects, motions, &actions, speed);
             }
             let labels = name_actions(&effects);
-            let labels = Labels { labels, effects };
+            let labels = Labels {
+                labels,
+                effects,
+                pressed: Vec::new(),
+            };
             println!("{labels}");
             let names: Vec<&str> = labels.labels.iter().map(|l| l.name.as_str()).collect();
             let expected = ["left", "idle", "right", "left_jump", "jump", "right_jump"];

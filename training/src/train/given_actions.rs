@@ -1,13 +1,11 @@
 //! Latent actions that the footage says: what was pressed, where its dataset has true actions.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use genie_model::ActionLabel;
-use serde::Deserialize;
 
 use super::error::TrainError;
-use crate::dataset::{Dataset, DatasetError, TRUE_ACTIONS_NAMES, TrueActions};
+use crate::dataset::{Dataset, DatasetError, TrueActions, key_label, key_names, pressed};
 
 /// Most actions of a world: what is pressed rarely becomes the most similar of these.
 const MOST_ACTIONS: usize = 16;
@@ -21,12 +19,6 @@ pub(crate) struct GivenActions {
     pub(super) labels: Vec<ActionLabel>,
     /// For each clip the action of each transition.
     pub(super) codes: Vec<Vec<u16>>,
-}
-
-/// The names of a dataset's true actions; action i is the i-th.
-#[derive(Deserialize)]
-struct Names {
-    keys: Vec<String>,
 }
 
 impl GivenActions {
@@ -47,7 +39,7 @@ impl GivenActions {
         let clips: Vec<&[u8]> = (0..dataset.clip_count())
             .map(|clip| truth.clip(clip).unwrap_or_default())
             .collect();
-        Ok(Self::new(&clips, &names(dataset.folder())))
+        Ok(Self::new(&clips, &key_names(dataset.folder())))
     }
 
     fn new(clips: &[&[u8]], names: &[String]) -> Self {
@@ -94,8 +86,10 @@ impl GivenActions {
             .iter()
             .map(|clip| clip.iter().map(|action| places[action]).collect())
             .collect();
-        let mut labels: Vec<ActionLabel> =
-            kept.iter().map(|&action| label(&name(action))).collect();
+        let mut labels: Vec<ActionLabel> = kept
+            .iter()
+            .map(|&action| key_label(&name(action)))
+            .collect();
         while labels.len() < 2 {
             labels.push(ActionLabel {
                 name: format!("unused_{}", labels.len()),
@@ -104,75 +98,6 @@ impl GivenActions {
         }
         Self { labels, codes }
     }
-}
-
-/// The names of a dataset's true actions, where it has some.
-fn names(folder: &Path) -> Vec<String> {
-    std::fs::read(folder.join(TRUE_ACTIONS_NAMES))
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Names>(&text).ok())
-        .map(|names| names.keys)
-        .unwrap_or_default()
-}
-
-fn pressed(name: &str) -> BTreeSet<&str> {
-    name.split('+').filter(|key| !key.is_empty()).collect()
-}
-
-/// The label of what is pressed: nothing is idle, and keys that Bevy knows are its keys.
-fn label(name: &str) -> ActionLabel {
-    let keys: Vec<&str> = pressed(name).into_iter().collect();
-    let short = |key: &str| {
-        key.trim_start_matches("arrow")
-            .trim_start_matches("key")
-            .to_owned()
-    };
-    let known: Option<Vec<String>> = keys.iter().map(|key| key_code(key)).collect();
-    ActionLabel {
-        name: if keys.is_empty() {
-            "idle".to_owned()
-        } else {
-            keys.iter()
-                .map(|key| short(key))
-                .collect::<Vec<_>>()
-                .join("_")
-        },
-        keys: known.filter(|keys| !keys.is_empty()).into_iter().collect(),
-    }
-}
-
-/// The name of Bevy's `KeyCode` for a key as people write it.
-fn key_code(key: &str) -> Option<String> {
-    let key = key.to_lowercase();
-    let known = match key.as_str() {
-        "left" | "arrowleft" => "ArrowLeft",
-        "right" | "arrowright" => "ArrowRight",
-        "up" | "arrowup" => "ArrowUp",
-        "down" | "arrowdown" => "ArrowDown",
-        "space" => "Space",
-        "enter" | "return" => "Enter",
-        "tab" => "Tab",
-        "shift" | "shiftleft" => "ShiftLeft",
-        "shiftright" => "ShiftRight",
-        "ctrl" | "control" | "controlleft" => "ControlLeft",
-        "controlright" => "ControlRight",
-        "alt" | "altleft" => "AltLeft",
-        other => {
-            let other = other
-                .strip_prefix("key")
-                .or_else(|| other.strip_prefix("digit"))
-                .unwrap_or(other);
-            let mut letters = other.chars();
-            return match (letters.next(), letters.next()) {
-                (Some(letter @ 'a'..='z'), None) => {
-                    Some(format!("Key{}", letter.to_ascii_uppercase()))
-                }
-                (Some(digit @ '0'..='9'), None) => Some(format!("Digit{digit}")),
-                _ => None,
-            };
-        }
-    };
-    Some(known.to_owned())
 }
 
 #[cfg(test)]
@@ -211,18 +136,5 @@ mod tests {
         assert_eq!(given.codes[0][..4], [0, 1, 1, 2]);
         assert_eq!(given.codes[0].last(), Some(&2));
         assert_eq!(given.codes[1], [2, 0]);
-    }
-
-    #[test]
-    fn keys_have_bevys_names() {
-        for (key, code) in [
-            ("a", Some("KeyA")),
-            ("KeyW", Some("KeyW")),
-            ("digit3", Some("Digit3")),
-            ("Left", Some("ArrowLeft")),
-            ("fire", None),
-        ] {
-            assert_eq!(key_code(key).as_deref(), code, "{key}");
-        }
     }
 }
