@@ -329,10 +329,19 @@ impl Dreamer<'_> {
         }
         let world = WorldModel::new(Checkpoint::read(self.workshop.labelled())?, self.device)?;
         let dataset = self.footage_to_compare()?;
-        let truth = TrueActions::open(dataset.folder())
-            .ok()
-            .filter(|truth| truth.check(&dataset).is_ok());
-        let known = truth.as_ref().map(KnownActions::from);
+        let training = Dataset::open(&self.workshop.training())?;
+        let known = |dataset: &Dataset| {
+            let truth = TrueActions::open(dataset.folder()).ok();
+            truth.filter(|truth| truth.check(dataset).is_ok())
+        };
+        let truth = known(&dataset);
+        // What was pressed is unknown to the world, so that the judge may learn it where there is most of it.
+        let learn = (dataset.folder() != training.folder()).then(|| known(&training));
+        let learn = learn.flatten();
+        let known = truth.as_ref().map(|actions| KnownActions {
+            actions,
+            learn: learn.as_ref().map(|truth| (&training, truth)),
+        });
         let (clips, horizon, survival, judged_transitions) = if self.thorough() {
             (48, 64, 100, 6_000)
         } else {
