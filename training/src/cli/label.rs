@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 24)]
     prompts: usize,
     /// Share of the dataset's transitions of which the true action is read, such as `2%`: actions are named by the keys that they belong
-    /// to, where that is clear
+    /// to, where that is clear and the dataset names its true actions (`true_actions.json`)
     #[arg(long, value_name = "SHARE", value_parser = share)]
     labelled: Option<f64>,
     /// Seed of everything that is random.

@@ -19,8 +19,10 @@ const CLEAR: f64 = 4.0;
 /// What was pressed most remarkably in the transitions of a latent action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PressedKeys {
-    /// Name and keys; nothing pressed is "idle".
-    pub label: ActionLabel,
+    /// Number of the true action.
+    pub action: usize,
+    /// Its name and keys, where the dataset says them; nothing pressed is "idle".
+    pub label: Option<ActionLabel>,
     /// Share of the action's labelled transitions in which they were pressed.
     pub share: f64,
     /// Share of all labelled transitions in which they were.
@@ -30,6 +32,12 @@ pub struct PressedKeys {
 }
 
 impl PressedKeys {
+    /// What to call it.
+    pub fn name(&self) -> String {
+        let label = self.label.as_ref().map(|label| label.name.clone());
+        label.unwrap_or_else(|| format!("true action {}", self.action))
+    }
+
     /// Whether they were pressed so much more often than usual that it is no chance.
     pub fn is_clear(&self) -> bool {
         let deviation = (self.usual * (1.0 - self.usual) / self.transitions.max(1) as f64).sqrt();
@@ -73,18 +81,12 @@ pub fn pressed_keys(
     let latent_actions = parts.world.action_count();
     let table = ActionTable::new(&transitions, latent_actions, actions.unwrap_or(0));
     let names = key_names(dataset.folder());
-    let named = |action: usize| match names.get(action) {
-        Some(name) => key_label(name),
-        None => ActionLabel {
-            name: format!("true_action_{action}"),
-            keys: Vec::new(),
-        },
-    };
     Ok((0..latent_actions)
         .map(|latent| {
             let action = table.stands_for(latent, |_| true)?;
             Some(PressedKeys {
-                label: named(action),
+                action,
+                label: names.get(action).map(|name| key_label(name)),
                 share: table.share(latent, action),
                 usual: table.usual(action),
                 transitions: table.transitions(latent),

@@ -270,14 +270,14 @@ impl Display for Labels {
         for (action, pressed) in self.pressed.iter().enumerate() {
             write!(f, "action {action}: ")?;
             match pressed {
-                Some(keys) if keys.is_clear() => write!(f, "{}", keys.label.name)?,
+                Some(keys) if keys.is_clear() => write!(f, "{}", keys.name())?,
                 _ => write!(f, "unclear which keys")?,
             }
             match pressed {
                 Some(keys) => writeln!(
                     f,
                     " ({} pressed in {:.0} % of {} labelled transitions, {:.0} % in all of them)",
-                    keys.label.name,
+                    keys.name(),
                     100.0 * keys.share,
                     keys.transitions,
                     100.0 * keys.usual

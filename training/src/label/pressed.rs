@@ -14,7 +14,10 @@ pub(super) fn name_by_keys(
     usage: &[f64],
     pressed: &[Option<PressedKeys>],
 ) -> Vec<ActionLabel> {
-    let clear = |action: usize| pressed[action].as_ref().filter(|keys| keys.is_clear());
+    let clear = |action: usize| {
+        let keys = pressed[action].as_ref().filter(|keys| keys.is_clear());
+        keys.and_then(|keys| keys.label.as_ref())
+    };
     let mut by_usage: Vec<usize> = (0..seen.len()).collect();
     by_usage.sort_by(|&a, &b| usage[b].total_cmp(&usage[a]));
     let mut names = BTreeSet::new();
@@ -24,12 +27,12 @@ pub(super) fn name_by_keys(
         let Some(belongs) = clear(action) else {
             continue;
         };
-        let mut label = belongs.label.clone();
+        let mut label = belongs.clone();
         for number in 2.. {
             if names.insert(label.name.clone()) {
                 break;
             }
-            label.name = format!("{}_{number}", belongs.label.name);
+            label.name = format!("{}_{number}", belongs.name);
             label.keys = digit(action);
         }
         keys.extend(label.keys.iter().cloned());
@@ -63,7 +66,8 @@ mod tests {
 
     fn keys(name: &str, key: &str, share: f64) -> PressedKeys {
         PressedKeys {
-            label: label(name, key),
+            action: 0,
+            label: Some(label(name, key)),
             share,
             usual: 0.2,
             transitions: 100,
@@ -95,6 +99,13 @@ mod tests {
                 label("idle", "KeyX"),
             ]
         );
+        // A number without a name is no name.
+        let unnamed = PressedKeys {
+            label: None,
+            ..keys("", "", 0.9)
+        };
+        let kept = name_by_keys(labels[..1].to_vec(), &[1.0], &[Some(unnamed)]);
+        assert_eq!(kept, labels[..1]);
         let both = [0.6, 0.7].map(|share| Some(keys("fire", "Space", share)));
         let labels = name_by_keys(labels[..2].to_vec(), &[0.1, 0.9], &both);
         assert_eq!(labels, [label("fire_2", "Digit1"), label("fire", "Space")]);
