@@ -1,11 +1,10 @@
 //! What classifiers of true actions see of transitions through a player that was found.
 
-use rayon::prelude::*;
-
 use super::agent::ClipActions;
-use super::footage::{FrameSource, Planes, Window, WorkingSize, read_window, windows};
-use super::frame_sights::{FRAMES, TransitionPlace, WORKING_EDGE};
+use super::footage::{FrameSource, Planes, Window, WorkingSize};
+use super::frame_sights::{FRAMES, WORKING_EDGE};
 use super::looks::crop;
+use super::places::{TransitionPlace, by_window};
 use crate::dataset::{CHANNELS, DatasetError};
 
 /// Half the edge of the picture around the agent, in working pixels.
@@ -39,26 +38,13 @@ impl AgentSights {
         places: &[TransitionPlace],
     ) -> Result<Self, DatasetError> {
         let size = WorkingSize::new(source.frame_size(), WORKING_EDGE);
-        let mut clips: Vec<usize> = places.iter().map(|place| place.clip).collect();
-        clips.dedup();
-        let parts: Vec<Self> = windows(source, &clips, 2)
-            .par_iter()
-            .map(|window| {
-                let within = |place: &&TransitionPlace| {
-                    place.clip == window.clip && (window.start..window.end).contains(&place.frame)
-                };
-                let places: Vec<TransitionPlace> = places.iter().filter(within).copied().collect();
-                if places.is_empty() {
-                    return Ok(Self::default());
-                }
-                let frames = read_window(source, window, size)?;
-                let mut part = Self::default();
-                for place in places {
-                    part.look(&frames, window, &found[window.clip], place.frame, size);
-                }
-                Ok(part)
-            })
-            .collect::<Result<_, DatasetError>>()?;
+        let parts = by_window(source, places, size, |frames, window, here| {
+            let mut part = Self::default();
+            for place in here {
+                part.look(frames, window, &found[window.clip], place.frame, size);
+            }
+            part
+        })?;
         let mut all = Self::default();
         for part in parts {
             all.pictures.extend(part.pictures);

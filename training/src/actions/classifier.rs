@@ -1,7 +1,8 @@
 //! A supervised classifier of true actions that sees frames alone, for evaluation only.
 
 use super::footage::FrameSource;
-use super::frame_sights::{FrameSights, TransitionPlace};
+use super::frame_sights::FrameSights;
+use super::places::{TransitionPlace, known_places};
 use super::view::{Truth, View};
 use super::view_choice::ChosenViews;
 use crate::dataset::{DatasetError, TrueActions};
@@ -87,24 +88,6 @@ impl ActionClassifier {
     pub fn learnt(&self) -> usize {
         self.learnt
     }
-}
-
-/// At most so many of the transitions whose true action is known, spread evenly, and these actions.
-pub(super) fn known_places(
-    source: &dyn FrameSource,
-    truth: &TrueActions,
-    most: usize,
-) -> (Vec<TransitionPlace>, Vec<u8>) {
-    let all: Vec<(TransitionPlace, u8)> = (0..source.clip_count())
-        .filter_map(|clip| Some((clip, truth.clip(clip)?)))
-        .filter(|(clip, truth)| truth.len() + 1 == source.clip_len(*clip))
-        .flat_map(|(clip, truth)| {
-            let known = truth.iter().copied().enumerate();
-            known.map(move |(frame, action)| (TransitionPlace { clip, frame }, action))
-        })
-        .collect();
-    let count = all.len().min(most);
-    (0..count).map(|at| all[at * all.len() / count]).unzip()
 }
 
 #[cfg(test)]

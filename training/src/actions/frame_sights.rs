@@ -1,19 +1,9 @@
 //! What classifiers of true actions see of transitions in the frames alone, whoever is in them.
 
-use rayon::prelude::*;
-
-use super::footage::{FrameSource, Planes, Window, WorkingSize, read_window, windows};
+use super::footage::{FrameSource, Planes, Window, WorkingSize};
 use super::picture_network::PictureShape;
+use super::places::{TransitionPlace, by_window};
 use crate::dataset::DatasetError;
-
-/// A transition: its clip, and the earlier of its two frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransitionPlace {
-    /// Number of the clip.
-    pub clip: usize,
-    /// The earlier frame.
-    pub frame: usize,
-}
 
 /// Frames around a transition that are looked at: one before, the transition's two, one after.
 pub(super) const FRAMES: [isize; 4] = [-1, 0, 1, 2];
@@ -39,26 +29,10 @@ impl FrameSights {
         source: &dyn FrameSource,
         places: &[TransitionPlace],
     ) -> Result<Self, DatasetError> {
-        check(source, places)?;
         let size = WorkingSize::new(source.frame_size(), WORKING_EDGE);
-        let mut clips: Vec<usize> = places.iter().map(|place| place.clip).collect();
-        clips.dedup();
-        let parts: Vec<Self> = windows(source, &clips, 2)
-            .par_iter()
-            .map(|window| {
-                let within = |place: &&TransitionPlace| {
-                    place.clip == window.clip && (window.start..window.end).contains(&place.frame)
-                };
-                let here: Vec<usize> = (places.iter().filter(within))
-                    .map(|place| place.frame)
-                    .collect();
-                if here.is_empty() {
-                    return Ok(Self::empty(size));
-                }
-                let frames = read_window(source, window, size)?;
-                Ok(Self::of_window(&frames, window, &here, size))
-            })
-            .collect::<Result<_, DatasetError>>()?;
+        let parts = by_window(source, places, size, |frames, window, here| {
+            Self::of_window(frames, window, here, size)
+        })?;
         let mut all = Self::empty(size);
         for part in parts {
             let before = all.frames.len() / size.pixels();
@@ -81,11 +55,16 @@ impl FrameSights {
     }
 
     /// The transitions from some frames of a window on.
-    fn of_window(frames: &[Planes], window: &Window, here: &[usize], size: WorkingSize) -> Self {
+    fn of_window(
+        frames: &[Planes],
+        window: &Window,
+        here: &[TransitionPlace],
+        size: WorkingSize,
+    ) -> Self {
         let mut part = Self::empty(size);
         let mut numbers: Vec<Option<usize>> = vec![None; frames.len()];
-        for &at in here {
-            let local = at - window.read_start;
+        for place in here {
+            let local = place.frame - window.read_start;
             let around = FRAMES.map(|offset| {
                 // At the ends of a clip the nearest frame stands in.
                 let frame = local.saturating_add_signed(offset).min(frames.len() - 1);
@@ -150,24 +129,4 @@ impl FrameSights {
 
 fn to_byte(value: f32) -> u8 {
     ((value + 8.0) * 16.0).clamp(0.0, 255.0) as u8
-}
-
-/// Refuses places that are not there, or not in ascending order.
-fn check(source: &dyn FrameSource, places: &[TransitionPlace]) -> Result<(), DatasetError> {
-    let clips = source.clip_count();
-    let there = |place: &TransitionPlace| {
-        place.clip < clips && place.frame.saturating_add(1) < source.clip_len(place.clip)
-    };
-    if let Some(place) = places.iter().find(|place| !there(place)) {
-        return Err(DatasetError::Request(format!(
-            "there is no transition from frame {} of clip {} on",
-            place.frame, place.clip
-        )));
-    }
-    if !places.is_sorted() {
-        return Err(DatasetError::Request(
-            "transitions must be asked for in ascending order".to_owned(),
-        ));
-    }
-    Ok(())
 }

@@ -39,6 +39,7 @@ mod motion_series;
 mod network;
 mod observation;
 mod picture_network;
+mod places;
 mod score;
 mod scroll;
 mod settings;
@@ -52,17 +53,19 @@ mod unpredictability;
 mod view;
 mod view_choice;
 mod visible;
+mod visible_score;
 
 pub use agent::{
     AgentError, AgentReport, AgentTransition, AnchoredAgent, CandidateReport, ClipActions,
 };
 pub use classifier::ActionClassifier;
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
-pub use frame_sights::TransitionPlace;
 pub use hand_rule::HandRule;
 pub use information::PairCounts;
+pub use places::TransitionPlace;
 pub use score::ActionScore;
 pub use settings::AgentSettings;
 pub use sheet::code_examples;
 pub use stored::StoredAgentError;
-pub use visible::{FewLabels, Labelled, VisibleActions, visible_actions};
+pub use visible::{Labelled, visible_actions};
+pub use visible_score::{FewLabels, VisibleActions};

@@ -79,8 +79,6 @@ pub struct AgentSettings {
     pub predictor_steps: usize,
     /// How much a candidate loses that is there more than once: `exp(-penalty * (count - 1))`.
     pub count_penalty: f32,
-    /// How much a candidate loses that does not last from a frame to the next: the share that does, to this power.
-    pub continuity_power: f32,
 
     /// Frames after which a lost anchor is looked for in the whole picture.
     pub lost_frames: usize,
@@ -153,7 +151,6 @@ impl Default for AgentSettings {
             predictor_width: 64,
             predictor_steps: 400,
             count_penalty: 2.0,
-            continuity_power: 1.0,
             lost_frames: 10,
             backward_gain: 8.0,
             look_reach: [3, 7],

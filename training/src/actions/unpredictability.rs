@@ -101,7 +101,7 @@ pub(crate) fn rank(
             let alone = (-settings.count_penalty * (count - 1.0)).exp();
             Candidate {
                 group,
-                score: surprise * alone * continuity.powf(settings.continuity_power),
+                score: surprise * alone * continuity,
                 surprise,
                 presence: present as f32 / frames().count().max(1) as f32,
                 count,

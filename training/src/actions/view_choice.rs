@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::frame_sights::TransitionPlace;
+use super::places::TransitionPlace;
 use super::view::{Truth, View, ViewClassifier, mean_of};
-use super::visible::VisibleActions;
+use super::visible_score::VisibleActions;
 
 /// One clip in so many is held back for the choice; where there are fewer clips, that share of each one's end.
 const HELD_BACK: usize = 8;

@@ -7,12 +7,13 @@ use std::cmp::Reverse;
 
 use super::agent::ClipActions;
 use super::agent_sights::AgentSights;
-use super::classifier::known_places;
 use super::footage::FrameSource;
-use super::frame_sights::{FrameSights, TransitionPlace};
+use super::frame_sights::FrameSights;
 use super::information::PairCounts;
+use super::places::{TransitionPlace, known_places};
 use super::view::{Truth, View, ViewClassifier};
 use super::view_choice::ChosenViews;
+use super::visible_score::{FewLabels, VisibleActions};
 use crate::dataset::{DatasetError, TrueActions};
 
 /// Footage, what was found in it, and the truth.
@@ -87,31 +88,6 @@ const SETS: [&[usize]; 12] = [
     &[0, 1, 2, 3],
 ];
 
-/// What a classifier sees of the true actions in frames that it has not learnt from.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct VisibleActions {
-    /// Information about the true action that was seen, in nats: what its decisions give, bias corrected, or what its probabilities do,
-    /// whichever is more.
-    pub information: f64,
-    /// Share of right decisions.
-    pub accuracy: f64,
-    /// What its decisions alone tell, bias corrected, in nats: what compares like for like with codes.
-    pub decisions: f64,
-    /// Entropy of the true action less the cross-entropy of its probabilities, in nats.
-    pub likelihood_gain: f64,
-    /// What can be told with the true actions of one transition in a hundred.
-    pub few_labels: FewLabels,
-}
-
-/// Information about the true action that is told with few labels, in nats.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct FewLabels {
-    /// By a table from code to the true action that it meets most often among those labelled.
-    pub table: f64,
-    /// By a classifier of the agent's track and codes.
-    pub head: f64,
-}
-
 /// One in so many transitions is labelled where labels are few.
 const LABELLED: usize = 100;
 /// Most transitions that are learnt from.
@@ -171,40 +147,4 @@ fn table_with_few_labels(learnt: &Sights, scored: &Sights, codes: usize, classes
         .collect();
     let told = scored.agent.own_codes().map(|code| table[code]);
     PairCounts::new(told.zip(scored.truth.iter().copied())).information()
-}
-
-impl VisibleActions {
-    /// What rows of probabilities tell about true actions, one for each row. True actions that a row has no probability for count as
-    /// missed.
-    pub fn of(rows: &[Vec<f32>], truth: &[u8]) -> Self {
-        let decision = |row: &Vec<f32>| {
-            row.iter()
-                .enumerate()
-                .max_by(|a, b| a.1.total_cmp(b.1))
-                .map_or(0, |(class, _)| class)
-        };
-        let counts = PairCounts::new(rows.iter().map(decision).zip(truth.iter().copied()));
-        let right = rows
-            .iter()
-            .zip(truth)
-            .filter(|(row, truth)| decision(row) == usize::from(**truth))
-            .count();
-        let surprise: f64 = rows
-            .iter()
-            .zip(truth)
-            .map(|(row, &truth)| {
-                let probability = row.get(usize::from(truth)).copied().unwrap_or(0.0);
-                -f64::from(probability.max(1e-6)).ln()
-            })
-            .sum();
-        let count = truth.len().max(1) as f64;
-        let likelihood_gain = counts.second_entropy() - surprise / count;
-        Self {
-            information: counts.information().max(likelihood_gain),
-            accuracy: right as f64 / count,
-            decisions: counts.information(),
-            likelihood_gain,
-            few_labels: FewLabels::default(),
-        }
-    }
 }

@@ -40,15 +40,13 @@ impl ActionTable {
     /// true action counts alike however often it happens. `None` for a latent action that was hardly ever inferred.
     pub(super) fn stands_for(&self, latent: usize, knows: impl Fn(usize) -> bool) -> Option<usize> {
         let row = &self.counts[latent];
-        let total: u64 = row.iter().sum();
+        let total = self.transitions(latent);
         if total < FEWEST {
             return None;
         }
-        let all: u64 = self.counts.iter().flatten().sum();
-        let usual = total as f64 / all as f64;
+        let usual = total as f64 / self.all() as f64;
         let share = |action: usize| {
-            let done: u64 = self.counts.iter().map(|row| row[action]).sum();
-            (row[action] as f64 + PRIOR * usual) / (done as f64 + PRIOR)
+            (row[action] as f64 + PRIOR * usual) / (self.done(action) as f64 + PRIOR)
         };
         (0..row.len())
             .filter(|&action| knows(action))
@@ -57,8 +55,7 @@ impl ActionTable {
 
     /// Share of the transitions with a latent action in which a true action was done.
     pub(super) fn share(&self, latent: usize, action: usize) -> f64 {
-        let row = &self.counts[latent];
-        row[action] as f64 / row.iter().sum::<u64>().max(1) as f64
+        self.counts[latent][action] as f64 / self.transitions(latent).max(1) as f64
     }
 
     /// Number of transitions with a latent action.
@@ -68,8 +65,16 @@ impl ActionTable {
 
     /// Share of all transitions in which a true action was done.
     pub(super) fn usual(&self, action: usize) -> f64 {
-        let done: u64 = self.counts.iter().map(|row| row[action]).sum();
-        done as f64 / self.counts.iter().flatten().sum::<u64>().max(1) as f64
+        self.done(action) as f64 / self.all().max(1) as f64
+    }
+
+    /// Number of transitions in which a true action was done.
+    fn done(&self, action: usize) -> u64 {
+        self.counts.iter().map(|row| row[action]).sum()
+    }
+
+    fn all(&self) -> u64 {
+        self.counts.iter().flatten().sum()
     }
 }
 

@@ -109,6 +109,10 @@ pub fn label(
     options.check()?;
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
+    // First, since it says at once whether the dataset knows what was pressed.
+    let pressed = (options.labelled)
+        .map(|share| pressed_keys(&parts, dataset, share, options.seed))
+        .transpose()?;
     let config = parts.config();
     let size = (config.frame_height, config.frame_width);
     let estimator = if let ActionInference::Agent(agent) = &parts.actions {
@@ -178,17 +182,18 @@ pub fn label(
     } else {
         name_actions(&effects)
     };
-    let mut labels = Labels {
+    let labels = match &pressed {
+        Some(pressed) => {
+            let usage: Vec<f64> = effects.iter().map(|effects| effects.usage).collect();
+            name_by_keys(labels, &usage, pressed)
+        }
+        None => labels,
+    };
+    Ok(Labels {
         labels,
         effects,
-        pressed: Vec::new(),
-    };
-    if let Some(share) = options.labelled {
-        let usage: Vec<f64> = labels.effects.iter().map(|effects| effects.usage).collect();
-        labels.pressed = pressed_keys(&parts, dataset, share, options.seed)?;
-        labels.labels = name_by_keys(labels.labels, &usage, &labels.pressed);
-    }
-    Ok(labels)
+        pressed: pressed.unwrap_or_default(),
+    })
 }
 
 /// Real frames (segment and place in it) in which the figure stands: it neither rose nor fell on the way to them. Any frames where there
