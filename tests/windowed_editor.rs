@@ -21,6 +21,8 @@ const MIDDLE: [u32; 4] = [350, 460, 300, 80];
 const CORNER: [u32; 4] = [500, 750, 500, 220];
 /// The colour that the hand holds at first.
 const BLUE: [u8; 3] = [152, 212, 248];
+/// Behind pictures.
+const BACKGROUND: [u8; 3] = [17, 18, 24];
 /// Behind small windows.
 const WINDOW: [u8; 3] = [32, 34, 42];
 const RED: [u8; 3] = [245, 107, 97];
@@ -40,14 +42,21 @@ fn editor(desk: &Desk, data: &Path, with: Option<&str>, size: (u32, u32)) -> Pro
     desk.start(command, "Prompt editor", Some(size))
 }
 
-/// Picture and world are there.
+/// Picture and world are there, and nothing moves any more. Until the model has taken in the picture, words stand in its place.
 fn begun(desk: &Desk, editor: &mut Program) {
-    desk.wait(editor, "the picture and its world", |window| {
+    let areas = |window| {
         let shot = desk.look_at(window);
-        let there = |area| colours(&part(&shot, area)) > 8;
-        (there(CANVAS) && there(VIEWPORT)).then_some(())
+        [part(&shot, CANVAS), part(&shot, VIEWPORT)]
+    };
+    let mut last = areas(editor.window);
+    desk.wait(editor, "the picture and its world, at rest", |window| {
+        std::thread::sleep(Duration::from_millis(500));
+        let before = std::mem::replace(&mut last, areas(window));
+        let there = |area: &RgbImage| share_of(area, BACKGROUND, 8) < 0.5;
+        let still = |(a, b)| changed(a, b) < 0.001;
+        let rests = before.iter().zip(&last).all(still);
+        (rests && last.iter().all(there)).then_some(())
     });
-    std::thread::sleep(Duration::from_millis(500));
 }
 
 /// Whether a small window is open in the middle.

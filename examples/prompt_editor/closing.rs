@@ -2,6 +2,7 @@
 
 use bevy::prelude::*;
 use bevy::window::WindowCloseRequested;
+use bevy_egui::EguiPostUpdateSet;
 
 use crate::files::Files;
 use crate::project::Project;
@@ -16,6 +17,8 @@ pub(crate) struct ClosingPlugin;
 
 impl Plugin for ClosingPlugin {
     fn build(&self, app: &mut App) {
+        // After the panels: a stroke that ends in the same frame is part of what is kept.
+        let close = close.after(EguiPostUpdateSet::EndPass);
         app.add_message::<Quit>().add_systems(PostUpdate, close);
     }
 }
