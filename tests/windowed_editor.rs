@@ -52,7 +52,7 @@ fn begun(desk: &Desk, editor: &mut Program) {
     desk.wait(editor, "the picture and its world, at rest", |window| {
         std::thread::sleep(Duration::from_millis(500));
         let before = std::mem::replace(&mut last, areas(window));
-        let there = |area: &RgbImage| share_of(area, BACKGROUND, 8) < 0.5;
+        let there = |area: &RgbImage| colours(area) > 8 && share_of(area, BACKGROUND, 8) < 0.5;
         let still = |(a, b)| changed(a, b) < 0.001;
         let rests = before.iter().zip(&last).all(still);
         (rests && last.iter().all(there)).then_some(())
