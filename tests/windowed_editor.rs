@@ -341,7 +341,13 @@ fn the_window_closes_when_the_picture_is_kept_and_stays_while_it_cannot_be() {
     std::thread::sleep(Duration::from_secs(2));
     desk.keep(program.window, "editor_stays");
     assert!(desk.running(&mut program), "closed, and the picture lost");
-    desk.close(&program);
+    // An editor that has no time may hear of the first wish only now.
+    for _ in 0..3 {
+        if desk.running(&mut program) {
+            desk.close(&program);
+            std::thread::sleep(Duration::from_secs(2));
+        }
+    }
     assert!(desk.wait_for_exit(&mut program).success());
 }
 

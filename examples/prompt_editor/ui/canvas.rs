@@ -19,18 +19,7 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
         let pixel = ((pointer - place.min) / scale).floor();
         (pixel.x as i32, pixel.y as i32)
     };
-    let pressed = ui.input(|input| input.pointer.primary_pressed());
-    let down = ui.input(|input| input.pointer.primary_down());
-    if let Some(pointer) = response.interact_pointer_pos() {
-        if pressed && response.hovered() {
-            work.hand.press(work.project.canvas.now(), at(pointer));
-        } else if down {
-            work.hand.drag(at(pointer));
-        }
-    }
-    if !down && let Some(canvas) = work.hand.release() {
-        work.project.change(canvas);
-    }
+    draw(ui, work, &response, at);
     let painter = ui.painter_at(room);
     painter.rect_filled(room, 0.0, ui.visuals().extreme_bg_color);
     // While something is drawn each frame is another picture.
@@ -64,7 +53,8 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
         };
         let corner = place.min + egui::vec2(corner.0 as f32, corner.1 as f32) * scale;
         let area = egui::Rect::from_min_size(corner, egui::Vec2::splat(edge as f32 * scale));
-        if let (Tool::Stamp, Some(stamp), false) = (work.hand.tool, &work.hand.stamp, down) {
+        let drawing = work.hand.preview().is_some();
+        if let (Tool::Stamp, Some(stamp), false) = (work.hand.tool, &work.hand.stamp, drawing) {
             let version = work.palette.version ^ stamp_hash(stamp);
             let texture = textures.show(ui.ctx(), "held stamp", version, || stamp.picture());
             painter.image(
@@ -75,6 +65,51 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
             );
         }
         outline(&painter, area);
+    }
+}
+
+/// Follows the pointer event by event: in a slow frame a whole stroke may come at once, and none of its places is left out.
+fn draw(
+    ui: &egui::Ui,
+    work: &mut Work,
+    response: &egui::Response,
+    at: impl Fn(egui::Pos2) -> Place,
+) {
+    // What lies above the canvas, such as a menu, keeps what is pressed on it.
+    let on_canvas = |pointer: egui::Pos2| {
+        response.interact_rect.contains(pointer)
+            && (ui.ctx().layer_id_at(pointer)).is_none_or(|layer| layer == response.layer_id)
+    };
+    for event in ui.input(|input| input.events.clone()) {
+        match event {
+            egui::Event::PointerMoved(pointer) => work.hand.drag(at(pointer)),
+            egui::Event::PointerButton {
+                pos,
+                button: egui::PointerButton::Primary,
+                pressed: true,
+                ..
+            } if on_canvas(pos) => work.hand.press(work.project.canvas.now(), at(pos)),
+            egui::Event::PointerButton {
+                pos,
+                button: egui::PointerButton::Primary,
+                pressed: false,
+                ..
+            } => {
+                work.hand.drag(at(pos));
+                finish(work);
+            }
+            _ => {}
+        }
+    }
+    if !ui.input(|input| input.pointer.primary_down()) {
+        finish(work);
+    }
+}
+
+/// What was drawn becomes the picture.
+fn finish(work: &mut Work) {
+    if let Some(canvas) = work.hand.release() {
+        work.project.change(canvas);
     }
 }
 
