@@ -1,4 +1,5 @@
-//! A world played through `leafwing-input-manager`: arrow keys or WASD, space jumps.
+//! A world played through `leafwing-input-manager`: arrow keys or WASD, space jumps. With
+//! `--features bevy_gilrs`, a gamepad plays too: its directional pad, and its lower button jumps.
 //!
 //! The input manager decides what is pressed; what changes becomes the plugin's messages.
 
@@ -62,6 +63,12 @@ fn start(mut commands: Commands, assets: Res<AssetServer>) {
         (Play::Jump, KeyCode::Space),
         (Play::Jump, KeyCode::ArrowUp),
     ]);
+    // The input manager knows gamepads only with a feature of its own.
+    #[cfg(feature = "bevy_gilrs")]
+    let keys = keys
+        .with(Play::Left, GamepadButton::DPadLeft)
+        .with(Play::Right, GamepadButton::DPadRight)
+        .with(Play::Jump, GamepadButton::South);
     commands.spawn((Camera2d, Transform::from_scale(Vec3::splat(0.1))));
     commands.spawn((GenieWorld::new(model, prompt), Sprite::default(), keys));
 }

@@ -13,7 +13,7 @@ mod palette;
 mod study;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy::prelude::*;
 use bevy_genie::GenieModel;
@@ -21,7 +21,7 @@ use drawing::Canvas;
 use genie_examples::picture;
 use genie_model::Frame;
 use genie_model::checkpoint::Checkpoint;
-use genie_tests::PATIENCE;
+use genie_tests::Patience;
 use palette::{Palette, Theme};
 use study::{Reconstruction, Study};
 
@@ -31,10 +31,10 @@ fn assets() -> std::path::PathBuf {
 
 /// Waits until all is answered.
 fn answered(study: &mut Study, palette: &mut Palette) -> Reconstruction {
-    let start = Instant::now();
+    let mut patience = Patience::with_this_process();
     while study.pending() {
         assert_eq!(study.take(palette), None);
-        assert!(start.elapsed() < PATIENCE);
+        assert!(!patience.is_over());
         std::thread::sleep(Duration::from_millis(5));
     }
     study.found.clone().unwrap()

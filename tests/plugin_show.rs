@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use bevy::pbr::{MeshMaterial3d, StandardMaterial};
 use bevy::prelude::*;
+use bevy::sprite_render::{ColorMaterial, MeshMaterial2d};
 use bevy_genie::prelude::*;
 use genie_tests::{app, checkered, tiny_checkpoint, wait_for_tick};
 
 fn start() -> (App, GenieWorld) {
     let mut app = app(Path::new("."), Duration::from_millis(100));
-    app.init_asset::<StandardMaterial>();
+    app.init_asset::<StandardMaterial>()
+        .init_asset::<ColorMaterial>();
     let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();
     let model = models.add(GenieModel::new(tiny_checkpoint(1)));
     (app, GenieWorld::new(model, checkered(16, 16)))
@@ -35,6 +37,10 @@ fn what_shows_no_image_yet_shows_the_world() {
             MeshMaterial3d(material.clone()),
         ))
         .id();
+    let mut materials = app.world_mut().resource_mut::<Assets<ColorMaterial>>();
+    let flat_material = materials.add(ColorMaterial::default());
+    let flat = MeshMaterial2d(flat_material.clone());
+    let flat = app.world_mut().spawn((genie.clone(), flat)).id();
     let node = app.world_mut().spawn((genie, ImageNode::default())).id();
     // In the very frame in which they are spawned: no other image is drawn before.
     app.update();
@@ -46,6 +52,9 @@ fn what_shows_no_image_yet_shows_the_world() {
     let materials = app.world().resource::<Assets<StandardMaterial>>();
     let shown = &materials.get(&material).unwrap().base_color_texture;
     assert_eq!(*shown, Some(handle.clone()));
+    let materials = app.world().resource::<Assets<ColorMaterial>>();
+    let shown = &materials.get(&flat_material).unwrap().texture;
+    assert_eq!(*shown, Some(texture(&app, flat)));
     let frame = wait_for_tick(&mut app, world, 1);
     let images = app.world().resource::<Assets<Image>>();
     assert_eq!(

@@ -306,7 +306,10 @@ fn a_transparent_picture_is_the_same_prompt_by_every_way() {
 fn the_embedded_model_plays_without_any_asset_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = app(folder.path(), TICK);
-    let model = app.world().resource::<AssetServer>().load(EMBEDDED_MODEL);
+    let model = app
+        .world()
+        .resource::<AssetServer>()
+        .load(bevy_genie::EMBEDDED_MODEL);
     let world = app
         .world_mut()
         .spawn(GenieWorld::new(model, checkered(64, 64)))

@@ -1,11 +1,10 @@
 //! Frames become an animated picture.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use bevy_genie::GeniePicture;
+use bevy_genie::genie_model::atomic_file;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::imageops::{FilterType, resize};
 use image::{Delay, ImageError, RgbaImage};
@@ -20,22 +19,18 @@ pub fn write(
     scale: u32,
     rate: f32,
 ) -> Result<(), ImageError> {
-    let temporary = path.with_extension("gif.part");
-    let mut file = BufWriter::new(File::create(&temporary)?);
-    let mut encoder = GifEncoder::new_with_speed(&mut file, 10);
-    encoder.set_repeat(Repeat::Infinite)?;
-    let delay = Delay::from_numer_denom_ms((1000.0 / rate.max(0.1)) as u32, 1);
-    for frame in frames {
-        let (width, height) = (frame.width() as u32, frame.height() as u32);
-        let Some(picture) = RgbaImage::from_raw(width, height, frame.to_rgba()) else {
-            continue;
-        };
-        let large = resize(&picture, width * scale, height * scale, FilterType::Nearest);
-        encoder.encode_frame(image::Frame::from_parts(large, 0, 0, delay))?;
-    }
-    drop(encoder);
-    file.flush()?;
-    drop(file);
-    fs::rename(&temporary, path)?;
-    Ok(())
+    atomic_file::write_with(path, |file| {
+        let mut encoder = GifEncoder::new_with_speed(file, 10);
+        encoder.set_repeat(Repeat::Infinite)?;
+        let delay = Delay::from_numer_denom_ms((1000.0 / rate.max(0.1)) as u32, 1);
+        for frame in frames {
+            let (width, height) = (frame.width() as u32, frame.height() as u32);
+            let Some(picture) = RgbaImage::from_raw(width, height, frame.to_rgba()) else {
+                continue;
+            };
+            let large = resize(&picture, width * scale, height * scale, FilterType::Nearest);
+            encoder.encode_frame(image::Frame::from_parts(large, 0, 0, delay))?;
+        }
+        Ok(())
+    })
 }

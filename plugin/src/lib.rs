@@ -73,6 +73,7 @@
 //! | `Sprite` | `sprite` |
 //! | `ImageNode` | `ui` |
 //! | `MeshMaterial3d<StandardMaterial>`, with the world as its base colour | `pbr` |
+//! | `MeshMaterial2d<ColorMaterial>` | `mesh2d` |
 //!
 //! Everything else that shows an `Image` takes the handle in [`GenieTexture`].
 //!
@@ -264,7 +265,7 @@
 //! # Cargo features
 //! | feature | brings |
 //! |---|---|
-//! | `sprite`, `ui`, `pbr` (default) | worlds that show themselves, see above |
+//! | `sprite`, `ui`, `pbr`, `mesh2d` (default) | worlds that show themselves, see above |
 //! | `overlay` | `GenieOverlayPlugin` |
 //! | `recorder` | the module `recorder`: a running game records itself as footage for training |
 //! | `embedded_model` | the shipped platformer inside the program, `EMBEDDED_MODEL` |
@@ -311,7 +312,7 @@ pub use model::{GenieModel, GenieModelLoader};
 pub use output::blend::GenieBlend;
 pub use output::frame::{GenieFrame, GenieTexture, GenieTokens};
 pub use plugin::GeniePlugin;
-pub use reflect::{FitReflect, OrderReflect, SamplerReflect};
+pub use reflect::{GenieFitReflect, GenieOrderReflect, GenieSamplerReflect};
 pub use settings::{GenieSettings, GenieSystems};
 pub use timeline::component::{GenieSnapshot, GenieTimeline};
 pub use timeline::replay::{GenieReplay, GenieReplayError, GenieSamplerChange};
@@ -329,8 +330,6 @@ pub use world::prompt::{GeniePrompt, GeniePromptError};
 /// What most games import. All names begin with `Genie`, apart from run conditions, so that it goes beside Bevy's prelude
 /// and those of input managers.
 pub mod prelude {
-    #[cfg(feature = "embedded_model")]
-    pub use crate::EMBEDDED_MODEL;
     #[cfg(feature = "recorder")]
     pub use crate::recorder::{
         GenieRecorder, GenieRecorderPlugin, GenieRecorderSettings, GenieRecordingSource,

@@ -50,7 +50,7 @@ impl GenieModel {
 /// # let mut app = App::new();
 /// # app.add_plugins((MinimalPlugins, AssetPlugin::default(), GeniePlugin::default()));
 /// # let assets = app.world().resource::<AssetServer>();
-/// let model: Handle<GenieModel> = assets.load(EMBEDDED_MODEL);
+/// let model: Handle<GenieModel> = assets.load(bevy_genie::EMBEDDED_MODEL);
 /// ```
 #[cfg(feature = "embedded_model")]
 pub const EMBEDDED_MODEL: &str = "embedded://bevy_genie/platformer.genie.safetensors";

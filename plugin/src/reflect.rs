@@ -10,7 +10,7 @@ use genie_model::{Fit, SamplerSettings, UnmaskingOrder};
 #[reflect_remote(SamplerSettings)]
 #[derive(Clone, Debug, PartialEq)]
 #[reflect(Debug, PartialEq, Clone)]
-pub struct SamplerReflect {
+pub struct GenieSamplerReflect {
     /// See [`SamplerSettings::steps`].
     pub steps: usize,
     /// See [`SamplerSettings::temperature`].
@@ -18,7 +18,7 @@ pub struct SamplerReflect {
     /// See [`SamplerSettings::top_p`].
     pub top_p: f32,
     /// See [`SamplerSettings::order`].
-    #[reflect(remote = OrderReflect)]
+    #[reflect(remote = GenieOrderReflect)]
     pub order: UnmaskingOrder,
     /// See [`SamplerSettings::order_noise`].
     pub order_noise: f32,
@@ -30,7 +30,7 @@ pub struct SamplerReflect {
 #[reflect_remote(UnmaskingOrder)]
 #[derive(Clone, Debug, PartialEq)]
 #[reflect(Debug, PartialEq, Clone)]
-pub enum OrderReflect {
+pub enum GenieOrderReflect {
     /// See [`UnmaskingOrder::Confidence`].
     Confidence,
     /// See [`UnmaskingOrder::Random`].
@@ -43,7 +43,7 @@ pub enum OrderReflect {
 #[reflect_remote(Fit)]
 #[derive(Clone, Debug, PartialEq)]
 #[reflect(Debug, PartialEq, Clone)]
-pub enum FitReflect {
+pub enum GenieFitReflect {
     /// See [`Fit::Crop`].
     Crop,
     /// See [`Fit::Letterbox`].

@@ -1,7 +1,7 @@
 //! The game in an app without a window or a graphics adapter.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy::app::TerminalCtrlCHandlerPlugin;
 use bevy::asset::UnapprovedPathMode;
@@ -18,7 +18,7 @@ use bevy::window::{FileDragAndDrop, PrimaryWindow};
 use bevy::winit::WinitPlugin;
 use bevy_genie::prelude::*;
 use bevy_state::prelude::*;
-use genie_tests::PATIENCE;
+use genie_tests::Patience;
 
 use crate::catalogue::{Catalogue, FirstPrompt, ShippedPrompts};
 use crate::play::Run;
@@ -96,9 +96,9 @@ impl Game {
 
     /// Updates until something holds.
     pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut World) -> bool) {
-        let start = Instant::now();
+        let mut patience = Patience::with_this_process();
         while !done(self.app.world_mut()) {
-            assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+            assert!(!patience.is_over(), "waited in vain: {what}");
             self.app.update();
             std::thread::sleep(Duration::from_millis(4));
         }

@@ -10,8 +10,7 @@ use bevy::prelude::*;
 use bevy::time::TimeUpdateStrategy;
 use bevy_genie::prelude::*;
 
-/// How long nothing may move. However slow the machine is, only a hang takes as long.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+use crate::patience::PATIENCE;
 
 /// An app with the plugin whose clock advances by `step` with each update; assets are in `folder`.
 pub fn app(folder: &Path, step: Duration) -> App {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::headless::PATIENCE;
+use crate::patience::PATIENCE;
 
 /// Names and scheduling policies of the model's threads in this process; empty where the system does not have them.
 ///

@@ -2,11 +2,21 @@
 
 use bevy::prelude::*;
 
-#[cfg(any(feature = "sprite", feature = "ui", feature = "pbr"))]
+#[cfg(any(
+    feature = "sprite",
+    feature = "ui",
+    feature = "pbr",
+    feature = "mesh2d"
+))]
 use crate::output::frame::GenieTexture;
 
 /// Worlds whose texture, or the component `T` that is to show it, has changed.
-#[cfg(any(feature = "sprite", feature = "ui", feature = "pbr"))]
+#[cfg(any(
+    feature = "sprite",
+    feature = "ui",
+    feature = "pbr",
+    feature = "mesh2d"
+))]
 type Changes<T> = Or<(Changed<GenieTexture>, Changed<T>)>;
 
 /// Puts the texture of a world where its entity has a place for it. What already shows an image stays as it is.
@@ -20,6 +30,8 @@ impl Plugin for ShowPlugin {
         ui::build(app);
         #[cfg(feature = "pbr")]
         pbr::build(app);
+        #[cfg(feature = "mesh2d")]
+        mesh2d::build(app);
         let _ = app;
     }
 }
@@ -112,6 +124,44 @@ mod pbr {
                 && let Some(mut material) = materials.get_mut(&material.0)
             {
                 material.base_color_texture = Some(texture.0.clone());
+            }
+        }
+    }
+}
+
+#[cfg(feature = "mesh2d")]
+mod mesh2d {
+    use bevy::asset::prelude::AssetChanged;
+    use bevy::prelude::*;
+    use bevy::sprite_render::{ColorMaterial, MeshMaterial2d};
+
+    use super::{Changes, GenieTexture};
+    use crate::settings::GenieSystems;
+
+    type Material = MeshMaterial2d<ColorMaterial>;
+    type MaterialChanges = Or<(Changes<Material>, AssetChanged<Material>)>;
+
+    pub(super) fn build(app: &mut App) {
+        app.add_systems(
+            PostUpdate,
+            show_on_materials
+                .after(GenieSystems::Dispatch)
+                .run_if(resource_exists::<Assets<ColorMaterial>>),
+        );
+    }
+
+    /// The material may be loaded later than the world is spawned.
+    fn show_on_materials(
+        worlds: Query<(&GenieTexture, &Material), MaterialChanges>,
+        mut materials: ResMut<Assets<ColorMaterial>>,
+    ) {
+        for (texture, material) in &worlds {
+            let empty = |material: &ColorMaterial| material.texture.is_none();
+            if texture.0 != Handle::default()
+                && materials.get(&material.0).is_some_and(empty)
+                && let Some(mut material) = materials.get_mut(&material.0)
+            {
+                material.texture = Some(texture.0.clone());
             }
         }
     }

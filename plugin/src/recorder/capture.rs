@@ -1,5 +1,6 @@
 //! Pictures come back from the renderer.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use bevy::camera::RenderTarget;
@@ -7,6 +8,7 @@ use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::WindowRef;
 
+use crate::input::devices::GenieInputSource;
 use crate::recorder::control::{GenieRecorder, Shot};
 use crate::recorder::settings::GenieRecordingSource;
 use crate::recorder::writer::Picture;
@@ -27,7 +29,10 @@ pub(super) fn take_pictures(
     // A running clock is no change that others should see.
     let recorder = recorder.bypass_change_detection();
     if let (Some(keyboard), true) = (keyboard, recorder.settings.keys) {
-        recorder.hold(keyboard.get_pressed().map(|key| format!("{key:?}")));
+        let names = keyboard
+            .get_pressed()
+            .map(|key| GenieInputSource::from(*key).name());
+        recorder.hold(names.map(Cow::into_owned));
     }
     give_up_on_lost_ones(recorder, &mut commands);
     recorder.report_ends();

@@ -6,7 +6,7 @@ use bevy::camera::RenderTarget;
 use bevy::prelude::*;
 use genie_model::Fit;
 
-use crate::reflect::FitReflect;
+use crate::reflect::GenieFitReflect;
 
 /// What is recorded, and how. By default the primary window goes into the folder `recordings`.
 #[derive(Reflect, Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct GenieRecorderSettings {
     /// Width and height of the recorded frames in pixels.
     pub size: UVec2,
     /// How pictures of another shape are fitted.
-    #[reflect(remote = FitReflect)]
+    #[reflect(remote = GenieFitReflect)]
     pub fit: Fit,
     /// Frames per second of the game's `Time`. Paused time is not recorded.
     pub rate: u32,

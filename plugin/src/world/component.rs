@@ -8,7 +8,7 @@ use crate::input::devices::{GenieGamepad, GenieKeyboard, GenieMouse};
 use crate::input::press::PressedInputs;
 use crate::model::GenieModel;
 use crate::output::frame::GenieTexture;
-use crate::reflect::{FitReflect, SamplerReflect};
+use crate::reflect::{GenieFitReflect, GenieSamplerReflect};
 use crate::timeline::component::GenieTimeline;
 use crate::world::prompt::GeniePrompt;
 use crate::world::runtime::WorldRuntime;
@@ -43,7 +43,7 @@ pub struct GenieWorld {
     /// The picture that it starts from. A jump to a snapshot, a saved world or a replay puts that one's prompt here.
     pub prompt: GeniePrompt,
     /// How a prompt of another shape than the model's frame is fitted.
-    #[reflect(remote = FitReflect)]
+    #[reflect(remote = GenieFitReflect)]
     pub fit: Fit,
     /// Seed of the sampler: same checkpoint, prompt, actions and seed give the same frames. A jump brings its own.
     pub seed: u64,
@@ -141,7 +141,7 @@ impl GenieClock {
 pub struct GenieSampler {
     /// The settings. The fields of the settings can be reached through the component itself.
     #[deref]
-    #[reflect(remote = SamplerReflect)]
+    #[reflect(remote = GenieSamplerReflect)]
     pub settings: SamplerSettings,
 }
 

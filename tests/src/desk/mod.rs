@@ -8,7 +8,7 @@ use std::io::IoSlice;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use image::RgbImage;
 use x11rb::connection::{Connection, RequestConnection};
@@ -18,7 +18,7 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::rust_connection::RustConnection;
 
-use crate::headless::PATIENCE;
+use crate::patience::Patience;
 pub use look::{changed, colours, part, share_of};
 
 /// Codes of keys by what is written on them, as X names them. Letters and digits are their ASCII codes.
@@ -151,14 +151,14 @@ impl Desk {
     /// Waits until a program shows what it should.
     ///
     /// # Panics
-    /// If the program ends, or never does.
+    /// If the program ends, does nothing for long, or works for long in vain; never because it is slow.
     pub fn wait<T>(
         &self,
         program: &mut Program,
         what: &str,
         mut look: impl FnMut(Window) -> Option<T>,
     ) -> T {
-        let start = Instant::now();
+        let mut patience = Patience::with(program.child.id());
         loop {
             if let Some(seen) = look(program.window) {
                 return seen;
@@ -169,7 +169,7 @@ impl Desk {
                 "{} ended before {what}: {ended:?}",
                 program.title
             );
-            if start.elapsed() >= PATIENCE {
+            if patience.is_over() {
                 if program.window != 0 {
                     self.keep(program.window, "waited_in_vain");
                 }
@@ -184,12 +184,12 @@ impl Desk {
     /// # Panics
     /// If it does not end.
     pub fn wait_for_exit(&self, program: &mut Program) -> std::process::ExitStatus {
-        let start = Instant::now();
+        let mut patience = Patience::with(program.child.id());
         loop {
             if let Some(status) = program.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(start.elapsed() < PATIENCE, "{} does not end", program.title);
+            assert!(!patience.is_over(), "{} does not end", program.title);
             std::thread::sleep(Duration::from_millis(50));
         }
     }
