@@ -7,6 +7,8 @@ use bevy::prelude::*;
 use bevy_genie::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::sticks::Sticks;
+
 /// Something that the player does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,8 +102,8 @@ impl Bindings {
         self.0.get(&control).map_or(&[], Vec::as_slice)
     }
 
-    /// Binds a key in place of the control's keys, or a button of a gamepad in place of its buttons; sticks stay. Whatever it did
-    /// before it does no longer.
+    /// Binds a key in place of the control's keys, a button of a gamepad in place of its buttons, or a direction of a stick in place of
+    /// its directions. Whatever it did before it does no longer.
     pub(crate) fn rebind(&mut self, control: Control, source: GenieInputSource) {
         let name = source.name().into_owned();
         for names in self.0.values_mut() {
@@ -139,6 +141,7 @@ impl Bindings {
         control: Control,
         keys: &ButtonInput<KeyCode>,
         pads: impl Iterator<Item = &'a Gamepad>,
+        sticks: &Sticks,
     ) -> (bool, bool) {
         let bound = |source: GenieInputSource| {
             let name = source.name();
@@ -146,6 +149,8 @@ impl Bindings {
         };
         let mut held = keys.get_pressed().any(|&key| bound(key.into()));
         let mut just = keys.get_just_pressed().any(|&key| bound(key.into()));
+        held |= sticks.get_pressed().any(|&push| bound(push.into()));
+        just |= sticks.get_just_pressed().any(|&push| bound(push.into()));
         for pad in pads {
             held |= pad.get_pressed().any(|&button| bound(button.into()));
             just |= pad.get_just_pressed().any(|&button| bound(button.into()));

@@ -4,7 +4,8 @@ use bevy::prelude::*;
 
 use crate::{
     attract, best_runs, catalogue, dream, drop_picture, ghost, goals, hud, levels, menu, pause,
-    play, result, rewind, saving, settings, settings_screen, sound, stage, states, title, toast,
+    play, result, rewind, saving, settings, settings_screen, sound, stage, states, sticks, title,
+    toast,
 };
 
 /// The game. It wants a [`Session`](states::Session), a [`FirstPrompt`](catalogue::FirstPrompt) and
@@ -17,6 +18,7 @@ impl Plugin for GamePlugin {
             states::StatesPlugin,
             toast::ToastPlugin,
             saving::SavingPlugin,
+            sticks::SticksPlugin,
             settings::SettingsPlugin,
             best_runs::BestRunsPlugin,
             catalogue::CataloguePlugin,

@@ -33,6 +33,7 @@ mod settings_screen;
 mod sound;
 mod stage;
 mod states;
+mod sticks;
 mod timings;
 mod title;
 mod toast;

@@ -15,6 +15,7 @@ use crate::saving::Saving;
 use crate::settings::Settings;
 use crate::stage::Stage;
 use crate::states::{GameSystems, Overlay, Screen, Session};
+use crate::sticks::Sticks;
 
 /// Falls that end a run.
 pub(crate) const MOST_FALLS: u32 = 3;
@@ -106,6 +107,7 @@ fn learn_keys(
 fn command(
     keys: Res<ButtonInput<KeyCode>>,
     pads: Query<&Gamepad>,
+    sticks: Res<Sticks>,
     settings: Res<Settings>,
     state: Res<State<Overlay>>,
     mut overlay: ResMut<NextState<Overlay>>,
@@ -116,7 +118,8 @@ fn command(
     if *state.get() != Overlay::Closed || state.is_changed() {
         return;
     }
-    let just = |control| settings.bindings.state(control, &keys, pads.iter()).1;
+    let bindings = &settings.bindings;
+    let just = |control| bindings.state(control, &keys, pads.iter(), &sticks).1;
     if just(Control::Pause) {
         overlay.set(Overlay::Pause);
     }

@@ -9,6 +9,7 @@ use crate::goals::Goals;
 use crate::play::Run;
 use crate::settings::Settings;
 use crate::states::{GameSystems, Overlay, Screen};
+use crate::sticks::Sticks;
 
 /// Frames that a run can be taken back by at its beginning.
 const AT_FIRST: u64 = 30;
@@ -75,12 +76,14 @@ fn turn_back(
     time: Res<Time<Real>>,
     keys: Res<ButtonInput<KeyCode>>,
     pads: Query<&Gamepad>,
+    sticks: Res<Sticks>,
     settings: Res<Settings>,
     overlay: Res<State<Overlay>>,
     mut worlds: Query<(Entity, &mut Energy, &GenieStatus, &mut Sprite), With<Run>>,
     mut genie: MessageWriter<GenieCommand>,
 ) {
-    let (held, _) = settings.bindings.state(Control::Rewind, &keys, pads.iter());
+    let bindings = &settings.bindings;
+    let (held, _) = bindings.state(Control::Rewind, &keys, pads.iter(), &sticks);
     for (world, mut energy, status, mut sprite) in &mut worlds {
         let back =
             held && *overlay.get() == Overlay::Closed && energy.frames > 0 && status.rewindable > 0;

@@ -12,6 +12,7 @@ use crate::menu::{
 use crate::settings::{LOUDEST, Quality, Settings};
 use crate::sound;
 use crate::states::{GameSystems, Overlay, Screen};
+use crate::sticks::Sticks;
 
 /// Speeds to choose from.
 const SPEEDS: [f32; 5] = [0.5, 0.75, 1.0, 1.5, 2.0];
@@ -212,10 +213,11 @@ fn change(settings: &mut Settings, row: Row, by: i32) {
     }
 }
 
-/// The next key or button is bound; Escape keeps what there was.
+/// The next key, button or push of a stick is bound; Escape keeps what there was.
 fn capture(
     keys: Res<ButtonInput<KeyCode>>,
     pads: Query<&Gamepad>,
+    sticks: Res<Sticks>,
     mut waiting: Query<(Entity, &mut Waiting, &mut Menu)>,
     mut settings: ResMut<Settings>,
     mut commands: Commands,
@@ -228,7 +230,9 @@ fn capture(
         let button = pads
             .iter()
             .find_map(|pad| pad.get_just_pressed().next().copied());
-        let source: Option<GenieInputSource> = key.map(Into::into).or(button.map(Into::into));
+        let push = sticks.get_just_pressed().next().copied();
+        let pad = button.map(Into::into).or(push.map(Into::into));
+        let source: Option<GenieInputSource> = key.map(Into::into).or(pad);
         let Some(source) = source else {
             continue;
         };

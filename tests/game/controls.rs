@@ -2,10 +2,12 @@
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
+use bevy_state::prelude::*;
 
 use crate::bindings::Control;
 use crate::harness::{Game, tick};
 use crate::settings::Settings;
+use crate::states::Overlay;
 
 /// Rows of the settings above the one of the jump.
 const ROWS_ABOVE_JUMP: usize = 9;
@@ -62,6 +64,61 @@ fn a_button_takes_the_place_of_the_old_one_and_the_world_hears_it() {
         jump.is_some() && w.get::<GenieFrame>(world).and_then(|frame| frame.action) == jump
     });
     game.button(pad, GamepadButton::North, false);
+}
+
+#[test]
+fn a_stick_is_bound_to_a_control_that_the_game_reads_and_to_one_that_the_world_hears() {
+    let data = tempfile::tempdir().unwrap();
+    let mut game = Game::new(data.path());
+    let pad = game.gamepad();
+    game.open_settings();
+    for _ in 0..ROWS_ABOVE_JUMP {
+        game.tap(KeyCode::ArrowDown);
+    }
+    // Jump, rewind, pause.
+    let wanted = [
+        (Control::Jump, GamepadAxis::RightStickY, 1.0, "RightStickUp"),
+        (
+            Control::Rewind,
+            GamepadAxis::LeftStickX,
+            -1.0,
+            "LeftStickLeft",
+        ),
+        (
+            Control::Pause,
+            GamepadAxis::RightStickX,
+            1.0,
+            "RightStickRight",
+        ),
+    ];
+    for (control, axis, value, name) in wanted {
+        game.tap(KeyCode::Enter);
+        game.stick(pad, axis, value);
+        game.stick(pad, axis, 0.0);
+        let now = bound(&game, control);
+        assert_eq!(now[0], name, "{now:?}");
+        game.tap(KeyCode::ArrowDown);
+    }
+    let left = bound(&game, Control::Left);
+    assert!(!left.contains(&"LeftStickLeft".to_owned()), "{left:?}");
+    assert!(left.contains(&"GamepadDPadLeft".to_owned()), "{left:?}");
+    let jump = bound(&game, Control::Jump);
+    assert!(jump.contains(&"GamepadSouth".to_owned()), "{jump:?}");
+    game.tap(KeyCode::Escape);
+    game.tap(KeyCode::ArrowUp);
+    let world = game.begin();
+    game.stick(pad, GamepadAxis::RightStickY, 1.0);
+    game.until("a jump", |w| {
+        let model = w.get::<GenieWorld>(world).unwrap().model.clone();
+        let jump = w.resource::<Assets<GenieModel>>().get(&model).unwrap();
+        let jump = jump.actions().iter().position(|label| label.name == "jump");
+        jump.is_some() && w.get::<GenieFrame>(world).and_then(|frame| frame.action) == jump
+    });
+    game.stick(pad, GamepadAxis::RightStickY, 0.0);
+    game.stick(pad, GamepadAxis::RightStickX, 1.0);
+    game.until("the pause", |w| {
+        *w.resource::<State<Overlay>>().get() == Overlay::Pause
+    });
 }
 
 #[test]

@@ -7,7 +7,8 @@ use bevy::app::TerminalCtrlCHandlerPlugin;
 use bevy::asset::UnapprovedPathMode;
 use bevy::input::ButtonState;
 use bevy::input::gamepad::{
-    GamepadConnection, GamepadConnectionEvent, RawGamepadButtonChangedEvent, RawGamepadEvent,
+    GamepadConnection, GamepadConnectionEvent, RawGamepadAxisChangedEvent,
+    RawGamepadButtonChangedEvent, RawGamepadEvent,
 };
 use bevy::input::keyboard::{Key, KeyboardInput};
 use bevy::log::LogPlugin;
@@ -156,6 +157,15 @@ impl Game {
         self.app
             .world_mut()
             .write_message(RawGamepadEvent::Button(event));
+        self.app.update();
+    }
+
+    /// Pushes a stick of a gamepad along an axis, or lets it go.
+    pub(crate) fn stick(&mut self, pad: Entity, axis: GamepadAxis, value: f32) {
+        let event = RawGamepadAxisChangedEvent::new(pad, axis, value);
+        self.app
+            .world_mut()
+            .write_message(RawGamepadEvent::Axis(event));
         self.app.update();
     }
 

@@ -54,6 +54,8 @@ mod sound;
 mod stage;
 #[path = "../../examples/generative_level/states.rs"]
 mod states;
+#[path = "../../examples/generative_level/sticks.rs"]
+mod sticks;
 #[path = "../../examples/generative_level/title.rs"]
 mod title;
 #[path = "../../examples/generative_level/toast.rs"]

@@ -38,7 +38,8 @@ pub enum GenieStickDirection {
 }
 
 impl GenieStickDirection {
-    pub(crate) const ALL: [Self; 8] = [
+    /// All directions of both sticks.
+    pub const ALL: [Self; 8] = [
         Self::LeftStickLeft,
         Self::LeftStickRight,
         Self::LeftStickUp,
@@ -63,7 +64,7 @@ impl GenieStickDirection {
     }
 
     /// How far the gamepad's stick is pushed this way: 0 to 1, below 0 if it is pushed the other way.
-    pub(crate) fn of(self, gamepad: &Gamepad) -> f32 {
+    pub fn push(self, gamepad: &Gamepad) -> f32 {
         let (left, right) = (gamepad.left_stick(), gamepad.right_stick());
         match self {
             Self::LeftStickLeft => -left.x,

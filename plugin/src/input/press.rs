@@ -90,7 +90,7 @@ pub(crate) fn press_inputs(
             let pushed = GenieStickDirection::ALL
                 .into_iter()
                 .filter_map(|direction| {
-                    let push = direction.of(pad);
+                    let push = direction.push(pad);
                     if push < 0.8 * control.threshold || push <= 0.0 {
                         return None;
                     }
