@@ -1,0 +1,99 @@
+//! The tokens of all footage, kept in a folder where steps can read them, and their adjacency.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+use genie_model::TokenAdjacency;
+
+use super::adjacency::count_adjacency;
+use crate::dataset::{ClipWindow, Dataset};
+use crate::train::config::PhaseConfig;
+use crate::train::error::TrainError;
+use crate::train::ranks::{Alone, Ranks};
+use crate::train::token_cache::{TokenCache, Tokenising, tokens_are_the_frames_own};
+
+/// Where the tokens of the footage are kept.
+#[derive(Debug)]
+pub(in crate::train) struct TokenFolder {
+    pub(in crate::train) path: PathBuf,
+    /// Whether all ranks see the folder, so that each makes a part of what it holds.
+    pub(in crate::train) shared: bool,
+}
+
+/// The tokens of all footage.
+pub(super) struct FootageTokens {
+    /// Where they are kept, if they are.
+    folder: Option<TokenFolder>,
+    /// Those that steps read.
+    kept: Option<TokenCache>,
+    /// For the checkpoint; counted when the first one is made.
+    adjacency: OnceCell<Option<TokenAdjacency>>,
+}
+
+impl FootageTokens {
+    /// Makes the tokens of all footage once, if steps can read them: if a frame has the same tokens in every window. Not if the steps
+    /// look at fewer frames than there are and nothing else needs all of them.
+    pub(super) fn open(
+        folder: Option<TokenFolder>,
+        tokenising: &Tokenising,
+        phase: &PhaseConfig,
+        ranks: &dyn Ranks,
+    ) -> Result<Self, TrainError> {
+        let model = tokenising.model;
+        let seen = phase
+            .steps
+            .saturating_mul((phase.batch * phase.clip_frames) as u64);
+        let adjacency = model.tokenizer.quantizer.stages() == 1;
+        let worth_it = adjacency || seen >= tokenising.dataset.total_frames();
+        let mut kept = None;
+        if let Some(folder) = &folder
+            && worth_it
+            && tokens_are_the_frames_own(model)
+        {
+            let ranks = if folder.shared { ranks } else { &Alone };
+            kept = TokenCache::open(&folder.path, tokenising, ranks)?;
+        }
+        Ok(Self {
+            folder,
+            kept,
+            adjacency: OnceCell::new(),
+        })
+    }
+
+    /// Whether steps read kept tokens.
+    pub(super) fn are_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Codes of windows of some frames each, `[B, T, N Q]` in order; `None` where no tokens are kept.
+    pub(super) fn windows(
+        &self,
+        dataset: &Dataset,
+        windows: &[ClipWindow],
+        frames: usize,
+    ) -> Result<Option<Vec<u32>>, TrainError> {
+        let kept = self.kept.as_ref();
+        kept.map(|kept| kept.windows(dataset, windows, frames))
+            .transpose()
+    }
+
+    /// The token adjacency of the footage; none for tokens of several codes.
+    pub(super) fn adjacency(
+        &self,
+        tokenising: &Tokenising,
+    ) -> Result<Option<TokenAdjacency>, TrainError> {
+        if let Some(known) = self.adjacency.get() {
+            return Ok(known.clone());
+        }
+        // Where steps cannot read kept tokens, this can: it reads whole clips. One rank counts.
+        let opened = match (&self.kept, &self.folder) {
+            (None, Some(folder)) if tokenising.model.tokenizer.quantizer.stages() == 1 => {
+                TokenCache::open(&folder.path, tokenising, &Alone)?
+            }
+            _ => None,
+        };
+        let kept = self.kept.as_ref().or(opened.as_ref());
+        let counted = count_adjacency(tokenising, kept)?;
+        Ok(self.adjacency.get_or_init(|| counted).clone())
+    }
+}

@@ -1,0 +1,65 @@
+//! What the second phase saves: its state, to go on from, and the world as it is.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Tensor};
+use genie_model::checkpoint::Checkpoint;
+
+use super::export::checkpoint;
+use super::state::DynamicsPhase;
+use crate::train::error::TrainError;
+use crate::train::found_actions::FoundActions;
+use crate::train::run_folder::RunFolder;
+
+impl DynamicsPhase<'_> {
+    /// All that a run needs to go on from here.
+    pub(super) fn state(&self) -> Result<HashMap<String, Tensor>, TrainError> {
+        let mut tensors = self.variables.snapshot()?;
+        tensors.extend(self.optimiser.state()?);
+        tensors.extend(self.codebook.state("actions")?);
+        if let Some(impossible) = &self.impossible {
+            tensors.extend(impossible.state()?);
+        }
+        Ok(tensors)
+    }
+
+    /// Goes back to a state that was saved after so many steps.
+    pub(super) fn restore(
+        &mut self,
+        state: &HashMap<String, Tensor>,
+        step: u64,
+    ) -> Result<(), TrainError> {
+        self.variables.restore(state)?;
+        self.optimiser.restore(state, step)?;
+        self.codebook.restore("actions", state)?;
+        if let Some(impossible) = &mut self.impossible {
+            impossible.restore(state, step)?;
+        }
+        Ok(())
+    }
+
+    /// The world as it is now, with unnamed actions.
+    pub(super) fn checkpoint(&self, step: u64) -> Result<Checkpoint, TrainError> {
+        let mut tensors = self.frozen.clone();
+        tensors.extend(self.variables.snapshot()?);
+        let frames = self.dataset.total_frames();
+        let adjacency = self.tokens.adjacency(&self.tokenising())?;
+        let agent = self.found.as_ref().and_then(FoundActions::agent);
+        let agent = agent.map(<[u8]>::to_vec);
+        let config = &self.config;
+        Ok(checkpoint(config, tensors, adjacency, agent, frames, step)?)
+    }
+
+    /// Writes the world as it is now, with the labels of its actions where they are known.
+    pub(super) fn save_world(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+        let mut world = self.checkpoint(step)?;
+        if let Some(labels) = folder.labels()
+            && labels.len() == world.actions.len()
+        {
+            world.actions = labels;
+        } else if let Some(labels) = self.found.as_ref().and_then(FoundActions::labels) {
+            world.actions = labels.to_vec();
+        }
+        Ok(world.write(folder.world(), DType::F16)?)
+    }
+}
