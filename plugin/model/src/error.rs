@@ -1,7 +1,7 @@
 //! What can go wrong in a world model.
 
 use crate::checkpoint::CheckpointError;
-use crate::rollout::RolloutError;
+use crate::rollout_error::RolloutError;
 
 /// Any failure of this crate.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,10 @@
 //! Frames of a world, and how a picture of another size is fitted to one.
 
 use crate::Error;
-use crate::picture::BLACK;
 use crate::resample::{Enlarging, PixelRect, resample};
+
+/// What lies under transparent pixels where nothing else is said.
+pub(crate) const BLACK: [u8; 3] = [0, 0, 0];
 
 /// An RGB picture, 8 bits a channel, rows from the top.
 #[derive(Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
 use crate::Frame;
+use crate::frame::BLACK;
 
 /// Largest edge of a picture in pixels.
 const MOST_PICTURE_EDGE: u32 = 32_768;
@@ -14,8 +15,6 @@ const MOST_PICTURE_EDGE: u32 = 32_768;
 const MOST_PICTURE_PIXELS: u64 = 1 << 26;
 /// Most memory that a decoder may take for one picture, in bytes.
 const MOST_DECODER_BYTES: u64 = 320 << 20;
-/// What lies under transparent pixels where nothing else is said.
-pub(crate) const BLACK: [u8; 3] = [0, 0, 0];
 
 /// Why bytes are not a picture.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ops::KeyValue;
 use crate::transformer::{FrameState, StreamRow, TransformerCache, Wanted};
-use crate::{Error, Frame, SamplerSettings, UnmaskedFrame, WorldModel, unmask_frames};
+use crate::{
+    Error, Frame, RolloutError, SamplerSettings, UnmaskedFrame, WorldModel, unmask_frames,
+};
 
 /// One running world.
 ///
@@ -36,22 +38,6 @@ pub struct Rollout {
     past: TransformerCache,
     decoder_past: TransformerCache,
     frame: Frame,
-}
-
-/// Why a saved rollout cannot be resumed.
-#[derive(Debug, thiserror::Error)]
-pub enum RolloutError {
-    /// The bytes are not a saved rollout, or a damaged one.
-    #[error("saved rollout: {0}")]
-    Damaged(String),
-    /// It was saved with another checkpoint.
-    #[error("saved rollout: it belongs to checkpoint {saved:016x}, this one is {loaded:016x}")]
-    OtherCheckpoint {
-        /// Fingerprint of the checkpoint that it was saved with.
-        saved: u64,
-        /// Fingerprint of the checkpoint at hand.
-        loaded: u64,
-    },
 }
 
 #[derive(Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use candle_nn::VarBuilder;
 use crate::checkpoint::{ActionLabel, Checkpoint};
 use crate::patch::{frames_to_patches, patches_to_frames};
 use crate::{
-    AdjacentPairs, DynamicsModel, Error, Fit, Fnv1a, Frame, GenieConfig, LatentActionModel,
-    Rollout, SamplerSettings, TokenAdjacency, VideoTokenizer,
+    AdjacentPairs, DynamicsModel, Error, Fnv1a, Frame, GenieConfig, LatentActionModel,
+    TokenAdjacency, VideoTokenizer,
 };
 
 /// A model ready for play: tokenizer, dynamics, the codes of the latent actions and their labels.
@@ -183,29 +183,6 @@ impl WorldModel {
     /// Action embeddings `[A + 1, D]` of the dynamics model, that of a first frame last.
     pub fn action_embeddings(&self) -> &Tensor {
         &self.parts.action_embeddings
-    }
-
-    /// Starts a world from one picture of any size, scaled and cut to the frame size, with the default sampler.
-    ///
-    /// # Errors
-    /// [`Error::NonFinite`] if the model breaks down on the picture.
-    pub fn prompt(&self, image: &Frame, seed: u64) -> Result<Rollout, Error> {
-        self.prompt_with(image, seed, Fit::default(), SamplerSettings::default())
-    }
-
-    /// Starts a world from one picture, fitted as `fit` says and sampled as `sampler` says.
-    ///
-    /// # Errors
-    /// [`Error::Sampler`] for settings out of range, [`Error::NonFinite`] if the model breaks down on the picture.
-    pub fn prompt_with(
-        &self,
-        image: &Frame,
-        seed: u64,
-        fit: Fit,
-        sampler: SamplerSettings,
-    ) -> Result<Rollout, Error> {
-        let frame = image.fitted(self.config().frame_width, self.config().frame_height, fit)?;
-        Rollout::start(self.clone(), &frame, seed, sampler)
     }
 
     /// Patches `[1, N, P]` of a frame of the world's size.

@@ -7,13 +7,17 @@
 //! The parts of a frame and the training steps are compared with the peak of this machine: the fastest matrix product measured
 //! before and after them.
 
+mod error;
+mod median;
 pub(super) mod memory;
 mod parity;
 mod parts;
 mod peak;
 mod recomputed;
+mod report;
 #[cfg(feature = "mpi")]
 mod scaling;
+mod steady_play;
 mod training;
 mod training_memory;
 
@@ -21,21 +25,21 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{Fit, Frame, Rollout, SamplerSettings, WorldModel, parameter_count};
-use genie_training::dataset::DatasetError;
+use genie_model::{WorldModel, parameter_count};
 use genie_training::evaluate::{untrained_checkpoint, write_json};
-use genie_training::plan::{PlanError, count_operations};
-use genie_training::train::{TrainConfig, TrainError};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use genie_training::plan::count_operations;
+use genie_training::train::TrainConfig;
 use serde::Serialize;
 
+use self::error::BenchError;
+use self::median::median;
 use self::memory::{Growth, peak_memory};
 use self::parity::Parity;
-use self::parts::{PartShares, PartTimes};
 use self::peak::Peak;
 use self::recomputed::Recomputed;
-use self::training::{StepReport, TrainingArgs};
+use self::report::{BatchReport, BatchTimes, Report, print_table};
+use self::steady_play::SteadyPlay;
+use self::training::TrainingArgs;
 use super::CliResult;
 use super::device_args::DeviceArgs;
 use super::sampler_args::SamplerArgs;
@@ -83,90 +87,6 @@ pub(crate) struct Args {
     sampler: SamplerArgs,
     #[command(flatten)]
     device: DeviceArgs,
-}
-
-/// Why a world cannot be measured.
-#[derive(Debug, thiserror::Error)]
-enum BenchError {
-    #[error("{0}")]
-    Training(Box<dyn std::error::Error + Send + Sync>),
-    #[error("{what} must be 1 to {most}")]
-    Count { what: &'static str, most: usize },
-    #[error("{0} does not train as the CPU does: see the figures")]
-    Parity(String),
-    #[error(
-        "--memory needs --training-steps 1 or more, and --training-batch for batches as large as the paper's"
-    )]
-    Steps,
-    #[cfg(feature = "mpi")]
-    #[error("MPI cannot be started twice")]
-    NoMpi,
-    #[error("cannot start that many threads")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
-    #[error("cannot make a temporary folder")]
-    Folder(#[source] std::io::Error),
-    #[error(transparent)]
-    Footage(#[from] DatasetError),
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    #[error(transparent)]
-    Model(#[from] genie_model::Error),
-}
-
-/// All that is measured.
-#[derive(Debug, Serialize)]
-struct Report {
-    /// Threads that the model may use.
-    threads: usize,
-    /// Parameters of tokenizer, latent actions and dynamics.
-    parameters: usize,
-    /// Frames that the dynamics model sees.
-    window: usize,
-    sampler: SamplerSettings,
-    /// The fastest matrix product of this machine.
-    peak: Peak,
-    batches: Vec<BatchReport>,
-    /// Training steps.
-    training: Vec<StepReport>,
-    /// Memory that a world's past takes, in bytes.
-    world_memory_bytes: usize,
-    /// How the process's memory changes while one world is played for long.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    memory_growth: Option<Growth>,
-    /// Most memory that the process had taken when one world had been played with caches; where the system tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peak_memory_play_bytes: Option<u64>,
-    /// And when it had been recomputed too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peak_memory_bytes: Option<u64>,
-    /// And in the whole run, training steps included.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peak_memory_training_bytes: Option<u64>,
-}
-
-/// Figures at one number of worlds.
-#[derive(Debug, Serialize)]
-struct BatchReport {
-    #[serde(flatten)]
-    times: BatchTimes,
-    /// Share of the peak that each part reaches.
-    share_of_peak: PartShares,
-}
-
-/// Times at one number of worlds.
-#[derive(Debug, Serialize)]
-struct BatchTimes {
-    batch: usize,
-    /// Frames of all worlds per second, cached: median of the rounds.
-    cached_frames_per_second: f64,
-    /// The same, recomputed.
-    recomputed_frames_per_second: f64,
-    /// How many times faster the caches are: median of the rounds' ratios.
-    speedup: f64,
-    /// Where the time goes, per frame of all worlds.
-    parts: PartTimes,
 }
 
 /// Measures the world and prints the figures.
@@ -350,168 +270,11 @@ fn measure(world: &WorldModel, training: &TrainConfig, args: &Args) -> Result<Re
     })
 }
 
-/// The past of some worlds, which streaming keeps as keys and values and recomputing reads anew.
-#[derive(Clone, Debug, Default)]
-struct History {
-    /// Tokens of each world's frames, oldest first: `[B][T][N]`.
-    tokens: Vec<Vec<Vec<u32>>>,
-    /// Rows of the action embeddings that led to these frames: `[B][T]`.
-    actions: Vec<Vec<u32>>,
-}
-
-/// Worlds whose windows are full.
-struct SteadyPlay {
-    rollouts: Vec<Rollout>,
-    rng: ChaCha8Rng,
-    history: History,
-}
-
-impl SteadyPlay {
-    fn start(
-        world: &WorldModel,
-        batch: usize,
-        sampler: &SamplerSettings,
-    ) -> Result<Self, genie_model::Error> {
-        let config = world.config();
-        let prompt = Frame::filled(config.frame_width, config.frame_height, [110, 170, 220]);
-        let rollouts = (0..batch)
-            .map(|seed| world.prompt_with(&prompt, seed as u64, Fit::default(), sampler.clone()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let start = world.action_count() as u32;
-        let mut play = Self {
-            history: History {
-                tokens: rollouts.iter().map(|r| vec![r.tokens().to_vec()]).collect(),
-                actions: vec![vec![start]; batch],
-            },
-            rollouts,
-            rng: ChaCha8Rng::seed_from_u64(0),
-        };
-        let window = world
-            .dynamics()
-            .window()
-            .max(world.tokenizer().decoder_window());
-        for _ in 0..window {
-            let actions = play.step()?;
-            for (world, action) in actions.into_iter().enumerate() {
-                play.history.tokens[world].push(play.rollouts[world].tokens().to_vec());
-                play.history.actions[world].push(action as u32);
-            }
-        }
-        Ok(play)
-    }
-
-    fn draw_actions(&mut self) -> Vec<usize> {
-        let actions = self.rollouts[0].model().action_count();
-        (0..self.rollouts.len())
-            .map(|_| self.rng.random_range(0..actions))
-            .collect()
-    }
-
-    fn step(&mut self) -> Result<Vec<usize>, genie_model::Error> {
-        let actions = self.draw_actions();
-        let mut rollouts: Vec<&mut Rollout> = self.rollouts.iter_mut().collect();
-        Rollout::step_all(&mut rollouts, &actions)?;
-        Ok(actions)
-    }
-}
-
-/// The middle one of some values; 0 of none.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        count if count % 2 == 1 => values[count / 2],
-        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-    }
-}
-
-fn print_table(report: &Report) {
-    println!(
-        "{:.1} M parameters, window {}, {} MaskGIT steps, {} threads",
-        report.parameters as f64 / 1e6,
-        report.window,
-        report.sampler.steps,
-        report.threads
-    );
-    println!("peak: {}", report.peak.describe());
-    println!("\nworlds   cached        recomputed    speedup");
-    for batch in &report.batches {
-        println!(
-            "{:<8} {:8.1} fps  {:8.1} fps  {:6.1} x",
-            batch.times.batch,
-            batch.times.cached_frames_per_second,
-            batch.times.recomputed_frames_per_second,
-            batch.times.speedup
-        );
-    }
-    println!("\nmilliseconds   encode   first  further   clean  sampling  decode");
-    for batch in &report.batches {
-        let parts = &batch.times.parts;
-        println!(
-            "{:<13} {:7.2} {:7.2}  {:7.2} {:7.2}  {:8.2} {:7.2}",
-            batch.times.batch,
-            parts.encode_ms,
-            parts.first_pass_ms,
-            parts.further_pass_ms,
-            parts.clean_pass_ms,
-            parts.sampling_ms,
-            parts.decode_ms
-        );
-    }
-    println!("\nshare of peak  encode   first  further   clean            decode");
-    for batch in &report.batches {
-        let shares = &batch.share_of_peak;
-        println!(
-            "{:<12} {:6.0} % {:5.0} %  {:5.0} % {:5.0} %            {:5.0} %",
-            batch.times.batch,
-            100.0 * shares.encode,
-            100.0 * shares.first_pass,
-            100.0 * shares.further_pass,
-            100.0 * shares.clean_pass,
-            100.0 * shares.decode
-        );
-    }
-    training::print_table(&report.training);
-    let megabytes = |bytes: u64| bytes as f64 / (1 << 20) as f64;
-    println!(
-        "\nmemory of one world: {:.2} MiB",
-        megabytes(report.world_memory_bytes as u64)
-    );
-    if let Some(growth) = &report.memory_growth {
-        let tenths = growth.resident_bytes.iter();
-        let tenths: Vec<_> = tenths.map(|&b| format!("{:.1}", megabytes(b))).collect();
-        println!(
-            "memory of the process after each tenth of {} frames, MiB: {}",
-            growth.frames,
-            tenths.join(" ")
-        );
-    }
-    if let (Some(play), Some(again), Some(training)) = (
-        report.peak_memory_play_bytes,
-        report.peak_memory_bytes,
-        report.peak_memory_training_bytes,
-    ) {
-        println!(
-            "peak memory of the process: {:.0} MiB in play, {:.0} MiB with recomputing, {:.0} MiB with training",
-            megabytes(play),
-            megabytes(again),
-            megabytes(training)
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use candle_core::Device;
     use genie_model::GenieConfig;
-
-    #[test]
-    fn medians() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
-        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-12);
-        assert!(median(Vec::new()).abs() < 1e-12);
-    }
 
     #[test]
     fn every_figure_is_measured() {

@@ -15,15 +15,14 @@ mod label;
 mod outputs;
 mod plan;
 mod play;
+mod result;
 mod sampler_args;
 mod train;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use interruption::Interrupted;
-
-/// How subcommands end: any error goes up to `main`, which prints it with its causes.
-pub(crate) type CliResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) use result::CliResult;
 
 /// Turns gameplay video into playable Genie worlds.
 #[derive(Debug, Parser)]

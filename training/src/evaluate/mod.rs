@@ -55,6 +55,7 @@ mod blocked;
 mod commands;
 mod controllability;
 mod error;
+mod evaluation;
 mod footage;
 mod health;
 mod horizons;
@@ -67,6 +68,7 @@ mod known_actions;
 mod known_transitions;
 mod obedience;
 mod one_picture;
+mod options;
 mod play;
 mod pressed_keys;
 mod random_play;
@@ -78,8 +80,7 @@ mod statistics;
 mod untrained;
 mod verdicts;
 
-use genie_model::{SamplerSettings, WorldModel};
-use serde::{Deserialize, Serialize};
+use genie_model::WorldModel;
 
 pub use action_information::ActionInformation;
 pub use adjacency::AdjacencyViolations;
@@ -87,6 +88,7 @@ pub use agreement::{ActionUsage, Information, TrueActionAgreement};
 pub use blocked::{BlockedAction, BlockedActions};
 pub use controllability::{Controllability, PromptFigures};
 pub use error::EvaluateError;
+pub use evaluation::Evaluation;
 pub(crate) use footage::MOST_SEGMENTS;
 pub use footage::{Footage, Segment, WorldParts};
 pub use health::Health;
@@ -96,6 +98,7 @@ pub use judge::Judge;
 pub use known_actions::KnownActions;
 pub use obedience::{CommandedAction, HorizonObedience, Obedience, Recognised};
 pub use one_picture::OnePicture;
+pub use options::EvaluateOptions;
 pub use play::Worlds;
 pub use pressed_keys::{PressedKeys, pressed_keys};
 pub use random_play::{
@@ -111,93 +114,6 @@ use horizons::Horizon;
 use judged_dreams::dreams_from_histories;
 use judging::Judging;
 use recording::Recorder;
-
-/// Options of [`evaluate`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EvaluateOptions {
-    /// Number of prompts, and so of worlds.
-    pub clips: usize,
-    /// How frames are sampled.
-    pub sampler: SamplerSettings,
-    /// Seed of everything that is random.
-    pub seed: u64,
-    /// Longest horizon at which faithfulness (at 1, 16, 64 and 256) and obedience (at 1, 4, 16 and 64) are judged.
-    pub horizon: usize,
-    /// Longest horizon at which heroes are counted; of 20, 100 and 1000 frames those up to it.
-    pub survival: usize,
-    /// Most real transitions that the judge learns from, where true actions are known; it is tried on half as many, and with 0 there is
-    /// no judge.
-    pub judged_transitions: usize,
-}
-
-impl Default for EvaluateOptions {
-    fn default() -> Self {
-        Self {
-            clips: 64,
-            sampler: SamplerSettings::default(),
-            seed: 0,
-            horizon: 256,
-            survival: 100,
-            judged_transitions: 8_000,
-        }
-    }
-}
-
-impl EvaluateOptions {
-    /// Whether they can be used, before any work is done.
-    ///
-    /// # Errors
-    /// A count out of range, or a setting of the sampler.
-    pub fn check(&self) -> Result<(), EvaluateError> {
-        for (what, most, found) in [
-            ("clips", MOST_SEGMENTS, self.clips),
-            ("horizon", random_play::MOST_STEPS, self.horizon),
-            ("survival", random_play::MOST_STEPS, self.survival),
-        ] {
-            if !(1..=most).contains(&found) {
-                return Err(EvaluateError::Count { what, most, found });
-            }
-        }
-        self.sampler.validate()?;
-        Ok(())
-    }
-}
-
-/// Everything that [`evaluate`] measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// The options.
-    pub options: EvaluateOptions,
-    /// PSNR of reconstructed real frames in dB.
-    pub tokenizer_psnr: f64,
-    /// Controllability of rollouts.
-    pub controllability: Controllability,
-    /// Ten frames from one picture; `None` for clips that are too short.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub one_picture: Option<OnePicture>,
-    /// The loss on what changes, under the inferred action and under others; `None` where nothing changes.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub health: Option<Health>,
-    /// How often each latent action happens in the real footage.
-    pub usage: Vec<ActionUsage>,
-    /// Whether generated transitions show the action commanded.
-    pub faithfulness: Faithfulness,
-    /// Adjacency violations under random play.
-    pub adjacency_violations: AdjacencyViolations,
-    /// Survival of the hero; for built-in footage only.
-    pub survival: Option<Survival>,
-    /// What latent actions tell about true ones, where these are known.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub actions: Option<ActionInformation>,
-    /// Whether dreams show what is commanded, where true actions are known.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub obedience: Option<Obedience>,
-    /// Agreement of latent and true actions, where these are known.
-    pub true_actions: Option<TrueActionAgreement>,
-    /// Outcomes of blocked actions, where true actions are known.
-    pub blocked_actions: Option<BlockedActions>,
-}
 
 /// Measures a world on a dataset, with its true actions if they are known. `progress` is called with the share done.
 ///

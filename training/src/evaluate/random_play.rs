@@ -25,8 +25,6 @@ const HORIZONS: [usize; 4] = [1, 16, 64, 256];
 const JUDGED_STEPS: usize = 4;
 /// Frames after which heroes are counted.
 const SURVIVAL: [usize; 3] = [20, 100, 1000];
-/// Longest play that may be asked for, in frames.
-pub(super) const MOST_STEPS: usize = 100_000;
 
 /// Whether generated transitions show the action that was commanded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,32 +7,17 @@
 mod hardware;
 mod memory;
 mod operations;
+mod options;
 
 pub use hardware::Accelerator;
 pub use memory::Memory;
 pub use operations::{Operations, count_operations};
+pub use options::PlanOptions;
 
 use genie_model::{Error, parameter_count};
 use serde::Serialize;
 
-use crate::train::{Precision, TrainConfig};
-
-/// What a training runs on and how.
-#[derive(Clone, Copy, Debug)]
-pub struct PlanOptions {
-    /// The kind of processor.
-    pub accelerator: Accelerator,
-    /// How many of them; each has the whole model and an equal share of the batch.
-    pub count: usize,
-    /// Number format of the products.
-    pub precision: Precision,
-    /// Whether blocks compute their activations again on the way back instead of keeping them.
-    pub recompute: bool,
-    /// Clips that a processor takes at once; gradients of several such rounds add up to a step. `None` takes its whole share.
-    pub micro_batch: Option<usize>,
-    /// Share of the processor's peak that the training reaches.
-    pub utilisation: f64,
-}
+use crate::train::TrainConfig;
 
 /// The plan of one phase.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -170,6 +155,7 @@ pub fn plan(config: &TrainConfig, options: &PlanOptions) -> Result<Plan, PlanErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::Precision;
 
     fn options(count: usize) -> PlanOptions {
         PlanOptions {

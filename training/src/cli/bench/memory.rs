@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use genie_model::{SamplerSettings, WorldModel};
 use serde::Serialize;
 
-use super::SteadyPlay;
+use super::steady_play::SteadyPlay;
 
 /// Memory while one world is played for long.
 #[derive(Debug, Serialize)]

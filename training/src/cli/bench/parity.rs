@@ -6,8 +6,9 @@ use genie_training::train::{
 };
 use serde::Serialize;
 
+use super::error::BenchError;
+use super::median::median;
 use super::training::footage;
-use super::{BenchError, median};
 
 /// Steps that are compared.
 const STEPS: u64 = 4;

@@ -11,9 +11,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use super::median::median;
 use super::peak::Peak;
 use super::recomputed::sample;
-use super::{History, median};
+use super::steady_play::History;
 use genie_training::plan::Operations;
 
 /// Milliseconds of each part of a step of all worlds together; medians.

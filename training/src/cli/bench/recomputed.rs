@@ -7,7 +7,7 @@ use genie_model::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::History;
+use super::steady_play::History;
 
 /// Worlds that remember tokens alone.
 pub(super) struct Recomputed<'a> {
@@ -145,7 +145,8 @@ pub(super) fn sample(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{SteadyPlay, median};
+    use super::super::median::median;
+    use super::super::steady_play::SteadyPlay;
     use super::*;
     use candle_core::Device;
     use genie_model::GenieConfig;

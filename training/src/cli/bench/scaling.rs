@@ -10,8 +10,9 @@ use genie_training::train::{
 };
 use serde::Serialize;
 
+use super::error::BenchError;
+use super::median::median;
 use super::training::footage;
-use super::{BenchError, median};
 
 /// The steps of one phase in one process and in all.
 #[derive(Debug, Serialize)]

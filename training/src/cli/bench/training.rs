@@ -12,8 +12,9 @@ use genie_training::train::{TrainConfig, TrainingPhase, time_steps};
 use serde::Serialize;
 use tempfile::TempDir;
 
+use super::error::BenchError;
+use super::median::median;
 use super::peak::{self, Peak};
-use super::{BenchError, median};
 use crate::cli::configuration::{Source, read_config};
 
 /// Clips of footage, which steps draw from.

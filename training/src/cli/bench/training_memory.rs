@@ -5,9 +5,10 @@ use genie_training::plan::{Accelerator, PlanOptions, plan};
 use genie_training::train::{Precision, TrainConfig, TrainingPhase, time_steps};
 use serde::Serialize;
 
+use super::error::BenchError;
+use super::median::median;
 use super::memory::{forget_peak, peak_since, resident_memory};
 use super::training::footage;
-use super::{BenchError, median};
 
 /// Memory of the process in one phase.
 #[derive(Debug, Clone, Serialize)]

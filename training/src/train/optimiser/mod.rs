@@ -1,6 +1,7 @@
 //! AdamW (Loshchilov & Hutter 2019), with [Muon](muon) for the matrices of transformer blocks, clipping of the gradient's
 //! norm and a state that can be saved.
 
+mod config;
 mod gradients;
 mod muon;
 mod on_device;
@@ -13,54 +14,12 @@ use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var};
 use genie_model::ops::{self, AdamWStep};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+pub use self::config::{BlockMatrices, OptimiserConfig};
 pub use self::gradients::Gradients;
 use self::on_device::DeviceRules;
 use self::rule::{HostRule, Kind};
 use super::saved_state::{restore_values, saved_values};
-
-/// Settings that stay the same over a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OptimiserConfig {
-    /// Decay of the mean of gradients.
-    pub beta1: f64,
-    /// Decay of the mean of squared gradients.
-    pub beta2: f64,
-    /// Added to the root of the latter.
-    pub epsilon: f64,
-    /// Pull of matrices towards zero, per step and unit of learning rate. Vectors are spared.
-    pub weight_decay: f64,
-    /// Largest norm of the whole gradient.
-    pub clip_norm: f64,
-    /// The optimiser of the matrices within transformer blocks.
-    pub block_matrices: BlockMatrices,
-}
-
-/// The optimiser of the matrices within transformer blocks; AdamW updates all else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BlockMatrices {
-    /// AdamW too.
-    #[default]
-    AdamW,
-    /// Muon, at the same learning rate.
-    Muon,
-}
-
-impl Default for OptimiserConfig {
-    fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.95,
-            epsilon: 1e-8,
-            weight_decay: 0.01,
-            clip_norm: 1.0,
-            block_matrices: BlockMatrices::default(),
-        }
-    }
-}
 
 /// The optimiser of a set of variables.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! How a variable is updated.
 
 use candle_core::Var;
-
-use super::{BlockMatrices, muon};
 use genie_model::ops::{self, AdamWStep};
+
+use super::config::BlockMatrices;
+use super::muon;
 
 /// The rule of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
