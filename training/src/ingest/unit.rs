@@ -1,11 +1,10 @@
 //! One source becomes clips in a folder of its own, which is there whole or not at all.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use genie_model::{Frame, PixelRect, atomic_file};
+use genie_model::{Fnv1a, Frame, PixelRect, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::actions::HeldKeys;
@@ -76,19 +75,29 @@ pub(super) struct UnitContext<'a> {
 
 /// The name of a source's unit: another one when the footage or a setting is another.
 pub(super) fn unit_key(source: &Source, context: &UnitContext<'_>) -> String {
-    let mut hasher = DefaultHasher::new();
-    VERSION.hash(&mut hasher);
-    serde_json::to_string(context.options)
-        .unwrap_or_default()
-        .hash(&mut hasher);
-    context.pace.to_bits().hash(&mut hasher);
-    source.name.hash(&mut hasher);
+    let mut parts = vec![
+        VERSION.to_string(),
+        serde_json::to_string(context.options).unwrap_or_default(),
+        context.pace.to_bits().to_string(),
+        source.name.clone(),
+    ];
     for file in source.files() {
-        file.described().hash(&mut hasher);
-        file.stamp().hash(&mut hasher);
+        let (length, changed) = file.stamp();
+        parts.extend([file.described(), format!("{length} {changed}")]);
     }
-    super::source::decoders().hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+    parts.push(format!("{:?}", super::source::decoders()));
+    key_of(&parts)
+}
+
+/// The name for these parts: the same on every machine and in every build, so that a newer program finds what an older one finished.
+fn key_of(parts: &[String]) -> String {
+    let mut hash = Fnv1a::new();
+    for part in parts {
+        // With its length, so that no part can run into the next one.
+        hash.write(part.len() as u64);
+        part.bytes().for_each(|byte| hash.write(byte));
+    }
+    format!("{:016x}", hash.finish())
 }
 
 /// The result of a unit that was finished before.
@@ -297,5 +306,22 @@ fn picture(frame: &Frame) -> Result<RgbFrame<'_>, crate::pictures::PictureError>
 impl From<DatasetError> for UnitError {
     fn from(error: DatasetError) -> Self {
         Self::Fatal(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_the_same_in_every_build_and_parts_do_not_run_into_each_other() {
+        let key = |parts: &[&str]| {
+            let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+            key_of(&parts)
+        };
+        // Computed by another program.
+        assert_eq!(key(&["1", "film.mp4"]), "b91c0acfe22f030a");
+        assert_ne!(key(&["1", "film.mp4"]), key(&["1f", "ilm.mp4"]));
+        assert_ne!(key(&["1", "film.mp4"]), key(&["1film.mp4"]));
     }
 }
