@@ -17,7 +17,7 @@ use super::tracking::{TrackedFrame, track};
 use super::unpredictability::rank;
 use crate::dataset::DatasetError;
 
-/// Why no agent came of footage.
+/// Why no agent was found in footage.
 #[derive(Debug, Error)]
 pub enum AgentError {
     /// The footage cannot be read.
@@ -72,7 +72,7 @@ pub struct AgentReport {
     pub candidates: Vec<CandidateReport>,
     /// Whether the camera moves.
     pub camera_moves: bool,
-    /// How much its looks tell about its direction, and how much there is to tell, in nats.
+    /// Information of its looks about its direction, and the entropy of that direction, in nats.
     pub looks_tell: [f32; 2],
     /// Median width and height in pixels of the footage.
     pub edges: [f32; 2],
@@ -103,7 +103,7 @@ pub struct AgentTransition {
     pub displacement: [f32; 2],
     /// Whether the displacement was seen.
     pub seen: bool,
-    /// Direction [x, y] that its looks tell, less what they tell on average.
+    /// Direction [x, y] read from its looks, less the mean of that over the footage.
     pub look: [f32; 2],
     /// Whether the anchor is there in the earlier frame.
     pub present: bool,
@@ -349,7 +349,7 @@ impl AnchoredAgent {
         self.codes.len()
     }
 
-    /// Frames before a transition that tell the player from the scene.
+    /// Frames before a transition that distinguish the player from the scene.
     pub fn frames_before(&self) -> usize {
         let reach = self.settings.compared_frames.iter().copied().min();
         reach.unwrap_or(-1).unsigned_abs() as usize + 1

@@ -17,7 +17,7 @@ const TRACK_VALUES: usize = LAGS.len() * 7 + 4;
 const PICTURE_VALUES: usize = FRAMES.len() * CHANNELS * 4 * REACH * REACH;
 /// Transitions whose codes are looked at.
 const CODES: usize = 3;
-/// How much the direction that looks tell is enlarged: it is small where looks tell little.
+/// Factor on the direction read from looks, which is small where looks carry little information.
 const LOOK_SCALE: f32 = 3.0;
 
 /// What there is to see of some transitions around a player that was found.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::description::{Description, VALUES};
 use super::k_means::nearest;
 
-/// Share of the transitions that are taken to tell nothing.
+/// Share of the transitions that are taken to carry no information.
 const STRAY: f64 = 0.05;
 /// Probability of staying in a state, before it is learnt.
 const STAY: f64 = 0.7;
@@ -26,7 +26,7 @@ const PRIOR_CHANGES: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CodeModel {
     states: Vec<State>,
-    /// Mean and variance of what tells nothing.
+    /// Mean and variance of the transitions that carry no information.
     stray: State,
     /// Probability of each state at the start of a clip.
     start: Vec<f64>,

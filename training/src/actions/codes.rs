@@ -31,12 +31,12 @@ pub(crate) struct Describer {
     rest: [f32; 2],
     /// The usual displacement beside it.
     usual: [f32; 2],
-    /// The larger deviation of what looks tell, over both axes.
+    /// The larger deviation of the direction read from looks, over both axes.
     look_deviation: f32,
 }
 
 impl Describer {
-    /// Learns what is usual from all transitions: displacements relative to the scene, and what looks tell.
+    /// Learns what is usual from all transitions: displacements relative to the scene, and directions read from looks.
     pub(crate) fn fit(motions: &[[f32; 2]], looks: &[[f32; 2]], settings: &AgentSettings) -> Self {
         let rest = [0, 1].map(|axis| most_common(motions.iter().map(|motion| motion[axis])));
         let usual = [0, 1].map(|axis| {
@@ -85,7 +85,7 @@ impl Describer {
             .collect()
     }
 
-    /// What looks tell, in units of its usual deviation.
+    /// A direction read from looks, in units of its usual deviation.
     pub(crate) fn scaled_look(&self, look: [f32; 2]) -> [f32; 2] {
         look.map(|part| part / self.look_deviation)
     }

@@ -30,7 +30,7 @@ pub(crate) struct Encoder {
 pub(crate) struct Seen<'a> {
     /// The clip's frames.
     pub(crate) track: &'a [TrackedFrame],
-    /// What looks tell of each transition.
+    /// Direction [x, y] read from looks in each transition.
     pub(crate) looks: &'a [[f32; 2]],
     /// Pictures of the anchor in each frame.
     pub(crate) crops: &'a Crops,

@@ -15,7 +15,7 @@ pub(crate) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// `scrolls` tells the scene's displacement from each frame to the next; `tolerant` compares with the surroundings of a pixel.
+    /// `scrolls` gives the scene's displacement from each frame to the next; `tolerant` compares with the surroundings of a pixel.
     pub(crate) fn new(
         frames: &'a [Planes],
         scrolls: &[[f32; 2]],

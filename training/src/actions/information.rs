@@ -1,4 +1,4 @@
-//! How much one labelling tells about another.
+//! Information of one labelling about another.
 
 use std::collections::HashMap;
 use std::hash::Hash;

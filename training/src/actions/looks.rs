@@ -75,9 +75,9 @@ pub(crate) struct LookReader {
     networks: Vec<Network>,
     /// Direction [x, y] of each class.
     directions: Vec<[f32; 2]>,
-    /// Mean of what is read: what the looks say on average says nothing.
+    /// Mean of what is read, which carries no information and is subtracted.
     mean: [f32; 2],
-    /// How much looks tell about direction, in nats, and how much there is to tell.
+    /// Information of looks about direction, and the entropy of direction, in nats.
     pub(crate) told: [f32; 2],
 }
 

@@ -126,7 +126,7 @@ impl Network {
         !self.layers.is_empty() && self.layers.windows(2).all(fits)
     }
 
-    /// Trains on examples drawn from `count`: `fill` writes the inputs of an example, `target` tells its class.
+    /// Trains on examples drawn from `count`: `fill` writes the inputs of an example, `target` gives its class.
     pub(crate) fn train(
         &mut self,
         count: usize,

@@ -49,7 +49,7 @@ impl ClipObservation {
     }
 }
 
-/// Whether the camera moves in this footage: decides how foreground is told from the scene.
+/// Whether the camera moves in this footage: decides how foreground is distinguished from the scene.
 pub(crate) fn camera_moves(scrolls: &[Vec<[f32; 2]>], settings: &AgentSettings) -> bool {
     // Anything below half a pixel is found by rounding to be no scroll.
     let moving = |scroll: &&[f32; 2]| scroll.iter().any(|part| part.abs() > 0.5);

@@ -77,7 +77,7 @@ impl PictureNetwork {
         self.layers[self.layers.len() - 1].outputs
     }
 
-    /// Trains on examples drawn from `count`: `fill` writes the values of an example, `target` tells its class.
+    /// Trains on examples drawn from `count`: `fill` writes the values of an example, `target` gives its class.
     pub(super) fn train(
         &mut self,
         count: usize,

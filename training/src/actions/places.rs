@@ -36,7 +36,7 @@ pub(super) fn known_places(
 }
 
 /// Looks at some places, in ascending order, window by window: `look` gets the frames of a window and its places, of which there are some.
-/// What comes of it is in the order of the places.
+/// The results are in the order of the places.
 pub(super) fn by_window<T: Send>(
     source: &dyn FrameSource,
     places: &[TransitionPlace],

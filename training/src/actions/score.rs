@@ -1,4 +1,4 @@
-//! What codes tell about true actions, where these are known.
+//! Information of codes about true actions, where these are known.
 
 use super::agent::ClipActions;
 use super::information::PairCounts;

@@ -31,7 +31,7 @@ pub(crate) fn scroll(
     if settings.scroll_gain * still > settings.scroll_margin {
         let reach = |edge: usize| settings.scroll_reach.min(edge / 2) as i32;
         let (reach_x, reach_y) = (reach(width), reach(height));
-        // A look at some of the rows tells which displacements are worth comparing in full.
+        // Some of the rows are enough to see which displacements are worth comparing in full.
         let mut tried: Vec<(f32, [i32; 2])> = (-reach_y..=reach_y)
             .flat_map(|y| (-reach_x..=reach_x).map(move |x| [x, y]))
             .map(|shift| (cost(shift, SKIPPED_ROWS), shift))

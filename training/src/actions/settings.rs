@@ -15,7 +15,7 @@ pub struct AgentSettings {
 
     /// Farthest that the whole picture may move between two frames, on each axis.
     pub scroll_reach: usize,
-    /// Whether displacements are told below a pixel.
+    /// Whether displacements are measured below a pixel.
     pub fine_motion: bool,
     /// Differences of grey above this count no more: things that move by themselves must not outvote the scene.
     pub scroll_cap: u8,
@@ -93,7 +93,7 @@ pub struct AgentSettings {
     pub look_steps: usize,
     /// Displacement from which the anchor counts as moving.
     pub least_motion: f32,
-    /// Deviation of the direction that looks tell, against a displacement of usual size.
+    /// Deviation of the direction read from looks, against a displacement of usual size.
     pub look_weight: f32,
     /// Weight of the next displacement in the description of a transition, against its own.
     pub next_weight: f32,

@@ -159,7 +159,10 @@ fn the_one_that_is_moved_at_random_is_found_and_its_commands_are_told_apart() {
     assert!(told > 1.0, "{told} nats in other clips");
     let agent = agent.with_encoder();
     let encoded = information(&agent.apply(&other.clips).unwrap(), &other.commands);
-    assert!(encoded > 1.0, "the encoder tells {encoded} of {told} nats");
+    assert!(
+        encoded > 1.0,
+        "the encoder carries {encoded} of {told} nats"
+    );
 }
 
 /// Draws shots over footage: each flies a random way and is gone after a few frames.

@@ -189,7 +189,7 @@ impl View<'_> {
     }
 
     /// Held-out surprise, in nats, of the group's way given what came before: cross-entropy less what the blurred bins themselves leave
-    /// open. 0 where the footage is too short to tell.
+    /// open. 0 where the footage is too short to measure.
     fn surprise(&self, seed: u64) -> f32 {
         let (mut learnt, mut held_out) = (Vec::new(), Vec::new());
         let mut block = 0;

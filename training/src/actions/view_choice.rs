@@ -18,8 +18,8 @@ pub(super) struct ChosenViews {
 }
 
 impl ChosenViews {
-    /// Learns from most of the transitions, and asks those views whose mean tells most of the transitions that are held back. Where these
-    /// are too few to choose on, it is the first set, learnt from all.
+    /// Learns from most of the transitions, and chooses the set of views whose mean prediction carries most information about the
+    /// transitions that are held back. Where these are too few to choose on, it is the first set, learnt from all.
     pub(super) fn learn(
         views: &[View<'_>],
         sets: &[&[usize]],

@@ -1,7 +1,7 @@
-//! How much of the true actions can be seen at all: what supervised classifiers tell, for evaluation only.
+//! How much of the true actions can be seen at all: the information that supervised classifiers find, for evaluation only.
 //!
 //! Each looks in its own way (see [`View`]): two at the frames alone, two through the agent that was found. Means of some are asked too.
-//! Which tells most is tried on part of the footage that is learnt from, so that the figure on what is scored is not the best of many.
+//! Which of them finds most is tried on part of the footage that is learnt from, so that the figure on what is scored is not the best of many.
 
 use std::cmp::Reverse;
 
@@ -132,7 +132,8 @@ pub fn visible_actions(
     })
 }
 
-/// What the labelled transitions' table from code to true action tells elsewhere.
+/// Information in nats of the true action that a table from code to true action predicts, made from few labelled transitions, about
+/// the true action of other transitions.
 fn table_with_few_labels(learnt: &Sights, scored: &Sights, codes: usize, classes: usize) -> f64 {
     let mut counts = vec![vec![0_u32; classes]; codes];
     for (code, &truth) in (learnt.agent.own_codes().zip(&learnt.truth)).step_by(LABELLED) {

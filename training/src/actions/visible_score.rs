@@ -1,4 +1,4 @@
-//! What probabilities of true actions tell about them, in nats.
+//! Information of predicted probabilities about true actions, in nats.
 
 use super::information::PairCounts;
 
@@ -10,15 +10,15 @@ pub struct VisibleActions {
     pub information: f64,
     /// Share of right decisions.
     pub accuracy: f64,
-    /// What its decisions alone tell, bias corrected, in nats: what compares like for like with codes.
+    /// Information of its decisions alone, bias corrected, in nats: what compares like for like with codes.
     pub decisions: f64,
     /// Entropy of the true action less the cross-entropy of its probabilities, in nats.
     pub likelihood_gain: f64,
-    /// What can be told with the true actions of one transition in a hundred.
+    /// Information that is found with the true actions of one transition in a hundred.
     pub few_labels: FewLabels,
 }
 
-/// Information about the true action that is told with few labels, in nats.
+/// Information about the true action that is found with few labels, in nats.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct FewLabels {
     /// By a table from code to the true action that it meets most often among those labelled.
@@ -28,7 +28,7 @@ pub struct FewLabels {
 }
 
 impl VisibleActions {
-    /// What rows of probabilities tell about true actions, one for each row. True actions that a row has no probability for count as
+    /// Information of rows of probabilities about true actions, one for each row. True actions that a row has no probability for count as
     /// missed.
     pub fn of(rows: &[Vec<f32>], truth: &[u8]) -> Self {
         let decision = |row: &Vec<f32>| {

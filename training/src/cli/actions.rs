@@ -310,7 +310,7 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
         report.candidates.len()
     );
     println!(
-        "the camera {}; looks tell {:.2} of {:.2} nats about its direction",
+        "the camera {}; looks carry {:.2} of {:.2} nats of information about its direction",
         if report.camera_moves {
             "moves"
         } else {
@@ -340,14 +340,14 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
 
 fn print_judged(judged: Judged) {
     println!(
-        "codes tell {:.3} of {:.2} nats about the true action; the best table gets {:.1} % right",
+        "codes carry {:.3} of {:.2} nats of information about the true action; the best table gets {:.1} % right",
         judged.information,
         judged.entropy,
         100.0 * judged.decoding_accuracy
     );
     if let (Some(visible), Some(ratio)) = (judged.visible_information, judged.ratio) {
         println!(
-            "a classifier trained on true actions sees {visible:.3} nats: the codes tell {ratio:.2} of it"
+            "a classifier trained on true actions finds {visible:.3} nats: the codes carry {ratio:.2} of it"
         );
     }
 }

@@ -203,7 +203,7 @@ struct Figures {
     remarks: usize,
     unreadable: usize,
     resumed_sources: usize,
-    /// Most memory of this process, without that of the program ffmpeg, where the system tells.
+    /// Most memory of this process, without that of the program ffmpeg, where the system reports it.
     peak_memory_bytes: Option<u64>,
 }
 

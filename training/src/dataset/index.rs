@@ -68,7 +68,7 @@ impl FrameFormat {
         Ok(Index::read(&folder.join(INDEX_NAME))?.format())
     }
 
-    /// Whether its pace is that of another number of frames a second, but for rounding (29.97 and 30 are not told apart by
+    /// Whether its pace is that of another number of frames a second, but for rounding (29.97 and 30 are not distinguished by
     /// any player, nor by a model).
     pub fn has_pace(&self, frames_per_second: f64) -> bool {
         (self.frames_per_second / frames_per_second - 1.0).abs() < PACE_TOLERANCE
@@ -132,7 +132,7 @@ impl Index {
         }
     }
 
-    /// A hash of all that tells one dataset from another, but for the names of its files.
+    /// A hash of all that distinguishes one dataset from another, but for the names of its files.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hash = Fnv1a::new();
         let mut number = |number: u64| hash.write(number);

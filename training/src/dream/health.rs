@@ -108,7 +108,7 @@ pub(super) fn of_world(evaluation: &Evaluation) -> Vec<Finding> {
                 most.name,
                 100.0 * most.usage
             ),
-            "footage with more variety of play, or fewer --latent-actions; leave out stretches in which nobody plays",
+            "footage with more variety of play, or fewer --latent-actions; leave out segments in which nobody plays",
         ));
     }
     let control = &evaluation.controllability.one_prompt_frame;

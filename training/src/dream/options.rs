@@ -1,4 +1,4 @@
-//! What a dream can be told.
+//! Options of a dream.
 
 use super::DreamError;
 use crate::ingest::IngestOptions;

@@ -19,7 +19,7 @@ max-width:100%}figcaption{font-size:.9rem;color:#555}svg{width:100%;font-size:9p
 .findings li{margin-bottom:.6rem}.remedy{color:#555}@media(prefers-color-scheme:dark){body{color:#e2e8f0;background:#16181d}\
 td,th{border-color:#333}figcaption,.remedy{color:#a0aec0}svg .grid{stroke:#333}}";
 
-/// Everything that the page tells.
+/// Everything that the page shows.
 pub(super) struct Told<'a> {
     pub(super) name: &'a str,
     pub(super) imported: &'a Imported,
@@ -144,7 +144,7 @@ fn figures(evaluation: &Evaluation) -> String {
     row(
         "Reconstruction",
         format!("{:.1} dB", evaluation.tokenizer_psnr),
-        "PSNR of frames that went through the tokenizer. From 30 dB on they can hardly be told from the real ones; below 24 dB \
+        "PSNR of frames that went through the tokenizer. From 30 dB on they can hardly be distinguished from the real ones; below 24 dB \
          small things are lost.",
     );
     row(
@@ -192,7 +192,7 @@ fn figures(evaluation: &Evaluation) -> String {
                 "{:.2} of {:.2} visible nats",
                 actions.information, actions.visible_information
             ),
-            "What the learned actions tell about the true ones, and what a classifier that was told them can see.",
+            "Information of the learned actions about the true ones, and what a classifier that was trained on the true ones can see.",
         );
     }
     if let Some(truth) = &evaluation.true_actions {

@@ -47,7 +47,7 @@ pub(super) fn configuration(
     Ok(config)
 }
 
-/// The same training for footage in which no player is found: actions are told apart by what moves.
+/// The same training for footage in which no player is found: actions are distinguished by what moves.
 pub(super) fn without_player(config: &TrainConfig) -> TrainConfig {
     let usual = TrainConfig::platformer().model.latent_actions;
     let mut config = config.clone();

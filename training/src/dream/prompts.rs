@@ -12,7 +12,7 @@ use crate::pictures::{RgbFrame, write_png};
 /// How many there are, and among how many frames they are chosen.
 const PROMPTS: usize = 6;
 const CANDIDATES: usize = 60;
-/// Side of the small pictures by which frames are told apart.
+/// Side of the small pictures by which frames are compared.
 const SMALL: usize = 8;
 
 /// Writes a few frames that differ much from each other into a folder, and removes what an earlier dream left there.

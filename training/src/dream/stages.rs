@@ -242,7 +242,7 @@ impl Dreamer<'_> {
             let ended = match train_quietly(config, &data, &run, resume, self.device, &stop) {
                 Err(TrainError::Agent(AgentError::NotFound(why))) => {
                     tracing::warn!(
-                        "no player is found in the footage ({why}): actions are told apart by what moves"
+                        "no player is found in the footage ({why}): actions are distinguished by what moves"
                     );
                     *config = without_player(config);
                     self.workshop.note_config(config)?;

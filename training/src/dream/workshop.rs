@@ -22,7 +22,7 @@ struct State {
     spent: f64,
 }
 
-/// What became of the footage, for the report.
+/// The result of the import, for the report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Imported {
     pub(super) clips: u64,

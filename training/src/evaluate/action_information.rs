@@ -1,4 +1,4 @@
-//! What latent actions tell about true ones, beside what can be seen of these at all.
+//! Information of latent actions about true ones, beside what can be seen of these at all.
 
 use std::fmt::{Display, Formatter, Result as FmtResult};
 
@@ -19,16 +19,16 @@ pub struct ActionInformation {
     pub information: f64,
     /// What the judge sees of the true action in the same frames, in nats: by its probabilities or by its decisions, whichever is more.
     pub visible_information: f64,
-    /// What its decisions alone tell, bias corrected.
+    /// Information of its decisions alone, in nats, bias corrected.
     pub visible_decisions: f64,
     /// `information` over `visible_information`; above 1 the judge is too weak, and without it nothing was visible.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ratio: Option<f64>,
-    /// Share of the transitions whose true action the best table from latent action tells, made on clips that are not scored.
+    /// Share of the transitions whose true action the best table from latent to true action predicts; it is made on clips that are not scored.
     pub decoding_accuracy: f64,
-    /// Share that the judge tells.
+    /// Share whose true action the judge predicts.
     pub visible_accuracy: f64,
-    /// Entropy of the true action in nats: the most that there is to tell.
+    /// Entropy of the true action in nats: the most information that is possible.
     pub entropy: f64,
     /// Transitions that were scored.
     pub transitions: u64,

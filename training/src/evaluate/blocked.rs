@@ -63,7 +63,7 @@ impl BlockedActions {
 /// A transition whose true action did not have its usual effect.
 struct Blocked<'f> {
     true_action: usize,
-    /// The real frames before, two at least, as many as help to tell an action.
+    /// The real frames before, two at least, as many as help to infer an action.
     before: Vec<&'f [u8]>,
     /// The latent action between them.
     between: usize,

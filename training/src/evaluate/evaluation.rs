@@ -30,7 +30,7 @@ pub struct Evaluation {
     pub adjacency_violations: AdjacencyViolations,
     /// Survival of the hero; for built-in footage only.
     pub survival: Option<Survival>,
-    /// What latent actions tell about true ones, where these are known.
+    /// Information of latent actions about true ones, where these are known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub actions: Option<ActionInformation>,
     /// Whether dreams show what is commanded, where true actions are known.

@@ -71,7 +71,7 @@ impl<'a> WorldParts<'a> {
         self.actions.infer(clips, frame_size)
     }
 
-    /// Frames before a transition that help to tell its action.
+    /// Frames before a transition that help to infer its action.
     pub fn frames_before(&self) -> usize {
         self.actions.frames_before(self.world)
     }

@@ -20,7 +20,7 @@ const _: () = assert!(HISTORY < LEAST_FRAMES);
 /// What the dynamics make of real transitions under their own and under other actions.
 ///
 /// The world is shown four real frames. The next one is masked as a whole, and only tokens that change count. It says that actions
-/// matter to the dynamics, not that they are the player's: codes that tell what happens to change have a large gap, too.
+/// matter to the dynamics, not that they are the player's: codes that carry information about any other change have a large gap, too.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// Mean cross-entropy of a changed token under the inferred action, in nats.

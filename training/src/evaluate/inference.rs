@@ -43,7 +43,7 @@ impl<'a> ActionInference<'a> {
         }
     }
 
-    /// Frames before a transition that help to tell its action.
+    /// Frames before a transition that help to infer its action.
     pub(super) fn frames_before(&self, world: &WorldModel) -> usize {
         match self {
             Self::Encoder(_) => world.config().latent_actions.encoder.window,

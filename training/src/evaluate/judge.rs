@@ -8,10 +8,10 @@ use crate::dataset::TrueActions;
 
 use super::EvaluateError;
 
-/// A true action that makes up less than this share of what the judge learns from is too rare to be told.
+/// A true action that makes up less than this share of what the judge learns from is too rare to be recognised.
 const RARE: f64 = 0.01;
 
-/// Tells true actions from frames.
+/// Recognises true actions in frames.
 pub struct Judge {
     classifier: ActionClassifier,
 }

@@ -1,4 +1,4 @@
-//! Evaluation by the judge: what latent actions tell about true ones, and whether dreams obey.
+//! Evaluation by the judge: information of latent actions about true ones, and obedience of dreams.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +65,7 @@ impl Judging {
         self.scored_clips.contains(&clip)
     }
 
-    /// What latent actions tell about true ones.
+    /// Information of latent actions about true ones.
     pub(super) fn information(&self) -> ActionInformation {
         ActionInformation::new(&self.scored, &self.told, &self.table, self.judge.learnt())
     }
@@ -232,7 +232,7 @@ mod tests {
         let wayward = obedience(&|_, at| (at * 31 / 4) % actions);
         assert!(wayward.horizons[0].score.unwrap().abs() < 0.2, "{wayward}");
 
-        // What latent actions tell that are the true ones: more than is visible.
+        // Latent actions that are the true ones carry more information than is visible.
         let information = judging.information();
         assert!((information.decoding_accuracy - 1.0).abs() < 1e-12);
         assert!(information.visible_information > 0.3, "{information}");

@@ -11,9 +11,13 @@
 //! - **survival** of the hero of the built-in gameplay under random play;
 //! - **one picture**: ten frames from one picture under inferred actions, by PSNR and SSIM;
 //! - **health**: the loss on what changes, under the inferred action and under others;
-//! - **agreement** with the true actions, where they are known: only evaluation reads them;
+//! - **agreement** with the true actions, where they are known;
 //! - **blocked actions**: where a true action did not have its usual effect (a step into a wall), the world does what the
 //!   footage did.
+//!
+//! True actions are a file beside the footage. Nothing that learns a world reads them, with one exception: training with
+//! `action_source = "given"`, which takes what was pressed for the latent actions. Otherwise they are read here, by `genie actions`, which
+//! scores the actions that it found, and by `genie label --labelled`, which names latent actions by the keys of a share of the transitions.
 //!
 //! # The judge
 //!
@@ -34,7 +38,7 @@
 //! that helps on real clips that the judge holds back. It finds no player, so that it does not share the rule by which worlds of
 //! the input `agent` find theirs.
 //!
-//! What that does not say. A small thing in a crowded picture may be told by a follower of the player and escape the judge: then too little
+//! Limits. A small thing in a crowded picture may be seen by a tracker of the player and escape the judge: then too little
 //! counts as visible, and the ratio comes out too high.
 //! A true action that is not visible (a jump in the air) weighs nothing. The judge is small, and learns from
 //! thousands of transitions. Commands are held for 1 to 8 frames whatever the player in the footage did, so that a score a little above

@@ -114,7 +114,7 @@ pub(super) fn play(
     let counted: Vec<usize> = up_to(&SURVIVAL, options.survival);
     let in_use = in_use(actions);
     let size = parts.frame_bytes();
-    // Whoever needs earlier frames to tell an action sees the real ones before the prompt.
+    // Where inferring an action needs earlier frames, it sees the real ones before the prompt.
     let before = match parts.actions {
         ActionInference::Encoder(_) => 0,
         ActionInference::Agent(_) => parts.frames_before(),

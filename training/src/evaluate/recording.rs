@@ -1,4 +1,4 @@
-//! Stretches of long play, kept for the judge.
+//! Segments of long play, kept for the judge.
 
 use super::horizons::Horizon;
 use super::judged_dreams::{JudgedDreams, JudgedStep};

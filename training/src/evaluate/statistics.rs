@@ -90,8 +90,8 @@ impl Contingency {
         (self.row_entropy() + self.column_entropy() - entropy(&self.counts)).max(0.0)
     }
 
-    /// Mutual information divided by the geometric mean of the entropies: 1 where each variable tells the other, 0 where
-    /// neither tells anything, and where one of them never varies.
+    /// Mutual information divided by the geometric mean of the entropies: 1 where each variable determines the other, 0 where
+    /// they are independent, and where one of them never varies.
     pub fn normalised_mutual_information(&self) -> f64 {
         let scale = (self.row_entropy() * self.column_entropy()).sqrt();
         if scale < 1e-12 {

@@ -13,7 +13,7 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Which keys were held, by frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct HeldKeys {
-    /// First frame of each stretch, and the keys that are held in it.
+    /// First frame of each segment, and the keys that are held in it.
     rows: Vec<(u64, String)>,
 }
 

@@ -18,7 +18,7 @@ const CUT_COLOURS: f32 = 0.30;
 const CUT_RESIDUE: f32 = 22.0;
 /// And how many times the residue of the frames before.
 const CUT_RATIO: f32 = 3.0;
-/// A stretch between cuts where so much less moves than in the rest of the footage is a menu or a pause.
+/// A segment between cuts in which so much less moves than in the rest of the footage is a menu or a pause.
 const MENU_SHARE: f32 = 0.08;
 const MENU_SECONDS: f64 = 1.0;
 /// Side of the small pictures that are compared.
@@ -84,7 +84,7 @@ impl Cutter {
         }
     }
 
-    /// What becomes of a frame: at most two verdicts, in their order.
+    /// Decides what is done with a frame: at most two verdicts, in their order.
     pub(super) fn push(&mut self, tick: &Tick) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(2);
         let parted = self.last.is_some() && !tick.continues;
@@ -155,7 +155,7 @@ impl Cutter {
         verdicts
     }
 
-    /// What becomes of the clip at hand at the end of the footage.
+    /// Decides whether the current clip is kept at the end of the footage.
     pub(super) fn finish(&mut self) -> Option<Verdict> {
         let verdict = (self.frames > 0).then(|| {
             Verdict::End(if self.settings.keep_all {

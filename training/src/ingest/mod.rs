@@ -1,14 +1,15 @@
 //! Any video in, a dataset out.
 //!
-//! Footage takes one way, whatever it comes as:
-//! 1. `discover`: paths become sources: films, animations, folders of pictures, archives of either;
-//! 2. `source`: a source becomes a stream of frames with their presentation times, upright and in sRGB, scaled and cut by
-//!    the `geometry` while they are decoded;
+//! All footage passes through the same stages:
+//! 1. `discover` finds the sources among the paths: films, animations, folders of pictures, archives of either;
+//! 2. `source` decodes a source into a stream of frames with their presentation times, upright and in sRGB, scaled and cropped by
+//!    the `geometry`;
 //! 3. `ticks`: the times decide which frames are taken; `survey` looks at how fast things move to choose the pace;
-//! 4. `cutting`: the frames become clips, parted where scenes cut, without what is black, frozen or a menu; `sorter` sorts them;
+//! 4. `cutting` divides the frames into clips at scene cuts and leaves out what is black, frozen or a menu; `frame_sorter` carries out
+//!    its decisions;
 //! 5. `unit`: the clips of one source are written, by `clip_writer`, to a folder of its own, which is there whole or not at all;
-//! 6. `assembly`: when all sources are done, their clips become the shards of the dataset, and `report_folder` tells what
-//!    became of the footage.
+//! 6. `assembly` writes the clips of all sources to the shards of the dataset, and `report_folder` writes the report: what was used, what
+//!    was left out, and why.
 //!
 //! Sources are worked on in parallel. What was finished before an interruption is not done again, and the dataset has the
 //! same bytes as without it. Whatever is skipped, changed or assumed is a [`Remark`]; the `report` has all of them.

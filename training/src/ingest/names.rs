@@ -52,7 +52,7 @@ fn scheme(name: &str) -> (String, Option<u64>, Vec<&str>) {
     (pattern, last, numbers)
 }
 
-/// What the names of a clip's frames tell, in their order.
+/// What the names of a clip's frames say, in their order.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct FrameOrder {
     /// Indices of the names, in the order of the frames.

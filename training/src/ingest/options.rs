@@ -1,4 +1,4 @@
-//! What an import can be told.
+//! Options of an import.
 
 use genie_model::PixelRect;
 use serde::Serialize;

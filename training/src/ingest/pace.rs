@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::dataset::PACES;
 
-/// File that tells the pace of the pictures in its folder and below.
+/// File with the pace of the pictures in its folder and below.
 pub(super) const PACE_FILE: &str = "frames_per_second";
 
 /// Frames a second from text: `10`, `29.97`, `30000/1001`.
@@ -33,7 +33,7 @@ pub fn parse_pace(text: &str) -> Result<f64, String> {
     })
 }
 
-/// The pace that a folder tells, or one above it up to `top` and its parent.
+/// The pace that a folder's file says, or that of one above it up to `top` and its parent.
 pub(super) fn told_pace(folder: &Path, top: &Path) -> Result<Option<f64>, String> {
     let mut at = Some(folder);
     while let Some(here) = at {
@@ -45,7 +45,7 @@ pub(super) fn told_pace(folder: &Path, top: &Path) -> Result<Option<f64>, String
                     .map_err(|problem| format!("{}: {problem}", path.display()));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            // A folder of frames may be named so; it tells no pace.
+            // A folder of frames may be named so; it says no pace.
             Err(_) if path.is_dir() => {}
             Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
         }

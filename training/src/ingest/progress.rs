@@ -17,7 +17,7 @@ impl Progress {
         self.done.load(Ordering::Relaxed) as f64 / 1000.0
     }
 
-    /// Seconds of all footage, as far as its containers tell.
+    /// Seconds of all footage, as far as its containers say.
     pub fn total_seconds(&self) -> f64 {
         self.total.load(Ordering::Relaxed) as f64 / 1000.0
     }

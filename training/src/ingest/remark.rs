@@ -21,7 +21,7 @@ pub enum RemarkKind {
     Skipped,
     /// Something is otherwise in the dataset than it was given.
     Changed,
-    /// Something that nothing told.
+    /// Something that no file or option says.
     Assumed,
 }
 

@@ -286,7 +286,7 @@ impl Run<'_> {
         let Some((pace, why)) = choose_pace(&surveys) else {
             general.push(Remark::new(
                 RemarkKind::Assumed,
-                "no footage of several frames tells a pace: 10 frames a second assumed",
+                "no footage of several frames has a pace: 10 frames a second assumed",
             ));
             return Ok((Taking::Pace(10.0), 10.0, "assumed".to_owned()));
         };

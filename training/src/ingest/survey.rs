@@ -331,7 +331,7 @@ mod tests {
         assert!((pace(&[survey(30.0, None)]) - 10.0).abs() < 1e-9);
         assert!((pace(&[survey(10.0, Some(1.0))]) - 10.0).abs() < 1e-9);
         assert!((pace(&[survey(5.0, None)]) - 5.0).abs() < 1e-9);
-        // The slowest tells, so that nothing is repeated.
+        // The slowest decides, so that nothing is repeated.
         assert!((pace(&[survey(50.0, None), survey(10.0, None)]) - 10.0).abs() < 1e-9);
         assert!(choose_pace(&[]).is_none());
     }

@@ -14,7 +14,7 @@ const MAY_CHANGE: [&str; 5] = [
     "warmup",
     "decay",
 ];
-/// Differences that are told.
+/// Differences that are listed.
 const MOST_TOLD: usize = 6;
 
 /// The settings that differ and must not, with both values; `None` where there are none.

@@ -39,7 +39,7 @@ struct Game {
     encoder_information: Vec<f64>,
     /// What a classifier sees, by its probabilities or its decisions, whichever is more.
     visible: Option<f64>,
-    /// What its decisions alone tell.
+    /// Information of its decisions alone.
     visible_decisions: Option<f64>,
     /// Mean information over the visible; means over games count it as 1 at most.
     share: Option<f64>,
@@ -94,7 +94,7 @@ pub(super) fn run(
         benchmark.share_with_label_head,
     ) {
         println!(
-            "\nmean share {share:.3} over {} games, {} above 0.5; {decisions:.3} of what a classifier's decisions tell; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
+            "\nmean share {share:.3} over {} games, {} above 0.5; {decisions:.3} of the information of a classifier's decisions; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
             benchmark.games.len(),
             benchmark.games_above_half,
         );

@@ -9,7 +9,7 @@ use genie_training::dataset::TrueActions;
 
 use crate::cli::CliResult;
 
-/// Writes one line for each transition: its clip and earlier frame, its code, what it was told by, and the true action where that is known.
+/// Writes one line for each transition: its clip and earlier frame, its code, what the code was inferred from, and the true action where that is known.
 pub(super) fn write(path: &Path, found: &[ClipActions], truth: Option<&TrueActions>) -> CliResult {
     let mut text = String::from(
         "clip,frame,code,moved_x,moved_y,seen,look_x,look_y,present,x,y,true_action\n",

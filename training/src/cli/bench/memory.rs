@@ -1,4 +1,4 @@
-//! Memory of the process, where the system tells.
+//! Memory of the process, where the system reports it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +17,7 @@ pub(super) struct Growth {
 }
 
 impl Growth {
-    /// Plays one world at random; `None` for no frames, and where the system does not tell.
+    /// Plays one world at random; `None` for no frames, and where the system does not report it.
     pub(super) fn measure(
         world: &WorldModel,
         frames: usize,

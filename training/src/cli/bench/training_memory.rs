@@ -32,7 +32,7 @@ pub(super) struct PhaseMemory {
 }
 
 /// Takes `steps` steps of each of the phases, after another one, on the CPU, and watches the memory of the process. Nothing where the
-/// system does not tell.
+/// system does not report it.
 pub(super) fn measure(
     config: &TrainConfig,
     phases: impl Iterator<Item = TrainingPhase>,
@@ -85,7 +85,7 @@ pub(super) fn measure(
 /// Prints the figures as a table.
 pub(super) fn print_table(phases: &[PhaseMemory]) {
     if phases.is_empty() {
-        println!("this system does not tell how much memory a process takes");
+        println!("this system does not report how much memory a process takes");
         return;
     }
     println!(

@@ -101,7 +101,7 @@ pub(super) fn archive(path: &Path, found: &mut Found) {
             actions: actions.get(&clip).cloned(),
             remarks: vec![Remark::new(
                 RemarkKind::Assumed,
-                "nothing tells the pace of its pictures: assumed (--pictures-fps tells it)"
+                "nothing says the pace of its pictures: assumed (--pictures-fps says it)"
                     .to_owned(),
             )],
         });

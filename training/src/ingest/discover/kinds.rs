@@ -17,7 +17,7 @@ const UNREAD_PICTURES: [&str; 14] = [
     "dds",
 ];
 
-/// What a file is by its name, and its first bytes where the name does not tell.
+/// What a file is by its name, and its first bytes where the name does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Film,

@@ -239,7 +239,7 @@ fn pictures(
     if pace.is_none() {
         remarks.push(Remark::new(
             RemarkKind::Assumed,
-            format!("nothing tells the pace of its pictures: assumed (a file {PACE_FILE} beside them tells it, or --pictures-fps)"),
+            format!("nothing says the pace of its pictures: assumed (a file {PACE_FILE} beside them says it, or --pictures-fps)"),
         ));
     }
     let actions = folder.join("actions.csv");

@@ -29,7 +29,7 @@ pub(super) enum Decoder {
     H264,
 }
 
-/// What the first frame of a film told the program `ffmpeg`.
+/// What the program `ffmpeg` found in the first frame of a film.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FfmpegStream {
     /// Presentation time of the first frame, as the container counts, in seconds.

@@ -53,7 +53,7 @@ pub(super) enum SourceKind {
     /// Pictures in the order of their names.
     Pictures {
         files: Vec<Stored>,
-        /// Frames a second, where something tells.
+        /// Frames a second, where something says it.
         pace: Option<f64>,
     },
 }

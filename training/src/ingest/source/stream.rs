@@ -29,7 +29,7 @@ pub(in crate::ingest) trait FrameSource {
         None
     }
 
-    /// What was skipped, changed or assumed so far; each is told once.
+    /// What was skipped, changed or assumed so far; each is reported once.
     fn take_remarks(&mut self) -> Vec<Remark> {
         Vec::new()
     }

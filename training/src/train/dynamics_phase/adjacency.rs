@@ -16,7 +16,7 @@ pub(super) fn count_adjacency(
 ) -> Result<Option<TokenAdjacency>, TrainError> {
     let (dataset, model) = (tokenising.dataset, tokenising.model);
     if model.tokenizer.quantizer.stages() > 1 {
-        // What a token looks like is told by all of its codes, and hardly two tokens have the same ones.
+        // All of its codes together say what a token looks like, and hardly two tokens have the same ones.
         return Ok(None);
     }
     tracing::info!("counting which tokens stand next to each other");

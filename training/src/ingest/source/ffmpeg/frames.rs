@@ -109,7 +109,7 @@ impl Ffmpeg {
                 .running
                 .lines
                 .recv()
-                .map_err(|_| "ffmpeg told no time for a frame".to_owned())?;
+                .map_err(|_| "ffmpeg gave no time for a frame".to_owned())?;
             self.note(&line);
             if line.contains(" pts:") && line.contains(" fmt:") {
                 let time = value(&line, " pts:").and_then(|pts| pts.parse::<i64>().ok());

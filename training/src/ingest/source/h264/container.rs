@@ -9,7 +9,7 @@ pub(super) struct Packet {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What a container tells of its film.
+/// What a container says about its film.
 #[derive(Debug, Clone)]
 pub(super) struct Track {
     /// The decoder configuration record (`avcC`).

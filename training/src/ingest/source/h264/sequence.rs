@@ -1,4 +1,4 @@
-//! What a sequence parameter set tells: size, shape of pixels and colours (ITU-T H.264, 7.3.2.1 and annex E).
+//! What a sequence parameter set contains: size, shape of pixels and colours (ITU-T H.264, 7.3.2.1 and annex E).
 
 use super::super::planes::{Colours, Matrix};
 
@@ -60,7 +60,7 @@ impl Bits {
     }
 }
 
-/// What a sequence parameter set tells.
+/// What a sequence parameter set contains.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sequence {
     /// Width and height of the shown picture.
