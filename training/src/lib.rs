@@ -17,6 +17,44 @@
 //! - [`dream`]: all of it in one call, within a given time, with a report;
 //! - [`plan`]: the cost of a training before it begins;
 //! - [`pictures`]: sheets, strips and GIFs of frames.
+//!
+//! # Example
+//!
+//! Footage of the built-in platformer, a world trained on it, and its figures:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use candle_core::Device;
+//! use genie_model::WorldModel;
+//! use genie_training::evaluate::{EvaluateOptions, evaluate};
+//! use genie_training::gameplay::{GameplayOptions, generate_dataset};
+//! use genie_training::train::{RunFolder, TrainConfig, train};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (data, run) = (Path::new("data/platformer"), Path::new("runs/platformer"));
+//! let footage = generate_dataset(data, 100, 200, 0, GameplayOptions::default(), &|_| ())?;
+//!
+//! let config = TrainConfig::platformer();
+//! let resume = false;
+//! train(&config, data, run, resume, &Device::Cpu, &|_phase, _step| false)?;
+//!
+//! let world = WorldModel::load(RunFolder::world_of(run))?;
+//! let options = EvaluateOptions::default();
+//! println!("{}", evaluate(&world, &footage.dataset, None, &options, &|_| ())?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `h264` | yes | decodes films in H.264 without the program `ffmpeg` |
+//! | `cuda` | no | trains and plays on graphics processors of NVIDIA; needs the CUDA toolkit |
+//! | `metal` | no | trains and plays on graphics processors of Apple |
+//! | `mpi` | no | trains in several processes that MPI started; needs an MPI library, such as Open MPI |
+//! | `accelerate` | no | uses Apple's Accelerate library on the processor |
 
 pub mod actions;
 pub mod dataset;

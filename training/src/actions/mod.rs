@@ -13,7 +13,7 @@
 //!
 //! An encoder is trained to say the codes from what is around a transition (`encoder`); it is used on request.
 //!
-//! True actions, where a dataset has them, are used by evaluation only: [`PairCounts`] measures the information of codes about them,
+//! Nothing that finds a player reads true actions. Where a dataset has them they judge what was found: [`PairCounts`] measures the information of codes about them,
 //! [`ActionClassifier`] learns to see them in frames alone, whoever is in these.
 
 mod agent;

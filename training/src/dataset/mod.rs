@@ -3,7 +3,7 @@
 //! A dataset is a folder:
 //! - `dataset.json`: format version, frame size, frames per second, and for every shard the lengths of its clips and a checksum;
 //! - `shard-00000.frames` and so on: a header, then the frames of clip after clip, [T, H, W, 3] as bytes;
-//! - `true_actions.bin`, where they are known: read by evaluation only, through [`TrueActions`].
+//! - `true_actions.bin`, where they are known: read through [`TrueActions`], never by the learning of latent actions.
 
 mod error;
 mod index;

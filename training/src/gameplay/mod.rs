@@ -2,7 +2,8 @@
 //!
 //! Everything is integer arithmetic. [`GameplayRules`] say how the hero moves and the camera follows: like any platformer, or
 //! lined up with the eight-pixel patches of a video tokenizer. [`GameplayWorld`] is the game, [`Player`] plays it,
-//! [`generate_dataset`] writes the footage; the true actions go to a separate file, for evaluation only.
+//! [`generate_dataset`] writes the footage; the true actions go to a separate file, which no training reads
+//! unless its `action_source` is `given`.
 
 mod action;
 mod generate;
