@@ -21,13 +21,13 @@ impl DynamicsPhase<'_> {
             Vec::new()
         };
         let (windows, frames) = (self.batches.windows(at), self.batches.clip_frames);
-        let tokens = match self.tokens.windows(self.dataset, &windows, frames)? {
-            Some(tokens) => tokens,
-            None => {
-                let patch = self.config.model.tokenizer.patch;
-                let patches = self.batches.patches(&clips, patch)?;
-                exact_tokens(&self.networks.tokenizer, &patches)?
-            }
+        let kept = self.tokens.windows(self.dataset, &windows, frames)?;
+        let tokens = if let Some(kept) = kept {
+            kept
+        } else {
+            let patch = self.config.model.tokenizer.patch;
+            let patches = self.batches.patches(&clips, patch)?;
+            exact_tokens(&self.networks.tokenizer, &patches)?
         };
         Ok(Batch { clips, tokens })
     }
