@@ -241,15 +241,15 @@ fn sheet(rows: &[Vec<RgbFrame<'_>>], scale: usize) -> Result<RgbImage, PictureEr
 pub fn write_gif(
     path: &Path,
     frames: &[RgbFrame<'_>],
-    frames_per_second: u32,
+    frames_per_second: f64,
     scale: usize,
 ) -> Result<(), PictureError> {
     if frames.is_empty() {
         return Err(PictureError::Shape("a GIF needs a frame".to_owned()));
     }
-    if !(1..=100).contains(&frames_per_second) {
+    if !(0.01..=100.0).contains(&frames_per_second) {
         return Err(PictureError::Shape(format!(
-            "a GIF has 1 to 100 frames a second, not {frames_per_second}"
+            "a GIF has at most 100 frames a second, not {frames_per_second}"
         )));
     }
     let mut bytes = Vec::new();
@@ -262,10 +262,7 @@ pub fn write_gif(
             let picture = enlarge(frame.to_image(), scale)?;
             let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
             // In hundredths of a second, so that the sum keeps the pace where a single one cannot.
-            let hundredths = |frames: usize| {
-                (frames as u64 * 200 + u64::from(frames_per_second))
-                    / (2 * u64::from(frames_per_second))
-            };
+            let hundredths = |frames: usize| (frames as f64 * 100.0 / frames_per_second).round();
             let delay = hundredths(number + 1) - hundredths(number);
             let delay = Delay::from_numer_denom_ms(delay as u32 * 10, 1);
             encoder
@@ -339,7 +336,7 @@ mod tests {
             .iter()
             .map(|frame| RgbFrame::new(10, 20, frame).unwrap())
             .collect();
-        write_gif(&path, &borrowed, 10, 2).unwrap();
+        write_gif(&path, &borrowed, 10.0, 2).unwrap();
         let decoder = GifDecoder::new(Cursor::new(fs::read(&path).unwrap())).unwrap();
         let decoded = decoder.into_frames().collect_frames().unwrap();
         assert_eq!(decoded.len(), 3);
@@ -384,8 +381,8 @@ mod tests {
         assert!(write_png(path, small, 0).is_err());
         assert!(write_png(path, small, 1 << 40).is_err());
         assert!(write_sheet(path, &[vec![]], 1).is_err());
-        assert!(write_gif(path, &[], 10, 1).is_err());
-        assert!(write_gif(path, &[small], 0, 1).is_err());
+        assert!(write_gif(path, &[], 10.0, 1).is_err());
+        assert!(write_gif(path, &[small], 0.0, 1).is_err());
         assert!(read_image(path).is_err());
         assert!(!path.exists());
     }

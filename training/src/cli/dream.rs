@@ -14,6 +14,9 @@ use super::import::{Size, parse_crop, parse_size};
 use super::interruption::Interruption;
 use super::outputs::check_output_of;
 
+/// Remarks on the footage that are printed; the report has all.
+const SHOWN_REMARKS: usize = 10;
+
 /// Arguments of `genie dream`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -109,6 +112,16 @@ pub(crate) fn run(args: Args) -> CliResult {
             dreamt.prompts.len(),
             folder.display()
         );
+    }
+    for file in &dreamt.unreadable {
+        println!("unreadable: {file}");
+    }
+    for remark in dreamt.remarks.iter().take(SHOWN_REMARKS) {
+        println!("{remark}");
+    }
+    if dreamt.remarks.len() > SHOWN_REMARKS {
+        let more = dreamt.remarks.len() - SHOWN_REMARKS;
+        println!("and {more} remarks more on the footage, in the report");
     }
     for finding in &dreamt.findings {
         println!("- {}; what helps: {}", finding.what, finding.remedy);

@@ -121,7 +121,8 @@ pub(crate) fn run(args: Args) -> CliResult {
         .iter()
         .map(|frame| RgbFrame::new(frame.height(), frame.width(), frame.pixels()))
         .collect::<Result<Vec<_>, _>>()?;
-    let pace = world.config().frames_per_second.round().max(1.0) as u32;
+    // More than a GIF can have is shown at its fastest.
+    let pace = f64::from(world.config().frames_per_second).min(100.0);
     write_gif(&args.out, &pictures, pace, args.scale)?;
     if let Some(folder) = &args.frames {
         for (index, picture) in pictures.iter().enumerate() {

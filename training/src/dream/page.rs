@@ -245,6 +245,7 @@ fn footage(told: &Told) -> String {
         pace,
         unreadable,
         left_out,
+        remarks,
     } = told.imported;
     let mut text = format!(
         "<p>{frames} frames in {clips} clips at {frames_per_second:.4} frames a second: {}.</p>",
@@ -260,7 +261,11 @@ fn footage(told: &Told) -> String {
         "<p>Something moves in {:.0} % of its frames; {moved}.</p>",
         100.0 * look.moving
     );
-    for (title, list) in [("Left out", left_out), ("Could not be read", unreadable)] {
+    for (title, list) in [
+        ("Left out", left_out),
+        ("Could not be read", unreadable),
+        ("Skipped, changed or assumed", remarks),
+    ] {
         if !list.is_empty() {
             let _ = write!(text, "<p>{title}:</p><ul>");
             for line in list {

@@ -49,6 +49,10 @@ pub struct Dreamt {
     pub findings: Vec<Finding>,
     /// Seconds that it took, those of stopped calls included.
     pub seconds: f64,
+    /// Footage that could not be read, and why.
+    pub unreadable: Vec<String>,
+    /// What of the footage was skipped, changed or assumed.
+    pub remarks: Vec<String>,
 }
 
 /// Makes a world of the footage under `paths`, with a report and prompts beside it, within the time that the options give.
@@ -176,6 +180,18 @@ impl Dreamer<'_> {
                 .left_out
                 .iter()
                 .map(|(reason, frames)| format!("{frames} frames: {reason}"))
+                .collect(),
+            remarks: summary
+                .remarks
+                .iter()
+                .map(|(source, remark)| {
+                    let about = if source.is_empty() {
+                        String::new()
+                    } else {
+                        format!("{source}: ")
+                    };
+                    format!("{}: {about}{}", remark.kind.name(), remark.text)
+                })
                 .collect(),
         })
     }
@@ -406,7 +422,10 @@ impl Dreamer<'_> {
         };
         copy().map_err(DreamError::io("write", out))?;
         self.status(Stage::Report, 1.0);
+        let imported = self.workshop.imported();
         Ok(Dreamt {
+            unreadable: imported.unreadable,
+            remarks: imported.remarks,
             world: out.to_path_buf(),
             report,
             prompts,

@@ -7,6 +7,7 @@ use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
 
 use super::{DreamError, DreamOptions};
+use crate::dataset::INDEX_NAME;
 use crate::train::{ActionSource, TrainConfig};
 
 /// What was asked for, and how long it has been worked on.
@@ -34,6 +35,9 @@ pub(super) struct Imported {
     pub(super) unreadable: Vec<String>,
     /// What was left out, in words.
     pub(super) left_out: Vec<String>,
+    /// What was skipped, changed or assumed, in words.
+    #[serde(default)]
+    pub(super) remarks: Vec<String>,
 }
 
 /// The folder of one dream, held by one process.
@@ -95,7 +99,10 @@ impl Workshop {
                     path.display()
                 ))
             })?;
-            if let Some(difference) = difference(&old, &state) {
+            // Before there is footage nothing would be lost: a corrected command begins anew.
+            let begun = root.join("footage").join(INDEX_NAME).exists();
+            let other = difference(&old, &state);
+            if let Some(difference) = other.filter(|_| begun) {
                 return Err(DreamError::Request(format!(
                     "{} holds a dream of another kind ({difference}): give the same as before, or another --out, or remove that \
                      folder",
@@ -103,7 +110,7 @@ impl Workshop {
                 )));
             }
             before = ((old.hours - state.hours).abs() > 1e-9).then_some(old.hours);
-            state.spent = old.spent;
+            state.spent = if other.is_some() { 0.0 } else { old.spent };
         }
         let workshop = Self {
             root,
@@ -256,6 +263,13 @@ mod tests {
         assert_eq!(workshop.longer(), Some(2.0));
         drop(workshop);
         options.footage.width = 96;
+        // Nothing was imported yet: the corrected command begins anew.
+        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        assert!(workshop.spent().abs() < 1e-9);
+        fs::create_dir_all(workshop.footage()).unwrap();
+        fs::write(workshop.footage().join(INDEX_NAME), "{}").unwrap();
+        drop(workshop);
+        options.footage.width = 128;
         let error = Workshop::open(&world, &paths, &options).unwrap_err();
         assert!(
             error.to_string().contains("settings of the import"),

@@ -187,7 +187,7 @@ fn write_video(
     match kind {
         VideoKind::Gif => {
             let path = folder.join(format!("clip-{clip:05}.gif"));
-            write_gif(&path, &frames, FRAMES_PER_SECOND, 1)
+            write_gif(&path, &frames, f64::from(FRAMES_PER_SECOND), 1)
         }
         VideoKind::Png => {
             let folder = folder.join(format!("clip-{clip:05}"));

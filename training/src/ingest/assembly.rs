@@ -3,35 +3,20 @@
 //! Everything here can be cut off at any moment and done again: shards get their names one by one, the same ones each time, and
 //! the folder is a dataset only when the index is written at last.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use genie_model::atomic_file::{self, temporary_path};
-use serde::{Deserialize, Serialize};
 
 use super::IngestError;
+use super::assembled_actions::{KnownActions, write_actions};
 use super::clip_writer::UnitFile;
-use super::remark::{Remark, RemarkKind};
-use super::unit::UnitResult;
+use super::unit::Finished;
 use crate::dataset::{
     CHANNELS, FrameFormat, HEADER_BYTES, INDEX_NAME, Index, IndexShard, SHARD_BYTES, ShardHeader,
-    TRUE_ACTIONS_NAME, TRUE_ACTIONS_NAMES, TrueActions, VERSION, encode_true_actions,
+    VERSION,
 };
-
-/// The names of a dataset's true actions; action i is the i-th.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct ActionNames {
-    /// Keys joined by `+`; empty for none.
-    keys: Vec<String>,
-}
-
-/// A finished unit and its folder.
-pub(super) struct Finished {
-    pub(super) folder: PathBuf,
-    pub(super) result: UnitResult,
-}
 
 /// Files that become one shard.
 struct Group<'a> {
@@ -70,8 +55,8 @@ pub(super) fn assemble(
     format: FrameFormat,
     units: &[Finished],
     existing: Option<Index>,
-    remarks: &mut Vec<Remark>,
-    before_index: &mut dyn FnMut(&[Remark]) -> Result<(), IngestError>,
+    known_actions: &KnownActions,
+    before_index: &mut dyn FnMut() -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
     let mut index = existing.unwrap_or(Index {
         format_version: VERSION,
@@ -82,11 +67,6 @@ pub(super) fn assemble(
         game: None,
         shards: Vec::new(),
     });
-    let known_clips: usize = index
-        .shards
-        .iter()
-        .map(|shard| shard.clip_frames.len())
-        .sum();
     let first = index.shards.len();
     let groups = groups(units, format.frame_bytes() as u64);
     for (number, group) in groups.iter().enumerate() {
@@ -127,8 +107,8 @@ pub(super) fn assemble(
             checksum: Some(checksum),
         });
     }
-    write_actions(out, units, known_clips, remarks)?;
-    before_index(remarks)?;
+    write_actions(out, units, known_actions)?;
+    before_index()?;
     index.write(&out.join(INDEX_NAME))?;
     Ok(())
 }
@@ -173,82 +153,4 @@ fn merge(
         let _ = fs::remove_file(&partial);
         IngestError::io("write", path)(error)
     })
-}
-
-/// Writes the true actions if all clips have some.
-fn write_actions(
-    out: &Path,
-    units: &[Finished],
-    known_clips: usize,
-    remarks: &mut Vec<Remark>,
-) -> Result<(), IngestError> {
-    let path = out.join(TRUE_ACTIONS_NAME);
-    let names_path = out.join(TRUE_ACTIONS_NAMES);
-    let with: Vec<bool> = units
-        .iter()
-        .filter(|unit| !unit.result.report.clips.is_empty())
-        .map(|unit| unit.result.actions.is_some())
-        .collect();
-    let known = (known_clips > 0)
-        .then(|| TrueActions::open(out).ok())
-        .flatten()
-        .filter(|known| known.clip_count() >= known_clips);
-    let known_names = fs::read(&names_path)
-        .ok()
-        .and_then(|text| serde_json::from_slice::<ActionNames>(&text).ok());
-    let complete = known_clips == 0 || (known.is_some() && known_names.is_some());
-    if !with.iter().all(|with| *with) || with.is_empty() || !complete {
-        if with.contains(&true) || known.is_some() {
-            remarks.push(Remark::new(
-                RemarkKind::Skipped,
-                "true actions are not known for all clips: the dataset has none",
-            ));
-        }
-        for path in [&path, &names_path] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(IngestError::io("remove", path)(error));
-                }
-                _ => {}
-            }
-        }
-        return Ok(());
-    }
-    let all = || {
-        units
-            .iter()
-            .filter_map(|unit| unit.result.actions.as_ref())
-            .flatten()
-    };
-    let mut names = if known_clips > 0 {
-        known_names.unwrap_or_default().keys
-    } else {
-        Vec::new()
-    };
-    let new: BTreeSet<&String> = all().flatten().collect();
-    for name in new {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    if names.len() > 256 {
-        return Err(IngestError::Request(format!(
-            "{} different sets of keys in the files of true actions are too many (at most 256)",
-            names.len()
-        )));
-    }
-    let number = |keys: &String| names.iter().position(|name| name == keys).unwrap_or(0) as u8;
-    let mut clips: Vec<Vec<u8>> = Vec::new();
-    if let Some(known) = &known {
-        clips.extend((0..known_clips).filter_map(|clip| known.clip(clip).map(<[u8]>::to_vec)));
-    }
-    clips.extend(all().map(|clip| clip.iter().map(number).collect()));
-    let slices: Vec<&[u8]> = clips.iter().map(Vec::as_slice).collect();
-    atomic_file::write(&path, &encode_true_actions(&slices))
-        .map_err(IngestError::io("write", &path))?;
-    let text = serde_json::to_vec_pretty(&ActionNames {
-        keys: names.clone(),
-    })
-    .unwrap_or_default();
-    atomic_file::write(&names_path, &text).map_err(IngestError::io("write", &names_path))
 }

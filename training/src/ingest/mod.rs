@@ -15,6 +15,7 @@
 //! same bytes as without it. Whatever is skipped, changed or assumed is a [`Remark`]; the `report` has all of them.
 
 mod actions;
+mod assembled_actions;
 mod assembly;
 mod clip_writer;
 mod cutting;
@@ -23,6 +24,7 @@ mod error;
 mod frame_sorter;
 mod geometry;
 mod inspection;
+mod ledger;
 mod left_out;
 mod names;
 mod options;

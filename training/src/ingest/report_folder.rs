@@ -7,9 +7,9 @@ use std::path::Path;
 use genie_model::atomic_file;
 
 use super::IngestError;
-use super::assembly::Finished;
 use super::remark::{Remark, Unreadable};
 use super::report::{Report, Summary};
+use super::unit::Finished;
 
 /// Writes the report of finished units into a folder, and says what they came to.
 pub(super) fn write_report(

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::assembly::{Finished, assemble};
+use super::assembled_actions::{KnownActions, check_actions};
+use super::assembly::assemble;
 use super::discover::discover;
 use super::geometry::Geometry;
+use super::ledger::Ledger;
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
@@ -16,7 +18,9 @@ use super::report_folder::write_report;
 use super::source::{Source, SourceInfo};
 use super::survey::{Survey, choose_pace, survey};
 use super::ticks::Taking;
-use super::unit::{UnitContext, UnitError, UnitResult, finished_unit, run_unit, unit_key};
+use super::unit::{
+    Finished, UnitContext, UnitError, UnitResult, finished_unit, run_unit, unit_key,
+};
 use super::{IngestError, IngestOptions, PaceChoice};
 use crate::dataset::{DatasetError, FrameFormat, INDEX_NAME, Index};
 
@@ -44,7 +48,7 @@ pub fn ingest(
 ) -> Result<Summary, IngestError> {
     options.check()?;
     let existing = existing(out, options)?;
-    let found = discover(paths, out);
+    let found = discover(paths, out, options.pictures_pace.is_some());
     let described = || {
         let paths: Vec<String> = paths
             .iter()
@@ -177,7 +181,13 @@ impl Run<'_> {
             stop: self.stop,
             progress: self.progress,
         };
+        let mut ledger = match existing {
+            Some(_) => Ledger::read(self.out),
+            None => Ledger::new(self.out),
+        };
+        let probed = self.new_footage(probed, &context, &ledger, &mut general)?;
         let (units, resumed) = self.units(&probed, &context, &mut unreadable)?;
+        self.go_on()?;
         if units.is_empty() {
             return Err(IngestError::NothingReadable(first_reason(&unreadable)));
         }
@@ -197,6 +207,8 @@ impl Run<'_> {
                 .as_ref()
                 .map_or(pace, |index| index.frames_per_second),
         };
+        let known_actions = KnownActions::of(self.out, existing.as_ref());
+        general.extend(check_actions(&units, &known_actions)?);
         if self.options.strict {
             Self::refuse_remarks(&units, &general, &unreadable)?;
         }
@@ -207,13 +219,13 @@ impl Run<'_> {
             format,
             &units,
             existing,
-            &mut general,
-            &mut |general| {
+            &known_actions,
+            &mut || {
                 let made = write_report(
                     (self.options.width, self.options.height),
                     &report,
                     &units,
-                    general,
+                    &general,
                     &unreadable,
                     pace,
                     &why,
@@ -222,11 +234,21 @@ impl Run<'_> {
                 Ok(())
             },
         )?;
+        let added = units.iter().filter_map(|unit| unit.folder.file_name());
+        ledger.add(added.map(|key| key.to_string_lossy().into_owned()))?;
         let mut summary =
             summary.ok_or_else(|| IngestError::Request("no report was written".to_owned()))?;
         summary.resumed = resumed;
         summary.source_frames = self.progress.frames();
         Ok(summary)
+    }
+
+    /// An error if the import was stopped: what interrupted programs said then is not about the footage.
+    fn go_on(&self) -> Result<(), IngestError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(IngestError::Stopped);
+        }
+        Ok(())
     }
 
     /// Looks at all sources, several at a time.
@@ -238,6 +260,7 @@ impl Run<'_> {
         let infos = parallel(self.threads(), &sources, |source| {
             source.probe(self.options)
         })?;
+        self.go_on()?;
         let mut probed = Vec::new();
         for (source, info) in sources.into_iter().zip(infos) {
             match info {
@@ -254,6 +277,30 @@ impl Run<'_> {
             }
         }
         Ok(probed)
+    }
+
+    /// Leaves out footage that the dataset holds already.
+    fn new_footage(
+        &self,
+        probed: Vec<Probed>,
+        context: &UnitContext<'_>,
+        ledger: &Ledger,
+        general: &mut Vec<Remark>,
+    ) -> Result<Vec<Probed>, IngestError> {
+        let (held, new): (Vec<Probed>, Vec<Probed>) = probed
+            .into_iter()
+            .partition(|probed| ledger.holds(&unit_key(&probed.source, context)));
+        if new.is_empty() {
+            return Err(IngestError::Request(format!(
+                "all of this footage is in {} already",
+                self.out.display()
+            )));
+        }
+        general.extend(held.iter().map(|probed| {
+            let text = format!("{}: it is in the dataset already", probed.source.name);
+            Remark::new(RemarkKind::Skipped, text)
+        }));
+        Ok(new)
     }
 
     /// Which frames are taken, the pace of the dataset, and why in words.
@@ -283,6 +330,7 @@ impl Run<'_> {
         .into_iter()
         .flatten()
         .collect();
+        self.go_on()?;
         let Some((pace, why)) = choose_pace(&surveys) else {
             general.push(Remark::new(
                 RemarkKind::Assumed,

@@ -61,6 +61,7 @@ pub(super) fn survey(
             start,
             end,
             threads: 1,
+            numbered: false,
         };
         let mut stream = source.open(info, geometry, wanted, options)?;
         let mut frames: Vec<(f64, Frame)> = Vec::new();
@@ -233,6 +234,7 @@ pub(super) fn without_bars(
             start: if length > 1.0 { start } else { 0.0 },
             end: f64::INFINITY,
             threads: 1,
+            numbered: false,
         };
         let mut stream = source.open(info, geometry, wanted, options)?;
         // Without a known length the first frames have to do.

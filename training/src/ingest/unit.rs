@@ -1,7 +1,7 @@
 //! One source becomes clips in a folder of its own, which is there whole or not at all.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use genie_model::{Fnv1a, Frame, PixelRect, atomic_file};
@@ -41,6 +41,12 @@ pub(super) struct UnitResult {
     pub(super) sheets: Vec<String>,
 }
 
+/// A finished unit and its folder.
+pub(super) struct Finished {
+    pub(super) folder: PathBuf,
+    pub(super) result: UnitResult,
+}
+
 /// Why a unit was not finished.
 #[derive(Debug)]
 pub(super) enum UnitError {
@@ -75,9 +81,16 @@ pub(super) struct UnitContext<'a> {
 
 /// The name of a source's unit: another one when the footage or a setting is another.
 pub(super) fn unit_key(source: &Source, context: &UnitContext<'_>) -> String {
+    // What says how it is worked on, and not what comes out of it, is left aside.
+    let options = IngestOptions {
+        append: false,
+        strict: false,
+        threads: 0,
+        ..context.options.clone()
+    };
     let mut parts = vec![
         VERSION.to_string(),
-        serde_json::to_string(context.options).unwrap_or_default(),
+        serde_json::to_string(&options).unwrap_or_default(),
         context.pace.to_bits().to_string(),
         source.name.clone(),
     ];
@@ -121,7 +134,13 @@ pub(super) fn run_unit(
         // Best effort: the first error is the one to report.
         let _ = fs::remove_dir_all(&partial);
     }
-    let result = made?;
+    let result = match made {
+        // What an interrupted decoder says is about the interruption, not about the footage.
+        Err(UnitError::Unreadable(_)) if context.stop.load(Ordering::Relaxed) => {
+            return Err(IngestError::Stopped.into());
+        }
+        made => made?,
+    };
     fs::rename(&partial, &folder).map_err(IngestError::io("give its final name to", &folder))?;
     Ok(result)
 }
@@ -158,6 +177,8 @@ fn make_unit(
         start: options.start,
         end: options.end.unwrap_or(f64::INFINITY),
         threads,
+        // Files of actions count the frames from the first one on.
+        numbered: keys.is_some(),
     };
     let mut stream = source.open(info, geometry, wanted, options)?;
     let mut sorter = FrameSorter {

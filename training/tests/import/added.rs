@@ -117,6 +117,110 @@ fn true_actions_come_from_a_file_beside_the_frames() {
 }
 
 #[test]
+fn adding_footage_without_actions_takes_none_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second, out) = (
+        folder.path().join("a"),
+        folder.path().join("b"),
+        folder.path().join("out"),
+    );
+    clip(&first, 0..5);
+    save(&first, "actions.csv", b"frame,keys\n0,left\n2,right\n");
+    clip(&second, 20..24);
+    import(&first, &out, &keeping(4, 4)).unwrap();
+    let files = || {
+        ["true_actions.bin", "true_actions.json", "dataset.json"]
+            .map(|name| std::fs::read(out.join(name)).unwrap())
+    };
+    let before = files();
+    let add = IngestOptions {
+        append: true,
+        ..keeping(4, 4)
+    };
+    let error = import(&second, &out, &add).unwrap_err().to_string();
+    assert!(
+        error.contains("has true actions") && error.contains("/b"),
+        "{error}"
+    );
+    assert_eq!(files(), before);
+    save(&second, "actions.csv", b"frame,keys\n0,jump\n");
+    import(&second, &out, &add).unwrap();
+    let actions = TrueActions::open(&out).unwrap();
+    assert_eq!(actions.clip_count(), 2);
+    assert_eq!(actions.clip(0), Some([0, 0, 1, 1].as_slice()));
+    assert_eq!(actions.clip(1), Some([2, 2, 2].as_slice()));
+}
+
+#[test]
+fn footage_that_is_there_is_not_added_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (films, out) = (folder.path().join("films"), folder.path().join("out"));
+    clip(&films.join("a"), 0..5);
+    import(&films, &out, &keeping(4, 4)).unwrap();
+    let add = IngestOptions {
+        append: true,
+        ..keeping(4, 4)
+    };
+    let error = import(&films, &out, &add).unwrap_err().to_string();
+    assert!(error.contains("already"), "{error}");
+    clip(&films.join("b"), 20..24);
+    let summary = import(&films, &out, &add).unwrap();
+    assert!(
+        said(&summary).contains("in the dataset already"),
+        "{}",
+        said(&summary)
+    );
+    assert_eq!(
+        first_bytes(&out),
+        [(0..5).collect::<Vec<u8>>(), (20..24).collect()]
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn links_and_what_this_program_has_made_are_no_footage() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("films");
+    clip(&films.join("a"), 0..5);
+    std::os::unix::fs::symlink(&films, films.join("again")).unwrap();
+    std::os::unix::fs::symlink(films.join("a"), films.join("b")).unwrap();
+    import(&films.join("a"), &films.join("made"), &keeping(4, 4)).unwrap();
+    save(&films, "stray.actions.csv", b"frame,keys\n0,left\n");
+    save(&films, "recording", b"no footage at all");
+    let out = folder.path().join("out");
+    let summary = import(&films, &out, &keeping(4, 4)).unwrap();
+    assert_eq!(first_bytes(&out), [(0..5).collect::<Vec<u8>>()]);
+    let said = said(&summary);
+    for what in [
+        "made: a dataset",
+        "again: met before",
+        "b: met before",
+        "stray.actions.csv: the film that it belongs to is not there",
+        "recording",
+    ] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+}
+
+#[test]
+fn a_pace_that_is_given_is_no_assumption() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("a");
+    clip(&films, 0..5);
+    std::fs::remove_file(films.join("frames_per_second")).unwrap();
+    let strict = IngestOptions {
+        strict: true,
+        ..keeping(4, 4)
+    };
+    assert!(import(&films, &folder.path().join("no"), &strict).is_err());
+    let given = IngestOptions {
+        pictures_pace: Some(10.0),
+        ..strict
+    };
+    import(&films, &folder.path().join("out"), &given).unwrap();
+}
+
+#[test]
 fn a_wrong_file_of_actions_is_named() {
     let folder = tempfile::tempdir().unwrap();
     clip(folder.path(), 0..3);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use genie_training::dataset::TrueActions;
 use genie_training::ingest::{CropChoice, DecoderChoice, FitChoice, IngestOptions, PaceChoice};
 
 use super::footage::{clips, ffmpeg, import, keeping, said};
@@ -83,6 +84,58 @@ fn a_part_of_a_film_begins_and_ends_by_time() {
                 "{ending} by {decoder:?}"
             );
         }
+    }
+}
+
+#[test]
+fn actions_of_a_part_are_those_of_its_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.mp4");
+    let path = film.display().to_string();
+    // A key frame every second, so that a decoder could jump over the first ten.
+    let made = ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=64x64:r=10:d=20",
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+        "-g",
+        "10",
+        &path,
+    ]);
+    if made.is_none() {
+        eprintln!("no program ffmpeg to make a film with");
+        return;
+    }
+    let rows: String = (0..20).map(|n| format!("{},k{n}\n", 10 * n)).collect();
+    std::fs::write(
+        folder.path().join("film.actions.csv"),
+        format!("frame,keys\n{rows}"),
+    )
+    .unwrap();
+    for decoder in decoders() {
+        let out = folder.path().join(format!("{decoder:?}"));
+        let options = IngestOptions {
+            start: 10.0,
+            end: Some(14.0),
+            pace: PaceChoice::FramesPerSecond(10.0),
+            ..with(decoder, 64, 64)
+        };
+        import(&film, &out, &options).unwrap();
+        let names = std::fs::read_to_string(out.join("true_actions.json")).unwrap();
+        let names: serde_json::Value = serde_json::from_str(&names).unwrap();
+        assert_eq!(
+            names["keys"],
+            serde_json::json!(["k10", "k11", "k12", "k13"]),
+            "{decoder:?}"
+        );
+        let actions = TrueActions::open(&out).unwrap();
+        let actions = actions.clip(0).unwrap();
+        let expected: Vec<u8> = (0..39).map(|n| n / 10).collect();
+        assert_eq!(actions, expected, "{decoder:?}");
     }
 }
 

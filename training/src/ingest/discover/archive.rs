@@ -99,11 +99,15 @@ pub(super) fn archive(path: &Path, found: &mut Found) {
             name: format!("{}: {clip}", path.display()),
             kind: SourceKind::Pictures { files, pace: None },
             actions: actions.get(&clip).cloned(),
-            remarks: vec![Remark::new(
-                RemarkKind::Assumed,
-                "nothing says the pace of its pictures: assumed (--pictures-fps says it)"
-                    .to_owned(),
-            )],
+            remarks: (!found.has_pace)
+                .then(|| {
+                    Remark::new(
+                        RemarkKind::Assumed,
+                        "nothing says the pace of its pictures: assumed (--pictures-fps says it)",
+                    )
+                })
+                .into_iter()
+                .collect(),
         });
     }
     if found.sources.len() == before {

@@ -12,6 +12,7 @@ use super::names::compare_names;
 use super::pace::{PACE_FILE, told_pace};
 use super::remark::{Remark, RemarkKind, Unreadable};
 use super::source::{Source, SourceKind, Stored, is_animation};
+use crate::dataset::INDEX_NAME;
 use archive::archive;
 use found::single;
 use kinds::{Kind, extension, is_beside, kind_by_bytes, kind_by_name};
@@ -21,9 +22,9 @@ pub(super) use found::Found;
 /// Folders inside folders that are searched.
 const DEEPEST: usize = 16;
 
-/// Finds the footage under paths; the folder `out` is passed over.
-pub(super) fn discover(paths: &[PathBuf], out: &Path) -> Found {
-    let mut found = Found::default();
+/// Finds the footage under paths, each file once; the folder `out` is passed over. `has_pace`: the pace of pictures is given.
+pub(super) fn discover(paths: &[PathBuf], out: &Path, has_pace: bool) -> Found {
+    let mut found = Found::new(has_pace);
     let out = fs::canonicalize(out).ok();
     let mut loose: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for path in expand(paths, &mut found) {
@@ -76,6 +77,9 @@ fn expand(paths: &[PathBuf], found: &mut Found) -> Vec<PathBuf> {
 
 /// A file that the user named: it is read whatever its name.
 fn named_file(path: &Path, loose: &mut BTreeMap<PathBuf, Vec<PathBuf>>, found: &mut Found) {
+    if !found.meet(path) {
+        return;
+    }
     let file = Stored::file(path);
     let kind = match kind_by_name(&file.file_name()) {
         Kind::Other => kind_by_bytes(&file),
@@ -99,6 +103,20 @@ fn named_file(path: &Path, loose: &mut BTreeMap<PathBuf, Vec<PathBuf>>, found: &
 
 fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut Found) {
     if out.is_some() && fs::canonicalize(folder).ok().as_deref() == out {
+        return;
+    }
+    if !found.meet(folder) {
+        found.remarks.push(Remark::new(
+            RemarkKind::Skipped,
+            format!("{}: met before under another name", folder.display()),
+        ));
+        return;
+    }
+    if let Some(what) = made_here(folder).filter(|_| depth > 0) {
+        found.remarks.push(Remark::new(
+            RemarkKind::Skipped,
+            format!("{}: {what}, and no footage", folder.display()),
+        ));
         return;
     }
     if depth > DEEPEST {
@@ -133,11 +151,15 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
     entries
         .sort_by(|(a, path_a), (b, path_b)| compare_names(a, b).then_with(|| path_a.cmp(path_b)));
     let (mut frames, mut unread, mut others, mut folders) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
     let mut inner = Vec::new();
     for (name, path) in entries {
         if path.is_dir() {
             folders += 1;
             inner.push(path);
+            continue;
+        }
+        if !found.meet(&path) {
             continue;
         }
         let file = Stored::file(&path);
@@ -161,11 +183,17 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
                 }
             }
             Kind::UnreadPicture => unread.push(name),
-            Kind::Other if is_beside(&name) || !name.contains('.') => {}
+            Kind::Other if is_beside(&name) => {}
             Kind::Other => others.push(name),
         }
     }
-    if !others.is_empty() && (folders > 0 || !frames.is_empty() || !found.sources.is_empty()) {
+    for (name, why) in idle_actions(&names, !frames.is_empty()) {
+        found.remarks.push(Remark::new(
+            RemarkKind::Skipped,
+            format!("{}: {why}", folder.join(name).display()),
+        ));
+    }
+    if !others.is_empty() {
         found.remarks.push(Remark::new(
             RemarkKind::Skipped,
             format!(
@@ -206,6 +234,45 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
     }
 }
 
+/// What this program has written into a folder of that kind, which it does not read as footage.
+fn made_here(folder: &Path) -> Option<&'static str> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if folder.join(INDEX_NAME).is_file() {
+        return Some("a dataset");
+    }
+    if name.starts_with("import-report") && folder.join("report.json").is_file() {
+        return Some("the report of an import");
+    }
+    if folder.join("dream.json").is_file() {
+        return Some("the folder of a dream");
+    }
+    let world = name.strip_suffix(".prompts")?;
+    let world = folder.with_file_name(format!("{world}.genie.safetensors"));
+    world.is_file().then_some("the prompts of a world")
+}
+
+/// Files of actions among the names in a folder that belong to nothing there, and why.
+fn idle_actions(names: &[String], has_frames: bool) -> Vec<(&str, &'static str)> {
+    let belongs = |name: &str| match name.strip_suffix(".actions.csv") {
+        Some(stem) => names
+            .iter()
+            .any(|other| other != name && other.rsplit_once('.').is_some_and(|(s, _)| s == stem)),
+        None => name != "actions.csv" || has_frames,
+    };
+    names
+        .iter()
+        .filter(|name| !belongs(name))
+        .map(|name| {
+            let why = if name == "actions.csv" {
+                "it belongs to pictures, and there are none beside it; that of film.mp4 is film.actions.csv"
+            } else {
+                "the film that it belongs to is not there"
+            };
+            (name.as_str(), why)
+        })
+        .collect()
+}
+
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
@@ -236,7 +303,7 @@ fn pictures(
             return;
         }
     };
-    if pace.is_none() {
+    if pace.is_none() && !found.has_pace {
         remarks.push(Remark::new(
             RemarkKind::Assumed,
             format!("nothing says the pace of its pictures: assumed (a file {PACE_FILE} beside them says it, or --pictures-fps)"),

@@ -43,6 +43,8 @@ pub(in crate::ingest) struct Wanted {
     /// Likewise.
     pub(in crate::ingest) end: f64,
     pub(in crate::ingest) threads: usize,
+    /// Whether frames must be numbered from the source's first one, so that nothing before the part may be jumped over.
+    pub(in crate::ingest) numbered: bool,
 }
 
 /// Times of some containers are rounded to milliseconds.

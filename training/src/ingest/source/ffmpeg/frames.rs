@@ -51,7 +51,7 @@ impl Ffmpeg {
         let program = program().ok_or("the program ffmpeg is not found")?;
         let (mut command, input) = command(program, file);
         let seek = stream.first + wanted.start - RUN_UP;
-        let seek = (wanted.start > RUN_UP).then_some(seek);
+        let seek = (wanted.start > RUN_UP && !wanted.numbered).then_some(seek);
         input_options(&mut command, seek, wanted.threads.max(1), &input);
         let planes = stream.planes.filter(|_| plan.scaled_here());
         let filters = if planes.is_some() {

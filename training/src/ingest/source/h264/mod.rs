@@ -87,7 +87,7 @@ impl H264 {
     pub(super) fn open(file: &Stored, plan: Plan, wanted: Wanted) -> Result<Self, String> {
         let mut container = open_container(file)?;
         let sequence = annex_b::sequence(&container.track().configuration)?;
-        if wanted.start > 0.0 {
+        if wanted.start > 0.0 && !wanted.numbered {
             container.seek(wanted.start);
         }
         let track = container.track().clone();
