@@ -212,7 +212,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let paths: Vec<PathBuf> = args.video.iter().chain(&args.paths).cloned().collect();
     let options = args.options();
     if let Some(path) = &args.json {
-        let inputs: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        let inputs: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
         check_output("--json", path, &inputs)?;
     }
     let interruption = Interruption::listen()?;

@@ -110,10 +110,10 @@ fn actions_of_a_part_are_those_of_its_frames() {
         eprintln!("no program ffmpeg to make a film with");
         return;
     }
-    let rows: String = (0..20).map(|n| format!("{},k{n}\n", 10 * n)).collect();
+    let rows: Vec<String> = (0..20).map(|n| format!("{},k{n}", 10 * n)).collect();
     std::fs::write(
         folder.path().join("film.actions.csv"),
-        format!("frame,keys\n{rows}"),
+        format!("frame,keys\n{}\n", rows.join("\n")),
     )
     .unwrap();
     for decoder in decoders() {
