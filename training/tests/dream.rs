@@ -136,4 +136,12 @@ fn what_cannot_be_is_said_before_any_work() {
     options.latent_actions = Some(1);
     assert!(said(&options).contains("--latent-actions"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    options.latent_actions = None;
+    options.actions = ActionSource::Given;
+    std::fs::write(folder.path().join("film.mp4"), b"whatever").unwrap();
+    let error = said(&options);
+    assert!(
+        error.contains("--actions given") && error.contains("film.mp4"),
+        "{error}"
+    );
 }

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliResult;
 use super::device_args::DeviceArgs;
-use super::import::{Size, parse_crop, parse_size};
+use super::import::{Fit, Size, parse_crop, parse_size};
 use super::interruption::Interruption;
 use super::outputs::check_output_of;
 
@@ -44,6 +44,24 @@ pub(crate) struct Args {
     /// Use a part of the picture: X,Y,WIDTH,HEIGHT in pixels, or `auto` to cut off black bars.
     #[arg(long, value_parser = parse_crop)]
     crop: Option<CropChoice>,
+    /// How pictures of another shape are fitted.
+    #[arg(long, value_enum, default_value = "cover")]
+    fit: Fit,
+    /// Frames a second of folders of pictures that do not say.
+    #[arg(long, value_name = "FPS", value_parser = parse_pace)]
+    pictures_fps: Option<f64>,
+    /// Begin at this second of each film, animation or folder.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    start: f64,
+    /// End at this second.
+    #[arg(long, value_name = "SECONDS")]
+    end: Option<f64>,
+    /// Keep what is blank, frozen or a menu, and do not part clips where scenes cut.
+    #[arg(long)]
+    keep_all: bool,
+    /// Whatever would be skipped, changed or assumed of the footage is an error.
+    #[arg(long)]
+    strict: bool,
     /// The same seed, footage and steps give the same world.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -78,6 +96,12 @@ pub(crate) fn run(args: Args) -> CliResult {
             pace: args
                 .fps
                 .map_or(PaceChoice::FromFootage, PaceChoice::FramesPerSecond),
+            fit: args.fit.choice(),
+            pictures_pace: args.pictures_fps,
+            start: args.start,
+            end: args.end,
+            keep_all: args.keep_all,
+            strict: args.strict,
             ..IngestOptions::default()
         },
         seed: args.seed,

@@ -86,13 +86,23 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Fit {
+pub(super) enum Fit {
     /// Scale until the frame is covered, and cut off what sticks out.
     Cover,
     /// Scale until all of it is inside, with background beside it.
     Contain,
     /// Scale to the frame, proportions not kept.
     Stretch,
+}
+
+impl Fit {
+    pub(super) fn choice(self) -> FitChoice {
+        match self {
+            Self::Cover => FitChoice::Cover,
+            Self::Contain => FitChoice::Contain,
+            Self::Stretch => FitChoice::Stretch,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -162,11 +172,7 @@ impl Args {
         IngestOptions {
             width: self.size.width,
             height: self.size.height,
-            fit: match self.fit {
-                Fit::Cover => FitChoice::Cover,
-                Fit::Contain => FitChoice::Contain,
-                Fit::Stretch => FitChoice::Stretch,
-            },
+            fit: self.fit.choice(),
             crop: self.crop.unwrap_or_default(),
             background: self.background.0,
             pace: match (self.fps, self.every) {

@@ -24,7 +24,9 @@ use super::{DreamError, DreamOptions};
 use crate::actions::AgentError;
 use crate::dataset::{Dataset, TrueActions};
 use crate::evaluate::{EvaluateOptions, Evaluation, KnownActions, evaluate, write_json};
-use crate::ingest::{Finding, IngestError, Inspection, Progress, ingest};
+use crate::ingest::{
+    Finding, IngestError, Inspection, Progress, ingest, not_imported, without_actions,
+};
 use crate::label::{LabelOptions, label};
 use crate::train::{
     ActionSource, Ended, RunFolder, TrainConfig, TrainError, TrainingPhase, train_quietly,
@@ -146,7 +148,25 @@ impl Dreamer<'_> {
         self.status(Stage::Import, 0.0);
         let folder = self.workshop.footage();
         if folder.join("dataset.json").exists() {
+            let unreadable = self.workshop.imported().unreadable;
+            let mut new = not_imported(paths, &folder, &self.options.footage);
+            new.retain(|name| !unreadable.iter().any(|known| known.starts_with(name)));
+            if let Some(first) = new.first() {
+                tracing::warn!(
+                    "{} of the files are not in this dream, as they came or changed after it began ({first}): for a world of them too, \
+                     give another --out",
+                    new.len()
+                );
+            }
             return Ok(());
+        }
+        if self.options.actions == ActionSource::Given
+            && let Some(first) = without_actions(paths).first()
+        {
+            return Err(DreamError::Request(format!(
+                "--actions given: nothing says what was pressed in {first} (a file actions.csv beside pictures, film.actions.csv beside \
+                 film.mp4)"
+            )));
         }
         let progress = Progress::default();
         let over = AtomicBool::new(false);

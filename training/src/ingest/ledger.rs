@@ -41,6 +41,11 @@ impl Ledger {
         }
     }
 
+    /// Whether nothing is known, as of datasets of other origins.
+    pub(super) fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
     /// Whether a unit is in the dataset.
     pub(super) fn holds(&self, unit: &str) -> bool {
         self.units.contains(unit)

@@ -17,6 +17,7 @@
 mod actions;
 mod assembled_actions;
 mod assembly;
+mod beforehand;
 mod clip_writer;
 mod cutting;
 mod discover;
@@ -41,6 +42,7 @@ mod thumbs;
 mod ticks;
 mod unit;
 
+pub use beforehand::{not_imported, without_actions};
 pub use error::IngestError;
 pub use inspection::{Finding, Inspection};
 pub use options::{CropChoice, DecoderChoice, FitChoice, IngestOptions, PaceChoice};

@@ -287,9 +287,9 @@ impl Run<'_> {
         ledger: &Ledger,
         general: &mut Vec<Remark>,
     ) -> Result<Vec<Probed>, IngestError> {
-        let (held, new): (Vec<Probed>, Vec<Probed>) = probed
-            .into_iter()
-            .partition(|probed| ledger.holds(&unit_key(&probed.source, context)));
+        let (held, new): (Vec<Probed>, Vec<Probed>) = probed.into_iter().partition(|probed| {
+            ledger.holds(&unit_key(&probed.source, context.options, context.pace))
+        });
         if new.is_empty() {
             return Err(IngestError::Request(format!(
                 "all of this footage is in {} already",
@@ -378,7 +378,7 @@ impl Run<'_> {
     ) -> Result<(Vec<Finished>, usize), IngestError> {
         let keys: Vec<String> = probed
             .iter()
-            .map(|probed| unit_key(&probed.source, context))
+            .map(|probed| unit_key(&probed.source, context.options, context.pace))
             .collect();
         self.remove_others(&keys)?;
         let resumed = AtomicUsize::new(0);

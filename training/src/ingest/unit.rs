@@ -80,18 +80,18 @@ pub(super) struct UnitContext<'a> {
 }
 
 /// The name of a source's unit: another one when the footage or a setting is another.
-pub(super) fn unit_key(source: &Source, context: &UnitContext<'_>) -> String {
+pub(super) fn unit_key(source: &Source, options: &IngestOptions, pace: f64) -> String {
     // What says how it is worked on, and not what comes out of it, is left aside.
     let options = IngestOptions {
         append: false,
         strict: false,
         threads: 0,
-        ..context.options.clone()
+        ..options.clone()
     };
     let mut parts = vec![
         VERSION.to_string(),
         serde_json::to_string(&options).unwrap_or_default(),
-        context.pace.to_bits().to_string(),
+        pace.to_bits().to_string(),
         source.name.clone(),
     ];
     for file in source.files() {

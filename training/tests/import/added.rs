@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use genie_training::dataset::{Dataset, TrueActions};
-use genie_training::ingest::{IngestOptions, PaceChoice};
+use genie_training::ingest::{IngestOptions, PaceChoice, not_imported, without_actions};
 use image::ImageFormat;
 
 use super::footage::{encoded, first_bytes, import, keeping, plain, said, save, textured};
@@ -163,7 +163,14 @@ fn footage_that_is_there_is_not_added_again() {
     };
     let error = import(&films, &out, &add).unwrap_err().to_string();
     assert!(error.contains("already"), "{error}");
+    let paths = [films.clone()];
+    assert!(not_imported(&paths, &out, &add).is_empty());
     clip(&films.join("b"), 20..24);
+    let b = films.join("b").display().to_string();
+    assert_eq!(not_imported(&paths, &out, &keeping(4, 4)), [b.clone()]);
+    save(&films.join("a"), "actions.csv", b"frame,keys\n0,\n");
+    assert_eq!(without_actions(&paths), [b]);
+    std::fs::remove_file(films.join("a/actions.csv")).unwrap();
     let summary = import(&films, &out, &add).unwrap();
     assert!(
         said(&summary).contains("in the dataset already"),
