@@ -100,6 +100,55 @@ fn a_selection_is_moved_and_leaves_nothing_behind() {
     );
 }
 
+#[test]
+fn a_selection_ends_at_the_edge_of_the_picture() {
+    let canvas = Canvas::filled(32, 32, SKY);
+    let mut hand = hand(Tool::Select);
+    // Far beyond the edge, and then moved inwards.
+    stroke(&mut hand, &canvas, &[(20, 20), (60, 70)]);
+    let selection = hand.selection.unwrap();
+    assert_eq!((selection.from, selection.to), ((16, 16), (32, 32)));
+    let moved = stroke(&mut hand, &canvas, &[(24, 24), (16, 16)]);
+    assert_eq!(count(&moved, [0; 3]), 0, "nothing comes from outside");
+    assert_eq!(count(&moved, SKY) + count(&moved, RED), 32 * 32);
+    // One that is nowhere on the picture selects nothing.
+    stroke(&mut hand, &canvas, &[(40, 40), (60, 60)]);
+    assert_eq!(hand.selection, None);
+}
+
+#[test]
+fn a_selection_that_is_moved_again_leaves_what_is_below_as_it_was() {
+    let mut canvas = Canvas::filled(48, 16, SKY);
+    let square = |x: i32| Area {
+        from: (x, 0),
+        to: (x + 8, 8),
+    };
+    canvas.rectangle(square(0), [9, 9, 9]);
+    canvas.rectangle(square(16), [7, 7, 7]);
+    let mut hand = hand(Tool::Select);
+    stroke(&mut hand, &canvas, &[(1, 1), (6, 6)]);
+    let first = stroke(&mut hand, &canvas, &[(2, 2), (18, 2)]);
+    assert_eq!(count(&first, [7, 7, 7]), 0, "it covers the other square");
+    assert_eq!(count(&first, RED), 64, "where it was is a hole");
+    let second = stroke(&mut hand, &first, &[(18, 2), (34, 2)]);
+    assert_eq!(count(&second, [7, 7, 7]), 64, "which is there again");
+    assert_eq!(count(&second, [9, 9, 9]), 64);
+    assert_eq!(count(&second, RED), 64, "and there is no second hole");
+    // Half out of the picture and back: nothing of it is lost.
+    let out = stroke(&mut hand, &second, &[(34, 2), (50, 2)]);
+    assert_eq!(count(&out, [9, 9, 9]), 0);
+    assert!(hand.selection.is_some());
+    // Something else is drawn: what is selected is part of the picture now.
+    let back = stroke(&mut hand, &canvas, &[(1, 1)]);
+    assert_eq!(back, canvas, "another picture, and nothing floats on it");
+    stroke(&mut hand, &canvas, &[(1, 1), (6, 6)]);
+    let mut other = stroke(&mut hand, &canvas, &[(2, 2), (18, 2)]);
+    other.dot((40, 12), [1, 2, 3]);
+    let moved = stroke(&mut hand, &other, &[(18, 2), (34, 2)]);
+    assert_eq!(moved.colour((40, 12)), Some([1, 2, 3]));
+    assert_eq!(moved.colour((17, 1)), Some(RED), "lifted anew");
+}
+
 proptest! {
     #[test]
     fn strokes_anywhere_never_break_and_undo_gives_every_picture_back(

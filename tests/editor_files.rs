@@ -1,10 +1,13 @@
-//! What the prompt editor keeps between starts, without its window: where the panels are, and projects.
+//! What the prompt editor keeps between starts, without its window: where the panels are, projects, and what was there before.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 #[path = "../examples/prompt_editor/drawing.rs"]
 #[allow(dead_code)] // The editor uses more of it.
 mod drawing;
+#[path = "../examples/prompt_editor/files.rs"]
+#[allow(dead_code)]
+mod files;
 #[path = "../examples/prompt_editor/history.rs"]
 #[allow(dead_code)]
 mod history;
@@ -14,14 +17,32 @@ mod layout;
 #[path = "../examples/prompt_editor/project.rs"]
 #[allow(dead_code)]
 mod project;
+#[path = "../examples/prompt_editor/replacing.rs"]
+mod replacing;
+#[path = "../examples/prompt_editor/source.rs"]
+#[allow(dead_code)]
+mod source;
+#[path = "../examples/prompt_editor/toasts.rs"]
+#[allow(dead_code)]
+mod toasts;
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bevy::prelude::*;
+use bevy::window::FileDragAndDrop;
 use drawing::Canvas;
 use egui_dock::egui::{Pos2, Rect, vec2};
 use egui_dock::{Node, NodeIndex, SurfaceIndex, TabIndex};
+use files::{Files, FilesPlugin};
+use genie_tests::Patience;
 use layout::{Docks, Layouts, Panel};
 use project::{Project, ProjectFile};
 use proptest::prelude::*;
+use replacing::{Replacing, project_path};
 use serde_json::Value;
+use source::{Recording, Source};
+use toasts::Toasts;
 
 /// Wider than this, windows have the layout of wide ones.
 const WIDE: f32 = 1280.0;
@@ -152,6 +173,185 @@ fn a_full_disk_leaves_the_project_that_was_there() {
         "{error}"
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+/// The editor's files, without its window.
+fn editor(data: &Path) -> App {
+    let mut app = App::new();
+    app.add_plugins(MinimalPlugins)
+        .add_message::<FileDragAndDrop>()
+        .insert_resource(Files::new(data.to_owned()))
+        .init_resource::<Project>()
+        .init_resource::<Toasts>()
+        .add_plugins(FilesPlugin);
+    app.update();
+    app
+}
+
+/// Opens a file and waits until it is there.
+fn open(app: &mut App, path: &Path) {
+    app.world_mut().resource_mut::<Files>().open(path);
+    at_rest(app);
+}
+
+/// Waits until nothing is being read or written.
+fn at_rest(app: &mut App) {
+    let mut patience = Patience::with_this_process();
+    app.update();
+    while app.world().resource::<Files>().busy() {
+        assert!(!patience.is_over());
+        app.update();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Ends the program as it ends when its window is closed.
+fn close(mut app: App) {
+    app.world_mut().write_message(AppExit::Success);
+    app.update();
+}
+
+fn project(app: &App) -> &Project {
+    app.world().resource()
+}
+
+fn paint(app: &mut App, colour: [u8; 3]) -> Canvas {
+    let canvas = Canvas::filled(64, 64, colour);
+    let mut project = app.world_mut().resource_mut::<Project>();
+    project.change(canvas.clone());
+    canvas
+}
+
+fn picture(folder: &Path, colour: [u8; 3]) -> PathBuf {
+    let path = folder.join(format!("{}.png", colour[0]));
+    let picture = image::RgbImage::from_pixel(64, 64, image::Rgb(colour));
+    picture.save(&path).unwrap();
+    path
+}
+
+#[test]
+fn what_is_not_saved_is_kept_when_something_else_is_opened() {
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let before = data.path().join("autosave.before.prompt.json");
+    let mut app = editor(data.path());
+    // One picture after the other: nothing has been made of them.
+    open(&mut app, &picture(folder.path(), [10, 0, 0]));
+    open(&mut app, &picture(folder.path(), [20, 0, 0]));
+    assert!(!before.exists());
+    let work = paint(&mut app, [1, 2, 3]);
+    close(app);
+    // The next start opens a picture at once, and is closed again.
+    let mut app = editor(data.path());
+    assert_eq!(project(&app).canvas.now(), &work);
+    open(&mut app, &picture(folder.path(), [30, 0, 0]));
+    assert_ne!(project(&app).canvas.now(), &work);
+    at_rest(&mut app);
+    let toasts = &app.world().resource::<Toasts>().all;
+    let told = |toast: &toasts::Toast| !toast.bad && toast.text.contains("autosave.before");
+    assert!(toasts.iter().any(told));
+    close(app);
+    let mut app = editor(data.path());
+    assert_ne!(project(&app).canvas.now(), &work);
+    open(&mut app, &before);
+    assert_eq!(project(&app).canvas.now(), &work, "it can be had back");
+    assert!(project(&app).unsaved());
+    assert_eq!(project(&app).file, None, "it has no file of its own yet");
+    // So is work that a project takes the place of.
+    let work = paint(&mut app, [4, 5, 6]);
+    let other = folder.path().join("other.prompt.json");
+    Project::default().content().write(&other).unwrap();
+    open(&mut app, &other);
+    at_rest(&mut app);
+    let kept = ProjectFile::read(&before).unwrap();
+    let mut again = Project::default();
+    again.adopt(&kept);
+    assert_eq!(again.canvas.now(), &work);
+    assert!(!project(&app).unsaved());
+}
+
+#[test]
+fn a_project_that_was_saved_is_known_to_be_saved_after_a_restart() {
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("my.prompt.json");
+    let save = |app: &mut App| {
+        let world = app.world_mut();
+        world.resource_scope(|world, mut files: Mut<Files>| {
+            files.save(world.resource::<Project>(), path.clone());
+        });
+        at_rest(app);
+    };
+    let mut app = editor(data.path());
+    paint(&mut app, [1, 2, 3]);
+    save(&mut app);
+    assert!(!project(&app).unsaved());
+    close(app);
+    let mut app = editor(data.path());
+    assert_eq!(project(&app).file.as_deref(), Some(path.as_path()));
+    assert!(!project(&app).unsaved());
+    paint(&mut app, [3, 2, 1]);
+    close(app);
+    assert!(project(&editor(data.path())).unsaved());
+}
+
+#[test]
+fn files_are_replaced_only_when_that_is_asked_for_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, other) = (
+        folder.path().join("own.json"),
+        folder.path().join("other.json"),
+    );
+    let mut replacing = Replacing::default();
+    assert!(replacing.allows(&other, Some(&own)), "there is none");
+    std::fs::write(&own, "").unwrap();
+    std::fs::write(&other, "").unwrap();
+    assert!(replacing.allows(&own, Some(&own)), "its own");
+    let detour = folder.path().join(".").join("own.json");
+    assert!(replacing.allows(&detour, Some(&own)), "by another way");
+    assert!(!replacing.allows(&other, Some(&own)));
+    assert!(!replacing.allows(&own, None), "another one in between");
+    assert!(!replacing.allows(&other, None));
+    assert!(replacing.allows(&other, None), "confirmed");
+    assert!(!replacing.allows(&other, None), "only this once");
+    replacing.forget();
+    assert!(!replacing.allows(&other, None));
+    let named = |name: &str| project_path(name.into()).display().to_string();
+    assert_eq!(named("a/my"), "a/my.prompt.json");
+    assert_eq!(named("a/my.v2"), "a/my.v2.prompt.json");
+    assert_eq!(named("a/my.prompt.json"), "a/my.prompt.json");
+    assert_eq!(named("a/my.json"), "a/my.json");
+}
+
+#[test]
+fn recordings_of_any_length_take_a_bounded_memory_and_a_cut_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.gif");
+    let frames = |count: u32, width: u32| {
+        let file = std::fs::File::create(&path).unwrap();
+        let mut encoder = image::codecs::gif::GifEncoder::new_with_speed(file, 30);
+        for shade in 0..count {
+            let colour = image::Rgba([(shade % 200) as u8, 0, 0, 255]);
+            let frame = image::RgbaImage::from_pixel(width, 8, colour);
+            encoder.encode_frame(image::Frame::new(frame)).unwrap();
+        }
+    };
+    frames(3, 1280);
+    let source = Source::read(&path).unwrap();
+    assert_eq!(source.frames.len(), 3);
+    let size = |picture: &bevy_genie::GeniePicture| (picture.width(), picture.height());
+    assert!(source.frames.iter().all(|frame| size(frame) == (640, 4)));
+    assert_eq!(source.cut_short(), None);
+    // As many bytes as two frames have.
+    let recording = Recording::read(&path, 2 * 640 * 4 * 3).unwrap();
+    assert_eq!((recording.frames.len(), recording.cut_short), (2, true));
+    frames(603, 8);
+    let data = tempfile::tempdir().unwrap();
+    let mut app = editor(data.path());
+    open(&mut app, &path);
+    let source = app.world().resource::<Files>().source.clone().unwrap();
+    assert_eq!(source.frames.len(), 600);
+    let toasts = &app.world().resource::<Toasts>().all;
+    let told = |toast: &toasts::Toast| !toast.bad && toast.text.contains("long.gif: the first 600");
+    assert!(toasts.iter().any(told));
 }
 
 proptest! {

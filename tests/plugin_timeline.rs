@@ -474,6 +474,23 @@ fn worlds_end_at_their_limit_and_when_they_go() {
     });
     app.world_mut().write_message(GenieCommand::resume(world));
     wait_for_tick(&mut app, world, 5);
+    // Resumed, it has done with the limit; another state beyond it ends at once.
+    let beyond = snapshot(&mut app, &noted, world);
+    let other = spawn(&mut app, 1, 8);
+    let limited = |tick| GenieClock::default().with_tick_limit(tick);
+    app.world_mut().entity_mut(other).insert(limited(2));
+    jump(&mut app, &noted, GenieCommand::restore(other, beyond));
+    run_until(&mut app, "the end beyond the limit", |_| {
+        let ends = &noted.0.lock().unwrap().ends;
+        ends.last() == Some(&(other, GenieEndReason::TickLimit))
+    });
+    app.world_mut().despawn(other);
+    // So does a limit that is behind the world already.
+    app.world_mut().entity_mut(world).insert(limited(1));
+    run_until(&mut app, "the end at the new limit", |_| {
+        let ends = &noted.0.lock().unwrap().ends;
+        ends.last() == Some(&(world, GenieEndReason::TickLimit))
+    });
     app.world_mut().despawn(world);
     app.update();
     assert_eq!(

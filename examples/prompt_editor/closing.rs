@@ -4,6 +4,7 @@ use bevy::prelude::*;
 use bevy::window::WindowCloseRequested;
 use bevy_egui::EguiPostUpdateSet;
 
+use crate::export::Exports;
 use crate::files::Files;
 use crate::project::Project;
 use crate::toasts::Toasts;
@@ -23,19 +24,30 @@ impl Plugin for ClosingPlugin {
     }
 }
 
-/// Who asks again after a refusal means it.
+/// Who asks again, after a refusal or while an export is waited for, means it.
+#[allow(clippy::too_many_arguments)] // A system's arguments are what it asks the world for.
 fn close(
     mut windows: MessageReader<WindowCloseRequested>,
     mut quits: MessageReader<Quit>,
     project: Res<Project>,
+    exports: Res<Exports>,
     mut files: ResMut<Files>,
     mut toasts: ResMut<Toasts>,
     mut refused: Local<Option<u64>>,
+    mut waiting: Local<bool>,
     mut exit: MessageWriter<AppExit>,
 ) {
-    if windows.read().count() + quits.read().count() == 0 {
+    let asked = windows.read().count() + quits.read().count() > 0;
+    if asked && !*waiting && exports.pending() {
+        *waiting = true;
+        toasts.note("closes when the export is written; close again to leave without it");
         return;
     }
+    let waited = *waiting && !exports.pending();
+    if !asked && !waited {
+        return;
+    }
+    *waiting = false;
     match files.make_safe(&project) {
         Err(error) if *refused != Some(project.version) => {
             *refused = Some(project.version);

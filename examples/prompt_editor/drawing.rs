@@ -44,6 +44,20 @@ impl Area {
         }
     }
 
+    /// The part of it that is on a canvas, if there is one.
+    pub(crate) fn clipped(self, canvas: &Canvas) -> Option<Self> {
+        let inside = |place: Place| {
+            let (x, y) = place;
+            (x.clamp(0, canvas.width), y.clamp(0, canvas.height))
+        };
+        let clipped = Self {
+            from: inside(self.from),
+            to: inside(self.to),
+        };
+        let (width, height) = clipped.size();
+        (width > 0 && height > 0).then_some(clipped)
+    }
+
     /// Moved to another left upper corner.
     pub(crate) fn moved_to(self, corner: Place) -> Self {
         let (width, height) = self.size();

@@ -24,6 +24,9 @@ const RECENT: usize = 10;
 const MEMORY: &str = "memory.json";
 /// Ending of projects.
 pub(crate) const PROJECT: &str = "prompt.json";
+/// The project as it is, and the one whose place it took.
+const AUTOSAVED: &str = "autosave.prompt.json";
+const BEFORE: &str = "autosave.before.prompt.json";
 /// Enlargement of exported animations.
 const GIF_SCALE: u32 = 4;
 
@@ -33,6 +36,8 @@ enum Done {
     Project(PathBuf, Box<ProjectFile>),
     Saved(PathBuf, u64),
     Written(PathBuf),
+    /// What was on the canvas before something else was opened.
+    Kept(PathBuf),
     /// The autosave, or why there is none.
     Autosaved(Result<(), String>),
     Quiet,
@@ -100,7 +105,23 @@ impl Files {
     }
 
     fn autosave_path(&self) -> PathBuf {
-        self.data.join("autosave.prompt.json")
+        self.data.join(AUTOSAVED)
+    }
+
+    fn before_path(&self) -> PathBuf {
+        self.data.join(BEFORE)
+    }
+
+    /// Keeps work that something else is about to take the place of.
+    fn keep_before(&mut self, project: &Project) {
+        if !project.is_work() {
+            return;
+        }
+        let (path, content) = (self.before_path(), project.content());
+        self.spawn(move || {
+            content.write(&path)?;
+            Ok(Done::Kept(path))
+        });
     }
 
     fn memory_path(&self) -> PathBuf {
@@ -225,8 +246,7 @@ fn restore(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: R
     }
     match ProjectFile::read(&path) {
         Ok(content) => {
-            project.adopt(&content);
-            project.file.clone_from(&content.file);
+            go_on_with(&mut project, &content);
             files.autosaved = Some(state(&project));
         }
         Err(error) => {
@@ -234,6 +254,16 @@ fn restore(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: R
             let _ = std::fs::rename(&path, path.with_extension("json.damaged"));
             toasts.error(error);
         }
+    }
+}
+
+/// A project from an autosave, which may have a file of its own; it is saved if that has the same content.
+fn go_on_with(project: &mut Project, content: &ProjectFile) {
+    project.adopt(content);
+    project.file.clone_from(&content.file);
+    let saved = content.file.as_deref().map(ProjectFile::read);
+    if saved.is_some_and(|saved| saved.is_ok_and(|saved| saved.is_same(content))) {
+        project.saved = project.version;
     }
 }
 
@@ -260,17 +290,26 @@ fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: Re
         match done {
             Ok(Done::Source(path, source)) => {
                 files.remember(&path);
+                files.keep_before(&project);
                 let (width, height) = project.canvas.now().size();
                 if let Some(cut) = source.cut(width, height) {
-                    project.change(cut);
+                    project.take(cut);
+                }
+                if let Some(note) = source.cut_short() {
+                    toasts.note(note);
                 }
                 files.source = Some(*source);
             }
             Ok(Done::Project(path, content)) => {
                 files.remember(&path);
-                project.adopt(&content);
-                project.saved = project.version;
-                project.file = Some(path);
+                files.keep_before(&project);
+                if path == files.before_path() {
+                    go_on_with(&mut project, &content);
+                } else {
+                    project.adopt(&content);
+                    project.saved = project.version;
+                    project.file = Some(path);
+                }
             }
             Ok(Done::Saved(path, version)) => {
                 files.remember(&path);
@@ -279,6 +318,13 @@ fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: Re
                 project.file = Some(path);
             }
             Ok(Done::Written(path)) => toasts.note(format!("written: {}", path.display())),
+            Ok(Done::Kept(path)) => {
+                files.remember(&path);
+                toasts.note(format!(
+                    "what was on the canvas is kept: {}",
+                    path.display()
+                ));
+            }
             Ok(Done::Autosaved(Ok(()))) => files.autosaved = files.autosaving.take(),
             Ok(Done::Autosaved(Err(error))) => {
                 (files.autosaving, files.until_autosave) = (None, RETRY);

@@ -15,6 +15,7 @@ mod lines;
 mod pace;
 mod palette;
 mod project;
+mod replacing;
 mod shortcuts;
 mod source;
 mod study;
@@ -163,7 +164,11 @@ fn learn_model(
             .picture()
             .fitted(size.0, size.1, GenieFit::Crop);
         if let Ok(fitted) = fitted {
-            project.change((&fitted).into());
+            if project.is_work() {
+                project.change((&fitted).into());
+            } else {
+                project.take((&fitted).into());
+            }
         }
     }
     study.learn(lines.model.id(), model);

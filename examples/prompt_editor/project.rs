@@ -28,6 +28,8 @@ pub(crate) struct Project {
     pub(crate) version: u64,
     /// The version that is in its file.
     pub(crate) saved: u64,
+    /// The version that came from elsewhere as it is: nothing is lost with it.
+    untouched: u64,
 }
 
 impl Default for Project {
@@ -39,6 +41,7 @@ impl Default for Project {
             file: None,
             version: 0,
             saved: 0,
+            untouched: 0,
         }
     }
 }
@@ -68,6 +71,17 @@ impl Project {
     /// Whether something has changed since it was saved.
     pub(crate) fn unsaved(&self) -> bool {
         self.version != self.saved
+    }
+
+    /// Whether something would be lost if another picture took its place.
+    pub(crate) fn is_work(&self) -> bool {
+        self.unsaved() && self.version != self.untouched
+    }
+
+    /// Puts a picture in place that can be had again: one from a file, or the same one in another size.
+    pub(crate) fn take(&mut self, canvas: Canvas) {
+        self.change(canvas);
+        self.untouched = self.version;
     }
 
     /// What is written to a file.
@@ -124,6 +138,13 @@ pub(crate) struct ProjectFile {
 }
 
 impl ProjectFile {
+    /// Whether it is the same project, whichever file it belongs to.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let mut other = other.clone();
+        other.file.clone_from(&self.file);
+        *self == other
+    }
+
     fn canvas(&self) -> Option<Canvas> {
         let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
         let bytes = self.rgb.as_bytes().chunks(2).map(|pair| match *pair {

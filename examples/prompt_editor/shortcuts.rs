@@ -5,7 +5,7 @@ use bevy_egui::egui::{Context, Key, KeyboardShortcut, Modifiers};
 use crate::closing::Quit;
 use crate::files::PROJECT;
 use crate::tools::Tool;
-use crate::ui::{Desk, Work, step, toggle};
+use crate::ui::{Desk, Work, step, toggle, viewport_id};
 
 /// What the help lists.
 pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
@@ -80,7 +80,14 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
         step(work);
     }
     if hit(Modifiers::NONE, Key::Home) {
-        work.lines.go_back(0, &mut work.genie);
+        let Work {
+            lines,
+            statuses,
+            genie,
+            toasts,
+            ..
+        } = &mut *work;
+        lines.go_back(0, statuses, genie, toasts);
     }
     let newest = work
         .lines
@@ -88,8 +95,14 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
         .map_or(0, |line| line.frames.len().saturating_sub(1));
     let at = work.lines.shown.unwrap_or(newest).min(newest);
     if hit(Modifiers::NONE, Key::K) {
-        work.lines
-            .fork(at as u64, &mut work.commands, &mut work.genie);
+        let Work {
+            lines,
+            commands,
+            genie,
+            toasts,
+            ..
+        } = &mut *work;
+        lines.fork(at as u64, commands, genie, toasts);
     }
     let looked = match (
         hit(Modifiers::NONE, Key::PageUp),
@@ -110,13 +123,14 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
 }
 
 /// While the world has the keys, only what no game uses.
-pub(crate) fn act_while_playing(ctx: &Context, work: &mut Work) {
-    let save = KeyboardShortcut::new(CONTROL, Key::S);
-    if let (true, Some(path)) = (
-        ctx.input_mut(|input| input.consume_shortcut(&save)),
-        work.project.file.clone(),
-    ) {
-        work.files.save(&work.project, path);
+pub(crate) fn act_while_playing(ctx: &Context, desk: &mut Desk, work: &mut Work) {
+    let shortcut = KeyboardShortcut::new(CONTROL, Key::S);
+    if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
+        save(desk, work);
+    }
+    if desk.save_as.is_some() {
+        // What is typed there is not for the world.
+        ctx.memory_mut(|memory| memory.surrender_focus(viewport_id()));
     }
 }
 

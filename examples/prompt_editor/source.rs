@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 use bevy_genie::genie_model::PixelRect;
 use bevy_genie::prelude::*;
 use genie_examples::picture;
-use image::AnimationDecoder;
 use image::codecs::gif::GifDecoder;
+use image::imageops::thumbnail;
+use image::{AnimationDecoder, RgbaImage};
 
 use crate::drawing::Canvas;
 
 /// Frames that are read of a recording.
 const MOST_FRAMES: usize = 600;
+/// Bytes of memory that they take at most.
+const MOST_BYTES: usize = 300 << 20;
+/// Frames of recordings with longer edges are made smaller, in pixels.
+const LONGEST_EDGE: u32 = 640;
 
 /// What was opened.
 #[derive(Clone)]
@@ -28,6 +33,8 @@ pub(crate) struct Source {
     pub(crate) centre: (f32, f32),
     /// How much of the largest part that fits is taken, 0 to 1.
     pub(crate) share: f32,
+    /// Whether the recording has more frames than were read.
+    cut_short: bool,
 }
 
 impl Source {
@@ -41,14 +48,31 @@ impl Source {
         let moving = path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
-        let frames = if moving { gif_frames(path) } else { None };
+        let recording = if moving {
+            Recording::read(path, MOST_BYTES)
+        } else {
+            None
+        };
+        let Recording { frames, cut_short } = recording.unwrap_or(Recording {
+            frames: vec![first],
+            cut_short: false,
+        });
         Ok(Self {
             path: path.to_owned(),
-            frames: frames.unwrap_or_else(|| vec![first]),
+            frames,
+            cut_short,
             frame: 0,
             centre: (0.5, 0.5),
             share: 1.0,
         })
+    }
+
+    /// In words, how much of a recording was read, if not all of it.
+    pub(crate) fn cut_short(&self) -> Option<String> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let count = self.frames.len();
+        let note = format!("{name}: the first {count} frames are read, not all of them");
+        self.cut_short.then_some(note)
     }
 
     /// The frame that is shown.
@@ -84,13 +108,44 @@ impl Source {
     }
 }
 
-fn gif_frames(path: &Path) -> Option<Vec<GeniePicture>> {
-    let decoder = GifDecoder::new(BufReader::new(File::open(path).ok()?)).ok()?;
-    let mut frames = Vec::new();
-    for frame in decoder.into_frames().take(MOST_FRAMES) {
-        let frame = frame.ok()?.into_buffer();
-        let (width, height) = (frame.width() as usize, frame.height() as usize);
-        frames.push(GeniePicture::from_rgba(width, height, &frame).ok()?);
+/// The frames of a recording, as far as they are read.
+pub(crate) struct Recording {
+    /// From the first on.
+    pub(crate) frames: Vec<GeniePicture>,
+    /// Whether there are more, or some that cannot be read.
+    pub(crate) cut_short: bool,
+}
+
+impl Recording {
+    /// Reads a GIF until its frames take `most_bytes`; `None` if it has no frame that can be read.
+    pub(crate) fn read(path: &Path, most_bytes: usize) -> Option<Self> {
+        let decoder = GifDecoder::new(BufReader::new(File::open(path).ok()?)).ok()?;
+        let (mut frames, mut bytes, mut cut_short) = (Vec::new(), 0, false);
+        for frame in decoder.into_frames() {
+            let picture = frame.ok().and_then(|frame| reduced(frame.into_buffer()));
+            let room = frames.len() < MOST_FRAMES && bytes < most_bytes;
+            let Some(picture) = picture.filter(|_| room) else {
+                cut_short = true;
+                break;
+            };
+            bytes += picture.pixels().len();
+            frames.push(picture);
+        }
+        (!frames.is_empty()).then_some(Self { frames, cut_short })
     }
-    (!frames.is_empty()).then_some(frames)
+}
+
+/// A frame whose edges are not longer than [`LONGEST_EDGE`].
+fn reduced(frame: RgbaImage) -> Option<GeniePicture> {
+    let (width, height) = frame.dimensions();
+    let longest = width.max(height);
+    let frame = if longest > LONGEST_EDGE {
+        let side =
+            |edge: u32| (u64::from(edge) * u64::from(LONGEST_EDGE) / u64::from(longest)).max(1);
+        thumbnail(&frame, side(width) as u32, side(height) as u32)
+    } else {
+        frame
+    };
+    let (width, height) = (frame.width() as usize, frame.height() as usize);
+    GeniePicture::from_rgba(width, height, &frame).ok()
 }

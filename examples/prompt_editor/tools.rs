@@ -64,7 +64,18 @@ pub(crate) struct Hand {
     pub(crate) step: i32,
     /// What is selected.
     pub(crate) selection: Option<Area>,
+    floating: Option<Floating>,
     stroke: Option<Stroke>,
+}
+
+/// A selection that was moved: what is below it is as it was until something else is drawn.
+#[derive(Debug)]
+struct Floating {
+    area: Area,
+    part: Canvas,
+    below: Canvas,
+    /// The picture with it.
+    whole: Canvas,
 }
 
 /// What is being drawn, from the press to the release.
@@ -86,6 +97,7 @@ impl Default for Hand {
             snap: true,
             step: 8,
             selection: None,
+            floating: None,
             stroke: None,
         }
     }
@@ -122,17 +134,23 @@ impl Hand {
             self.colour = canvas.colour(place).unwrap_or(self.colour);
             return;
         }
-        let (mut now, mut lifted) = (canvas.clone(), None);
+        let (mut now, mut lifted, mut below) = (canvas.clone(), None, None);
         match self.tool {
             Tool::Fill => now.fill(place, self.colour),
             Tool::Select => {
+                // A picture with other content or of another size: nothing floats on it any more.
+                self.floating = self.floating.take().filter(|part| part.whole == *canvas);
                 let inside = self.selection.filter(|area| area.contains(place));
-                if let Some(area) = inside {
-                    let part = canvas.part(area);
-                    now.rectangle(area, self.colour);
-                    lifted = Some((area, part));
+                if let (Some(_), Some(floating)) = (inside, &self.floating) {
+                    lifted = Some((floating.area, floating.part.clone()));
+                    below = Some(floating.below.clone());
+                } else if let Some(area) = inside.and_then(|area| area.clipped(canvas)) {
+                    let mut hole = canvas.clone();
+                    hole.rectangle(area, self.colour);
+                    lifted = Some((area, canvas.part(area)));
+                    below = Some(hole);
                 } else {
-                    self.selection = None;
+                    (self.selection, self.floating) = (None, None);
                 }
             }
             _ => {}
@@ -140,7 +158,7 @@ impl Hand {
         self.stroke = Some(Stroke {
             from: place,
             last: place,
-            before: now.clone(),
+            before: below.unwrap_or_else(|| now.clone()),
             now,
             lifted,
         });
@@ -185,7 +203,7 @@ impl Hand {
                     stroke.now.stamp(corner, part);
                     self.selection = Some(home.moved_to(corner));
                 } else if place != from {
-                    self.selection = Some(area);
+                    self.selection = area.clipped(&stroke.before);
                 }
             }
             Tool::Fill | Tool::Eyedropper => {}
@@ -196,18 +214,23 @@ impl Hand {
     /// The button is let go: the picture as it is now.
     pub(crate) fn release(&mut self) -> Option<Canvas> {
         let stroke = self.stroke.take()?;
+        if self.tool != Tool::Select {
+            return Some(stroke.now);
+        }
         // A selection alone draws nothing, and one that was not moved goes back.
-        let draws = self.tool != Tool::Select
-            || stroke
-                .lifted
-                .as_ref()
-                .is_some_and(|(home, _)| self.selection != Some(*home));
-        draws.then_some(stroke.now)
+        let (home, part) = stroke.lifted?;
+        let area = self.selection.filter(|area| *area != home)?;
+        self.floating = Some(Floating {
+            area,
+            part,
+            below: stroke.before,
+            whole: stroke.now.clone(),
+        });
+        Some(stroke.now)
     }
 
     /// Whatever was begun is given up.
     pub(crate) fn let_go(&mut self) {
-        self.stroke = None;
-        self.selection = None;
+        (self.stroke, self.selection, self.floating) = (None, None, None);
     }
 }

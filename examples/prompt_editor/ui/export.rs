@@ -1,14 +1,19 @@
 //! What can be taken away: the prompt, an animation of the run, its replay, and the world itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bevy_egui::egui;
 
 use super::{Desk, Work};
 use crate::export::Exports;
+use crate::replacing::Replacing;
+use crate::toasts::Toasts;
 
 pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
     let mut open = desk.export;
+    if !open {
+        desk.replacing_exports.forget();
+    }
     egui::Window::new("Export")
         .open(&mut open)
         .anchor(egui::Align2::CENTER_CENTER, egui::Vec2::ZERO)
@@ -32,46 +37,54 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
                 path.push(ending);
                 PathBuf::from(path)
             };
-            let button = |ui: &mut egui::Ui, label: &str, hint: &str| {
-                ui.add_enabled(ready, egui::Button::new(label))
-                    .on_hover_text(hint)
-                    .clicked()
+            let replacing = &mut desk.replacing_exports;
+            let toasts = &mut *work.toasts;
+            let mut chosen = |ui: &mut egui::Ui, label: &str, ending: &str, hint: &str| {
+                let button = ui.add_enabled(ready, egui::Button::new(label));
+                let clicked = button.on_hover_text(hint).clicked();
+                clicked
+                    .then(|| path(ending))
+                    .filter(|path| may_write(path, replacing, toasts))
             };
             ui.horizontal_wrapped(|ui| {
-                if button(ui, "Prompt (PNG)", "the picture, to be used as a prompt") {
+                let hint = "the picture, to be used as a prompt";
+                if let Some(path) = chosen(ui, "Prompt (PNG)", ".png", hint) {
                     let picture = work.project.canvas.now().picture();
-                    work.files.export_png(picture, path(".png"));
+                    work.files.export_png(picture, path);
                 }
-                let line = work.lines.all.get(work.lines.played);
-                if button(ui, "Run (GIF)", "the frames of the played line")
-                    && let Some(line) = line
-                {
+                let Some(line) = work.lines.all.get(work.lines.played) else {
+                    return;
+                };
+                let hint = "the frames of the played line";
+                if let Some(path) = chosen(ui, "Run (GIF)", ".gif", hint) {
                     let rate = work
                         .models
                         .get(&work.lines.model)
                         .map_or(10.0, |m| m.config().frames_per_second);
-                    work.files
-                        .export_gif(line.frames.clone(), rate, path(".gif"));
+                    work.files.export_gif(line.frames.clone(), rate, path);
                 }
-                if button(
-                    ui,
-                    "Replay",
-                    "seed and actions, which give the same frames again",
-                ) && let Some(line) = line
-                {
-                    work.exports
-                        .replay(line.world, path(".replay.json"), &mut work.genie);
+                let hint = "seed and actions, which give the same frames again";
+                if let Some(path) = chosen(ui, "Replay", ".replay.json", hint) {
+                    work.exports.replay(line.world, path, &mut work.genie);
                 }
-                if button(
-                    ui,
-                    "World",
-                    "the state itself, to go on from in a game: GeniePrompt::Saved",
-                ) && let Some(line) = line
-                {
-                    Exports::world(line.world, path(".world"), &mut work.genie);
+                let hint = "the state itself, to go on from in a game: GeniePrompt::Saved";
+                if let Some(path) = chosen(ui, "World", ".world", hint) {
+                    work.exports.world(line.world, path, &mut work.genie);
                 }
             });
             work.files.memory.export_folder = Some(PathBuf::from(work.exports.folder.trim()));
         });
     desk.export = open;
+}
+
+/// A file that is there already is replaced by a second click.
+fn may_write(path: &Path, replacing: &mut Replacing, toasts: &mut Toasts) -> bool {
+    let allowed = replacing.allows(path, None);
+    if !allowed {
+        let name = path.display();
+        toasts.error(format!(
+            "{name} is there already; click again to replace it"
+        ));
+    }
+    allowed
 }

@@ -28,6 +28,7 @@ use crate::layout::{Docks, Layouts, Panel};
 use crate::lines::Lines;
 use crate::palette::Palette;
 use crate::project::Project;
+use crate::replacing::Replacing;
 use crate::shortcuts;
 use crate::study::Study;
 use crate::toasts::Toasts;
@@ -50,6 +51,10 @@ pub(crate) struct Desk {
     pub(crate) open: Option<String>,
     /// Whether a window to save under a name is there, and what is typed in it.
     pub(crate) save_as: Option<String>,
+    /// What the window to save has refused to replace.
+    pub(crate) replacing: Replacing,
+    /// What the export window has.
+    pub(crate) replacing_exports: Replacing,
     /// A checkpoint to be compared with.
     pub(crate) second: Option<String>,
     /// Whether the grid of patches is drawn.
@@ -73,6 +78,8 @@ impl Default for Desk {
             export: false,
             open: None,
             save_as: None,
+            replacing: Replacing::default(),
+            replacing_exports: Replacing::default(),
             second: None,
             grid: true,
             tokens: false,
@@ -215,7 +222,7 @@ fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> R
     if !desk.playing && !desk.typing {
         shortcuts::act(&ctx, desk, &mut work);
     } else if desk.playing {
-        shortcuts::act_while_playing(&ctx, &mut work);
+        shortcuts::act_while_playing(&ctx, desk, &mut work);
     }
     let area = egui::UiBuilder::new()
         .layer_id(egui::LayerId::background())

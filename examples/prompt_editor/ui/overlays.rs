@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bevy_egui::egui;
 
 use super::{Desk, Work};
+use crate::replacing::project_path;
 
 pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
     if let Some(path) = ask(
@@ -21,7 +22,10 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
         "a name that ends in .prompt.json",
         &mut desk.save_as,
     ) {
-        work.files.save(&work.project, path);
+        save_as(desk, work, path);
+    }
+    if desk.save_as.is_none() {
+        desk.replacing.forget();
     }
     if let Some(path) = ask(
         ctx,
@@ -36,10 +40,30 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
             .into_owned();
         let path = path.canonicalize().unwrap_or(path);
         let model = work.server.load_builder().override_unapproved().load(path);
-        work.lines
-            .open_beside(name, model, &work.project, &mut work.commands);
+        let Work {
+            lines,
+            project,
+            commands,
+            toasts,
+            ..
+        } = &mut *work;
+        lines.open_beside(name, model, project, commands, toasts);
     }
     toasts(ctx, work);
+}
+
+/// Saves under a name, unless another file has it.
+fn save_as(desk: &mut Desk, work: &mut Work, path: PathBuf) {
+    let path = project_path(path);
+    if desk.replacing.allows(&path, work.project.file.as_deref()) {
+        work.files.save(&work.project, path);
+    } else {
+        let name = path.display().to_string();
+        work.toasts.error(format!(
+            "{name} is there already; press Enter again to replace it"
+        ));
+        desk.save_as = Some(name);
+    }
 }
 
 /// Asks for a path; what is typed when Enter is pressed or the button clicked.

@@ -27,7 +27,14 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
             .on_hover_text("the frames after it are dropped; fork to keep them")
             .clicked()
         {
-            work.lines.go_back(at as u64, &mut work.genie);
+            let Work {
+                lines,
+                statuses,
+                genie,
+                toasts,
+                ..
+            } = &mut *work;
+            lines.go_back(at as u64, statuses, genie, toasts);
         }
     });
     thumbnails(ui, work, textures, newest, &mut at);
@@ -115,10 +122,13 @@ fn tree(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
                 let texture = textures.show(ui.ctx(), &name, version, || (**frame).clone());
                 ui.add(egui::Image::new((texture.id, egui::Vec2::splat(28.0))));
             }
+            let newest = work.lines.is_of_newest_picture(line);
             let what = match (&line.checkpoint, line.parent) {
-                (Some(name), _) => name.clone(),
+                (Some(name), None) => name.clone(),
+                (Some(name), Some((_, tick))) => format!("{name}, forked at frame {tick}"),
                 (None, Some((_, tick))) => format!("line {}, forked at frame {tick}", line.number),
-                (None, None) => format!("line {}, from the picture", line.number),
+                (None, None) if newest => format!("line {}, from the picture", line.number),
+                (None, None) => format!("line {}, from an earlier picture", line.number),
             };
             let label = ui.selectable_label(index == work.lines.played, what);
             if label.on_hover_text("play this line").clicked() {
@@ -134,7 +144,7 @@ fn tree(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
                     beside = Some((!shown).then_some(index));
                 }
             }
-            if index > 0
+            if !work.lines.is_own(line)
                 && ui
                     .small_button("x")
                     .on_hover_text("forget this line")

@@ -106,7 +106,14 @@ fn controls(ui: &mut egui::Ui, work: &mut Work) {
             step(work);
         }
         if ui.button("To the prompt").on_hover_text("Home").clicked() {
-            work.lines.go_back(0, &mut work.genie);
+            let Work {
+                lines,
+                statuses,
+                genie,
+                toasts,
+                ..
+            } = work;
+            lines.go_back(0, statuses, genie, toasts);
         }
         egui::ComboBox::from_id_salt("speed")
             .width(56.0)
@@ -127,7 +134,14 @@ fn controls(ui: &mut egui::Ui, work: &mut Work) {
             .clicked()
         {
             let at = work.lines.shown.unwrap_or(at) as u64;
-            work.lines.fork(at, &mut work.commands, &mut work.genie);
+            let Work {
+                lines,
+                commands,
+                genie,
+                toasts,
+                ..
+            } = work;
+            lines.fork(at, commands, genie, toasts);
         }
     });
 }

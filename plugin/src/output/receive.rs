@@ -161,7 +161,7 @@ pub(crate) fn receive_frames(
             runtime.replay = None;
             status.replaying = false;
             GenieEndReason::ReplayFinished
-        } else if clock.tick_limit == Some(arrived.tick) {
+        } else if runtime.ends_at(clock.tick_limit) {
             GenieEndReason::TickLimit
         } else {
             continue;

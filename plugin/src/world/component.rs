@@ -84,7 +84,7 @@ pub struct GenieClock {
     pub tick_rate: Option<f32>,
     /// How fast its time passes: 2 ticks twice as often, 0 not at all. Values below 0 count as 0.
     pub speed: f32,
-    /// The world ends when it reaches this tick, and [`GenieEnded`](crate::GenieEnded) says so.
+    /// The world ends at this tick or a later one that it jumps to, and [`GenieEnded`](crate::GenieEnded) says so.
     pub tick_limit: Option<u64>,
     /// Whether the world stands still, apart from [`GenieCommand::step`](crate::GenieCommand::step).
     pub paused: bool,

@@ -50,6 +50,8 @@ pub(crate) fn execute_commands(
             GenieCommandKind::Resume => {
                 clock.paused = false;
                 if status.phase == GeniePhase::Ended {
+                    let tick = runtime.tick;
+                    runtime.passed_limit = clock.tick_limit.filter(|&limit| tick >= limit);
                     status.phase = GeniePhase::Running;
                 }
             }

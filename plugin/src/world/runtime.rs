@@ -23,6 +23,8 @@ pub(crate) struct WorldRuntime {
     pub(crate) rewinding_to: Option<u64>,
     /// Sampler settings that were last sent to the worker; `None` if they must be sent before the next frame.
     pub(crate) sampler: Option<SamplerSettings>,
+    /// The limit that it was resumed at: it ends there only once.
+    pub(crate) passed_limit: Option<u64>,
     /// Start as a copy of this world, not from the prompt.
     pub(crate) fork_of: Option<Entity>,
     /// Being played in place of the player's actions.
@@ -46,6 +48,7 @@ impl WorldRuntime {
         self.in_flight = 0;
         self.tick = 0;
         self.rewinding_to = None;
+        self.passed_limit = None;
         self.sampler = None;
         self.fork_of = None;
         self.replay = None;
@@ -53,6 +56,15 @@ impl WorldRuntime {
         self.owed_steps = 0;
         self.times = None;
         self.rates = RateWatch::default();
+    }
+
+    /// Whether its newest frame ends it, with this limit of its clock.
+    pub(crate) fn ends_at(&mut self, limit: Option<u64>) -> bool {
+        let reached = limit.filter(|&limit| self.tick >= limit);
+        if reached.is_none() {
+            self.passed_limit = None;
+        }
+        reached.is_some() && reached != self.passed_limit
     }
 
     /// A frame that was awaited has come, or will not.
