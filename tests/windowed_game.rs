@@ -175,7 +175,7 @@ fn a_run_can_be_paused_set_up_run_back_and_finished_and_is_kept() {
     desk.key(key::RIGHT, false);
     desk.wait(&mut game, "the best run to be kept", |_| {
         let best = std::fs::read_to_string(kept.join("best_runs.json")).unwrap_or_default();
-        let replay = kept.join("replays/meadow.replay.json");
+        let replay = kept.join("replays/meadow@platformer@60.replay.json");
         (best.contains("\"seconds\": 6.0") && replay.is_file()).then_some(())
     });
     // The figures come a moment after the panel.

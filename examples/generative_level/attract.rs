@@ -7,6 +7,7 @@ use bevy_state::prelude::*;
 use crate::look::{NIGHT, TEXT, text};
 use crate::stage::Margin;
 use crate::states::{GameSystems, Overlay, Screen};
+use crate::sticks::Sticks;
 
 /// Seconds without a key after which the demonstration begins.
 const PATIENCE: f32 = 30.0;
@@ -52,6 +53,7 @@ fn watch(
     buttons: Res<ButtonInput<MouseButton>>,
     mut motion: MessageReader<MouseMotion>,
     pads: Query<&Gamepad>,
+    sticks: Res<Sticks>,
     mut idle: ResMut<Idle>,
     screen: Res<State<Screen>>,
     overlay: Res<State<Overlay>>,
@@ -60,6 +62,7 @@ fn watch(
     let moved = motion.read().count() > 0;
     let pressed = keys.get_just_pressed().len() > 0
         || buttons.get_just_pressed().len() > 0
+        || sticks.get_just_pressed().len() > 0
         || pads
             .iter()
             .any(|pad| pad.get_just_pressed().next().is_some());

@@ -78,19 +78,43 @@ pub(crate) struct Found {
     pub(crate) run: Option<GenieReplay>,
 }
 
+/// Where a level comes from: files of one name from different places are different levels.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// It comes with the model.
+    Shipped,
+    /// A drawing of the player's.
+    Own,
+    /// Named with `--prompt`.
+    Given,
+    /// A saved world.
+    World,
+}
+
+impl Origin {
+    /// What the keys of its levels begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Shipped => "",
+            Self::Own => "own-",
+            Self::Given => "given-",
+            Self::World => "world-",
+        }
+    }
+}
+
 impl Found {
-    /// Reads a picture file; `own` for those of the player.
-    fn read(path: &Path, own: bool) -> Result<Self, picture::PictureError> {
+    /// Reads a picture file.
+    fn read(path: &Path, origin: Origin) -> Result<Self, picture::PictureError> {
         let picture = picture::read(path)?;
-        Ok(Self::new(path, own, picture))
+        Ok(Self::new(path, origin, picture))
     }
 
-    fn new(path: &Path, own: bool, picture: GeniePicture) -> Self {
+    fn new(path: &Path, origin: Origin, picture: GeniePicture) -> Self {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = stem.replace('_', " ");
-        let key = format!("{}{stem}", if own { "own-" } else { "" });
         Self {
-            key,
+            key: format!("{}{stem}", origin.prefix()),
             name,
             picture,
             saved: None,
@@ -111,7 +135,7 @@ impl Found {
     pub(crate) fn adopt(path: &Path, data: &Path) -> Result<(Self, Option<String>), String> {
         let name = path.to_string_lossy();
         if name.ends_with(".world") {
-            let mut found = Self::new(path, true, assets::sketch());
+            let mut found = Self::new(path, Origin::World, assets::sketch());
             found.saved = Some(path.to_owned());
             return Ok((found, None));
         }
@@ -128,7 +152,7 @@ impl Found {
         let stem = stem.trim_end_matches(".replay");
         let copy = free_name(&data.join(DRAWINGS), stem, &picture);
         let problem = picture::write_png(&copy, &picture).err();
-        let mut found = Self::new(&copy, true, picture);
+        let mut found = Self::new(&copy, Origin::Own, picture);
         found.run = run;
         Ok((found, problem.map(|error| error.to_string())))
     }
@@ -199,14 +223,22 @@ fn begin_reading(
         let whole = |path: &PathBuf| path.canonicalize().ok();
         let given = first.as_ref().and_then(whole);
         // One of them given as the first level is not shown twice.
-        let known = shipped
+        let mut own = assets::pictures(&data.join(DRAWINGS));
+        let is_given = |path: &PathBuf| given.is_some() && whole(path) == given;
+        let origin = if shipped.iter().any(is_given) {
+            Origin::Shipped
+        } else if own.iter().any(is_given) {
+            Origin::Own
+        } else {
+            Origin::Given
+        };
+        shipped.retain(|path| !is_given(path));
+        own.retain(|path| !is_given(path));
+        let first = first.iter().map(|path| Found::read(path, origin));
+        let shipped = shipped
             .iter()
-            .any(|path| given.is_some() && whole(path) == given);
-        shipped.retain(|path| given.is_none() || whole(path) != given);
-        let first = first.iter().map(|path| Found::read(path, !known));
-        let shipped = shipped.iter().map(|path| Found::read(path, false));
-        let own = assets::pictures(&data.join(DRAWINGS));
-        let own = own.iter().map(|path| Found::read(path, true));
+            .map(|path| Found::read(path, Origin::Shipped));
+        let own = own.iter().map(|path| Found::read(path, Origin::Own));
         first.chain(shipped).chain(own).collect()
     })));
 }
@@ -233,7 +265,7 @@ fn take_in(
     }
     if catalogue.levels.is_empty() {
         let picture = assets::sketch();
-        let found = Found::new(Path::new("sketch"), false, picture);
+        let found = Found::new(Path::new("sketch"), Origin::Shipped, picture);
         catalogue.add(found, &mut images);
     }
     catalogue.complete = true;

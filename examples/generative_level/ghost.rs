@@ -9,11 +9,12 @@ use bevy_genie::GenieReplayError;
 use bevy_genie::prelude::*;
 use bevy_state::prelude::*;
 
-use crate::best_runs::{BestRuns, replay_path};
+use crate::best_runs::BestRuns;
 use crate::catalogue::Catalogue;
 use crate::dream::world;
 use crate::goals::Goals;
 use crate::play::Run;
+use crate::saving::Saving;
 use crate::settings::Settings;
 use crate::stage::Stage;
 use crate::states::{GameSystems, Screen, Session};
@@ -51,6 +52,8 @@ struct Loading(Task<Result<Arc<GenieReplay>, GenieReplayError>>);
 #[derive(Component)]
 struct Ghost {
     replay: Arc<GenieReplay>,
+    /// Key of its level.
+    level: String,
 }
 
 /// The picture of the ghost over the player's world.
@@ -67,10 +70,13 @@ fn load(
     let Some(level) = catalogue.level() else {
         return;
     };
-    if !settings.ghost || runs.score(&level.key).is_none() {
+    // A replay begins at the prompt, long before the moment that was saved.
+    let begins_later = matches!(level.prompt, GeniePrompt::Saved(_));
+    if !settings.ghost || begins_later || runs.score(&level.key).is_none() {
         return;
     }
-    let (known, path) = (runs.replay(&level.key), replay_path(&session, &level.key));
+    let known = runs.replay(&level.key);
+    let path = runs.replay_path(&session, &level.key);
     let task = IoTaskPool::get().spawn(async move {
         // One of this start may not be on the disk yet.
         known.map_or_else(|| GenieReplay::read(path).map(Arc::new), Ok)
@@ -100,7 +106,10 @@ fn start(
             }
             _ => continue,
         };
-        let ghost = Ghost { replay };
+        let ghost = Ghost {
+            replay,
+            level: level.key.clone(),
+        };
         commands.spawn((
             DespawnOnExit(Screen::Play),
             ghost,
@@ -146,11 +155,32 @@ fn replay_again(
     }
 }
 
-/// A replay of another model: the game goes on without a ghost.
-fn give_up(failed: On<GenieCommandFailed>, ghosts: Query<(), With<Ghost>>, mut commands: Commands) {
-    if ghosts.contains(failed.world) {
-        commands.entity(failed.world).despawn();
+/// The game goes on without a ghost. A run in a model that there is no more is forgotten, as nobody can see it or run against it; of
+/// one that was dropped on the window just now that is said.
+fn give_up(
+    failed: On<GenieCommandFailed>,
+    session: Res<Session>,
+    ghosts: Query<&Ghost>,
+    mut runs: ResMut<BestRuns>,
+    mut saving: ResMut<Saving>,
+    mut toasts: MessageWriter<Toast>,
+    mut commands: Commands,
+) {
+    let Ok(ghost) = ghosts.get(failed.world) else {
+        return;
+    };
+    commands.entity(failed.world).despawn();
+    if !matches!(
+        failed.error,
+        GenieError::Replay(GenieReplayError::OtherCheckpoint { .. })
+    ) {
+        toasts.write(Toast::error(format!("no ghost: {}", failed.error)));
+        return;
     }
+    if runs.replay(&ghost.level).is_some() {
+        toasts.write(Toast::note("no ghost: the replay is of another model"));
+    }
+    runs.forget(&session, &ghost.level, &mut saving);
 }
 
 /// The ghost's world is where the player's is in time, or waits for it.

@@ -104,11 +104,11 @@ fn set_up(catalogue: Res<Catalogue>, runs: Res<BestRuns>, mut commands: Commands
 fn write_figures(
     session: Res<Session>,
     models: Res<Assets<GenieModel>>,
-    runs: Query<(&GenieWorld, &GenieFrame, &Goals, &Energy), With<Run>>,
+    runs: Query<(&GenieWorld, &GenieFrame, &Goals, &Energy, &Run)>,
     mut figures: Query<(&Figure, &mut Text)>,
     mut bars: Query<&mut Node, With<EnergyBar>>,
 ) {
-    let Ok((world, frame, goals, energy)) = runs.single() else {
+    let Ok((world, frame, goals, energy, run)) = runs.single() else {
         return;
     };
     let tally = goals.tally();
@@ -122,7 +122,8 @@ fn write_figures(
             Figure::Metres => format!("{} m", tally.metres()),
             Figure::Falls => format!("falls {} of {MOST_FALLS}", tally.falls),
             Figure::Time => {
-                let left = session.run_ticks.saturating_sub(frame.tick) as f32 / rate;
+                let end = run.first + session.run_ticks;
+                let left = end.saturating_sub(frame.tick) as f32 / rate;
                 format!("{left:.0} s")
             }
         };

@@ -148,6 +148,7 @@ fn lay_out_cards(
 fn wake_card(
     time: Res<Time<Real>>,
     session: Res<Session>,
+    server: Res<AssetServer>,
     catalogue: Res<Catalogue>,
     menu: Single<&Menu, With<Children>>,
     dreams: Query<(Entity, &CardDream)>,
@@ -172,7 +173,10 @@ fn wake_card(
             }
         }
     }
+    // Without a model none ever will, as has been said.
+    let possible = !server.load_state(&session.model).is_failed();
     if since.1 >= PATIENCE
+        && possible
         && dreams.is_empty()
         && let Some(level) = catalogue.levels.get(selected)
     {

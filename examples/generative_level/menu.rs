@@ -1,9 +1,14 @@
 //! Menus that keyboard, gamepad and mouse move through alike.
 
 use bevy::prelude::*;
+use bevy_genie::prelude::GenieStickDirection::{
+    LeftStickDown, LeftStickLeft, LeftStickRight, LeftStickUp, RightStickDown, RightStickLeft,
+    RightStickRight, RightStickUp,
+};
 
 use crate::look::{EDGE, GOLD, TEXT, text};
 use crate::states::GameSystems;
+use crate::sticks::Sticks;
 
 /// A menu. Of several, the one in the highest layer has the keys.
 #[derive(Component)]
@@ -163,10 +168,11 @@ fn point(
     }
 }
 
-/// Arrow keys, WASD and the directional pad go to the next item in that direction.
+/// Arrow keys, WASD, the directional pad and the sticks go to the next item in that direction.
 fn steer(
     keys: Res<ButtonInput<KeyCode>>,
     pads: Query<&Gamepad>,
+    sticks: Res<Sticks>,
     items: Items,
     mut menus: Query<(Entity, &mut Menu)>,
     mut commands: Commands,
@@ -182,29 +188,33 @@ fn steer(
         (
             [KeyCode::ArrowLeft, KeyCode::KeyA],
             GamepadButton::DPadLeft,
+            [LeftStickLeft, RightStickLeft],
             -Vec2::X,
         ),
         (
             [KeyCode::ArrowRight, KeyCode::KeyD],
             GamepadButton::DPadRight,
+            [LeftStickRight, RightStickRight],
             Vec2::X,
         ),
         (
             [KeyCode::ArrowUp, KeyCode::KeyW],
             GamepadButton::DPadUp,
+            [LeftStickUp, RightStickUp],
             -Vec2::Y,
         ),
         (
             [KeyCode::ArrowDown, KeyCode::KeyS],
             GamepadButton::DPadDown,
+            [LeftStickDown, RightStickDown],
             Vec2::Y,
         ),
     ];
     let Ok((_, mut state)) = menus.get_mut(menu) else {
         return;
     };
-    for (wanted, button, direction) in directions {
-        if !pressed(&wanted, button) {
+    for (wanted, button, pushes, direction) in directions {
+        if !(pressed(&wanted, button) || sticks.any_just_pressed(pushes)) {
             continue;
         }
         let selected = items

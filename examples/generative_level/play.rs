@@ -1,5 +1,7 @@
 //! A run: the player's world, its clock and its end.
 
+use std::path::PathBuf;
+
 use bevy::prelude::*;
 use bevy::window::{CursorOptions, WindowFocused};
 use bevy_genie::prelude::*;
@@ -27,6 +29,10 @@ const TIMELINE: usize = 100;
 pub(crate) struct Run {
     /// Key of its level.
     pub(crate) level: String,
+    /// The saved world that it begins with, if that is not a picture.
+    saved: Option<PathBuf>,
+    /// The tick at which it begins.
+    pub(crate) first: u64,
     /// Whether it is over.
     pub(crate) over: bool,
     /// Its figures, once it is over, and whether they are the best so far.
@@ -55,6 +61,7 @@ impl Plugin for PlayPlugin {
                     .in_set(GameSystems),
             )
             .add_observer(learn_keys)
+            .add_observer(set_limit)
             .add_observer(end_by_time)
             .add_observer(keep_best);
     }
@@ -70,8 +77,13 @@ fn begin(
         commands.set_state(Screen::Levels);
         return;
     };
+    let saved = match &level.prompt {
+        GeniePrompt::Saved(path) => Some(path.clone()),
+        _ => None,
+    };
     let run = Run {
         level: level.key.clone(),
+        saved,
         ..default()
     };
     commands.spawn((
@@ -82,9 +94,7 @@ fn begin(
         Goals::default(),
         Stage::default(),
         settings.quality.sampler(),
-        GenieClock::default()
-            .with_speed(settings.speed)
-            .with_tick_limit(session.run_ticks),
+        GenieClock::default().with_speed(settings.speed),
         GenieTimeline { capacity: TIMELINE },
     ));
 }
@@ -100,6 +110,18 @@ fn learn_keys(
         && let Some(model) = models.get(&world.model)
     {
         *map = settings.bindings.action_map(model);
+    }
+}
+
+/// A saved world begins later than a picture does, and its time is as long.
+fn set_limit(
+    ready: On<GenieReady>,
+    session: Res<Session>,
+    mut worlds: Query<(&GenieFrame, &mut GenieClock, &mut Run)>,
+) {
+    if let Ok((frame, mut clock, mut run)) = worlds.get_mut(ready.world) {
+        run.first = frame.tick;
+        clock.tick_limit = Some(frame.tick + session.run_ticks);
     }
 }
 
@@ -130,10 +152,13 @@ fn command(
     }
 }
 
-/// Takes a run back to its picture.
+/// Takes a run back to where it began: its picture, or the moment that was saved.
 pub(crate) fn restart(world: Entity, run: &mut Run, genie: &mut MessageWriter<GenieCommand>) {
     (run.over, run.result) = (false, None);
-    genie.write(GenieCommand::reset(world));
+    genie.write(match &run.saved {
+        Some(saved) => GenieCommand::prompt(world, GeniePrompt::Saved(saved.clone())),
+        None => GenieCommand::reset(world),
+    });
 }
 
 /// Who looks elsewhere does not play.
@@ -273,7 +298,7 @@ fn keep_best(
         coins: tally.coins,
         metres: tally.metres(),
         falls: tally.falls,
-        seconds: taken.snapshot.tick() as f32 / rate,
+        seconds: taken.snapshot.tick().saturating_sub(run.first) as f32 / rate,
     };
     let better = best.beats(&run.level, figures);
     run.result = Some((figures, better));

@@ -56,7 +56,8 @@ impl Plugin for RewindPlugin {
                 .run_if(in_state(Screen::Play))
                 .in_set(GameSystems),
         )
-        .add_observer(begin_anew);
+        .add_observer(begin_anew)
+        .add_observer(begin_again);
     }
 }
 
@@ -106,6 +107,13 @@ fn turn_back(
 
 fn begin_anew(reset: On<GenieReset>, mut worlds: Query<&mut Energy>) {
     if let Ok(mut energy) = worlds.get_mut(reset.world) {
+        *energy = Energy::default();
+    }
+}
+
+/// From a saved world, which is read again.
+fn begin_again(ready: On<GenieReady>, mut worlds: Query<&mut Energy>) {
+    if let Ok(mut energy) = worlds.get_mut(ready.world) {
         *energy = Energy::default();
     }
 }

@@ -56,6 +56,13 @@ struct Toasts;
 #[derive(Component)]
 struct Age(f32);
 
+/// What a toast says.
+#[derive(Component, PartialEq)]
+struct Said {
+    text: String,
+    bad: bool,
+}
+
 fn set_up(mut commands: Commands) {
     commands.spawn((
         Toasts,
@@ -76,18 +83,33 @@ fn set_up(mut commands: Commands) {
 fn show(
     mut toasts: MessageReader<Toast>,
     list: Single<(Entity, Option<&Children>), With<Toasts>>,
+    mut shown: Query<(&Said, &mut Age)>,
     mut commands: Commands,
 ) {
     let (list, children) = *list;
-    let already = children.map_or(0, RelationshipTarget::len);
-    for (there, toast) in (already..).zip(toasts.read()) {
+    let mut there = children.map_or(0, RelationshipTarget::len);
+    let mut new: Vec<Said> = Vec::new();
+    for toast in toasts.read() {
+        let said = Said {
+            text: toast.text.clone(),
+            bad: toast.bad,
+        };
+        // What is said already is shown for longer, not twice.
+        if let Some((_, mut age)) = shown.iter_mut().find(|(other, _)| **other == said) {
+            age.0 = SHOWN;
+        } else if !new.contains(&said) {
+            new.push(said);
+        }
+    }
+    for said in new {
         if there >= MOST {
             let oldest = children.and_then(|children| children.get(there - MOST));
             if let Some(&oldest) = oldest {
                 commands.entity(oldest).despawn();
             }
         }
-        let edge = if toast.bad { RED } else { EDGE };
+        there += 1;
+        let edge = if said.bad { RED } else { EDGE };
         let node = Node {
             max_width: px(560),
             padding: UiRect::axes(px(14), px(9)),
@@ -96,12 +118,13 @@ fn show(
             ..default()
         };
         let text = (
-            Text::new(toast.text.clone()),
+            Text::new(said.text.clone()),
             TextFont::from_font_size(15.0),
             TextColor(TEXT),
         );
         commands.entity(list).with_child((
             Age(SHOWN),
+            said,
             node,
             BackgroundColor(PANEL),
             BorderColor::all(edge),
@@ -123,6 +146,9 @@ fn tell_failure(failed: On<GenieFailed>, mut toasts: MessageWriter<Toast>) {
     toasts.write(Toast::error(&failed.error));
 }
 
+/// Replays are the ghost's, which knows what to say.
 fn tell_refusal(failed: On<GenieCommandFailed>, mut toasts: MessageWriter<Toast>) {
-    toasts.write(Toast::error(&failed.error));
+    if failed.command != GenieFailedCommand::Replay {
+        toasts.write(Toast::error(&failed.error));
+    }
 }

@@ -122,6 +122,34 @@ fn a_stick_is_bound_to_a_control_that_the_game_reads_and_to_one_that_the_world_h
 }
 
 #[test]
+fn sticks_move_through_menus_as_the_directional_pad_does() {
+    let data = tempfile::tempdir().unwrap();
+    let mut game = Game::new(data.path());
+    let pad = game.gamepad();
+    game.settle();
+    let push = |game: &mut Game, axis, value| {
+        game.stick(pad, axis, value);
+        // Held, it is one step all the same.
+        game.settle();
+        game.stick(pad, axis, 0.0);
+        game.settle();
+    };
+    push(&mut game, GamepadAxis::LeftStickY, -1.0);
+    game.button(pad, GamepadButton::South, true);
+    game.button(pad, GamepadButton::South, false);
+    game.until("the settings, the second item", |w| {
+        *w.resource::<State<Overlay>>().get() == Overlay::Settings
+    });
+    game.settle();
+    let scale = |game: &Game| game.app.world().resource::<Settings>().scale;
+    let before = scale(&game);
+    push(&mut game, GamepadAxis::RightStickX, 1.0);
+    assert_eq!(scale(&game), before + 1);
+    push(&mut game, GamepadAxis::LeftStickX, -1.0);
+    assert_eq!(scale(&game), before);
+}
+
+#[test]
 fn a_key_that_menus_use_is_bound_without_acting_in_the_menu() {
     let data = tempfile::tempdir().unwrap();
     let mut game = Game::new(data.path());

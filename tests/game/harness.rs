@@ -44,9 +44,34 @@ fn assets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets")
 }
 
+/// How a game is started.
+pub(crate) struct Start {
+    /// As `--prompt`.
+    pub(crate) prompt: Option<PathBuf>,
+    /// As `--model`, within the assets.
+    pub(crate) model: &'static str,
+    /// Length of a run.
+    pub(crate) run_ticks: u64,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            prompt: None,
+            model: genie_examples::assets::MODEL,
+            run_ticks: 40,
+        }
+    }
+}
+
 impl Game {
     /// The title screen of a game that keeps its files in `data`.
     pub(crate) fn new(data: &Path) -> Self {
+        Self::started(data, Start::default())
+    }
+
+    /// The same, started in another way.
+    pub(crate) fn started(data: &Path, start: Start) -> Self {
         let renderless = WgpuSettings {
             backends: None,
             ..default()
@@ -71,14 +96,14 @@ impl Game {
         .add_plugins(GeniePlugin::default())
         .init_resource::<Log>();
         let server = app.world().resource::<AssetServer>();
-        let model = server.load("models/platformer.genie.safetensors");
+        let model = server.load(start.model);
         app.insert_resource(Session {
             model,
             seed: 0,
-            run_ticks: 40,
+            run_ticks: start.run_ticks,
             data: data.to_owned(),
         })
-        .insert_resource(FirstPrompt(None))
+        .insert_resource(FirstPrompt(start.prompt))
         .insert_resource(ShippedPrompts(genie_examples::assets::prompts(&assets())))
         .add_plugins(crate::game::GamePlugin)
         .add_systems(Last, listen);
@@ -204,6 +229,13 @@ impl Game {
         let toasts = &self.app.world().resource::<Log>().toasts;
         let texts: Vec<_> = toasts.iter().map(|toast| toast.text.as_str()).collect();
         texts.join("\n")
+    }
+
+    /// How many toasts with this text are on the screen.
+    pub(crate) fn shown(&mut self, text: &str) -> usize {
+        let world = self.app.world_mut();
+        let mut texts = world.query::<&Text>();
+        texts.iter(world).filter(|shown| shown.0 == text).count()
     }
 
     /// How often a sound was begun.
