@@ -26,14 +26,18 @@ struct Piece {
 fn pieces(lengths: &[usize]) -> (Vec<Piece>, Vec<Piece>) {
     let (mut train, mut held) = (Vec::new(), Vec::new());
     let long = lengths.iter().any(|&length| length >= LONG_CLIP);
-    let several = lengths.len() >= 4;
+    let whole_clips = if long {
+        Vec::new()
+    } else {
+        whole_clips(lengths)
+    };
     for (clip, &length) in lengths.iter().enumerate() {
         let whole = Piece {
             clip,
             from: 0,
             to: length,
         };
-        if length >= LONG_CLIP || (!long && !several) {
+        if length >= LONG_CLIP || (!long && whole_clips.is_empty()) {
             let kept = length - length.div_ceil(SHARE).max(16).min(length / 4);
             held.push(Piece {
                 from: kept,
@@ -43,7 +47,7 @@ fn pieces(lengths: &[usize]) -> (Vec<Piece>, Vec<Piece>) {
                 to: kept.saturating_sub(GAP.min(kept / 8)),
                 ..whole
             });
-        } else if !long && clip % SHARE == 3 {
+        } else if whole_clips.contains(&clip) {
             held.push(whole);
         } else {
             train.push(whole);
@@ -52,6 +56,21 @@ fn pieces(lengths: &[usize]) -> (Vec<Piece>, Vec<Piece>) {
     train.retain(|piece| piece.to > piece.from + 1);
     held.retain(|piece| piece.to > piece.from + 1);
     (train, held)
+}
+
+/// One short clip in twelve, as long as they are not more than a quarter of the frames; none if the clips are too few or too unlike.
+fn whole_clips(lengths: &[usize]) -> Vec<usize> {
+    let most = lengths.iter().sum::<usize>() / 4;
+    let mut held = 0;
+    let mut chosen: Vec<usize> = (0..lengths.len()).skip(3).step_by(SHARE).collect();
+    chosen.retain(|&clip| {
+        let fits = held + lengths[clip] <= most;
+        if fits {
+            held += lengths[clip];
+        }
+        fits
+    });
+    chosen
 }
 
 /// Writes both parts of a dataset as datasets of their own.
@@ -108,6 +127,20 @@ pub(super) fn split(dataset: &Dataset, train: &Path, held: &Path) -> Result<(), 
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn one_longer_clip_among_short_ones_is_not_held_out_whole() {
+        for lengths in [vec![20, 20, 20, 30], vec![20, 20, 20, 199]] {
+            let (train, held) = pieces(&lengths);
+            let frames = |pieces: &[Piece]| pieces.iter().map(|p| p.to - p.from).sum::<usize>();
+            assert!(frames(&held) * 2 < frames(&train), "{lengths:?}");
+        }
+        let (_, held) = pieces(&[40; 30]);
+        assert_eq!(
+            held.iter().map(|piece| piece.clip).collect::<Vec<_>>(),
+            [3, 15, 27]
+        );
+    }
 
     proptest! {
         #[test]
