@@ -167,7 +167,7 @@ fn footage_that_is_there_is_not_added_again() {
     assert!(not_imported(&paths, &out, &add).is_empty());
     clip(&films.join("b"), 20..24);
     let b = films.join("b").display().to_string();
-    assert_eq!(not_imported(&paths, &out, &keeping(4, 4)), [b.clone()]);
+    assert_eq!(not_imported(&paths, &out, &keeping(4, 4)), [b.as_str()]);
     save(&films.join("a"), "actions.csv", b"frame,keys\n0,\n");
     assert_eq!(without_actions(&paths), [b]);
     std::fs::remove_file(films.join("a/actions.csv")).unwrap();
