@@ -1,13 +1,15 @@
 //! A game of your own, recorded while it is played, as footage to train a model on.
 //!
 //! The game is a small runner over hills and gaps: arrow keys or A and D walk, space jumps. It plays itself when no
-//! key has been pressed for three seconds. All of the recording is one plugin and one call: `cut` when a new life begins. When you have played
-//! enough (ten minutes make 6,000 frames), close the window and follow the commands that it prints.
+//! key has been pressed for three seconds. All of the recording is one plugin and two calls: `cut` when a new life begins, and `hold`, which
+//! says what is pressed, by the player or by the autopilot. When you have played enough (ten minutes make 6,000 frames), close the window and
+//! follow the commands that it prints.
 
 use std::path::PathBuf;
 
 use bevy::camera::ScalingMode;
 use bevy::prelude::*;
+use bevy_genie::prelude::*;
 use bevy_genie::recorder::{GenieRecorder, GenieRecorderPlugin};
 use clap::Parser;
 use genie_examples::screen;
@@ -36,20 +38,24 @@ struct Options {
 fn main() -> AppExit {
     let options = Options::parse();
     let out = options.out.clone();
+    let mut recorder = GenieRecorderPlugin::new(&options.out);
+    // The autopilot presses no key that the recorder could see: the game says what is held.
+    recorder.settings.keys = false;
     let exit = App::new()
         .add_plugins(DefaultPlugins.set(screen::window("Record your game", 640, 640)))
-        .add_plugins(GenieRecorderPlugin::new(&options.out))
+        .add_plugins(recorder)
         .insert_resource(ClearColor(Color::srgb_u8(140, 200, 240)))
         .insert_resource(options)
         .add_systems(Startup, set_up)
         .add_systems(Update, (play, lay_ground, follow, report).chain())
         .run();
     let out = out.display();
-    println!("recorded into {out}; to train a model on it:");
-    println!("  genie import --video {out} --out data/mine --size 64x64");
+    println!("recorded into {out}; to make a world of it in an hour:");
+    println!("  genie dream {out} --out mine.genie.safetensors --hours 1");
     println!(
-        "  genie train --config training/configs/platformer.toml --data data/mine --run runs/mine"
+        "its actions are learned from what is seen; with --actions given they are the keys that were held. To play it:"
     );
+    println!("  cargo run --example generative_level -- --model mine.genie.safetensors");
     exit
 }
 
@@ -135,6 +141,13 @@ fn play(
         let rises = height(next) > height(column_at(place.translation.x));
         jump = walk != 0.0 && (rises || height(next).is_none());
     }
+    let names = [
+        (walk < 0.0, KeyCode::ArrowLeft),
+        (walk > 0.0, KeyCode::ArrowRight),
+        (jump, KeyCode::Space),
+    ];
+    let held = names.into_iter().filter(|(held, _)| *held);
+    recorder.hold(held.map(|(_, key)| GenieInputSource::from(key).name()));
     hero.velocity.x = walk * SPEED;
     if jump && hero.grounded {
         hero.velocity.y = JUMP;
