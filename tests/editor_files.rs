@@ -14,6 +14,8 @@ mod history;
 #[path = "../examples/prompt_editor/layout.rs"]
 #[allow(dead_code)]
 mod layout;
+#[path = "../examples/prompt_editor/memory.rs"]
+mod memory;
 #[path = "../examples/prompt_editor/project.rs"]
 #[allow(dead_code)]
 mod project;

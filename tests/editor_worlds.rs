@@ -18,6 +18,8 @@ mod history;
 #[path = "../examples/prompt_editor/lines/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod lines;
+#[path = "../examples/prompt_editor/memory.rs"]
+mod memory;
 #[path = "../examples/prompt_editor/project.rs"]
 #[allow(dead_code)]
 mod project;

@@ -9,8 +9,8 @@ use bevy::tasks::{IoTaskPool, Task, block_on};
 use bevy::window::FileDragAndDrop;
 use bevy_genie::prelude::*;
 use genie_examples::{gif, json_file, picture};
-use serde::{Deserialize, Serialize};
 
+use crate::memory::Memory;
 use crate::project::{Project, ProjectFile};
 use crate::source::Source;
 use crate::toasts::Toasts;
@@ -19,8 +19,6 @@ use crate::toasts::Toasts;
 const AUTOSAVE: f32 = 1.0;
 /// Seconds until an autosave that failed is tried again.
 const RETRY: f32 = 10.0;
-/// Files that are remembered.
-const RECENT: usize = 10;
 const MEMORY: &str = "memory.json";
 /// Ending of projects.
 pub(crate) const PROJECT: &str = "prompt.json";
@@ -41,20 +39,6 @@ enum Done {
     /// The autosave, or why there is none.
     Autosaved(Result<(), String>),
     Quiet,
-}
-
-/// What is remembered between starts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Memory {
-    /// Files opened or saved last, newest first.
-    pub(crate) recent: Vec<PathBuf>,
-    /// The folder into which was exported last.
-    pub(crate) export_folder: Option<PathBuf>,
-    /// Width and height of the window in logical pixels.
-    pub(crate) window: Option<(u32, u32)>,
-    /// Where the panels are, as [`Layouts`](crate::layout::Layouts) has it.
-    pub(crate) layout: Option<serde_json::Value>,
 }
 
 /// Files under way, and what is known of files.
@@ -207,13 +191,6 @@ impl Files {
             Ok(Done::Written(path))
         });
     }
-
-    fn remember(&mut self, path: &Path) {
-        let recent = &mut self.memory.recent;
-        recent.retain(|other| other != path);
-        recent.insert(0, path.to_owned());
-        recent.truncate(RECENT);
-    }
 }
 
 fn make_folder(path: &Path) -> Result<(), String> {
@@ -246,7 +223,7 @@ fn restore(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: R
     }
     match ProjectFile::read(&path) {
         Ok(content) => {
-            go_on_with(&mut project, &content);
+            project.go_on_with(&content);
             files.autosaved = Some(state(&project));
         }
         Err(error) => {
@@ -254,16 +231,6 @@ fn restore(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: R
             let _ = std::fs::rename(&path, path.with_extension("json.damaged"));
             toasts.error(error);
         }
-    }
-}
-
-/// A project from an autosave, which may have a file of its own; it is saved if that has the same content.
-fn go_on_with(project: &mut Project, content: &ProjectFile) {
-    project.adopt(content);
-    project.file.clone_from(&content.file);
-    let saved = content.file.as_deref().map(ProjectFile::read);
-    if saved.is_some_and(|saved| saved.is_ok_and(|saved| saved.is_same(content))) {
-        project.saved = project.version;
     }
 }
 
@@ -289,7 +256,7 @@ fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: Re
     for done in finished {
         match done {
             Ok(Done::Source(path, source)) => {
-                files.remember(&path);
+                files.memory.remember(&path);
                 files.keep_before(&project);
                 let (width, height) = project.canvas.now().size();
                 if let Some(cut) = source.cut(width, height) {
@@ -301,10 +268,10 @@ fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: Re
                 files.source = Some(*source);
             }
             Ok(Done::Project(path, content)) => {
-                files.remember(&path);
+                files.memory.remember(&path);
                 files.keep_before(&project);
                 if path == files.before_path() {
-                    go_on_with(&mut project, &content);
+                    project.go_on_with(&content);
                 } else {
                     project.adopt(&content);
                     project.saved = project.version;
@@ -312,14 +279,14 @@ fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: Re
                 }
             }
             Ok(Done::Saved(path, version)) => {
-                files.remember(&path);
+                files.memory.remember(&path);
                 toasts.note(format!("saved: {}", path.display()));
                 project.saved = version;
                 project.file = Some(path);
             }
             Ok(Done::Written(path)) => toasts.note(format!("written: {}", path.display())),
             Ok(Done::Kept(path)) => {
-                files.remember(&path);
+                files.memory.remember(&path);
                 toasts.note(format!(
                     "what was on the canvas is kept: {}",
                     path.display()

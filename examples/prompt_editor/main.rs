@@ -12,6 +12,7 @@ mod history;
 mod keys;
 mod layout;
 mod lines;
+mod memory;
 mod pace;
 mod palette;
 mod project;

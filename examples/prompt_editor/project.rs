@@ -108,6 +108,16 @@ impl Project {
         self.sampler = content.sampler.clone();
         self.version += 1;
     }
+
+    /// Goes on with an autosave, which may have a file of its own; it is saved if that has the same content.
+    pub(crate) fn go_on_with(&mut self, content: &ProjectFile) {
+        self.adopt(content);
+        self.file.clone_from(&content.file);
+        let saved = content.file.as_deref().map(ProjectFile::read);
+        if saved.is_some_and(|saved| saved.is_ok_and(|saved| saved.is_same(content))) {
+            self.saved = self.version;
+        }
+    }
 }
 
 /// Pairs of digits.
