@@ -1,11 +1,11 @@
 //! What a busy world costs the game beside it: `cargo bench --profile dev --bench frame_time` prints a line of JSON for a
 //! game that works on its main thread and one for a game that spreads its work over Bevy's task pool.
 //!
-//! The game runs at sixty frames a second with a few milliseconds of work in each. Short stretches in which the shipped
+//! The game runs at sixty frames a second with a few milliseconds of work in each. Short segments in which the shipped
 //! world dreams without a pause, on one thread, alternate with two in which it is paused, so that what else the machine
 //! does falls on all alike. Figures are milliseconds of a frame's `App::update`, without the wait for the next frame, over
-//! all stretches of a kind. The `control` ratio is of the two paused kinds, between which nothing differs: as far from 1
-//! as that one lies, that of the `world` may lie by chance. In a fourth kind of stretch the world is paused too, and a thread of the
+//! all segments of a kind. The `control` ratio is of the two paused kinds, between which nothing differs: as far from 1
+//! as that one lies, that of the `world` may lie by chance. In a fourth kind of segment the world is paused too, and a thread of the
 //! lowest priority counts without a pause: the `counting` ratio is what a second busy core costs on this machine, whatever
 //! it is busy with. The worlds have the default priority of a machine with two cores, `BetweenFrames`; with `-- background` or
 //! `-- normal` they have those.
@@ -29,7 +29,7 @@ use genie_tests::{quantile, stolen_ticks};
 
 const ROUNDS: usize = 40;
 const STRETCH: usize = 50;
-/// The first frames of a stretch still have the end of the last one in them.
+/// The first frames of a segment still have the end of the last one in them.
 const SKIPPED: usize = 10;
 const FRAME: Duration = Duration::from_micros(16_667);
 const MOVERS: usize = 40_000;
@@ -173,7 +173,7 @@ fn measure(
                 clock.paused = beside != Beside::World;
             }
             counting.store(beside == Beside::Counting, Ordering::Relaxed);
-            stretch(&mut app, &mut frames[beside as usize]);
+            segment(&mut app, &mut frames[beside as usize]);
         }
     }
     counting.store(false, Ordering::Relaxed);
@@ -244,8 +244,8 @@ impl Frames {
     }
 }
 
-/// Plays a stretch of frames and adds them to those of its kind.
-fn stretch(app: &mut App, frames: &mut Frames) {
+/// Plays a segment of frames and adds them to those of its kind.
+fn segment(app: &mut App, frames: &mut Frames) {
     for frame in 0..STRETCH + SKIPPED {
         let (stolen_before, own_before) = (stolen_ticks(), own_time());
         let start = Instant::now();

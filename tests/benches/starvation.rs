@@ -3,7 +3,7 @@
 //!
 //! The game runs at sixty frames a second with four milliseconds of work on the main thread in each; the shipped world has
 //! ten ticks a second. The other program is this one in another process, with one thread for each core, started through
-//! `nice`; where there is no such command, only the line without it is printed. Each stretch is measured after some seconds
+//! `nice`; where there is no such command, only the line without it is printed. Each segment is measured after some seconds
 //! in which the plugin gets used to it. `world_frames_per_second` is of ten, and the floor is five; milliseconds are those of a
 //! frame's `App::update`, without the wait for the next frame.
 

@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use crate::goals::{Happening, Seen};
 use crate::harness::Game;
 use crate::settings::{LOUDEST, Settings};
-use crate::sound::{Mixer, Order, Sound, Speaker};
+use crate::sound::{Mixer, Sound, SoundCommand, Speaker};
 
 const RATE: u32 = 44_100;
 
@@ -78,13 +78,13 @@ fn a_coin_and_a_jump_go_up_and_a_fall_goes_down() {
     }
 }
 
-fn mixed(orders: &[Order], seconds: f32) -> Vec<f32> {
+fn mixed(commands: &[SoundCommand], seconds: f32) -> Vec<f32> {
     let (sender, receiver) = sync_channel(64);
     let mut mixer = Mixer::new(RATE, receiver);
-    for order in orders {
+    for order in commands {
         sender.send(*order).unwrap();
     }
-    assert!(mixer.obey());
+    assert!(mixer.execute());
     let count = (seconds * RATE as f32) as usize;
     (0..count).map(|_| mixer.next_sample()).collect()
 }
@@ -92,47 +92,62 @@ fn mixed(orders: &[Order], seconds: f32) -> Vec<f32> {
 #[test]
 fn the_mixer_adds_sounds_up_and_never_goes_beyond_what_a_device_takes() {
     assert!(is_silent(&mixed(&[], 0.1)));
-    let one = mixed(&[Order::Play(Sound::Coin)], 1.5);
+    let one = mixed(&[SoundCommand::Play(Sound::Coin)], 1.5);
     assert!(loudest(&one) > 0.1);
     assert!(is_silent(&one[RATE as usize..]), "a sound comes to its end");
-    let all = Sound::ALL.map(Order::Play);
+    let all = Sound::ALL.map(SoundCommand::Play);
     let together = mixed(&all, 0.5);
     assert!(loudest(&together) > loudest(&one));
     assert!(loudest(&together) <= 1.0);
-    let half = mixed(&[Order::Volume(0.5), Order::Play(Sound::Coin)], 1.5);
+    let half = mixed(
+        &[SoundCommand::Volume(0.5), SoundCommand::Play(Sound::Coin)],
+        1.5,
+    );
     for (half, whole) in half.iter().zip(&one) {
         assert!((half * 2.0 - whole).abs() < 1e-6);
     }
-    let mute = mixed(&[Order::Volume(0.0), Order::Play(Sound::Coin)], 0.5);
+    let mute = mixed(
+        &[SoundCommand::Volume(0.0), SoundCommand::Play(Sound::Coin)],
+        0.5,
+    );
     assert!(is_silent(&mute));
-    // Whoever gave the orders is gone.
+    // Whoever gave the commands is gone.
     let (sender, receiver) = sync_channel(1);
     let mut mixer = Mixer::new(RATE, receiver);
     drop(sender);
-    assert!(!mixer.obey());
+    assert!(!mixer.execute());
 }
 
-/// A game whose orders to the device come here instead.
-fn overheard(data: &std::path::Path) -> (Game, Receiver<Order>, std::sync::mpsc::Sender<String>) {
+/// A game whose commands to the device come here instead.
+fn overheard(
+    data: &std::path::Path,
+) -> (
+    Game,
+    Receiver<SoundCommand>,
+    std::sync::mpsc::Sender<String>,
+) {
     let mut game = Game::new(data);
     let (problem, problems) = channel();
-    let (speaker, orders) = Speaker::new(problems);
+    let (speaker, commands) = Speaker::new(problems);
     game.app.insert_resource(speaker);
-    (game, orders, problem)
+    (game, commands, problem)
 }
 
 #[test]
 fn the_volume_of_the_settings_is_the_volume_of_the_device() {
     let data = tempfile::tempdir().unwrap();
-    let (mut game, orders, _problem) = overheard(data.path());
+    let (mut game, commands, _problem) = overheard(data.path());
     let mut heard_at = |volume: u32| {
         game.app.world_mut().resource_mut::<Settings>().volume = volume;
         game.settle();
         // A move in a menu makes a sound.
         game.tap(KeyCode::ArrowDown);
-        let orders: Vec<Order> = orders.try_iter().collect();
-        assert!(orders.contains(&Order::Play(Sound::Move)), "{orders:?}");
-        loudest(&mixed(&orders, 0.1))
+        let commands: Vec<SoundCommand> = commands.try_iter().collect();
+        assert!(
+            commands.contains(&SoundCommand::Play(Sound::Move)),
+            "{commands:?}"
+        );
+        loudest(&mixed(&commands, 0.1))
     };
     let (mute, soft, loud) = (heard_at(0), heard_at(3), heard_at(LOUDEST));
     assert!(mute < 1e-9, "{mute}");
@@ -147,10 +162,10 @@ fn the_volume_of_the_settings_is_the_volume_of_the_device() {
 #[test]
 fn a_missing_device_is_said_once_and_the_game_goes_on() {
     let data = tempfile::tempdir().unwrap();
-    let (mut game, orders, problem) = overheard(data.path());
+    let (mut game, commands, problem) = overheard(data.path());
     problem.send("there is no sound device".to_owned()).unwrap();
     problem.send("there is no sound device".to_owned()).unwrap();
-    drop(orders);
+    drop(commands);
     game.settle();
     game.settle();
     assert_eq!(
@@ -160,7 +175,7 @@ fn a_missing_device_is_said_once_and_the_game_goes_on() {
         game.said()
     );
     let world = game.begin();
-    // More orders than anybody would wait for go nowhere, and hold nothing up.
+    // More commands than anybody would wait for go nowhere, and hold nothing up.
     for _ in 0..200 {
         game.app
             .world_mut()

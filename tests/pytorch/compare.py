@@ -149,7 +149,7 @@ def stolen_seconds() -> float:
     return int(stat.read_text().split()[8]) / os.sysconf("SC_CLK_TCK") if stat.exists() else 0.0
 
 
-class Turns:
+class Alternation:
     """Lets both sides do the same work in turns and compares how long they take.
 
     Rounds in which the host of a virtual machine took its processors away are tried again, a few times.
@@ -207,7 +207,7 @@ def keep_memory() -> None:
         libc.mallopt(trim_threshold, 2**31 - 1)
 
 
-def time_rollouts(genie: Genie, turns: Turns, frames: Tensor, args: argparse.Namespace) -> list[Timing]:
+def time_rollouts(genie: Genie, alternation: Alternation, frames: Tensor, args: argparse.Namespace) -> list[Timing]:
     """Cached streaming steps, decode included, with full windows."""
     timings = []
     for worlds in args.worlds:
@@ -221,20 +221,20 @@ def time_rollouts(genie: Genie, turns: Turns, frames: Tensor, args: argparse.Nam
         count = max(4, 24 // worlds)
         request = {"work": "rollout", "worlds": worlds, "steps": args.steps, "frames": count}
         name = f"rollout step, {worlds} world{'s' if worlds > 1 else ''}"
-        timings.append(turns.take(name, request, lambda: rollout.step(action), count))
+        timings.append(alternation.take(name, request, lambda: rollout.step(action), count))
     return timings
 
 
-def time_training(path: Path, turns: Turns, reference: dict[str, Tensor], args: argparse.Namespace) -> list[Timing]:
+def time_training(path: Path, alternation: Alternation, reference: dict[str, Tensor], args: argparse.Namespace) -> list[Timing]:
     """Optimiser steps of both phases, in f32 and with bf16 matrix products."""
     timings = []
     for phase, bf16 in [(phase, bf16) for bf16 in (False, True) for phase in TRAINERS]:
         request = {"work": "train", "phase": phase, "bf16": bf16, "steps": 1}
-        if bf16 and not turns.rust.ask(**request)["done"]["bf16"]:
+        if bf16 and not alternation.rust.ask(**request)["done"]["bf16"]:
             continue  # this processor has no instructions for it
         trainer = TRAINERS[phase](Genie.load(path), batch_of(reference, phase), bf16, args.compile)
         name = f"training step, {phase}, {'bf16' if bf16 else 'f32'}"
-        timings.append(turns.take(name, request, trainer.step, 1))
+        timings.append(alternation.take(name, request, trainer.step, 1))
     return timings
 
 
@@ -277,9 +277,9 @@ def main() -> int:
         how = f"{'compiled, ' if args.compile else ''}{args.threads} threads each, medians"
         print(f"\nPyTorch {torch.__version__}, {how}{' of processor time' if args.processor_time else ''}")
         print(f"{'':36}{'Rust':>11}{'PyTorch':>12}{'PyTorch / Rust':>17}", flush=True)
-        turns = Turns(rust, args.rounds, args.processor_time)
-        timings += time_rollouts(genie, turns, reference["clip.frames"], args)
-        timings += time_training(args.checkpoint, turns, reference, args)
+        alternation = Alternation(rust, args.rounds, args.processor_time)
+        timings += time_rollouts(genie, alternation, reference["clip.frames"], args)
+        timings += time_training(args.checkpoint, alternation, reference, args)
     rust.close()
     if args.json:
         figures = {

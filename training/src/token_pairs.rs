@@ -72,7 +72,7 @@ impl SeenPairs {
 
     /// Share of all pairs that only their own segment shows: an estimate of how often a new segment shows a pair that none has
     /// shown yet.
-    pub(crate) fn unseen_rate(&self) -> f64 {
+    pub(crate) fn violation_rate(&self) -> f64 {
         let all: u64 = self.pairs.values().map(|seen| seen.times).sum();
         let alone = self.pairs.values().filter(|seen| seen.alone.is_some());
         alone.map(|seen| seen.times).sum::<u64>() as f64 / all.max(1) as f64
@@ -91,7 +91,7 @@ impl SeenPairs {
         }
         pairs.below.sort_unstable();
         pairs.right.sort_unstable();
-        let penalty = -self.unseen_rate().max((-MOST_PENALTY).exp()).ln();
+        let penalty = -self.violation_rate().max((-MOST_PENALTY).exp()).ln();
         TokenAdjacency::new(codes, columns, pairs, penalty.abs() as f32)
     }
 }
@@ -123,7 +123,7 @@ mod tests {
         seen.learn(0, &[1, 2, 3, 4], 2);
         // Of the eight pairs, the upper and the left ones are in both segments.
         seen.learn(1, &[1, 2, 3, 5], 2);
-        assert!((seen.unseen_rate() - 4.0 / 8.0).abs() < 1e-9);
+        assert!((seen.violation_rate() - 4.0 / 8.0).abs() < 1e-9);
         let adjacency = seen.adjacency(6, 2).unwrap();
         assert!((adjacency.penalty() - 2f32.ln()).abs() < 1e-6);
         assert_eq!(adjacency.pairs().right, [[1, 2], [3, 4], [3, 5]]);

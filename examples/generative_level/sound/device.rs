@@ -6,15 +6,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, Stream, StreamConfig};
 
-use super::mixer::{Mixer, Order};
+use super::mixer::{Mixer, SoundCommand};
 
-/// Opens the device and plays what is ordered until the sender of `orders` is gone. What goes wrong, now or later, is sent to
+/// Opens the device and plays what is ordered until the sender of `commands` is gone. What goes wrong, now or later, is sent to
 /// `problems`.
-pub(crate) fn open(orders: Receiver<Order>, problems: Sender<String>) {
+pub(crate) fn open(commands: Receiver<SoundCommand>, problems: Sender<String>) {
     let also = problems.clone();
     let thread = std::thread::Builder::new().name("sound".to_owned());
     let spawned = thread.spawn(move || {
-        if let Err(problem) = play(orders, &problems) {
+        if let Err(problem) = play(commands, &problems) {
             let _ = problems.send(problem);
         }
     });
@@ -23,8 +23,8 @@ pub(crate) fn open(orders: Receiver<Order>, problems: Sender<String>) {
     }
 }
 
-/// Holds the stream for as long as somebody gives orders.
-fn play(orders: Receiver<Order>, problems: &Sender<String>) -> Result<(), String> {
+/// Holds the stream for as long as somebody gives commands.
+fn play(commands: Receiver<SoundCommand>, problems: &Sender<String>) -> Result<(), String> {
     let device = cpal::default_host()
         .default_output_device()
         .ok_or("there is no sound device")?;
@@ -36,7 +36,7 @@ fn play(orders: Receiver<Order>, problems: &Sender<String>) -> Result<(), String
     let stream = Output {
         device: &device,
         config: config.into(),
-        orders,
+        commands,
         problems: problems.clone(),
         over,
     };
@@ -58,7 +58,7 @@ fn play(orders: Receiver<Order>, problems: &Sender<String>) -> Result<(), String
 struct Output<'a> {
     device: &'a cpal::Device,
     config: StreamConfig,
-    orders: Receiver<Order>,
+    commands: Receiver<SoundCommand>,
     problems: Sender<String>,
     over: Sender<()>,
 }
@@ -66,13 +66,13 @@ struct Output<'a> {
 impl Output<'_> {
     fn build<T: SizedSample + FromSample<f32>>(self) -> Result<Stream, String> {
         let channels = usize::from(self.config.channels).max(1);
-        let mut mixer = Mixer::new(self.config.sample_rate, self.orders);
+        let mut mixer = Mixer::new(self.config.sample_rate, self.commands);
         let mut over = Some(self.over);
         let problems = self.problems;
         let stream = self.device.build_output_stream(
             self.config,
             move |out: &mut [T], _: &cpal::OutputCallbackInfo| {
-                if !mixer.obey() {
+                if !mixer.execute() {
                     drop(over.take());
                 }
                 for frame in out.chunks_mut(channels) {

@@ -9,7 +9,7 @@ const MOST_VOICES: usize = 8;
 
 /// What the game tells the mixer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Order {
+pub(crate) enum SoundCommand {
     /// Begin a sound.
     Play(Sound),
     /// From now on this loud, 0 to 1.
@@ -27,7 +27,7 @@ struct Voice {
 
 /// The sounds, computed beforehand, and those that are under way.
 pub(crate) struct Mixer {
-    orders: Receiver<Order>,
+    commands: Receiver<SoundCommand>,
     bank: Vec<(Sound, Vec<f32>)>,
     voices: Vec<Voice>,
     volume: f32,
@@ -35,9 +35,9 @@ pub(crate) struct Mixer {
 
 impl Mixer {
     /// A mixer of so many samples a second that does what it is told.
-    pub(crate) fn new(rate: u32, orders: Receiver<Order>) -> Self {
+    pub(crate) fn new(rate: u32, commands: Receiver<SoundCommand>) -> Self {
         Self {
-            orders,
+            commands,
             bank: Sound::ALL.map(|sound| (sound, sound.samples(rate))).into(),
             voices: Vec::with_capacity(MOST_VOICES),
             volume: 1.0,
@@ -59,11 +59,11 @@ impl Mixer {
     }
 
     /// Does what it has been told since it was last asked. Returns whether somebody may still tell it something.
-    pub(crate) fn obey(&mut self) -> bool {
+    pub(crate) fn execute(&mut self) -> bool {
         loop {
-            match self.orders.try_recv() {
-                Ok(Order::Play(sound)) => self.begin(sound),
-                Ok(Order::Volume(volume)) => self.volume = volume.clamp(0.0, 1.0),
+            match self.commands.try_recv() {
+                Ok(SoundCommand::Play(sound)) => self.begin(sound),
+                Ok(SoundCommand::Volume(volume)) => self.volume = volume.clamp(0.0, 1.0),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }

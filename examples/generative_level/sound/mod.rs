@@ -21,7 +21,7 @@ use crate::states::GameSystems;
 use crate::toast::Toast;
 #[cfg(test)]
 pub(crate) use mixer::Mixer;
-pub(crate) use mixer::Order;
+pub(crate) use mixer::SoundCommand;
 pub(crate) use synthesis::Sound;
 
 /// Whether this program was built with a sound device.
@@ -33,10 +33,10 @@ const WAITING: usize = 64;
 #[derive(Message, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PlaySound(pub(crate) Sound);
 
-/// Where orders go.
+/// Where commands go.
 #[derive(Resource)]
 pub(crate) struct Speaker {
-    orders: SyncSender<Order>,
+    commands: SyncSender<SoundCommand>,
     /// From the device's thread.
     problems: Mutex<Receiver<String>>,
     told: bool,
@@ -44,10 +44,10 @@ pub(crate) struct Speaker {
 
 impl Speaker {
     /// A speaker, and what is ordered of it.
-    pub(crate) fn new(problems: Receiver<String>) -> (Self, Receiver<Order>) {
-        let (orders, ordered) = sync_channel(WAITING);
+    pub(crate) fn new(problems: Receiver<String>) -> (Self, Receiver<SoundCommand>) {
+        let (commands, ordered) = sync_channel(WAITING);
         let speaker = Self {
-            orders,
+            commands,
             problems: Mutex::new(problems),
             told: false,
         };
@@ -79,13 +79,15 @@ impl Plugin for SoundPlugin {
 }
 
 fn set_volume(settings: Res<Settings>, speaker: Res<Speaker>) {
-    let _ = speaker.orders.try_send(Order::Volume(settings.loudness()));
+    let _ = speaker
+        .commands
+        .try_send(SoundCommand::Volume(settings.loudness()));
 }
 
-/// Without a device nobody takes the orders, and nothing is heard.
+/// Without a device nobody takes the commands, and nothing is heard.
 fn play(mut sounds: MessageReader<PlaySound>, speaker: Res<Speaker>) {
     for PlaySound(sound) in sounds.read() {
-        let _ = speaker.orders.try_send(Order::Play(*sound));
+        let _ = speaker.commands.try_send(SoundCommand::Play(*sound));
     }
 }
 

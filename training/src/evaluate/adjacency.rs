@@ -22,7 +22,7 @@ pub(super) struct AdjacencyCounts {
     columns: usize,
     seen: SeenPairs,
     generated: u64,
-    unseen: u64,
+    violations: u64,
 }
 
 impl AdjacencyCounts {
@@ -51,7 +51,7 @@ impl AdjacencyCounts {
             columns,
             seen: SeenPairs::default(),
             generated: 0,
-            unseen: 0,
+            violations: 0,
         }
     }
 
@@ -64,15 +64,15 @@ impl AdjacencyCounts {
     pub(super) fn observe(&mut self, frame: &[u32]) {
         for (_, pair) in token_pairs(frame, self.columns) {
             self.generated += 1;
-            self.unseen += u64::from(!self.seen.contains(&pair));
+            self.violations += u64::from(!self.seen.contains(&pair));
         }
     }
 
     /// The shares.
     pub(super) fn figures(&self) -> AdjacencyViolations {
         AdjacencyViolations {
-            real: self.seen.unseen_rate(),
-            generated: self.unseen as f64 / self.generated.max(1) as f64,
+            real: self.seen.violation_rate(),
+            generated: self.violations as f64 / self.generated.max(1) as f64,
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn count_adjacency(
         let pairs = it.pairs().right.len() + it.pairs().below.len();
         tracing::info!(
             "{pairs} pairs; an estimated {:.3} % of the pairs of new footage are others",
-            100.0 * seen.unseen_rate()
+            100.0 * seen.violation_rate()
         );
     }
     Ok(adjacency)
