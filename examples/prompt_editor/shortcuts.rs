@@ -80,14 +80,7 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
         step(work);
     }
     if hit(Modifiers::NONE, Key::Home) {
-        let Work {
-            lines,
-            statuses,
-            genie,
-            toasts,
-            ..
-        } = &mut *work;
-        lines.go_back(0, statuses, genie, toasts);
+        work.go_back(0);
     }
     let newest = work
         .lines
@@ -95,14 +88,7 @@ pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
         .map_or(0, |line| line.frames.len().saturating_sub(1));
     let at = work.lines.shown.unwrap_or(newest).min(newest);
     if hit(Modifiers::NONE, Key::K) {
-        let Work {
-            lines,
-            commands,
-            genie,
-            toasts,
-            ..
-        } = &mut *work;
-        lines.fork(at as u64, commands, genie, toasts);
+        work.fork(at as u64);
     }
     let looked = match (
         hit(Modifiers::NONE, Key::PageUp),

@@ -118,6 +118,18 @@ pub(crate) struct Work<'w, 's> {
 }
 
 impl Work<'_, '_> {
+    /// Takes the played line back to a frame.
+    pub(crate) fn go_back(&mut self, to: u64) {
+        self.lines
+            .go_back(to, &self.statuses, &mut self.genie, &mut self.toasts);
+    }
+
+    /// Forks the played line at a frame.
+    pub(crate) fn fork(&mut self, at: u64) {
+        self.lines
+            .fork(at, &mut self.commands, &mut self.genie, &mut self.toasts);
+    }
+
     /// Names of the latent actions, once the model is loaded.
     fn action_name(&self, action: usize) -> String {
         let model = self.models.get(&self.lines.model);

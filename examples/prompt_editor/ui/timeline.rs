@@ -27,14 +27,7 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
             .on_hover_text("the frames after it are dropped; fork to keep them")
             .clicked()
         {
-            let Work {
-                lines,
-                statuses,
-                genie,
-                toasts,
-                ..
-            } = &mut *work;
-            lines.go_back(at as u64, statuses, genie, toasts);
+            work.go_back(at as u64);
         }
     });
     thumbnails(ui, work, textures, newest, &mut at);

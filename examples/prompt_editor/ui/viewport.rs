@@ -106,14 +106,7 @@ fn controls(ui: &mut egui::Ui, work: &mut Work) {
             step(work);
         }
         if ui.button("To the prompt").on_hover_text("Home").clicked() {
-            let Work {
-                lines,
-                statuses,
-                genie,
-                toasts,
-                ..
-            } = work;
-            lines.go_back(0, statuses, genie, toasts);
+            work.go_back(0);
         }
         egui::ComboBox::from_id_salt("speed")
             .width(56.0)
@@ -134,14 +127,7 @@ fn controls(ui: &mut egui::Ui, work: &mut Work) {
             .clicked()
         {
             let at = work.lines.shown.unwrap_or(at) as u64;
-            let Work {
-                lines,
-                commands,
-                genie,
-                toasts,
-                ..
-            } = work;
-            lines.fork(at, commands, genie, toasts);
+            work.fork(at);
         }
     });
 }

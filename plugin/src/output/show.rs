@@ -29,9 +29,9 @@ impl Plugin for ShowPlugin {
         #[cfg(feature = "ui")]
         ui::build(app);
         #[cfg(feature = "pbr")]
-        pbr::build(app);
+        material::build_3d(app);
         #[cfg(feature = "mesh2d")]
-        mesh2d::build(app);
+        material::build_2d(app);
         let _ = app;
     }
 }
@@ -91,77 +91,78 @@ mod ui {
     }
 }
 
-#[cfg(feature = "pbr")]
-mod pbr {
+#[cfg(any(feature = "pbr", feature = "mesh2d"))]
+mod material {
+    use bevy::asset::AsAssetId;
     use bevy::asset::prelude::AssetChanged;
-    use bevy::pbr::{MeshMaterial3d, StandardMaterial};
     use bevy::prelude::*;
 
     use super::{Changes, GenieTexture};
     use crate::settings::GenieSystems;
 
-    type Material = MeshMaterial3d<StandardMaterial>;
-    type MaterialChanges = Or<(Changes<Material>, AssetChanged<Material>)>;
-
-    pub(super) fn build(app: &mut App) {
-        app.add_systems(
-            PostUpdate,
-            show_on_materials
-                .after(GenieSystems::Dispatch)
-                .run_if(resource_exists::<Assets<StandardMaterial>>),
-        );
+    /// A material with a place for a texture.
+    trait Textured: Asset {
+        fn texture(&self) -> Option<&Handle<Image>>;
+        fn set_texture(&mut self, texture: Handle<Image>);
     }
 
-    /// The material may be loaded later than the world is spawned.
-    fn show_on_materials(
-        worlds: Query<(&GenieTexture, &Material), MaterialChanges>,
-        mut materials: ResMut<Assets<StandardMaterial>>,
-    ) {
-        for (texture, material) in &worlds {
-            let empty = |material: &StandardMaterial| material.base_color_texture.is_none();
-            if texture.0 != Handle::default()
-                && materials.get(&material.0).is_some_and(empty)
-                && let Some(mut material) = materials.get_mut(&material.0)
-            {
-                material.base_color_texture = Some(texture.0.clone());
-            }
+    #[cfg(feature = "pbr")]
+    impl Textured for bevy::pbr::StandardMaterial {
+        fn texture(&self) -> Option<&Handle<Image>> {
+            self.base_color_texture.as_ref()
+        }
+
+        fn set_texture(&mut self, texture: Handle<Image>) {
+            self.base_color_texture = Some(texture);
         }
     }
-}
 
-#[cfg(feature = "mesh2d")]
-mod mesh2d {
-    use bevy::asset::prelude::AssetChanged;
-    use bevy::prelude::*;
-    use bevy::sprite_render::{ColorMaterial, MeshMaterial2d};
+    #[cfg(feature = "mesh2d")]
+    impl Textured for bevy::sprite_render::ColorMaterial {
+        fn texture(&self) -> Option<&Handle<Image>> {
+            self.texture.as_ref()
+        }
 
-    use super::{Changes, GenieTexture};
-    use crate::settings::GenieSystems;
+        fn set_texture(&mut self, texture: Handle<Image>) {
+            self.texture = Some(texture);
+        }
+    }
 
-    type Material = MeshMaterial2d<ColorMaterial>;
-    type MaterialChanges = Or<(Changes<Material>, AssetChanged<Material>)>;
+    #[cfg(feature = "pbr")]
+    pub(super) fn build_3d(app: &mut App) {
+        use bevy::pbr::{MeshMaterial3d, StandardMaterial};
+        build::<MeshMaterial3d<StandardMaterial>, StandardMaterial>(app);
+    }
 
-    pub(super) fn build(app: &mut App) {
+    #[cfg(feature = "mesh2d")]
+    pub(super) fn build_2d(app: &mut App) {
+        use bevy::sprite_render::{ColorMaterial, MeshMaterial2d};
+        build::<MeshMaterial2d<ColorMaterial>, ColorMaterial>(app);
+    }
+
+    fn build<C: Component + AsAssetId<Asset = M>, M: Textured>(app: &mut App) {
         app.add_systems(
             PostUpdate,
-            show_on_materials
+            show_on_materials::<C, M>
                 .after(GenieSystems::Dispatch)
-                .run_if(resource_exists::<Assets<ColorMaterial>>),
+                .run_if(resource_exists::<Assets<M>>),
         );
     }
 
     /// The material may be loaded later than the world is spawned.
-    fn show_on_materials(
-        worlds: Query<(&GenieTexture, &Material), MaterialChanges>,
-        mut materials: ResMut<Assets<ColorMaterial>>,
+    #[allow(clippy::type_complexity)] // What has changed is said by types.
+    fn show_on_materials<C: Component + AsAssetId<Asset = M>, M: Textured>(
+        worlds: Query<(&GenieTexture, &C), Or<(Changes<C>, AssetChanged<C>)>>,
+        mut materials: ResMut<Assets<M>>,
     ) {
-        for (texture, material) in &worlds {
-            let empty = |material: &ColorMaterial| material.texture.is_none();
+        for (texture, component) in &worlds {
+            let id = component.as_asset_id();
+            let empty = |material: &M| material.texture().is_none();
             if texture.0 != Handle::default()
-                && materials.get(&material.0).is_some_and(empty)
-                && let Some(mut material) = materials.get_mut(&material.0)
+                && materials.get(id).is_some_and(empty)
+                && let Some(mut material) = materials.get_mut(id)
             {
-                material.texture = Some(texture.0.clone());
+                material.set_texture(texture.0.clone());
             }
         }
     }
