@@ -17,15 +17,30 @@ fn bound(game: &Game, control: Control) -> Vec<String> {
     settings.bindings.of(control).to_vec()
 }
 
+/// Updates until a frame has come about by the action of the jump.
+fn until_jump(game: &mut Game, world: Entity) {
+    game.until("a jump", |w| {
+        let model = w.get::<GenieWorld>(world).unwrap().model.clone();
+        let jump = w.resource::<Assets<GenieModel>>().get(&model).unwrap();
+        let jump = jump.actions().iter().position(|label| label.name == "jump");
+        jump.is_some() && w.get::<GenieFrame>(world).and_then(|frame| frame.action) == jump
+    });
+}
+
+/// Opens the settings and goes to the row of the jump.
+fn go_to_jump(game: &mut Game) {
+    game.open_settings();
+    for _ in 0..ROWS_ABOVE_JUMP {
+        game.tap(KeyCode::ArrowDown);
+    }
+}
+
 #[test]
 fn a_button_takes_the_place_of_the_old_one_and_the_world_hears_it() {
     let data = tempfile::tempdir().unwrap();
     let mut game = Game::new(data.path());
     let pad = game.gamepad();
-    game.open_settings();
-    for _ in 0..ROWS_ABOVE_JUMP {
-        game.tap(KeyCode::ArrowDown);
-    }
+    go_to_jump(&mut game);
     game.tap(KeyCode::Enter);
     game.button(pad, GamepadButton::North, true);
     game.button(pad, GamepadButton::North, false);
@@ -57,12 +72,7 @@ fn a_button_takes_the_place_of_the_old_one_and_the_world_hears_it() {
     // In the world it is the jump: frames come about by that action.
     let world = game.begin();
     game.button(pad, GamepadButton::North, true);
-    game.until("a jump", |w| {
-        let model = w.get::<GenieWorld>(world).unwrap().model.clone();
-        let jump = w.resource::<Assets<GenieModel>>().get(&model).unwrap();
-        let jump = jump.actions().iter().position(|label| label.name == "jump");
-        jump.is_some() && w.get::<GenieFrame>(world).and_then(|frame| frame.action) == jump
-    });
+    until_jump(&mut game, world);
     game.button(pad, GamepadButton::North, false);
 }
 
@@ -71,10 +81,7 @@ fn a_stick_is_bound_to_a_control_that_the_game_reads_and_to_one_that_the_world_h
     let data = tempfile::tempdir().unwrap();
     let mut game = Game::new(data.path());
     let pad = game.gamepad();
-    game.open_settings();
-    for _ in 0..ROWS_ABOVE_JUMP {
-        game.tap(KeyCode::ArrowDown);
-    }
+    go_to_jump(&mut game);
     // Jump, rewind, pause.
     let wanted = [
         (Control::Jump, GamepadAxis::RightStickY, 1.0, "RightStickUp"),
@@ -108,12 +115,7 @@ fn a_stick_is_bound_to_a_control_that_the_game_reads_and_to_one_that_the_world_h
     game.tap(KeyCode::ArrowUp);
     let world = game.begin();
     game.stick(pad, GamepadAxis::RightStickY, 1.0);
-    game.until("a jump", |w| {
-        let model = w.get::<GenieWorld>(world).unwrap().model.clone();
-        let jump = w.resource::<Assets<GenieModel>>().get(&model).unwrap();
-        let jump = jump.actions().iter().position(|label| label.name == "jump");
-        jump.is_some() && w.get::<GenieFrame>(world).and_then(|frame| frame.action) == jump
-    });
+    until_jump(&mut game, world);
     game.stick(pad, GamepadAxis::RightStickY, 0.0);
     game.stick(pad, GamepadAxis::RightStickX, 1.0);
     game.until("the pause", |w| {
@@ -153,10 +155,7 @@ fn sticks_move_through_menus_as_the_directional_pad_does() {
 fn a_key_that_menus_use_is_bound_without_acting_in_the_menu() {
     let data = tempfile::tempdir().unwrap();
     let mut game = Game::new(data.path());
-    game.open_settings();
-    for _ in 0..ROWS_ABOVE_JUMP {
-        game.tap(KeyCode::ArrowDown);
-    }
+    go_to_jump(&mut game);
     for key in [KeyCode::Enter, KeyCode::ArrowDown, KeyCode::Space] {
         game.tap(KeyCode::Enter);
         game.tap(key);
