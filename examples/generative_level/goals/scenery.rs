@@ -4,25 +4,33 @@ use std::sync::Arc;
 
 use bevy::math::URect;
 use bevy_genie::GeniePicture;
+use bevy_genie::genie_model::block_matching::{
+    Comparison, Picture, Shift, cheapest, shifts_within,
+};
 
 /// Pixels by which the camera moves at most in a frame.
-const REACH: i32 = 5;
+const REACH: u32 = 5;
 /// How much worse than the best one a shift may be to be taken as the same as in the frame before: where ground repeats itself,
 /// several fit alike.
 const ALIKE: f32 = 1.02;
+/// Every second row tells enough.
+const COMPARISON: Comparison = Comparison {
+    row_step: 2,
+    ..Comparison::FULL
+};
 
 /// The last picture, and how the scenery moved in it.
 #[derive(Default)]
 pub(super) struct Scenery {
     before: Option<(Arc<GeniePicture>, Option<URect>)>,
-    shift: i32,
+    shift: Shift,
 }
 
 impl Scenery {
     /// Forgets what was before.
     pub(super) fn look(&mut self, frame: &Arc<GeniePicture>, hero: Option<URect>) {
         self.before = Some((Arc::clone(frame), hero));
-        self.shift = 0;
+        self.shift = Shift::ZERO;
     }
 
     /// Pixels by which the scenery has moved to the right since the last picture. The hero is as good as not there: it moves by
@@ -35,61 +43,53 @@ impl Scenery {
         if (before.width(), before.height()) != (frame.width(), frame.height()) {
             return 0;
         }
-        let (from, to) = (greys(&before, hero_before), greys(frame, hero));
-        let costs: Vec<(f32, i32)> = (-REACH..=REACH)
-            .map(|shift| (apart(&from, &to, frame.width(), shift), shift))
-            .collect();
+        let (was, is) = (Grey::new(&before, hero_before), Grey::new(frame, hero));
+        let Some((was, is)) = was.picture().zip(is.picture()) else {
+            return 0;
+        };
+        let cost = |shift| COMPARISON.mean_difference(&was, &is, shift);
         // Of those that fit alike, the shortest.
-        let best = costs
-            .iter()
-            .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.abs().cmp(&b.1.abs())));
-        let (least, best) = best.copied().unwrap_or_default();
-        let as_before = costs.iter().find(|(_, shift)| *shift == self.shift);
-        if as_before.is_none_or(|(cost, _)| *cost > least * ALIKE + f32::EPSILON) {
+        let best = cheapest(shifts_within(REACH, 0), |shift, _| cost(shift));
+        let (best, least) = best.unwrap_or_default();
+        if cost(self.shift).is_none_or(|cost| cost > least * ALIKE + f32::EPSILON) {
             self.shift = best;
         }
-        self.shift
+        self.shift.right
     }
 }
 
-/// Brightness of all pixels; none where the hero is.
-fn greys(frame: &GeniePicture, hero: Option<URect>) -> Vec<Option<u8>> {
-    let width = frame.width();
-    let mut greys: Vec<_> = frame
-        .pixels()
-        .chunks_exact(3)
-        .map(|pixel| {
+/// The brightness of a frame, and where the hero hides the scenery.
+struct Grey {
+    values: Vec<u8>,
+    hero: Vec<bool>,
+    height: usize,
+    width: usize,
+}
+
+impl Grey {
+    fn new(frame: &GeniePicture, hero: Option<URect>) -> Self {
+        let (height, width) = (frame.height(), frame.width());
+        let brightness = |pixel: &[u8]| {
             let [r, g, b] = [0, 1, 2].map(|channel| u32::from(pixel[channel]));
-            Some(((r * 5 + g * 8 + b * 3) / 16) as u8)
-        })
-        .collect();
-    if let Some(hero) = hero {
-        for row in greys
-            .chunks_exact_mut(width)
-            .take(hero.max.y as usize)
-            .skip(hero.min.y as usize)
-        {
-            let right = (hero.max.x as usize).min(width);
-            row[(hero.min.x as usize).min(right)..right].fill(None);
-        }
-    }
-    greys
-}
-
-/// Mean difference per pixel when the first picture is moved by so many columns. Every second row tells enough.
-fn apart(from: &[Option<u8>], to: &[Option<u8>], width: usize, shift: i32) -> f32 {
-    let by = shift.unsigned_abs() as usize;
-    let (skip_from, skip_to) = if shift < 0 { (by, 0) } else { (0, by) };
-    let (mut sum, mut count) = (0u32, 0u32);
-    let rows = from.chunks_exact(width).zip(to.chunks_exact(width));
-    for (from, to) in rows.step_by(2) {
-        let pairs = from.iter().skip(skip_from).zip(to.iter().skip(skip_to));
-        for (from, to) in pairs {
-            if let (Some(from), Some(to)) = (from, to) {
-                sum += u32::from(from.abs_diff(*to));
-                count += 1;
+            ((r * 5 + g * 8 + b * 3) / 16) as u8
+        };
+        let mut hides = vec![false; height * width];
+        if let Some(hero) = hero {
+            let (top, bottom) = (hero.min.y as usize, hero.max.y as usize);
+            for row in hides.chunks_exact_mut(width).take(bottom).skip(top) {
+                let right = (hero.max.x as usize).min(width);
+                row[(hero.min.x as usize).min(right)..right].fill(true);
             }
         }
+        Self {
+            values: frame.pixels().chunks_exact(3).map(brightness).collect(),
+            hero: hides,
+            height,
+            width,
+        }
     }
-    sum as f32 / count.max(1) as f32
+
+    fn picture(&self) -> Option<Picture<'_>> {
+        Picture::grey(&self.values, self.height, self.width)?.without(&self.hero)
+    }
 }

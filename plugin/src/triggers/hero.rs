@@ -2,7 +2,7 @@
 
 use bevy::math::{IVec2, URect, UVec2};
 use genie_model::Frame;
-use genie_model::block_matching::sum_of_differences;
+use genie_model::block_matching::{Shift, ShiftsInRows, cheapest, sum_of_differences};
 
 use crate::triggers::pixels::{inside, row};
 
@@ -47,34 +47,35 @@ impl HeroTracker {
         );
         let low = self.at.saturating_sub(UVec2::splat(reach)).min(room);
         let high = self.at.saturating_add(UVec2::splat(reach)).min(room);
+        let shift = |to: UVec2| Shift {
+            right: to.x as i32 - self.at.x as i32,
+            down: to.y as i32 - self.at.y as i32,
+        };
+        let mut shifts: Vec<Shift> = ShiftsInRows::new(shift(low), shift(high)).collect();
         // From its last place outwards: it is soon found, and the other places are left early.
-        let mut places: Vec<_> = (low.y..=high.y)
-            .flat_map(|y| (low.x..=high.x).map(move |x| UVec2::new(x, y)))
-            .map(|here| (here.manhattan_distance(self.at), here.y, here.x))
-            .collect();
-        places.sort_unstable();
-        let mut best: Option<(u32, UVec2)> = None;
-        for (_, y, x) in places {
+        shifts.sort_by_key(|shift| shift.length());
+        let at = self.at.as_ivec2();
+        let place = |shift: Shift| (at + IVec2::new(shift.right, shift.down)).as_uvec2();
+        let cost = |shift: Shift, least: Option<u32>| {
+            let (x, y) = (place(shift).x as usize, place(shift).y as usize);
             let mut sum = 0;
             let fits = (0..h).all(|line| {
-                let now = row(frame, y as usize + line, x as usize, x as usize + w);
+                let now = row(frame, y + line, x, x + w);
                 // Its first appearance keeps the box from sliding off it little by little.
                 sum += sum_of_differences(now, row(&self.first, line, 0, w))
                     + sum_of_differences(now, row(&self.newest, line, 0, w));
-                best.is_none_or(|(least, _)| sum < least)
+                least.is_none_or(|least| sum < least)
             });
-            if fits {
-                best = Some((sum, UVec2::new(x, y)));
-            }
-        }
-        let (sum, here) = best?;
+            fits.then_some(sum)
+        };
+        let (shift, sum) = cheapest(shifts, cost)?;
         if sum > LOST * 2 * (w * h * 3) as u32 {
             return None;
         }
-        let moved = here.as_ivec2() - self.at.as_ivec2();
+        let here = place(shift);
         self.newest = cut(frame, here, w, h)?;
         self.at = here;
-        Some(moved)
+        Some(IVec2::new(shift.right, shift.down))
     }
 }
 

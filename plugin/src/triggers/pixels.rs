@@ -4,7 +4,7 @@ use bevy::color::{Color, ColorToPacked};
 use bevy::math::URect;
 
 use genie_model::Frame;
-use genie_model::block_matching::sum_of_differences;
+use genie_model::block_matching::{Shift, ShiftsInRows, cheapest, sum_of_differences};
 
 /// The part of a region that is inside the frame, as columns and rows.
 pub(super) fn inside(
@@ -65,26 +65,29 @@ pub fn find_template(
     if w == 0 || h == 0 || w > columns.len() || h > rows.len() {
         return None;
     }
-    let mut best = (u32::MAX, 0, 0);
-    for y in rows.start..=rows.end - h {
-        for x in columns.start..=columns.end - w {
-            let mut sum = 0;
-            for line in 0..h {
-                sum += sum_of_differences(row(frame, y + line, x, x + w), row(picture, line, 0, w));
-                if sum >= best.0 {
-                    break;
-                }
-            }
-            if sum < best.0 {
-                best = (sum, x, y);
+    // From the frame's corner to each place where the picture is inside the region.
+    let to = |x: usize, y: usize| Shift {
+        right: x as i32,
+        down: y as i32,
+    };
+    let first = to(columns.start, rows.start);
+    let shifts = ShiftsInRows::new(first, to(columns.end - w, rows.end - h));
+    let cost = |shift: Shift, least: Option<u32>| {
+        let (x, y) = (shift.right as usize, shift.down as usize);
+        let least = least.unwrap_or(u32::MAX);
+        let mut sum = 0;
+        for line in 0..h {
+            sum += sum_of_differences(row(frame, y + line, x, x + w), row(picture, line, 0, w));
+            if sum >= least {
+                return None;
             }
         }
-    }
-    let likeness = 1.0 - best.0 as f32 / (255 * 3 * w * h) as f32;
-    Some((
-        bevy::math::UVec2::new(best.1 as u32, best.2 as u32),
-        likeness,
-    ))
+        Some(sum)
+    };
+    let (shift, least) = cheapest(shifts, cost)?;
+    let likeness = 1.0 - least as f32 / (255 * 3 * w * h) as f32;
+    let place = bevy::math::UVec2::new(shift.right as u32, shift.down as u32);
+    Some((place, likeness))
 }
 
 /// Mean difference of a region between two frames of one size: 0 for none, 1 for black to white. Costs one look at each

@@ -1,5 +1,7 @@
 //! Recognises a place by the model's own tokens.
 
+use genie_model::block_matching::{Shift, cheapest, shifts_in_rows};
+
 use crate::output::frame::GenieTokens;
 
 /// The tokens of a place, made ready to be compared with frames.
@@ -43,23 +45,21 @@ impl TokenPlace {
             return 0.0;
         }
         let rows = own.len() / columns;
-        let reach = |side: usize| (slack as usize).min(side - 1) as isize;
-        let (across, down) = (reach(columns), reach(rows.max(1)));
-        let seen_at = |dx: isize, dy: isize| -> f32 {
+        let reach = |side: usize| slack.min(side as u32 - 1);
+        let seen_at = |shift: Shift| -> f32 {
             let seen = own.iter().zip(&self.weights).enumerate();
             seen.filter(|(at, (token, _))| {
-                let x = (at % columns).checked_add_signed(dx);
-                let y = (at / columns).checked_add_signed(dy);
+                let x = (at % columns).checked_add_signed(shift.right as isize);
+                let y = (at / columns).checked_add_signed(shift.down as isize);
                 let there = x.filter(|&x| x < columns).zip(y.filter(|&y| y < rows));
                 there.is_some_and(|(x, y)| other[y * columns + x] == **token)
             })
             .map(|(_, (_, weight))| weight)
             .sum()
         };
-        let best = (-down..=down)
-            .flat_map(|dy| (-across..=across).map(move |dx| (dx, dy)))
-            .map(|(dx, dy)| seen_at(dx, dy))
-            .fold(0.0, f32::max);
+        let shifts = shifts_in_rows(reach(columns), reach(rows.max(1)));
+        let best = cheapest(shifts, |shift, _| Some(-seen_at(shift)))
+            .map_or(0.0, |(_, unseen)| (-unseen).max(0.0));
         let all: f32 = self.weights.iter().sum();
         if all > 0.0 { best / all } else { 0.0 }
     }

@@ -1,5 +1,7 @@
 //! What does not belong to the scene: pixels that differ from the same place in most frames around.
 
+use genie_model::block_matching::{Overlap, Shift};
+
 use super::AgentSettings;
 use super::footage::Planes;
 use crate::dataset::CHANNELS;
@@ -59,19 +61,18 @@ impl<'a> Comparison<'a> {
                 None => (&self.frames[other], &self.frames[other]),
             };
             // Where the scene was in the other frame, seen from this one.
-            let shift = [0, 1]
-                .map(|axis| (self.places[frame][axis] - self.places[other][axis]).round() as i64);
-            let (left, right) = overlap(width, shift[0]);
-            let (top, bottom) = overlap(height, shift[1]);
-            if left >= right {
+            let [right, down] = [0, 1]
+                .map(|axis| (self.places[frame][axis] - self.places[other][axis]).round() as i32);
+            let Overlap { columns, rows } = Overlap::new(height, width, Shift { right, down });
+            if columns.is_empty() {
                 continue;
             }
-            for y in top..bottom {
-                let here = y * width + left..y * width + right;
-                let there = (y as i64 - shift[1]) as usize * width;
-                let there = (there as i64 + left as i64 - shift[0]) as usize;
-                let there = there..there + (right - left);
-                let difference = &mut row_difference[..right - left];
+            for y in rows {
+                let here = y * width + columns.start..y * width + columns.end;
+                let there = (y as i64 - i64::from(down)) as usize * width;
+                let there = (there as i64 + columns.start as i64 - i64::from(right)) as usize;
+                let there = there..there + columns.len();
+                let difference = &mut row_difference[..columns.len()];
                 difference.fill(0);
                 for channel in 0..CHANNELS {
                     largest_excess(
@@ -103,15 +104,6 @@ impl<'a> Comparison<'a> {
             })
             .collect()
     }
-}
-
-/// Pixels along an axis that both frames show: first, and one past the last.
-fn overlap(edge: usize, shift: i64) -> (usize, usize) {
-    let size = edge as i64;
-    (
-        shift.clamp(0, size) as usize,
-        (size + shift.min(0)).max(0) as usize,
-    )
 }
 
 /// Raises each difference to how far the value lies outside of its bounds.

@@ -1,9 +1,10 @@
 //! What is seen in footage before anything is known of a player: scrolls, and blobs with their looks and motion.
 
+use genie_model::block_matching::SearchArea;
 use rayon::prelude::*;
 
 use super::AgentSettings;
-use super::blob_motion::{Match, Padded, find};
+use super::blob_motion::{Match, find, search_area};
 use super::blobs::{LOOK_VALUES, look, pieces};
 use super::footage::{FrameSource, Planes, Window, WorkingSize, read_window, windows};
 use super::foreground::Comparison;
@@ -118,21 +119,21 @@ pub(crate) fn observe(
             let wanted = window.start - window.read_start..window.end - window.read_start;
             let from = wanted.start.saturating_sub(1);
             let until = (wanted.end + 1).min(frames.len());
-            let padded: Vec<Padded> = frames[from..until]
+            let areas: Vec<SearchArea> = frames[from..until]
                 .iter()
-                .map(|frame| Padded::new(frame, settings.blob_reach))
+                .map(|frame| search_area(frame, settings))
                 .collect();
             let blobs = wanted.map(|at| {
                 let mask = comparison.foreground(at);
                 let neighbour = |at: Option<usize>| {
                     at.filter(|at| (from..until).contains(at))
-                        .map(|at| &padded[at - from])
+                        .map(|at| &areas[at - from])
                 };
                 let (next, previous) = (neighbour(Some(at + 1)), neighbour(at.checked_sub(1)));
                 pieces(&mask, size.width, settings)
                     .iter()
                     .map(|piece| {
-                        let matched = |other: Option<&Padded>| {
+                        let matched = |other: Option<&SearchArea>| {
                             other.and_then(|other| find(piece, &frames[at], other, settings))
                         };
                         Blob {

@@ -1,5 +1,9 @@
 //! How the whole picture moves between two frames: what a camera does.
 
+use genie_model::block_matching::{
+    Comparison, Overlap, Picture, Shift, cheapest, shifts_in_rows, shortlist,
+};
+
 use super::AgentSettings;
 
 /// Largest correction below a pixel; beyond it the straight-line model of brightness no longer holds.
@@ -19,40 +23,37 @@ pub(crate) fn scroll(
     (height, width): (usize, usize),
     settings: &AgentSettings,
 ) -> [f32; 2] {
-    let size = (height, width);
-    let cost = |shift: [i32; 2], rows: usize| {
-        // Ties go to the shorter displacement.
-        let distance = shift[0].abs() + shift[1].abs();
-        shifted_cost(before, after, size, shift, settings.scroll_cap, rows) + 1e-4 * distance as f32
+    let picture = |bytes| Picture::grey(bytes, height, width);
+    let Some((was, is)) = picture(before).zip(picture(after)) else {
+        return [0.0; 2];
     };
-    let still = cost([0, 0], 1);
-    let mut whole = [0, 0];
+    let cost = |shift: Shift, row_step: usize| {
+        let limit = settings.scroll_cap;
+        let difference = Comparison { row_step, limit }.mean_difference(&was, &is, shift);
+        // Ties go to the shorter displacement.
+        difference.unwrap_or(f32::MAX) + 1e-4 * shift.length() as f32
+    };
+    let still = cost(Shift::ZERO, 1);
+    let mut whole = Shift::ZERO;
     // Below that, no displacement could be believed.
     if settings.scroll_gain * still > settings.scroll_margin {
-        let reach = |edge: usize| settings.scroll_reach.min(edge / 2) as i32;
-        let (reach_x, reach_y) = (reach(width), reach(height));
+        let reach = |edge: usize| settings.scroll_reach.min(edge / 2) as u32;
+        let mut shifts: Vec<Shift> = shifts_in_rows(reach(width), reach(height)).collect();
+        // Of those that cost the same, the leftmost.
+        shifts.sort_unstable();
         // Some of the rows are enough to see which displacements are worth comparing in full.
-        let mut tried: Vec<(f32, [i32; 2])> = (-reach_y..=reach_y)
-            .flat_map(|y| (-reach_x..=reach_x).map(move |x| [x, y]))
-            .map(|shift| (cost(shift, SKIPPED_ROWS), shift))
-            .collect();
-        let worth = FULL_COMPARISONS.min(tried.len()) - 1;
-        tried.select_nth_unstable_by(worth, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let best = tried[..=worth]
-            .iter()
-            .map(|&(_, shift)| (cost(shift, 1), shift))
-            .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        if let Some((least, shift)) = best
+        let worth = shortlist(shifts, FULL_COMPARISONS, |shift| cost(shift, SKIPPED_ROWS));
+        if let Some((shift, least)) = cheapest(worth, |shift, _| Some(cost(shift, 1)))
             && least <= settings.scroll_gain * still - settings.scroll_margin
         {
             whole = shift;
         }
     }
     if !settings.fine_motion {
-        return whole.map(|part| part as f32);
+        return [whole.right as f32, whole.down as f32];
     }
     let fine = fine_scroll(before, after, (height, width), whole, settings.scroll_cap);
-    [whole[0] as f32 + fine[0], whole[1] as f32 + fine[1]]
+    [whole.right as f32 + fine[0], whole.down as f32 + fine[1]]
 }
 
 /// Every so many rows are compared at first.
@@ -60,78 +61,25 @@ const SKIPPED_ROWS: usize = 4;
 /// Displacements that are compared in full.
 const FULL_COMPARISONS: usize = 8;
 
-/// Pixels along an axis of length `edge` that both frames show under a displacement: the first in the later frame, and one past the last.
-fn overlap(edge: usize, shift: i32) -> (usize, usize) {
-    let size = edge as i32;
-    (shift.max(0) as usize, (size + shift.min(0)).max(0) as usize)
-}
-
-/// Mean capped difference between the later frame and the displaced earlier one, over every `rows`-th row.
-fn shifted_cost(
-    before: &[u8],
-    after: &[u8],
-    (height, width): (usize, usize),
-    shift: [i32; 2],
-    cap: u8,
-    rows: usize,
-) -> f32 {
-    let (left, right) = overlap(width, shift[0]);
-    let (top, bottom) = overlap(height, shift[1]);
-    let mut sum = 0_u64;
-    let compared = (top..bottom).step_by(rows);
-    let pixels = (right - left) * compared.len();
-    for y in compared {
-        let row = y * width;
-        let other = ((y as i32 - shift[1]) as usize * width) as i32 - shift[0];
-        let later = &after[row + left..row + right];
-        let earlier = &before[(other + left as i32) as usize..(other + right as i32) as usize];
-        sum += u64::from(capped_difference(later, earlier, cap));
-    }
-    sum as f32 / pixels.max(1) as f32
-}
-
-/// Sum of the differences between two rows, each at most `cap`.
-fn capped_difference(a: &[u8], b: &[u8], cap: u8) -> u32 {
-    const LANES: usize = 16;
-    // So many capped values fit a byte: sums stay in narrow vector registers.
-    let run = LANES * usize::from(u8::MAX / cap.max(1));
-    let mut total = 0;
-    for (a, b) in a.chunks(run).zip(b.chunks(run)) {
-        let mut sums = [0_u8; LANES];
-        let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-        for (&a, &b) in a_lanes.remainder().iter().zip(b_lanes.remainder()) {
-            total += u32::from(a.abs_diff(b).min(cap));
-        }
-        for (a, b) in a_lanes.zip(b_lanes) {
-            for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-                *sum += a.abs_diff(b).min(cap);
-            }
-        }
-        total += sums.iter().map(|&sum| u32::from(sum)).sum::<u32>();
-    }
-    total
-}
-
 /// The part of the displacement below a pixel, by one least-squares step on the slopes of brightness (Lucas and Kanade 1981);
 /// pixels that differ by the cap or more belong to something else and have no say.
 fn fine_scroll(
     before: &[u8],
     after: &[u8],
     (height, width): (usize, usize),
-    whole: [i32; 2],
+    whole: Shift,
     cap: u8,
 ) -> [f32; 2] {
-    let (left, right) = overlap(width, whole[0]);
-    let (top, bottom) = overlap(height, whole[1]);
-    let (left, right) = (left.max(1), right.min(width - 1));
-    let (top, bottom) = (top.max(1), bottom.min(height - 1));
+    let Overlap { columns, rows } = Overlap::new(height, width, whole);
+    let (left, right) = (columns.start.max(1), columns.end.min(width - 1));
+    let (top, bottom) = (rows.start.max(1), rows.end.min(height - 1));
     let (mut xx, mut xy, mut yy, mut xt, mut yt) = (0_i64, 0_i64, 0_i64, 0_i64, 0_i64);
     let mut count = 0_i64;
     for y in top..bottom {
-        let source = (y as i32 - whole[1]) as usize * width;
+        let source = (y as i32 - whole.down) as usize * width;
         for x in left..right {
             let at = y * width + x;
-            let earlier = before[(source as i32 + x as i32 - whole[0]) as usize];
+            let earlier = before[(source as i32 + x as i32 - whole.right) as usize];
             let change = i32::from(after[at]) - i32::from(earlier);
             if change.unsigned_abs() >= u32::from(cap) {
                 continue;
@@ -189,6 +137,8 @@ pub(crate) fn solve_shift([xx, xy, yy]: [f32; 3], [xt, yt]: [f32; 2], count: f32
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Smooth scenery, seen from a place below a pixel.
@@ -221,6 +171,75 @@ mod tests {
                     "{shift:?}: {found:?}"
                 );
             }
+        }
+    }
+
+    /// The whole-pixel search as it is said, one pixel after another.
+    fn naive(
+        before: &[u8],
+        after: &[u8],
+        (height, width): (usize, usize),
+        settings: &AgentSettings,
+    ) -> [i32; 2] {
+        let cost = |[x, y]: [i32; 2], rows: usize| {
+            let (mut sum, mut count) = (0_u32, 0_u32);
+            for row in (y.max(0)..height as i32).step_by(rows) {
+                for column in 0..width as i32 {
+                    let (from_x, from_y) = (column - x, row - y);
+                    if (0..width as i32).contains(&from_x) && (0..height as i32).contains(&from_y) {
+                        let is = after[row as usize * width + column as usize];
+                        let was = before[from_y as usize * width + from_x as usize];
+                        sum += u32::from(is.abs_diff(was).min(settings.scroll_cap));
+                        count += 1;
+                    }
+                }
+            }
+            sum as f32 / count as f32 + 1e-4 * (x.abs() + y.abs()) as f32
+        };
+        let reach = |edge: usize| settings.scroll_reach.min(edge / 2) as i32;
+        let mut all = Vec::new();
+        for x in -reach(width)..=reach(width) {
+            for y in -reach(height)..=reach(height) {
+                all.push((cost([x, y], SKIPPED_ROWS), [x, y]));
+            }
+        }
+        let by_cost =
+            |a: &(f32, [i32; 2]), b: &(f32, [i32; 2])| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        all.sort_by(by_cost);
+        let worth = all.iter().take(FULL_COMPARISONS);
+        let mut worth: Vec<(f32, [i32; 2])> =
+            worth.map(|&(_, shift)| (cost(shift, 1), shift)).collect();
+        worth.sort_by(by_cost);
+        let still = cost([0, 0], 1);
+        let believed = worth[0].0 <= settings.scroll_gain * still - settings.scroll_margin;
+        if believed { worth[0].1 } else { [0, 0] }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Scenery that repeats itself, so that many displacements fit alike, and noise.
+        #[test]
+        fn the_search_finds_what_the_naive_one_finds(
+            (height, width) in (1..24_usize, 1..30_usize),
+            tiles in proptest::collection::vec(0..8_u8, 64),
+            (tile, noise) in (1..6_usize, 1..40_u8),
+            grain in proptest::collection::vec(any::<u8>(), 2 * 24 * 30),
+            shift in [0..8_usize, 0..5_usize],
+        ) {
+            let seen = |place: [usize; 2], grain: &[u8]| -> Vec<u8> {
+                (0..height * width)
+                    .map(|at| {
+                        let (x, y) = ((at % width + place[0]) / tile, (at / width + place[1]) / tile);
+                        tiles[(x * 3 + y * 5) % tiles.len()] * 24 + grain[at] % noise
+                    })
+                    .collect()
+            };
+            let (before, after) = (seen([0, 0], &grain), seen(shift, &grain[height * width..]));
+            let settings = AgentSettings { fine_motion: false, ..AgentSettings::default() };
+            let found = scroll(&before, &after, (height, width), &settings);
+            let expected = naive(&before, &after, (height, width), &settings);
+            prop_assert_eq!(found.map(|part| part as i32), expected);
         }
     }
 

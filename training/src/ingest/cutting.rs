@@ -1,5 +1,7 @@
 //! Frames become clips: parted where scenes cut, without what is black, frozen or a menu.
 
+use genie_model::block_matching::{Overlap, Shift, cheapest, shifts_in_rows};
+
 use super::left_out::LeftOut;
 use super::ticks::Tick;
 
@@ -228,26 +230,21 @@ pub(super) fn changed_share(before: &[u8], after: &[u8]) -> f32 {
 
 /// How much two small pictures differ at best, whatever the movement between them.
 fn residue(before: &[[f32; 3]], after: &[[f32; 3]]) -> f32 {
-    let most = SMALL as i32 / 4;
-    let mut best = f32::INFINITY;
-    for dy in -most..=most {
-        for dx in -most..=most {
-            let (mut sum, mut count) = (0.0, 0.0);
-            for y in 0..SMALL as i32 {
-                for x in 0..SMALL as i32 {
-                    let (from_x, from_y) = (x + dx, y + dy);
-                    if (0..SMALL as i32).contains(&from_x) && (0..SMALL as i32).contains(&from_y) {
-                        let a = before[(from_y * SMALL as i32 + from_x) as usize];
-                        let b = after[(y * SMALL as i32 + x) as usize];
-                        sum += (a[0] - b[0]).abs() + (a[1] - b[1]).abs() + (a[2] - b[2]).abs();
-                        count += 3.0;
-                    }
-                }
+    let most = SMALL as u32 / 4;
+    let cost = |shift: Shift, _| {
+        let Overlap { columns, rows } = Overlap::new(SMALL, SMALL, shift);
+        let count = (columns.len() * rows.len() * 3) as f32;
+        let mut sum = 0.0;
+        for y in rows {
+            let from = (y as i32 - shift.down) * SMALL as i32 - shift.right;
+            for x in columns.clone() {
+                let (a, b) = (before[(from + x as i32) as usize], after[y * SMALL + x]);
+                sum += (a[0] - b[0]).abs() + (a[1] - b[1]).abs() + (a[2] - b[2]).abs();
             }
-            best = best.min(sum / count);
         }
-    }
-    best
+        Some(sum / count)
+    };
+    cheapest(shifts_in_rows(most, most), cost).map_or(f32::INFINITY, |(_, least)| least)
 }
 
 impl Look {
@@ -339,7 +336,7 @@ mod tests {
     fn cut(settings: CutSettings, ticks: &[Tick]) -> (Vec<usize>, Vec<LeftOut>) {
         let mut cutter = Cutter::new(settings);
         let (mut clips, mut left, mut open) = (Vec::new(), Vec::new(), 0);
-        let mut obey = |verdict, clips: &mut Vec<usize>| match verdict {
+        let mut record = |verdict, clips: &mut Vec<usize>| match verdict {
             Verdict::Take => open += 1,
             Verdict::Leave(why) => left.push(why),
             Verdict::End(Ok(())) => clips.push(std::mem::take(&mut open)),
@@ -350,11 +347,11 @@ mod tests {
         };
         for tick in ticks {
             for verdict in cutter.push(tick) {
-                obey(verdict, &mut clips);
+                record(verdict, &mut clips);
             }
         }
         if let Some(verdict) = cutter.finish() {
-            obey(verdict, &mut clips);
+            record(verdict, &mut clips);
         }
         (clips, left)
     }

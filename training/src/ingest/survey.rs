@@ -1,5 +1,6 @@
 //! A look at the footage before it is read as a whole: how fast things move in it, and where black bars are.
 
+use genie_model::block_matching::{Shift, ShiftsInRows, cheapest, sum_of_differences};
 use genie_model::{Frame, PixelRect};
 
 use super::cutting::changed_share;
@@ -163,7 +164,7 @@ pub(super) fn movement(before: &[u8], after: &[u8]) -> Option<f64> {
     let mut moved = Vec::new();
     for top in (0..SIDE).step_by(PATCH) {
         for left in (0..SIDE).step_by(PATCH) {
-            moved.extend(patch_movement(before, after, left as i32, top as i32));
+            moved.extend(patch_movement(before, after, left, top));
         }
     }
     moved.sort_by(f64::total_cmp);
@@ -171,45 +172,36 @@ pub(super) fn movement(before: &[u8], after: &[u8]) -> Option<f64> {
     (moved.len() >= 2).then(|| moved[moved.len() * 9 / 10])
 }
 
-fn patch_movement(before: &[u8], after: &[u8], left: i32, top: i32) -> Option<f64> {
-    let patch = PATCH as i32;
-    let side = SIDE as i32;
-    let at = |x: i32, y: i32| (y * side + x) as usize;
-    let error = |dx: i32, dy: i32| -> Option<u32> {
-        let inside = |start: i32| start >= 0 && start + patch <= side;
-        if !inside(left + dx) || !inside(top + dy) {
-            return None;
-        }
-        let mut sum = 0;
-        for y in 0..patch {
-            let a = &after[at(left, top + y)..][..PATCH];
-            let b = &before[at(left + dx, top + dy + y)..][..PATCH];
-            sum += a
-                .iter()
-                .zip(b)
-                .map(|(&a, &b)| u32::from(a.abs_diff(b)))
-                .sum::<u32>();
-        }
-        Some(sum)
+fn patch_movement(before: &[u8], after: &[u8], left: usize, top: usize) -> Option<f64> {
+    let error = |shift: Shift| {
+        let from = |to: usize, by: i32| (to as i32 - by) as usize;
+        let (from_left, from_top) = (from(left, shift.right), from(top, shift.down));
+        let rows = (0..PATCH).map(|y| {
+            let is = &after[(top + y) * SIDE + left..][..PATCH];
+            let was = &before[(from_top + y) * SIDE + from_left..][..PATCH];
+            sum_of_differences(is, was)
+        });
+        rows.sum::<u32>()
     };
-    let still = error(0, 0)?;
+    let still = error(Shift::ZERO);
     // Six levels a pixel: less is noise.
     if still < (PATCH * PATCH * 6) as u32 {
         return None;
     }
-    let mut best = (still, 0);
-    for dy in -REACH..=REACH {
-        for dx in -REACH..=REACH {
-            let far = dx.abs().max(dy.abs());
-            if let Some(found) = error(dx, dy)
-                && (found, far) < best
-            {
-                best = (found, far);
-            }
-        }
-    }
+    // Wherever in the picture it may have come from.
+    let last = (SIDE - PATCH) as i32;
+    let first = Shift {
+        right: (left as i32 - last).max(-REACH),
+        down: (top as i32 - last).max(-REACH),
+    };
+    let last = Shift {
+        right: REACH.min(left as i32),
+        down: REACH.min(top as i32),
+    };
+    let cost = |shift: Shift, _| Some((error(shift), shift.right.abs().max(shift.down.abs())));
+    let (_, (least, far)) = cheapest(ShiftsInRows::new(first, last), cost)?;
     // Movement explains most of the change.
-    (best.0 * 2 < still && best.1 > 0).then(|| f64::from(best.1))
+    (least * 2 < still && far > 0).then(|| f64::from(far))
 }
 
 /// What is left of a source's picture without black bars at its edges; `None` where there are none.

@@ -1,6 +1,7 @@
 //! The motion of what does not follow the scene.
 
 use super::picture::Picture;
+use super::search::search;
 use super::shift::Shift;
 
 /// From this difference on, in grey levels, a pixel is not explained by a shift.
@@ -38,23 +39,21 @@ pub fn figure_shift(
     if unexplained.len() < LEAST_FIGURE {
         return FigureShift::Absent;
     }
-    let mut best: Option<(f32, Shift)> = None;
-    for &shift in shifts.iter().filter(|&&shift| shift != scene) {
-        let gain: f32 = unexplained
+    let gain = |shift: Shift, _| {
+        let gains = unexplained
             .iter()
             .filter(|(place, _)| after.stays_inside(*place, shift))
             .map(|&(place, under_scene)| {
                 under_scene as f32 - after.limited_difference(place, before, shift) as f32
-            })
-            .sum();
-        if best.is_none_or(|(most, _)| gain > 1.03 * most + 0.01) {
-            best = Some((gain, shift));
-        }
-    }
+            });
+        Some(gains.sum::<f32>())
+    };
+    let others = shifts.iter().copied().filter(|&shift| shift != scene);
+    let best = search(others, gain, |gain, most| gain > 1.03 * most + 0.01);
     let all: u32 = unexplained.iter().map(|(_, difference)| difference).sum();
     match best {
         // If less than a quarter of the difference goes away, something changed but nothing moved.
-        Some((gain, shift)) if gain >= 0.25 * all as f32 => FigureShift::Moves(shift),
+        Some((shift, gain)) if gain >= 0.25 * all as f32 => FigureShift::Moves(shift),
         _ => FigureShift::Unclear,
     }
 }

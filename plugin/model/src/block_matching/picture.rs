@@ -13,18 +13,47 @@ pub struct Picture<'a> {
     height: usize,
     width: usize,
     channels: usize,
+    /// One for each pixel, or none at all.
+    hidden: &'a [bool],
 }
 
 impl<'a> Picture<'a> {
     /// A picture of RGB pixels: `height * width * 3` bytes, or `None`. It has pixels.
     pub fn rgb(values: &'a [u8], height: usize, width: usize) -> Option<Self> {
-        let size = height.checked_mul(width)?.checked_mul(3)?;
+        Self::new(values, height, width, 3)
+    }
+
+    /// A picture of one channel: `height * width` bytes, or `None`. It has pixels.
+    pub fn grey(values: &'a [u8], height: usize, width: usize) -> Option<Self> {
+        Self::new(values, height, width, 1)
+    }
+
+    fn new(values: &'a [u8], height: usize, width: usize, channels: usize) -> Option<Self> {
+        let size = height.checked_mul(width)?.checked_mul(channels)?;
         (size > 0 && values.len() == size).then_some(Self {
             values,
             height,
             width,
-            channels: 3,
+            channels,
+            hidden: &[],
         })
+    }
+
+    /// The same picture without the pixels that are marked, one mark for each: a [`Comparison`](super::Comparison) leaves them out.
+    /// `None` if there are not as many marks as pixels.
+    pub fn without(self, hidden: &'a [bool]) -> Option<Self> {
+        (hidden.len() == self.height * self.width).then_some(Self { hidden, ..self })
+    }
+
+    /// Whether some pixels may be hidden.
+    pub(super) fn hides(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
+    /// Which of `columns` pixels of row `y` from column `x` on are hidden, if any may be.
+    pub(super) fn hidden_row(&self, x: usize, y: usize, columns: usize) -> Option<&'a [bool]> {
+        self.hides()
+            .then(|| &self.hidden[y * self.width + x..][..columns])
     }
 
     /// Rows of pixels.
@@ -109,6 +138,7 @@ impl GreyPicture {
             height: self.height,
             width: self.width,
             channels: 1,
+            hidden: &[],
         }
     }
 
@@ -133,6 +163,7 @@ impl GreyPicture {
 }
 
 /// Sum of absolute differences of two runs of bytes of one length.
+#[inline]
 pub fn sum_of_differences(a: &[u8], b: &[u8]) -> u32 {
     // As plain as this, it becomes one vector instruction for sixteen bytes.
     let pairs = a.iter().zip(b);

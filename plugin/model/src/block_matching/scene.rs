@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::picture::Picture;
+use super::search::search;
 use super::shift::Shift;
 
 /// A shift explains a block clearly worse than another at so many grey levels per pixel.
@@ -58,19 +59,18 @@ pub fn scene_shift(
             votes.iter().sum::<f32>() / votes.len().max(1) as f32
         })
         .collect();
-    let mut best = 0;
-    for index in 1..shifts.len() {
-        // A larger motion must explain more than a smaller one: part of a block at least.
-        if votes_against[index] < votes_against[best] - 0.25 / blocks.len().max(1) as f32 {
-            best = index;
-        }
-    }
-    let shift = *shifts.get(best)?;
+    // A larger motion must explain more than a smaller one: part of a block at least.
+    let margin = 0.25 / blocks.len().max(1) as f32;
+    let mut votes = votes_against.iter().copied();
+    let (shift, least) = search(
+        shifts.iter().copied(),
+        |_, _| votes.next(),
+        |votes, least| votes < least - margin,
+    )?;
     let mirrored = shifts
         .iter()
         .position(|other| (other.right, other.down) == (-shift.right, shift.down))?;
-    let ambiguous = shift.right != 0
-        && votes_against[mirrored] < votes_against[best] + 0.5 / blocks.len() as f32;
+    let ambiguous = shift.right != 0 && votes_against[mirrored] < least + 0.5 / blocks.len() as f32;
     (!ambiguous).then_some(shift)
 }
 

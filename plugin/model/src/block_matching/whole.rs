@@ -1,7 +1,9 @@
 //! The shift of a whole picture that leaves the least difference.
 
-use super::picture::{GreyPicture, Picture, sum_of_differences};
-use super::shift::Shift;
+use super::comparison::Comparison;
+use super::picture::{GreyPicture, Picture};
+use super::search::cheapest;
+use super::shift::{Shift, ShiftsInRows};
 
 /// Up to this reach all shifts are tried; larger ones are first searched at half the size.
 const EXHAUSTIVE: i32 = 4;
@@ -13,64 +15,39 @@ const MOST_REACH: u32 = 1 << 12;
 ///
 /// Above a reach of 4 it is searched at half the size first, so that a reach of 8 costs about 30 looks at each pixel.
 pub fn best_shift(before: &GreyPicture, after: &GreyPicture, reach: u32) -> Shift {
-    search(before, after, reach.min(MOST_REACH) as i32)
+    coarse_to_fine(before, after, reach.min(MOST_REACH) as i32)
 }
 
-fn search(before: &GreyPicture, after: &GreyPicture, reach: i32) -> Shift {
+fn coarse_to_fine(before: &GreyPicture, after: &GreyPicture, reach: i32) -> Shift {
     let (was, is) = (before.picture(), after.picture());
     // A larger shift would compare too little of the picture.
     let reach = reach.min((is.width().min(is.height()) / 4) as i32).max(0);
     let (centre, around) = if reach <= EXHAUSTIVE {
         (Shift::ZERO, reach)
     } else {
-        let coarse = search(&before.halved(), &after.halved(), (reach + 1) / 2);
+        let coarse = coarse_to_fine(&before.halved(), &after.halved(), (reach + 1) / 2);
         let doubled = Shift {
             right: coarse.right * 2,
             down: coarse.down * 2,
         };
         (doubled, 1)
     };
-    let length = |shift: Shift| shift.right.abs() + shift.down.abs();
-    let mut best = (Shift::ZERO, mean_difference(&was, &is, Shift::ZERO));
-    for down in centre.down - around..=centre.down + around {
-        for right in centre.right - around..=centre.right + around {
-            let shift = Shift { right, down };
-            if right.abs().max(down.abs()) > reach {
-                continue;
-            }
-            let difference = mean_difference(&was, &is, shift);
-            let shorter = length(shift) < length(best.0);
-            if difference < best.1 || (shorter && difference <= best.1) {
-                best = (shift, difference);
-            }
-        }
-    }
-    best.0
+    let within = |by: i32| by.clamp(-reach, reach);
+    let near = |step: i32| Shift {
+        right: within(centre.right + step),
+        down: within(centre.down + step),
+    };
+    let near = ShiftsInRows::new(near(-around), near(around));
+    let cost = |shift: Shift, _| Some((mean_difference(&was, &is, shift), shift.length()));
+    cheapest(std::iter::once(Shift::ZERO).chain(near), cost).map_or(Shift::ZERO, |(shift, _)| shift)
 }
 
 /// Mean absolute difference, per pixel and summed over its channels, of the part that both pictures show when the content
 /// of `before` is moved by the shift; `f32::MAX` if there is no such part. The pictures must have one size.
 pub fn mean_difference(before: &Picture, after: &Picture, shift: Shift) -> f32 {
-    let part = |by: i32, side: usize| {
-        let moved = (by.unsigned_abs() as usize).min(side);
-        let from = if by > 0 { moved } else { 0 };
-        (from, side - moved)
-    };
-    let (x, columns) = part(shift.right, after.width());
-    let (y, rows) = part(shift.down, after.height());
-    if columns == 0 || rows == 0 {
-        return f32::MAX;
-    }
-    let sum: u64 = (y..y + rows)
-        .map(|line| {
-            let from_line = (line as i64 - i64::from(shift.down)) as usize;
-            let from = (x as i64 - i64::from(shift.right)) as usize;
-            let is = after.row(x, line, columns);
-            let was = before.row(from, from_line, columns);
-            u64::from(sum_of_differences(is, was))
-        })
-        .sum();
-    sum as f32 / (columns * rows) as f32
+    Comparison::FULL
+        .mean_difference(before, after, shift)
+        .unwrap_or(f32::MAX)
 }
 
 #[cfg(test)]
