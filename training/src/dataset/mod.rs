@@ -10,6 +10,7 @@ mod index;
 mod key_names;
 mod reader;
 mod sampler;
+mod shard_file;
 mod true_actions;
 mod writer;
 
@@ -22,10 +23,10 @@ pub use writer::DatasetWriter;
 
 pub(crate) use index::{HEADER_BYTES, INDEX_NAME, Index, IndexShard, PACES, ShardHeader, VERSION};
 pub(crate) use key_names::{key_label, key_names, pressed};
+pub(crate) use shard_file::{SHARD_BYTES, ShardFile};
 pub(crate) use true_actions::{
     FILE_NAME as TRUE_ACTIONS_NAME, NAMES_FILE as TRUE_ACTIONS_NAMES, encode as encode_true_actions,
 };
-pub(crate) use writer::SHARD_BYTES;
 
 /// Channels of a frame: red, green and blue.
 pub const CHANNELS: usize = 3;

@@ -1,17 +1,14 @@
 //! Writing a dataset shard by shard.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use genie_model::atomic_file::{self, temporary_path};
 
-use super::index::{HEADER_BYTES, INDEX_NAME, Index, IndexShard, ShardHeader, VERSION};
+use super::index::{INDEX_NAME, Index, IndexShard, VERSION};
+use super::shard_file::{SHARD_BYTES, ShardFile};
 use super::true_actions::{FILE_NAME as ACTIONS_NAME, encode};
 use super::{CHANNELS, Dataset, DatasetError, FrameFormat};
-
-/// Size from which a new shard is begun.
-pub(crate) const SHARD_BYTES: u64 = 64 << 20;
 
 /// Writes clips into a new dataset. Nothing is a dataset until [`finish`](Self::finish): shards have temporary names before,
 /// and are removed when the writer is dropped.
@@ -22,22 +19,12 @@ pub struct DatasetWriter {
     shard_bytes: u64,
     game: Option<String>,
     finished: Vec<IndexShard>,
-    open: Option<OpenShard>,
-    /// Frames of the clip that is being written.
-    clip_frames: u64,
+    open: Option<ShardFile>,
     /// True actions per clip; `None` for clips without.
     actions: Vec<Option<Vec<u8>>>,
     /// How many of the finished shards have their final name.
     renamed: usize,
     complete: bool,
-}
-
-#[derive(Debug)]
-struct OpenShard {
-    file: BufWriter<File>,
-    index: IndexShard,
-    frames: u64,
-    checksum: crc32fast::Hasher,
 }
 
 impl DatasetWriter {
@@ -62,7 +49,6 @@ impl DatasetWriter {
             game: None,
             finished: Vec::new(),
             open: None,
-            clip_frames: 0,
             actions: Vec::new(),
             renamed: 0,
             complete: false,
@@ -105,7 +91,7 @@ impl DatasetWriter {
     /// # Errors
     /// A clip without frames, or another number of actions than frames less one.
     pub fn end_clip(&mut self, actions: Option<&[u8]>) -> Result<(), DatasetError> {
-        let frames = self.clip_frames;
+        let frames = self.open_frames();
         let Some(shard) = self.open.as_mut().filter(|_| frames > 0) else {
             return Err(DatasetError::Request("a clip needs a frame".to_owned()));
         };
@@ -118,11 +104,9 @@ impl DatasetWriter {
                 actions.len()
             )));
         }
-        shard.index.clip_frames.push(frames);
-        shard.frames += frames;
-        self.clip_frames = 0;
+        let bytes = shard.end_clip();
         self.actions.push(actions.map(<[u8]>::to_vec));
-        if shard.frames * self.format.frame_bytes() as u64 >= self.shard_bytes {
+        if bytes >= self.shard_bytes {
             self.close_shard()?;
         }
         Ok(())
@@ -151,7 +135,7 @@ impl DatasetWriter {
     /// # Errors
     /// A clip that was not ended, or a failing disk.
     pub fn finish(mut self) -> Result<Dataset, DatasetError> {
-        if self.clip_frames > 0 {
+        if self.open_frames() > 0 {
             return Err(DatasetError::Request(
                 "the last clip was not ended".to_owned(),
             ));
@@ -184,65 +168,46 @@ impl DatasetWriter {
         Dataset::open(&self.folder)
     }
 
-    fn append(&mut self, bytes: &[u8], frames: u64) -> Result<(), DatasetError> {
-        if self.open.is_none() {
-            self.open = Some(self.begin_shard()?);
-        }
-        let shard = self.open.as_mut().expect("begun above");
-        shard.file.write_all(bytes).map_err(DatasetError::io(
-            "write",
-            &self.folder.join(&shard.index.file),
-        ))?;
-        shard.checksum.update(bytes);
-        self.clip_frames += frames;
-        Ok(())
+    /// Frames of the clip that is being written.
+    fn open_frames(&self) -> u64 {
+        self.open.as_ref().map_or(0, ShardFile::open_frames)
     }
 
-    fn begin_shard(&self) -> Result<OpenShard, DatasetError> {
-        let name = format!("shard-{:05}.frames", self.finished.len());
-        let path = temporary_path(&self.folder.join(&name));
-        let begin = || {
-            let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
-            // The true header follows when its counts are known.
-            file.write_all(&[0; HEADER_BYTES as usize])?;
-            Ok(file)
+    /// Name of the shard that is written now, or next.
+    fn open_name(&self) -> String {
+        format!("shard-{:05}.frames", self.finished.len())
+    }
+
+    fn append(&mut self, bytes: &[u8], frames: u64) -> Result<(), DatasetError> {
+        let path = temporary_path(&self.folder.join(self.open_name()));
+        let shard = match &mut self.open {
+            Some(shard) => shard,
+            none => {
+                none.insert(ShardFile::create(&path).map_err(DatasetError::io("write", &path))?)
+            }
         };
-        Ok(OpenShard {
-            file: begin().map_err(DatasetError::io("write", &path))?,
-            index: IndexShard {
-                file: name,
-                clip_frames: Vec::new(),
-                checksum: None,
-            },
-            frames: 0,
-            checksum: crc32fast::Hasher::new(),
-        })
+        shard
+            .append(bytes, frames)
+            .map_err(DatasetError::io("write", &path))
     }
 
     fn close_shard(&mut self) -> Result<(), DatasetError> {
-        let Some(mut shard) = self.open.take() else {
+        let Some(shard) = self.open.take() else {
             return Ok(());
         };
-        shard.index.checksum = Some(shard.checksum.finalize());
-        let header = ShardHeader {
-            height: self.format.height as u32,
-            width: self.format.width as u32,
-            clips: shard.index.clip_frames.len() as u64,
-            frames: shard.frames,
-        };
-        let path = temporary_path(&self.folder.join(&shard.index.file));
-        // Listed before it is whole, so that dropping the writer removes it too.
-        self.finished.push(shard.index);
-        let close = || {
-            let mut file = shard
-                .file
-                .into_inner()
-                .map_err(std::io::IntoInnerError::into_error)?;
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&header.to_bytes())?;
-            file.sync_all()
-        };
-        close().map_err(DatasetError::io("write", &path))
+        let file = self.open_name();
+        let path = temporary_path(&self.folder.join(&file));
+        let (height, width) = (self.format.height as u32, self.format.width as u32);
+        let contents = shard.finish(height, width).map_err(|error| {
+            let _ = fs::remove_file(&path);
+            DatasetError::io("write", &path)(error)
+        })?;
+        self.finished.push(IndexShard {
+            file,
+            clip_frames: contents.clip_frames,
+            checksum: Some(contents.checksum),
+        });
+        Ok(())
     }
 }
 
@@ -251,7 +216,7 @@ impl Drop for DatasetWriter {
         if self.complete {
             return;
         }
-        let open = self.open.take().map(|shard| shard.index.file);
+        let open = self.open.take().map(|_| self.open_name());
         for name in self.finished.iter().map(|shard| &shard.file).chain(&open) {
             // Best effort: what stays behind is never taken for a dataset.
             let _ = fs::remove_file(temporary_path(&self.folder.join(name)));

@@ -4,10 +4,10 @@
 //! the folder is a dataset only when the index is written at last.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use genie_model::atomic_file::{self, temporary_path};
+use genie_model::atomic_file;
 
 use super::IngestError;
 use super::assembled_actions::{KnownActions, write_actions};
@@ -135,22 +135,16 @@ fn merge(
     header: ShardHeader,
     files: &[(&Path, &UnitFile)],
 ) -> Result<(), IngestError> {
-    let partial = temporary_path(path);
-    let write = || -> io::Result<()> {
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(&partial)?);
+    atomic_file::write_with(path, |out| -> io::Result<()> {
         out.write_all(&header.to_bytes())?;
         for (folder, file) in files {
             let mut from = File::open(folder.join(&file.file))?;
             from.seek(SeekFrom::Start(HEADER_BYTES))?;
             let length = from.metadata()?.len().saturating_sub(HEADER_BYTES);
-            io::copy(&mut from.take(length), &mut out)?;
+            io::copy(&mut from.take(length), out)?;
         }
-        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&partial);
-        IngestError::io("write", path)(error)
+        out.flush()?;
+        out.get_ref().sync_all()
     })
+    .map_err(IngestError::io("write", path))
 }

@@ -1,13 +1,12 @@
 //! Clips as files with the header of a shard, one source after the other.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{IngestError, IngestOptions};
-use crate::dataset::{HEADER_BYTES, SHARD_BYTES, ShardHeader};
+use crate::dataset::{SHARD_BYTES, ShardFile};
 
 /// A file of frames with the header of a shard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,19 +22,7 @@ pub(super) struct ClipWriter {
     height: u32,
     width: u32,
     pub(super) files: Vec<UnitFile>,
-    open: Option<OpenFile>,
-}
-
-struct OpenFile {
-    path: PathBuf,
-    name: String,
-    file: BufWriter<File>,
-    clip_frames: Vec<u64>,
-    checksum: crc32fast::Hasher,
-    /// Bytes and checksum up to the end of the last whole clip.
-    whole: (u64, crc32fast::Hasher),
-    at: u64,
-    frames: u64,
+    open: Option<ShardFile>,
 }
 
 impl ClipWriter {
@@ -49,92 +36,54 @@ impl ClipWriter {
         }
     }
 
+    /// Name of the file that is written now, or next.
+    fn open_name(&self) -> String {
+        format!("part-{:05}.frames", self.files.len())
+    }
+
     pub(super) fn push(&mut self, frame: &[u8]) -> Result<(), IngestError> {
-        if self.open.is_none() {
-            let name = format!("part-{:05}.frames", self.files.len());
-            let path = self.folder.join(&name);
-            let begin = || {
-                let mut file = BufWriter::with_capacity(1 << 18, File::create(&path)?);
-                file.write_all(&[0; HEADER_BYTES as usize])?;
-                Ok(file)
-            };
-            self.open = Some(OpenFile {
-                file: begin().map_err(IngestError::io("write", &path))?,
-                path,
-                name,
-                clip_frames: Vec::new(),
-                checksum: crc32fast::Hasher::new(),
-                whole: (HEADER_BYTES, crc32fast::Hasher::new()),
-                at: HEADER_BYTES,
-                frames: 0,
-            });
-        }
-        let open = self.open.as_mut().expect("opened above");
-        open.file
-            .write_all(frame)
-            .map_err(IngestError::io("write", &open.path))?;
-        open.checksum.update(frame);
-        open.at += frame.len() as u64;
-        open.frames += 1;
-        Ok(())
+        let path = self.folder.join(self.open_name());
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(ShardFile::create(&path).map_err(IngestError::io("write", &path))?),
+        };
+        open.append(frame, 1)
+            .map_err(IngestError::io("write", &path))
     }
 
     pub(super) fn end_clip(&mut self) -> Result<(), IngestError> {
-        let Some(open) = &mut self.open else {
-            return Ok(());
-        };
-        open.clip_frames.push(std::mem::take(&mut open.frames));
-        open.whole = (open.at, open.checksum.clone());
-        if open.at >= SHARD_BYTES {
+        let bytes = self.open.as_mut().map(ShardFile::end_clip);
+        if bytes.is_some_and(|bytes| bytes >= SHARD_BYTES) {
             self.close_file()?;
         }
         Ok(())
     }
 
     pub(super) fn discard_clip(&mut self) -> Result<(), IngestError> {
-        let Some(open) = &mut self.open else {
-            return Ok(());
-        };
-        let (at, checksum) = open.whole.clone();
-        open.file
-            .flush()
-            .and_then(|()| open.file.get_ref().set_len(at))
-            .and_then(|()| open.file.seek(SeekFrom::Start(at)).map(drop))
-            .map_err(IngestError::io("write", &open.path))?;
-        open.at = at;
-        open.checksum = checksum;
-        open.frames = 0;
-        Ok(())
+        let path = self.folder.join(self.open_name());
+        self.open
+            .as_mut()
+            .map_or(Ok(()), ShardFile::discard_clip)
+            .map_err(IngestError::io("write", &path))
     }
 
     pub(super) fn close_file(&mut self) -> Result<(), IngestError> {
         let Some(open) = self.open.take() else {
             return Ok(());
         };
-        if open.clip_frames.is_empty() {
-            return fs::remove_file(&open.path).map_err(IngestError::io("remove", &open.path));
+        let file = self.open_name();
+        let path = self.folder.join(&file);
+        if open.is_empty() {
+            drop(open);
+            return fs::remove_file(&path).map_err(IngestError::io("remove", &path));
         }
-        let header = ShardHeader {
-            height: self.height,
-            width: self.width,
-            clips: open.clip_frames.len() as u64,
-            frames: open.clip_frames.iter().sum(),
-        };
-        let path = open.path;
-        let close = || {
-            let mut file = open
-                .file
-                .into_inner()
-                .map_err(std::io::IntoInnerError::into_error)?;
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&header.to_bytes())?;
-            file.sync_all()
-        };
-        close().map_err(IngestError::io("write", &path))?;
+        let contents = open
+            .finish(self.height, self.width)
+            .map_err(IngestError::io("write", &path))?;
         self.files.push(UnitFile {
-            file: open.name,
-            clip_frames: open.clip_frames,
-            checksum: open.checksum.finalize(),
+            file,
+            clip_frames: contents.clip_frames,
+            checksum: contents.checksum,
         });
         Ok(())
     }
