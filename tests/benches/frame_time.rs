@@ -28,7 +28,7 @@ use bevy_genie::prelude::*;
 use genie_tests::{quantile, stolen_ticks};
 
 const ROUNDS: usize = 40;
-const STRETCH: usize = 50;
+const SEGMENT: usize = 50;
 /// The first frames of a segment still have the end of the last one in them.
 const SKIPPED: usize = 10;
 const FRAME: Duration = Duration::from_micros(16_667);
@@ -189,7 +189,7 @@ fn measure(
     };
     println!(
         r#"{{"benchmark": "frame_time", "game": "{game}", "priority": "{priority:?}", "world_frames_per_second": {:.1}, "frames": {}, "disturbed": {:.3}, "paused_p50_ms": {:.3}, "busy_p50_ms": {:.3}, "paused_p99_ms": {:.3}, "busy_p99_ms": {:.3}, "p99_ratios_of": ["world", "control", "counting"], "wall": [{}], "undisturbed": [{}]{}}}"#,
-        dreamt as f64 / ((STRETCH + SKIPPED) * ROUNDS) as f64 / FRAME.as_secs_f64(),
+        dreamt as f64 / ((SEGMENT + SKIPPED) * ROUNDS) as f64 / FRAME.as_secs_f64(),
         busy.0.len(),
         1.0 - busy.times(Clock::Undisturbed).len() as f64 / busy.0.len() as f64,
         undisturbed(Beside::Nothing, 0.5),
@@ -246,7 +246,7 @@ impl Frames {
 
 /// Plays a segment of frames and adds them to those of its kind.
 fn segment(app: &mut App, frames: &mut Frames) {
-    for frame in 0..STRETCH + SKIPPED {
+    for frame in 0..SEGMENT + SKIPPED {
         let (stolen_before, own_before) = (stolen_ticks(), own_time());
         let start = Instant::now();
         app.update();

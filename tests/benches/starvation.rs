@@ -18,7 +18,7 @@ use genie_tests::quantile;
 const FRAME: Duration = Duration::from_micros(16_667);
 const WORK: Duration = Duration::from_millis(4);
 const SETTLING: Duration = Duration::from_secs(5);
-const STRETCH: Duration = Duration::from_secs(12);
+const SEGMENT: Duration = Duration::from_secs(12);
 /// Set in the process that keeps the cores busy.
 const BUSY: &str = "GENIE_BUSY_NEIGHBOUR";
 
@@ -110,7 +110,7 @@ fn measure(niceness: Option<u32>, floor: f32) {
         frame.map_or(0, |frame| frame.tick)
     };
     let (before, start) = (tick(&app), Instant::now());
-    let times = play(&mut app, STRETCH);
+    let times = play(&mut app, SEGMENT);
     let rate = (tick(&app) - before) as f64 / start.elapsed().as_secs_f64();
     let status = app.world().get::<GenieStatus>(world);
     println!(
