@@ -69,8 +69,8 @@ impl Colours {
 /// A decoded picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Planes<'a> {
-    pub(super) width: usize,
-    pub(super) height: usize,
+    /// Width and height in pixels.
+    pub(super) size: (usize, usize),
     pub(super) luma: &'a [u8],
     pub(super) blue: &'a [u8],
     pub(super) red: &'a [u8],
@@ -83,12 +83,11 @@ impl<'a> Planes<'a> {
     }
 
     /// The planes that lie one behind the other in [`Self::bytes`] bytes.
-    pub(super) fn of(bytes: &'a [u8], (width, height): (usize, usize)) -> Self {
-        let (luma, rest) = bytes.split_at(width * height);
+    pub(super) fn of(bytes: &'a [u8], size: (usize, usize)) -> Self {
+        let (luma, rest) = bytes.split_at(size.0 * size.1);
         let (blue, red) = rest.split_at(rest.len() / 2);
         Self {
-            width,
-            height,
+            size,
             luma,
             blue,
             red,
@@ -97,8 +96,9 @@ impl<'a> Planes<'a> {
 
     /// What the plan wants of the picture, in RGB, without what lies beside it.
     pub(super) fn inner(&self, plan: &Plan, colours: Colours) -> Result<Frame, String> {
-        let chroma_width = self.width.div_ceil(2);
-        let luma = plan.plane(self.luma, self.width, 1);
+        let width = self.size.0;
+        let chroma_width = width.div_ceil(2);
+        let luma = plan.plane(self.luma, width, 1);
         let blue = plan.plane(self.blue, chroma_width, 2);
         let red = plan.plane(self.red, chroma_width, 2);
         let pixels = colours.to_rgb(&luma, &blue, &red);

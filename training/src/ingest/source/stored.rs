@@ -85,13 +85,11 @@ impl Stored {
     /// All of its bytes.
     pub(in crate::ingest) fn read(&self, most: u64) -> Result<Vec<u8>, String> {
         let mut reader = self.open()?;
-        if reader.length > most {
-            return Err(format!(
-                "{} bytes are too many (at most {most})",
-                reader.length
-            ));
+        let length = reader.len();
+        if length > most {
+            return Err(format!("{length} bytes are too many (at most {most})"));
         }
-        let mut bytes = Vec::with_capacity(reader.length as usize);
+        let mut bytes = Vec::with_capacity(length as usize);
         reader
             .read_to_end(&mut bytes)
             .map_err(|error| format!("it cannot be read: {error}"))?;

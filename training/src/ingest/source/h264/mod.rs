@@ -133,10 +133,10 @@ fn unturned(plan: Plan, turns: u8) -> Plan {
 
 /// Scales the planes of a picture and turns them into RGB.
 fn picture_frame(picture: &Planes<'_>, plan: &Plan, sequence: &Sequence) -> Result<Frame, String> {
-    if (picture.width, picture.height) != plan.source {
+    if picture.size != plan.source {
         return Err(format!(
             "its picture changes its size to {}x{}, which only ffmpeg follows",
-            picture.width, picture.height
+            picture.size.0, picture.size.1
         ));
     }
     picture.inner(plan, sequence.colours)

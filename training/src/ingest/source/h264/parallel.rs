@@ -233,8 +233,7 @@ fn decode(
             picture
                 .map(|picture| {
                     convert(&Planes {
-                        width: picture.width,
-                        height: picture.height,
+                        size: (picture.width, picture.height),
                         luma: &picture.y,
                         blue: &picture.u,
                         red: &picture.v,
