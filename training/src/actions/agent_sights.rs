@@ -9,6 +9,8 @@ use crate::dataset::{CHANNELS, DatasetError};
 
 /// Half the edge of the picture around the agent, in working pixels.
 const REACH: usize = 8;
+/// Half the edge of the picture close around it.
+const CLOSE: usize = 5;
 /// Transitions around this one whose displacement is looked at.
 const LAGS: [isize; 7] = [-3, -2, -1, 0, 1, 2, 3];
 /// Values that describe the track around a transition.
@@ -82,6 +84,11 @@ impl AgentSights {
         }));
     }
 
+    /// Number of transitions.
+    pub(super) fn len(&self) -> usize {
+        self.tracks.len()
+    }
+
     /// One more than the largest code.
     pub(super) fn codes(&self) -> usize {
         1 + self.codes.iter().flatten().copied().max().unwrap_or(0)
@@ -106,6 +113,34 @@ impl AgentSights {
         out.iter_mut()
             .zip(values)
             .for_each(|(slot, value)| *slot = value);
+    }
+
+    /// Number of values of the picture close around the agent before and after a transition.
+    pub(super) const fn close_values() -> usize {
+        2 * CHANNELS * 4 * CLOSE * CLOSE
+    }
+
+    /// Writes the picture close around the agent, before and after the transition.
+    pub(super) fn fill_close(&self, transition: usize, out: &mut [f32]) {
+        let edge = 2 * REACH;
+        let picture = &self.pictures[transition];
+        let mut slots = out.iter_mut();
+        for frame in 1..3 {
+            for channel in 0..CHANNELS {
+                for row in REACH - CLOSE..REACH + CLOSE {
+                    let start = ((frame * CHANNELS + channel) * edge + row) * edge;
+                    let values = &picture[start + REACH - CLOSE..start + REACH + CLOSE];
+                    for (&value, slot) in values.iter().zip(&mut slots) {
+                        *slot = f32::from(value) / 64.0 - 2.0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The track around a transition.
+    pub(super) fn track(&self, transition: usize) -> &[f32; TRACK_VALUES] {
+        &self.tracks[transition]
     }
 
     /// Number of values of a transition's track and codes, where there are so many codes.

@@ -163,8 +163,7 @@ impl CodeModel {
     }
 
     /// Probability of each state at each transition of a clip, given the whole of it: [transitions, states].
-    #[cfg(test)]
-    fn posteriors(&self, clip: &[Description]) -> Vec<Vec<f64>> {
+    pub(crate) fn posteriors(&self, clip: &[Description]) -> Vec<Vec<f64>> {
         self.smooth(clip).states
     }
 

@@ -27,6 +27,7 @@ mod codes;
 mod convolution;
 mod description;
 mod encoder;
+mod few_labels;
 mod footage;
 mod foreground;
 mod frame_sights;
@@ -44,6 +45,7 @@ mod score;
 mod scroll;
 mod settings;
 mod sheet;
+mod softmax_regression;
 mod stored;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -59,6 +61,7 @@ pub use agent::{
     AgentError, AgentReport, AgentTransition, AnchoredAgent, CandidateReport, ClipActions,
 };
 pub use classifier::ActionClassifier;
+pub use few_labels::{FewLabels, few_label_actions};
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
 pub use hand_rule::HandRule;
 pub use information::PairCounts;
@@ -68,4 +71,4 @@ pub use settings::AgentSettings;
 pub use sheet::code_examples;
 pub use stored::StoredAgentError;
 pub use visible::{Labelled, visible_actions};
-pub use visible_score::{FewLabels, VisibleActions};
+pub use visible_score::VisibleActions;

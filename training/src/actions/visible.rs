@@ -3,17 +3,14 @@
 //! Each looks in its own way (see [`View`]): two at the frames alone, two through the agent that was found. Means of some are asked too.
 //! Which of them finds most is tried on part of the footage that is learnt from, so that the figure on what is scored is not the best of many.
 
-use std::cmp::Reverse;
-
 use super::agent::ClipActions;
 use super::agent_sights::AgentSights;
 use super::footage::FrameSource;
 use super::frame_sights::FrameSights;
-use super::information::PairCounts;
 use super::places::{TransitionPlace, known_places};
-use super::view::{Truth, View, ViewClassifier};
+use super::view::{Truth, View};
 use super::view_choice::ChosenViews;
-use super::visible_score::{FewLabels, VisibleActions};
+use super::visible_score::VisibleActions;
 use crate::dataset::{DatasetError, TrueActions};
 
 /// Footage, what was found in it, and the truth.
@@ -25,6 +22,22 @@ pub struct Labelled<'a> {
     pub found: &'a [ClipActions],
     /// What the player did, clip by clip.
     pub truth: &'a TrueActions,
+}
+
+impl Labelled<'_> {
+    /// Refuses transitions for which nothing was found.
+    pub(super) fn check_found(&self, places: &[TransitionPlace]) -> Result<(), DatasetError> {
+        let lacks = |place: &&TransitionPlace| {
+            (self.found.get(place.clip)).is_none_or(|clip| clip.len() <= place.frame)
+        };
+        match places.iter().find(lacks) {
+            Some(place) => Err(DatasetError::Request(format!(
+                "nothing was found for the transition from frame {} of clip {} on",
+                place.frame, place.clip
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Everything that classifiers see of some footage.
@@ -44,16 +57,7 @@ impl Sights {
             truth,
         } = labelled;
         let (places, truth) = known_places(source, truth, most);
-        if let Some(place) = (places.iter()).find(|place| {
-            found
-                .get(place.clip)
-                .is_none_or(|clip| clip.len() <= place.frame)
-        }) {
-            return Err(DatasetError::Request(format!(
-                "nothing was found for the transition from frame {} of clip {} on",
-                place.frame, place.clip
-            )));
-        }
+        labelled.check_found(&places)?;
         Ok(Self {
             frames: FrameSights::gather(source, &places)?,
             agent: AgentSights::gather(source, found, &places)?,
@@ -88,8 +92,6 @@ const SETS: [&[usize]; 12] = [
     &[0, 1, 2, 3],
 ];
 
-/// One in so many transitions is labelled where labels are few.
-const LABELLED: usize = 100;
 /// Most transitions that are learnt from.
 const MOST: usize = 24_000;
 
@@ -117,35 +119,5 @@ pub fn visible_actions(
     let (learnt_views, scored_views) = (learnt.views(codes), scored.views(codes));
     let chosen = ChosenViews::learn(&learnt_views, &SETS, truth, &learnt.places, seed);
     let told = chosen.read(&scored_views, scored.truth.len());
-    let few: Vec<usize> = (0..learnt.truth.len()).step_by(LABELLED).collect();
-    let [.., track] = learnt_views;
-    let [.., scored_track] = scored_views;
-    let all: Vec<usize> = (0..scored.truth.len()).collect();
-    let few = ViewClassifier::learn(track, truth, &few, seed).read(scored_track, &all);
-    let few_labels = FewLabels {
-        table: table_with_few_labels(&learnt, &scored, codes, classes),
-        head: VisibleActions::of(&few, &scored.truth).information,
-    };
-    Ok(VisibleActions {
-        few_labels,
-        ..VisibleActions::of(&told, &scored.truth)
-    })
-}
-
-/// Information in nats of the true action that a table from code to true action predicts, made from few labelled transitions, about
-/// the true action of other transitions.
-fn table_with_few_labels(learnt: &Sights, scored: &Sights, codes: usize, classes: usize) -> f64 {
-    let mut counts = vec![vec![0_u32; classes]; codes];
-    for (code, &truth) in (learnt.agent.own_codes().zip(&learnt.truth)).step_by(LABELLED) {
-        counts[code][usize::from(truth)] += 1;
-    }
-    let table: Vec<usize> = counts
-        .iter()
-        .map(|counts| {
-            let most = (0..classes).max_by_key(|&class| (counts[class], Reverse(class)));
-            most.unwrap_or(0)
-        })
-        .collect();
-    let told = scored.agent.own_codes().map(|code| table[code]);
-    PairCounts::new(told.zip(scored.truth.iter().copied())).information()
+    Ok(VisibleActions::of(&told, &scored.truth))
 }

@@ -14,17 +14,6 @@ pub struct VisibleActions {
     pub decisions: f64,
     /// Entropy of the true action less the cross-entropy of its probabilities, in nats.
     pub likelihood_gain: f64,
-    /// Information that is found with the true actions of one transition in a hundred.
-    pub few_labels: FewLabels,
-}
-
-/// Information about the true action that is found with few labels, in nats.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct FewLabels {
-    /// By a table from code to the true action that it meets most often among those labelled.
-    pub table: f64,
-    /// By a classifier of the agent's track and codes.
-    pub head: f64,
 }
 
 impl VisibleActions {
@@ -58,7 +47,6 @@ impl VisibleActions {
             accuracy: right as f64 / count,
             decisions: counts.information(),
             likelihood_gain,
-            few_labels: FewLabels::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use genie_training::actions::{
     ActionScore, AgentError, AgentSettings, AnchoredAgent, FrameSource, HandRule, Labelled,
-    visible_actions,
+    few_label_actions, visible_actions,
 };
 use genie_training::dataset::{Dataset, TrueActions};
 use serde::Serialize;
@@ -196,24 +196,25 @@ fn measure(
         game.information.push(score.information);
         game.accuracy.push(score.accuracy);
         game.margin.push(agent.margin());
+        let learnt = Labelled {
+            source: &data,
+            found: &found,
+            truth: &truth,
+        };
+        let scored = Labelled {
+            source: &held_out,
+            found: &held_found,
+            truth: &held_truth,
+        };
+        if game.label_table.is_none() {
+            let few = few_label_actions(learnt, scored, seed)?;
+            game.label_table = Some(few.table);
+            game.label_head = Some(few.head);
+        }
         if !skip_visible && game.visible.is_none() {
-            let visible = visible_actions(
-                Labelled {
-                    source: &data,
-                    found: &found,
-                    truth: &truth,
-                },
-                Labelled {
-                    source: &held_out,
-                    found: &held_found,
-                    truth: &held_truth,
-                },
-                seed,
-            )?;
+            let visible = visible_actions(learnt, scored, seed)?;
             game.visible = Some(visible.information);
             game.visible_decisions = Some(visible.decisions);
-            game.label_table = Some(visible.few_labels.table);
-            game.label_head = Some(visible.few_labels.head);
         }
         let encoded = agent.with_encoder().apply(&held_out)?;
         let encoded = ActionScore::new(&encoded, &held_truth);
