@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::blobs::pieces;
 use super::*;
+use crate::dataset::TrueActions;
 
 /// Where the player's own picture goes under each command.
 const COMMANDS: [[i32; 2]; 5] = [[0, 0], [-2, 0], [2, 0], [0, -2], [0, 2]];
@@ -267,6 +268,57 @@ fn larger_frames_are_measured_in_their_own_pixels() {
         assert_eq!(a.code, b.code);
         assert!((2.0 * a.displacement[0] - b.displacement[0]).abs() < 1e-3);
     }
+}
+
+#[test]
+fn one_label_in_a_hundred_tells_most_of_the_commands_and_the_others_are_not_read() {
+    let scene = Scene {
+        height: 64,
+        width: 64,
+        follows: false,
+        player: true,
+    };
+    let (learnt, scored) = (draw(&scene, &[120; 30], 1), draw(&scene, &[60; 8], 2));
+    let (agent, found) = AnchoredAgent::fit(&learnt.clips, &quick(), 0).unwrap();
+    let scored_found = agent.apply(&scored.clips).unwrap();
+    let truth = |commands: &[Vec<usize>], read: &dyn Fn(usize) -> bool| {
+        let mut number = 0;
+        let clips = commands.iter().map(|clip| {
+            let known = clip.iter().map(|&command| {
+                number += 1;
+                if read(number - 1) { command as u8 } else { 0 }
+            });
+            known.collect()
+        });
+        TrueActions::from_clips(clips.collect())
+    };
+    let scored_truth = truth(&scored.commands, &|_| true);
+    let ask = |learnt_truth: &TrueActions| {
+        let told = few_label_actions(
+            Labelled {
+                source: &learnt.clips,
+                found: &found,
+                truth: learnt_truth,
+            },
+            Labelled {
+                source: &scored.clips,
+                found: &scored_found,
+                truth: &scored_truth,
+            },
+            0,
+        );
+        told.unwrap()
+    };
+    let told = ask(&truth(&learnt.commands, &|_| true));
+    assert_eq!(told.labels, 36);
+    assert!(told.head > 1.0 && told.table > 0.8, "{told:?}");
+    assert_eq!(
+        told,
+        ask(&truth(&learnt.commands, &|number| number % 100 == 0))
+    );
+    // Labels that say nothing tell nothing.
+    let shuffled = ask(&truth(&learnt.commands, &|_| false));
+    assert!(shuffled.head < 0.1 && shuffled.table < 0.1, "{shuffled:?}");
 }
 
 #[test]
