@@ -157,7 +157,7 @@ struct Chains {
     settings: AgentSettings,
     /// Pixels of the footage in a working pixel.
     factor: f32,
-    chains: Vec<CodeModel>,
+    models: Vec<CodeModel>,
 }
 
 impl Chains {
@@ -178,10 +178,10 @@ impl Chains {
             describer: Describer::fit(&motions, &looks, &settings),
             settings,
             factor,
-            chains: Vec::new(),
+            models: Vec::new(),
         };
         let clips: Vec<Vec<Description>> = clips.iter().map(|clip| chains.describe(clip)).collect();
-        chains.chains = [(codes, 2), (FINE_STATES, 1)]
+        chains.models = [(codes, 2), (FINE_STATES, 1)]
             .into_par_iter()
             .map(|(states, starts)| {
                 let settings = AgentSettings {
@@ -210,7 +210,7 @@ impl Chains {
             .par_iter()
             .map(|clip| {
                 let described = self.describe(clip);
-                let chains = self.chains.iter();
+                let chains = self.models.iter();
                 chains.map(|chain| chain.posteriors(&described)).collect()
             })
             .collect();
