@@ -105,7 +105,7 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
         ..EvaluateOptions::default()
     };
     let dataset = Dataset::open(&data).unwrap();
-    let figures = evaluate(&world, &dataset, None, &options, &|_| ()).unwrap();
+    let figures = evaluate(&world, &dataset, None, &options, &|_| Ok(())).unwrap();
     let usage: f64 = figures.usage.iter().map(|action| action.usage).sum();
     assert!((usage - 1.0).abs() < 1e-9);
     assert!(figures.usage.iter().filter(|it| it.usage > 0.05).count() >= 3);

@@ -131,6 +131,7 @@ pub(crate) fn run(args: Args) -> CliResult {
             let done = evaluated.len() as f64;
             let progress = |share: f64| {
                 bar.set_position((1000.0 * (done + share) / rounds as f64) as u64);
+                Ok(())
             };
             let known = truth.as_ref().map(|actions| KnownActions {
                 actions,

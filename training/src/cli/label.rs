@@ -66,7 +66,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let dtype = weight_type(&args.checkpoint)?;
     let world = WorldModel::new(checkpoint.clone(), &args.device.open()?)?;
     let dataset = Dataset::open(&args.data)?;
-    let labels = label(&world, &dataset, &options)?;
+    let labels = label(&world, &dataset, &options, &|_| Ok(()))?;
     print!("{labels}");
     checkpoint.actions = labels.labels;
     checkpoint.write(out, dtype)?;

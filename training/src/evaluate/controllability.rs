@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::agreement::Inferred;
+use super::course::Course;
 use super::footage::LEAST_FRAMES;
 use super::statistics::mean;
 use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds, standard_error};
@@ -100,6 +101,7 @@ pub(super) fn measure(
     footage: &Footage,
     inferred: &[Inferred],
     options: &EvaluateOptions,
+    course: &Course<'_>,
 ) -> Result<Controllability, EvaluateError> {
     let size = parts.frame_bytes();
     let clips: Vec<&[u8]> = footage
@@ -128,12 +130,15 @@ pub(super) fn measure(
     let mut two = Worlds::start(parts, &at(0), options.seed, &options.sampler)?;
     let first: Vec<usize> = inferred.iter().map(|actions| actions[0]).collect();
     two.observe(parts, &at(1), &first)?;
+    let dreamt = std::cell::Cell::new(0);
     let follow = |worlds: &Worlds, actions: &[Vec<usize>]| {
         let mut worlds = worlds.clone();
         let mut figures = vec![Vec::with_capacity(STEPS); clips.len()];
         for step in 1..=STEPS {
             let now: Vec<usize> = actions.iter().map(|actions| actions[step]).collect();
             worlds.step(&now)?;
+            dreamt.set(dreamt.get() + clips.len());
+            course.within(dreamt.get() as f64)?;
             let real = at(step + 1);
             for ((figures, frame), real) in figures.iter_mut().zip(worlds.frames()).zip(real) {
                 figures.push(psnr(frame.pixels(), real));

@@ -73,6 +73,9 @@ pub enum EvaluateError {
     /// The model failed.
     #[error(transparent)]
     Model(#[from] genie_model::Error),
+    /// The caller ended it.
+    #[error("stopped")]
+    Stopped,
     /// The tensor library failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

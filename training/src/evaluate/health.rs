@@ -9,6 +9,7 @@ use genie_model::Rollout;
 use serde::{Deserialize, Serialize};
 
 use super::agreement::Inferred;
+use super::course::Course;
 use super::footage::LEAST_FRAMES;
 use super::statistics::mean;
 use super::{ActionUsage, EvaluateError, EvaluateOptions, Footage, WorldParts, standard_error};
@@ -58,11 +59,13 @@ pub(super) fn measure(
     inferred: &[Inferred],
     usage: &[ActionUsage],
     options: &EvaluateOptions,
+    course: &Course<'_>,
 ) -> Result<Option<Health>, EvaluateError> {
     let in_use: Vec<&ActionUsage> = usage.iter().filter(|it| it.in_use).collect();
     let size = parts.frame_bytes();
     let mut all = Vec::new();
-    for (segment, inferred) in footage.segments.iter().zip(inferred) {
+    for (number, (segment, inferred)) in footage.segments.iter().zip(inferred).enumerate() {
+        course.within(number as f64 * 5.0)?;
         let frame = |at: usize| parts.frame(&segment.bytes[at * size..][..size]);
         let mut world = parts.world.prompt_with(
             &frame(0)?,

@@ -58,6 +58,7 @@ mod agreement;
 mod blocked;
 mod commands;
 mod controllability;
+mod course;
 mod error;
 mod evaluation;
 mod footage;
@@ -91,6 +92,7 @@ pub use adjacency::AdjacencyViolations;
 pub use agreement::{ActionUsage, Information, TrueActionAgreement};
 pub use blocked::{BlockedAction, BlockedActions};
 pub use controllability::{Controllability, PromptFigures};
+pub use course::{Advance, expected_frames};
 pub use error::EvaluateError;
 pub use evaluation::Evaluation;
 pub(crate) use footage::MOST_SEGMENTS;
@@ -114,22 +116,23 @@ pub use statistics::{Contingency, standard_error};
 pub use untrained::untrained_checkpoint;
 
 use crate::dataset::Dataset;
+use course::{Course, Work};
 use horizons::Horizon;
 use judged_dreams::dreams_from_histories;
 use judging::Judging;
 use recording::Recorder;
 
-/// Measures a world on a dataset, with its true actions if they are known. `progress` is called with the share done.
+/// Measures a world on a dataset, with its true actions if they are known. `advance` is told the share done, and may end the work.
 ///
 /// # Errors
-/// Footage that does not fit the world or is too short, a checkpoint without the latent action encoder, or a model that
-/// breaks down.
+/// Footage that does not fit the world or is too short, a checkpoint without the latent action encoder, a model that
+/// breaks down, or what `advance` returns.
 pub fn evaluate(
     world: &WorldModel,
     dataset: &Dataset,
     known: Option<KnownActions<'_>>,
     options: &EvaluateOptions,
-    progress: &dyn Fn(f64),
+    advance: &Advance<'_>,
 ) -> Result<Evaluation, EvaluateError> {
     options.check()?;
     let parts = WorldParts::new(world)?;
@@ -137,17 +140,20 @@ pub fn evaluate(
     if let Some((learn, _)) = known.and_then(|known| known.learn) {
         footage::check_size(&parts, learn)?;
     }
-    progress(0.02);
+    let has_judge = known.is_some() && options.judged_transitions > 0;
+    let work = Work::of(options, world.action_count(), known.is_some(), has_judge);
+    let course = Course::new(work.total(), advance);
     let tokenizer_psnr = controllability::tokenizer_psnr(&parts, &footage)?;
-    progress(0.04);
+    course.part_done(work.tokenizer)?;
     let inferred = agreement::infer(&parts, &footage)?;
-    let controllability = controllability::measure(&parts, &footage, &inferred, options)?;
-    progress(0.08);
-    let one_picture = one_picture::measure(&parts, &footage, &inferred, options)?;
-    progress(0.11);
+    course.part_done(work.inference)?;
+    let controllability = controllability::measure(&parts, &footage, &inferred, options, &course)?;
+    course.part_done(work.controllability)?;
+    let one_picture = one_picture::measure(&parts, &footage, &inferred, options, &course)?;
+    course.part_done(work.one_picture)?;
     let usage = agreement::usage(&parts, &inferred);
-    let health = health::measure(&parts, &footage, &inferred, &usage, options)?;
-    progress(0.13);
+    let health = health::measure(&parts, &footage, &inferred, &usage, options, &course)?;
+    course.part_done(work.health)?;
     let true_actions = known.map(|known| known.actions);
     let agreement =
         true_actions.and_then(|known| agreement::agree(&parts, &footage, &inferred, known));
@@ -158,14 +164,12 @@ pub fn evaluate(
         }
         _ => None,
     };
-    progress(0.16);
+    course.part_done(work.blocked)?;
     let judging = match known {
-        Some(known) if options.judged_transitions > 0 => {
-            Judging::prepare(&parts, dataset, &footage, known, options)?
-        }
+        Some(known) if has_judge => Judging::prepare(&parts, dataset, &footage, known, options)?,
         _ => None,
     };
-    progress(0.22);
+    course.part_done(work.judge)?;
     let scored = |clip: usize| judging.as_ref().is_some_and(|judging| judging.scores(clip));
     let mut dreams = Vec::new();
     if judging.is_some() && !Horizon::up_to(options.horizon, true).is_empty() {
@@ -175,7 +179,7 @@ pub fn evaluate(
             &parts, &footage, &inferred, commanded, options,
         )?);
     }
-    progress(0.25);
+    course.part_done(work.dreams)?;
     let mut recorders: Vec<Recorder> = (Horizon::up_to(options.horizon, false).into_iter())
         .map(|horizon| Recorder::new(&footage, &scored, horizon))
         .collect();
@@ -185,7 +189,7 @@ pub fn evaluate(
         }
     };
     let play = random_play::play(&parts, &footage, &usage, options, &mut watch, &|share| {
-        progress(0.25 + 0.74 * share);
+        course.within(work.play * share)
     })?;
     dreams.extend(
         recorders
@@ -196,7 +200,7 @@ pub fn evaluate(
         Some(judging) => judging.obedience(&usage, options.horizon, &dreams)?,
         None => None,
     };
-    progress(1.0);
+    course.part_done(work.play)?;
     Ok(Evaluation {
         options: options.clone(),
         tokenizer_psnr,
@@ -248,8 +252,10 @@ pub(crate) mod tests {
         let dataset = tiny_dataset(folder.path(), 10, 40);
         let truth = TrueActions::open(folder.path()).unwrap();
         let world = tiny_world(1);
-        let figures =
-            evaluate(&world, &dataset, Some((&truth).into()), &options(), &|_| ()).unwrap();
+        let figures = evaluate(&world, &dataset, Some((&truth).into()), &options(), &|_| {
+            Ok(())
+        })
+        .unwrap();
 
         let usage: f64 = figures.usage.iter().map(|action| action.usage).sum();
         assert!((usage - 1.0).abs() < 1e-9);
@@ -323,8 +329,51 @@ pub(crate) mod tests {
             "{table}"
         );
         // The same seed gives the same figures.
-        let again = evaluate(&world, &dataset, Some((&truth).into()), &options(), &|_| ()).unwrap();
+        let again = evaluate(&world, &dataset, Some((&truth).into()), &options(), &|_| {
+            Ok(())
+        })
+        .unwrap();
         assert_eq!(again, figures);
+    }
+
+    #[test]
+    fn an_evaluation_tells_how_far_it_is_and_ends_when_it_is_told_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = tiny_dataset(folder.path(), 4, 20);
+        let truth = TrueActions::open(folder.path()).unwrap();
+        let world = tiny_world(1);
+        let options = EvaluateOptions {
+            clips: 3,
+            horizon: 4,
+            survival: 1,
+            judged_transitions: 30,
+            ..EvaluateOptions::default()
+        };
+        let told = std::cell::RefCell::new(Vec::new());
+        let run = |end: f64| {
+            told.borrow_mut().clear();
+            let known = Some((&truth).into());
+            evaluate(&world, &dataset, known, &options, &|share| {
+                told.borrow_mut().push(share);
+                if share >= end {
+                    Err(EvaluateError::Stopped)
+                } else {
+                    Ok(())
+                }
+            })
+        };
+        assert!(run(2.0).is_ok());
+        let all = told.borrow().clone();
+        assert!(
+            all.is_sorted() && all.len() > 20 && (all[all.len() - 1] - 1.0).abs() < 1e-9,
+            "{all:?}"
+        );
+        // At each of them.
+        for &end in all.iter().step_by(5) {
+            assert!(matches!(run(end), Err(EvaluateError::Stopped)));
+            let last = told.borrow().last().copied().unwrap();
+            assert!((last - end).abs() < 1e-9);
+        }
     }
 
     #[test]
@@ -344,7 +393,7 @@ pub(crate) mod tests {
             ..options.clone()
         };
         for (known, options) in [(None, options), (Some((&truth).into()), without_judge)] {
-            let figures = evaluate(&world, &dataset, known, &options, &|_| ()).unwrap();
+            let figures = evaluate(&world, &dataset, known, &options, &|_| Ok(())).unwrap();
             assert!(figures.health.is_some() && figures.one_picture.is_some());
             let json = serde_json::to_value(&figures).unwrap();
             assert!(json.get("actions").is_none() && json.get("obedience").is_none());
@@ -357,7 +406,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dataset = tiny_dataset(&folder.path().join("short"), 2, 5);
         let world = tiny_world(1);
-        let error = evaluate(&world, &dataset, None, &options(), &|_| ()).unwrap_err();
+        let error = evaluate(&world, &dataset, None, &options(), &|_| Ok(())).unwrap_err();
         assert!(
             matches!(error, EvaluateError::TooShort { needed: 6, .. }),
             "{error}"
@@ -367,14 +416,14 @@ pub(crate) mod tests {
         config.frame_width = 32;
         let checkpoint = untrained_checkpoint(&config, 1).unwrap();
         let narrow = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
-        let error = evaluate(&narrow, &dataset, None, &options(), &|_| ()).unwrap_err();
+        let error = evaluate(&narrow, &dataset, None, &options(), &|_| Ok(())).unwrap_err();
         assert!(error.to_string().contains("32x64"), "{error}");
         let mut checkpoint = untrained_checkpoint(&GenieConfig::tiny(), 1).unwrap();
         checkpoint
             .tensors
             .retain(|name, _| !name.starts_with("latent_actions.encoder."));
         let stripped = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
-        let error = evaluate(&stripped, &dataset, None, &options(), &|_| ()).unwrap_err();
+        let error = evaluate(&stripped, &dataset, None, &options(), &|_| Ok(())).unwrap_err();
         assert!(matches!(error, EvaluateError::NoActionEncoder), "{error}");
     }
 }

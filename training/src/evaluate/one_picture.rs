@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::agreement::Inferred;
+use super::course::Course;
 use super::ssim::ssim;
 use super::statistics::mean;
 use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds, standard_error};
@@ -51,6 +52,7 @@ pub(super) fn measure(
     footage: &Footage,
     inferred: &[Inferred],
     options: &EvaluateOptions,
+    course: &Course<'_>,
 ) -> Result<Option<OnePicture>, EvaluateError> {
     let size = parts.frame_bytes();
     let chosen: Vec<(&[u8], &[usize])> = (footage.segments.iter().zip(inferred))
@@ -80,6 +82,7 @@ pub(super) fn measure(
             .map(|(_, actions)| actions[frame - 1])
             .collect();
         worlds.step(&now)?;
+        course.within((frame * chosen.len()) as f64)?;
         let real = at(frame);
         let seen: Vec<&[u8]> = worlds.frames().map(genie_model::Frame::pixels).collect();
         let compared: Vec<(Figures, Figures)> = (0..chosen.len())

@@ -14,8 +14,8 @@ use super::commands::Commands;
 use super::footage::LEAST_FRAMES;
 use super::statistics::share;
 use super::{
-    ActionInference, ActionUsage, AdjacencyViolations, Contingency, EvaluateError, EvaluateOptions,
-    Footage, WorldParts, Worlds,
+    ActionInference, ActionUsage, AdjacencyViolations, Advance, Contingency, EvaluateError,
+    EvaluateOptions, Footage, WorldParts, Worlds,
 };
 use crate::gameplay::{hero_count, hero_visible};
 
@@ -108,7 +108,7 @@ pub(super) fn play(
     actions: &[ActionUsage],
     options: &EvaluateOptions,
     watch: &mut Watch<'_>,
-    progress: &dyn Fn(f64),
+    advance: &Advance<'_>,
 ) -> Result<RandomPlay, EvaluateError> {
     let horizons: Vec<usize> = up_to(&HORIZONS, options.horizon);
     let counted: Vec<usize> = up_to(&SURVIVAL, options.survival);
@@ -187,7 +187,7 @@ pub(super) fn play(
             }
             throughout.extend(seen);
         }
-        progress(step as f64 / steps as f64);
+        advance(step as f64 / steps as f64)?;
     }
     let horizons = horizons
         .iter()

@@ -148,7 +148,7 @@ mod tests {
                 seed,
                 ..EvaluateOptions::default()
             };
-            evaluate(&world, &dataset, None, &options, &|_| ()).unwrap()
+            evaluate(&world, &dataset, None, &options, &|_| Ok(())).unwrap()
         });
         let spread = Spread::of(&evaluations);
         let psnr = &spread.figures[0];

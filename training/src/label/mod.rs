@@ -28,8 +28,8 @@ use pressed::name_by_keys;
 
 use crate::dataset::Dataset;
 use crate::evaluate::{
-    ActionInference, EvaluateError, Footage, MOST_SEGMENTS, PressedKeys, WorldParts, Worlds,
-    pressed_keys,
+    ActionInference, Advance, EvaluateError, Footage, MOST_SEGMENTS, PressedKeys, WorldParts,
+    Worlds, pressed_keys,
 };
 
 /// Options of [`label`].
@@ -64,6 +64,11 @@ impl Default for LabelOptions {
 }
 
 impl LabelOptions {
+    /// About what naming takes, in frames dreamt by many worlds together, with so many actions.
+    pub fn expected_frames(&self, actions: usize) -> f64 {
+        (actions * self.prompts * self.hold) as f64 / (1.0 - SEEN_SHARE)
+    }
+
     /// Whether they can be used, before any work is done.
     ///
     /// # Errors
@@ -94,17 +99,21 @@ pub struct Labels {
     pub pressed: Vec<Option<PressedKeys>>,
 }
 
+/// Share of the time that real footage takes.
+const SEEN_SHARE: f64 = 0.3;
 /// Most prompts and most frames held: far more than naming needs.
 const MOST_PROMPTS: usize = 1024;
 
-/// Measures the effect of each latent action of a world and names it.
+/// Measures the effect of each latent action of a world and names it. `advance` is told the share done, and may end the work.
 ///
 /// # Errors
-/// Footage that does not fit the world, a checkpoint without the latent action encoder, or a model that breaks down.
+/// Footage that does not fit the world, a checkpoint without the latent action encoder, a model that breaks down, or what `advance`
+/// returns.
 pub fn label(
     world: &WorldModel,
     dataset: &Dataset,
     options: &LabelOptions,
+    advance: &Advance<'_>,
 ) -> Result<Labels, EvaluateError> {
     options.check()?;
     let parts = WorldParts::new(world)?;
@@ -123,11 +132,13 @@ pub fn label(
         let segments = footage.segments.iter();
         MotionEstimator::for_camera_of(segments.map(|segment| &segment.bytes[..]), size)
     };
+    advance(0.0)?;
     let clips: Vec<&[u8]> = (footage.segments.iter())
         .map(|segment| &segment.bytes[..])
         .collect();
     let inferred = parts.infer(&clips)?;
     let motions = estimator.motions(&clips)?;
+    advance(SEEN_SHARE)?;
     let seen: Vec<(Vec<Motion>, Vec<usize>)> = motions.into_iter().zip(inferred).collect();
     let speeds = usual_speeds(seen.iter().flat_map(|(motions, _)| motions));
     let mut effects = vec![Effects::default(); world.action_count()];
@@ -140,6 +151,7 @@ pub fn label(
     }
     let frame = parts.frame_bytes();
     let prompts = prompts_at_rest(&footage, &seen, (frame, options.prompts));
+    let actions = effects.len() as f64;
     for (action, effects) in effects.iter_mut().enumerate() {
         let pictures: Vec<&[u8]> = (prompts.iter())
             .map(|&(segment, at)| &clips[segment][at * frame..][..frame])
@@ -155,8 +167,10 @@ pub fn label(
         for (played, picture) in played.iter_mut().zip(worlds.map_frames(<[u8]>::to_vec)) {
             played.extend(picture);
         }
-        for _ in 0..options.hold {
+        for step in 0..options.hold {
             worlds.step(&commands)?;
+            let held = (step + 1) as f64 / options.hold as f64;
+            advance(SEEN_SHARE + (1.0 - SEEN_SHARE) * (action as f64 + held) / actions)?;
             for (clip, frame) in played.iter_mut().zip(worlds.frames()) {
                 clip.extend_from_slice(frame.pixels());
             }
@@ -311,7 +325,7 @@ mod tests {
             hold: 2,
             ..LabelOptions::default()
         };
-        let labels = label(&world, &dataset, &options).unwrap();
+        let labels = label(&world, &dataset, &options, &|_| Ok(())).unwrap();
         assert_eq!(labels.labels.len(), world.action_count());
         let names: std::collections::BTreeSet<_> = labels.labels.iter().map(|l| &l.name).collect();
         assert_eq!(names.len(), labels.labels.len());
@@ -336,17 +350,25 @@ mod tests {
             let pressed = labels.pressed.iter().flatten();
             pressed.map(|keys| keys.transitions).sum()
         };
-        let some = label(&world, &dataset, &options(Some(0.5))).unwrap();
+        let some = label(&world, &dataset, &options(Some(0.5)), &|_| Ok(())).unwrap();
         assert_eq!(some.pressed.len(), world.action_count());
         assert!(count(&some) <= 4 * 59, "{some}");
         assert!(count(&some) > 2 * 59, "{some}");
-        let none = label(&world, &dataset, &options(None)).unwrap();
+        let none = label(&world, &dataset, &options(None), &|_| Ok(())).unwrap();
         assert!(none.pressed.is_empty());
         assert_eq!(none.effects, some.effects);
         for share in [0.0, 1.5, f64::NAN] {
-            let refused = label(&world, &dataset, &options(Some(share))).unwrap_err();
+            let refused = label(&world, &dataset, &options(Some(share)), &|_| Ok(())).unwrap_err();
             assert!(refused.to_string().contains("100 %"), "{refused}");
         }
+        let stopped = label(&world, &dataset, &options(None), &|share| {
+            if share > 0.5 {
+                Err(EvaluateError::Stopped)
+            } else {
+                Ok(())
+            }
+        });
+        assert!(matches!(stopped, Err(EvaluateError::Stopped)));
     }
 
     /// If the latent actions were the true ones, real footage alone would give all of them their names, with the hero detector
