@@ -21,6 +21,12 @@ fn with(decoder: DecoderChoice, width: usize, height: usize) -> IngestOptions {
     }
 }
 
+/// Films of 2 KB in high dynamic range and the colours of BT.2020: patches of known colours.
+fn patches(transfer: &str) -> PathBuf {
+    let name = format!("tests/footage/patches_{transfer}.mkv");
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 fn has_ffmpeg() -> bool {
     std::process::Command::new("ffmpeg")
         .arg("-version")
@@ -382,5 +388,48 @@ fn bars_are_found_and_cut_off() {
         };
         let summary = import(&path, &out, &options).unwrap();
         assert!(said(&summary).contains("0,20,160,80"), "{}", said(&summary));
+    }
+}
+
+#[test]
+fn films_in_high_dynamic_range_come_out_in_the_colours_that_they_show() {
+    if !has_ffmpeg() {
+        return;
+    }
+    // What the patches are in sRGB, where white is that of paper.
+    const COLOURS: [[u8; 3]; 12] = [
+        [0, 0, 0],
+        [40, 40, 40],
+        [90, 90, 90],
+        [150, 150, 150],
+        [200, 200, 200],
+        [220, 220, 220],
+        [200, 40, 40],
+        [40, 180, 60],
+        [50, 60, 200],
+        [200, 180, 40],
+        [40, 160, 180],
+        [150, 60, 160],
+    ];
+    for transfer in ["pq", "hlg"] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let options = IngestOptions {
+            pace: PaceChoice::FramesPerSecond(10.0),
+            ..with(DecoderChoice::Ffmpeg, 64, 48)
+        };
+        let summary = import(&patches(transfer), &out, &options).unwrap();
+        assert!(
+            said(&summary).contains("high dynamic range"),
+            "{}",
+            said(&summary)
+        );
+        let frame = &clips(&out)[0][0];
+        for (number, colour) in COLOURS.iter().enumerate() {
+            let (x, y) = (number % 4 * 16 + 8, number / 4 * 16 + 8);
+            let seen = &frame[(y * 64 + x) * 3..][..3];
+            let off = seen.iter().zip(colour).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(off <= Some(5), "{transfer} {colour:?}: {seen:?}");
+        }
     }
 }

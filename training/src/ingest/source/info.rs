@@ -1,5 +1,6 @@
 //! What is known of a source before its frames are read.
 
+use super::high_range::HighRange;
 use super::planes::Colours;
 
 /// What is known of a source before its frames are read.
@@ -41,5 +42,6 @@ pub(super) struct FfmpegStream {
     /// The colours of its planes, where it is stored in planes that are understood here.
     pub(super) planes: Option<Colours>,
     pub(super) alpha: bool,
-    pub(super) hdr: bool,
+    /// Colours that have to be converted to sRGB.
+    pub(super) high_range: Option<HighRange>,
 }

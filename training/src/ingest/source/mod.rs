@@ -6,6 +6,7 @@
 //! | `animation` | GIF, APNG, animated WebP |
 //! | `ffmpeg` | films of any codec, through the `ffmpeg` program |
 //! | `h264` | H.264 films in mp4, mov, m4v and mkv, without any program |
+//! | `high_range` | high dynamic range and wide colours, which become sRGB |
 //! | `planes` | films' pictures as they are stored, which become RGB |
 //! | `stream` | what all of these give: frames with their times |
 //! | `stored` | the bytes of a file, on disk or inside a tar archive |
@@ -14,6 +15,7 @@ mod animation;
 mod ffmpeg;
 #[cfg(feature = "h264")]
 mod h264;
+mod high_range;
 mod info;
 mod pictures;
 mod planes;

@@ -10,6 +10,7 @@ use genie_model::Frame;
 
 use super::super::super::geometry::Plan;
 use super::super::super::remark::{Remark, RemarkKind};
+use super::super::high_range::ToSrgb;
 use super::super::info::FfmpegStream;
 use super::super::planes::{Colours, Planes};
 use super::super::stored::Stored;
@@ -31,6 +32,8 @@ pub(in crate::ingest::source) struct Ffmpeg {
     first: f64,
     time_base: f64,
     alpha: bool,
+    /// For colours that are not those of sRGB.
+    to_srgb: Option<ToSrgb>,
     /// The colours of its planes, where they come as they are stored.
     planes: Option<Colours>,
     size: Option<String>,
@@ -71,18 +74,16 @@ impl Ffmpeg {
             .stdout
             .take()
             .ok_or("ffmpeg has no output")?;
-        let bytes = match (planes, stream.alpha) {
-            (Some(_), _) => Planes::bytes(plan.source),
-            (None, true) => plan.inner.0 * plan.inner.1 * 4,
-            (None, false) => plan.inner.0 * plan.inner.1 * 3,
+        let inner = plan.inner.0 * plan.inner.1;
+        let bytes = match (planes, stream.high_range, stream.alpha) {
+            (Some(_), ..) => Planes::bytes(plan.source),
+            (None, Some(_), _) => inner * 6,
+            (None, None, true) => inner * 4,
+            (None, None, false) => inner * 3,
         };
         let mut remarks = Vec::new();
-        if stream.hdr {
-            remarks.push(Remark::new(
-                RemarkKind::Assumed,
-                "it is in high dynamic range, which is not converted: its colours come out flat"
-                    .to_owned(),
-            ));
+        if let Some(kind) = stream.high_range {
+            remarks.push(Remark::new(RemarkKind::Changed, kind.in_words()));
         }
         Ok(Self {
             running,
@@ -94,6 +95,7 @@ impl Ffmpeg {
             first: stream.first,
             time_base: stream.time_base,
             alpha: stream.alpha,
+            to_srgb: stream.high_range.map(ToSrgb::new),
             size: None,
             done: false,
             errors: 0,
@@ -201,10 +203,10 @@ fn filters(plan: &Plan, stream: &FfmpegStream) -> String {
     let (width, height) = plan.inner;
     filters.push(format!("scale={width}:{height}:flags={flags}{matrix}"));
     filters.push(
-        if stream.alpha {
-            "format=rgba"
-        } else {
-            "format=rgb24"
+        match (stream.high_range, stream.alpha) {
+            (Some(_), _) => "format=rgb48le",
+            (None, true) => "format=rgba",
+            (None, false) => "format=rgb24",
         }
         .to_owned(),
     );
@@ -241,6 +243,9 @@ impl FrameSource for Ffmpeg {
             let (width, height) = self.plan.inner;
             let frame = if let Some(colours) = self.planes {
                 Planes::of(&self.buffer, self.plan.source).inner(&self.plan, colours)?
+            } else if let Some(to_srgb) = &self.to_srgb {
+                Frame::from_rgb(width, height, to_srgb.pixels(&self.buffer))
+                    .map_err(|error| error.to_string())?
             } else if self.alpha {
                 Frame::from_rgba_over(width, height, &self.buffer, self.plan.background)
                     .map_err(|error| error.to_string())?

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use genie_model::looks_like;
 
+use super::super::high_range::{HighRange, Primaries};
 use super::super::info::{Decoder, FfmpegStream, SourceInfo};
 use super::super::planes::{Colours, Matrix};
 use super::super::stored::Stored;
@@ -65,7 +66,7 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
     let (mut time_base, mut pace, mut seconds) = (None, None, None);
     let (mut first, mut size, mut aspect, mut format) = (None, None, 1.0, String::new());
     let (mut codec, mut range) = (String::new(), String::new());
-    let (mut space, mut transfer) = (String::new(), String::new());
+    let (mut space, mut transfer, mut primaries) = (String::new(), String::new(), String::new());
     for line in lines {
         if line.contains("config in time_base:") {
             time_base = value(line, "time_base:").and_then(ratio);
@@ -96,6 +97,9 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
             value(line, "color_trc:")
                 .unwrap_or_default()
                 .clone_into(&mut transfer);
+            value(line, "color_primaries:")
+                .unwrap_or_default()
+                .clone_into(&mut primaries);
         }
     }
     let size = size.ok_or_else(missing)?;
@@ -109,7 +113,12 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
     let first = first.ok_or_else(missing)?;
     let yuv = format.contains("yuv") || format.starts_with("nv") || format.starts_with("p0");
     let unnamed = matches!(space.as_str(), "" | "unknown" | "reserved" | "unspecified");
-    let hdr = matches!(transfer.as_str(), "smpte2084" | "arib-std-b67");
+    let high_range = HighRange::of(&transfer, &primaries);
+    let assumed = match high_range.map(|it| it.primaries) {
+        Some(Primaries::Bt2020) => "bt2020",
+        _ if size.1 >= 720 => "bt709",
+        _ => "bt601",
+    };
     Ok(SourceInfo {
         size,
         pixel_aspect: aspect,
@@ -119,14 +128,14 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
         decoder: Decoder::Ffmpeg(FfmpegStream {
             first: first.map_or(0.0, |pts| pts as f64 * time_base),
             time_base,
-            planes: plane_colours(&format, &range, &space, size.1),
-            matrix: (yuv && unnamed).then_some(if size.1 >= 720 { "bt709" } else { "bt601" }),
+            planes: plane_colours(&format, &range, &space, size.1).filter(|_| high_range.is_none()),
+            matrix: (yuv && unnamed).then_some(assumed),
             alpha: [
                 "yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8",
             ]
             .iter()
             .any(|with| format.starts_with(with)),
-            hdr,
+            high_range,
         }),
     })
 }

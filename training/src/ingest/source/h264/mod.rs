@@ -92,6 +92,14 @@ impl H264 {
         }
         let track = container.track().clone();
         let packets = Packets::new(container, &track.configuration)?;
+        let mut remarks = Vec::new();
+        if sequence.other_colours {
+            remarks.push(Remark::new(
+                RemarkKind::Assumed,
+                "it is in high dynamic range or wide colours, which the built-in decoder does not convert: its colours come out flat \
+                 (the program ffmpeg converts them)",
+            ));
+        }
         let turns = track.turns;
         let turned = unturned(plan, turns);
         let runs = Runs::start(
@@ -106,7 +114,7 @@ impl H264 {
             plan,
             done: false,
             first: track.first,
-            remarks: Vec::new(),
+            remarks,
         })
     }
 }

@@ -67,6 +67,8 @@ pub(super) struct Sequence {
     pub(super) size: (usize, usize),
     pub(super) pixel_aspect: f64,
     pub(super) colours: Colours,
+    /// Whether it is in high dynamic range or wide colours.
+    pub(super) other_colours: bool,
     chroma_format: u32,
     bit_depth: u32,
     frames_only: bool,
@@ -152,6 +154,7 @@ impl Sequence {
                 full_range: false,
                 matrix: Matrix::assumed(height),
             },
+            other_colours: false,
             chroma_format,
             bit_depth,
             frames_only,
@@ -202,7 +205,9 @@ impl Sequence {
             bits.bits(3)?;
             self.colours.full_range = bits.flag()?;
             if bits.flag()? {
-                bits.bits(16)?;
+                let primaries = bits.bits(8)?;
+                let transfer = bits.bits(8)?;
+                self.other_colours = primaries == 9 || matches!(transfer, 16 | 18);
                 match bits.bits(8)? {
                     1 => self.colours.matrix = Matrix::Bt709,
                     5 | 6 => self.colours.matrix = Matrix::Bt601,
