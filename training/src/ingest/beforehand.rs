@@ -1,36 +1,64 @@
-//! What is known of footage before it is read.
+//! What is known of footage before it is read, and whether it is still what a dataset was made of.
 
 use std::path::{Path, PathBuf};
 
 use super::IngestOptions;
-use super::discover::discover;
-use super::ledger::Ledger;
-use super::unit::unit_key;
-use crate::dataset::{INDEX_NAME, Index};
+use super::discover::{Found, discover};
+use super::ledger::{Fingerprints, Ledger};
 
-/// Footage under `paths` that has no file of true actions beside it, by name.
-pub fn without_actions(paths: &[PathBuf]) -> Vec<String> {
-    let sources = discover(paths, Path::new(""), true).sources;
-    let without = sources
-        .into_iter()
-        .filter(|source| source.actions.is_none());
-    without.map(|source| source.name).collect()
+/// Footage that was found under some paths, before any of it is read.
+#[derive(Debug)]
+pub struct FoundFootage {
+    pub(super) found: Found,
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) out: PathBuf,
 }
 
-/// Footage under `paths` that is not in the dataset in the folder `out`, which was imported with the same options: what has come or
-/// changed since then, and what could not be read. Nothing where that is not known.
-pub fn not_imported(paths: &[PathBuf], out: &Path, options: &IngestOptions) -> Vec<String> {
-    let Ok(index) = Index::read(&out.join(INDEX_NAME)) else {
-        return Vec::new();
-    };
-    let ledger = Ledger::read(out);
-    if ledger.is_empty() {
-        return Vec::new();
+/// What happened to footage after a dataset was made of it, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FootageChanges {
+    /// Was not there.
+    pub new: Vec<String>,
+    /// Has other contents.
+    pub changed: Vec<String>,
+    /// Is not there any more.
+    pub gone: Vec<String>,
+}
+
+impl FoundFootage {
+    /// Looks for footage under `paths`, to be imported into the folder `out`, which is passed over.
+    pub fn look(paths: &[PathBuf], out: &Path, options: &IngestOptions) -> Self {
+        Self {
+            found: discover(paths, out, options.pictures_pace.is_some()),
+            paths: paths.to_vec(),
+            out: out.to_path_buf(),
+        }
     }
-    let pace = index.frames_per_second;
-    let sources = discover(paths, out, options.pictures_pace.is_some()).sources;
-    let new = sources
-        .into_iter()
-        .filter(|source| !ledger.holds(&unit_key(source, options, pace)));
-    new.map(|source| source.name).collect()
+
+    /// Names of what has no file of true actions beside it.
+    pub fn without_actions(&self) -> Vec<&str> {
+        let sources = self.found.sources.iter();
+        let without = sources.filter(|source| source.actions.is_none());
+        without.map(|source| source.name.as_str()).collect()
+    }
+
+    /// What came, changed or went since the dataset in the folder was made; nothing where that is not known.
+    pub fn changes(&self) -> FootageChanges {
+        let before = Ledger::read(&self.out).into_footage();
+        if before.is_empty() {
+            return FootageChanges::default();
+        }
+        let now = Fingerprints::of(&self.found.sources);
+        let mut changes = FootageChanges::default();
+        for (name, fingerprint) in now.iter() {
+            match before.get(name) {
+                None => changes.new.push(name.to_owned()),
+                Some(old) if old.is_of(fingerprint) => {}
+                Some(_) => changes.changed.push(name.to_owned()),
+            }
+        }
+        let gone = before.iter().filter(|(name, _)| now.get(name).is_none());
+        changes.gone = gone.map(|(name, _)| name.to_owned()).collect();
+        changes
+    }
 }

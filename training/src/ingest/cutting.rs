@@ -1,14 +1,9 @@
 //! Frames become clips: parted where scenes cut, without what is black, frozen or a menu.
 
-use genie_model::block_matching::{Overlap, Shift, cheapest, shifts_in_rows};
-
 use super::left_out::LeftOut;
+use super::look::{Look, changed_share, colours_apart, residue};
 use super::ticks::Tick;
 
-/// A picture whose pixels differ from their mean by less is of one colour.
-const BLANK_DEVIATION: f32 = 3.0;
-/// Channels that differ by more have changed; less is noise of compression.
-const CHANGED: u8 = 14;
 /// Share of changed pixels below which nothing moves.
 const STILL_SHARE: f32 = 0.0006;
 /// A picture that stands so long is frozen, in seconds.
@@ -21,10 +16,8 @@ const CUT_RESIDUE: f32 = 22.0;
 /// And how many times the residue of the frames before.
 const CUT_RATIO: f32 = 3.0;
 /// A segment between cuts in which so much less moves than in the rest of the footage is a menu or a pause.
-const MENU_SHARE: f32 = 0.08;
-const MENU_SECONDS: f64 = 1.0;
-/// Side of the small pictures that are compared.
-const SMALL: usize = 16;
+pub(super) const MENU_SHARE: f32 = 0.08;
+pub(super) const MENU_SECONDS: f64 = 1.0;
 
 /// What is to be done with a frame, or with the frames of the clip at hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,16 +39,6 @@ pub(super) struct CutSettings {
     pub(super) shortest: u64,
     /// Share of pixels that usually change from frame to frame, where that is known.
     pub(super) usual_change: Option<f32>,
-}
-
-/// What a frame is compared by.
-#[derive(Debug, Clone)]
-struct Look {
-    blank: bool,
-    /// Mean colours on a small grid.
-    small: Vec<[f32; 3]>,
-    /// Share of pixels in each of 64 colours.
-    colours: [f32; 64],
 }
 
 /// Decides frame by frame.
@@ -86,8 +69,8 @@ impl Cutter {
         }
     }
 
-    /// Decides what is done with a frame: at most two verdicts, in their order.
-    pub(super) fn push(&mut self, tick: &Tick) -> Vec<Verdict> {
+    /// Decides what is done with a frame, which may be known to belong to a menu: at most two verdicts, in their order.
+    pub(super) fn push(&mut self, tick: &Tick, menu: bool) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(2);
         let parted = self.last.is_some() && !tick.continues;
         if self.settings.keep_all {
@@ -100,7 +83,7 @@ impl Cutter {
             verdicts.push(Verdict::Take);
             return verdicts;
         }
-        let look = Look::new(tick);
+        let look = Look::new(&tick.frame);
         let (share, cut) = match self.last.take() {
             None => (0.0, false),
             Some((before, looked)) => {
@@ -121,6 +104,8 @@ impl Cutter {
         let frozen = self.still as f64 >= FROZEN_SECONDS * self.settings.pace;
         let left = if look.blank {
             Some(LeftOut::Blank)
+        } else if menu {
+            Some(LeftOut::Menu)
         } else if frozen {
             Some(LeftOut::Frozen)
         } else {
@@ -195,19 +180,12 @@ impl Cutter {
     }
 
     fn is_cut(&mut self, before: &Look, after: &Look, share: f32) -> bool {
-        let residue = residue(&before.small, &after.small);
+        let residue = residue(before, after);
         let mut sorted = self.residues.clone();
         sorted.sort_by(f32::total_cmp);
         let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
-        let colours: f32 = before
-            .colours
-            .iter()
-            .zip(&after.colours)
-            .map(|(a, b)| (a - b).abs())
-            .sum::<f32>()
-            / 2.0;
         let cut = share > CUT_SHARE
-            && colours > CUT_COLOURS
+            && colours_apart(before, after) > CUT_COLOURS
             && residue > CUT_RESIDUE
             && residue > CUT_RATIO * usual;
         if self.residues.len() >= 9 {
@@ -215,82 +193,6 @@ impl Cutter {
         }
         self.residues.push(residue);
         cut
-    }
-}
-
-/// Share of pixels of which a channel changes.
-pub(super) fn changed_share(before: &[u8], after: &[u8]) -> f32 {
-    let changed = before
-        .chunks_exact(3)
-        .zip(after.chunks_exact(3))
-        .filter(|(a, b)| a.iter().zip(*b).any(|(&a, &b)| a.abs_diff(b) > CHANGED))
-        .count();
-    changed as f32 / (before.len() / 3).max(1) as f32
-}
-
-/// How much two small pictures differ at best, whatever the movement between them.
-fn residue(before: &[[f32; 3]], after: &[[f32; 3]]) -> f32 {
-    let most = SMALL as u32 / 4;
-    let cost = |shift: Shift, _| {
-        let Overlap { columns, rows } = Overlap::new(SMALL, SMALL, shift);
-        let count = (columns.len() * rows.len() * 3) as f32;
-        let mut sum = 0.0;
-        for y in rows {
-            let from = (y as i32 - shift.down) * SMALL as i32 - shift.right;
-            for x in columns.clone() {
-                let (a, b) = (before[(from + x as i32) as usize], after[y * SMALL + x]);
-                sum += (a[0] - b[0]).abs() + (a[1] - b[1]).abs() + (a[2] - b[2]).abs();
-            }
-        }
-        Some(sum / count)
-    };
-    cheapest(shifts_in_rows(most, most), cost).map_or(f32::INFINITY, |(_, least)| least)
-}
-
-impl Look {
-    fn nothing() -> Self {
-        Self {
-            blank: false,
-            small: vec![[0.0; 3]; SMALL * SMALL],
-            colours: [0.0; 64],
-        }
-    }
-
-    fn new(tick: &Tick) -> Self {
-        let frame = &tick.frame;
-        let (width, height) = (frame.width(), frame.height());
-        let mut look = Self::nothing();
-        let mut counts = [0.0_f32; SMALL * SMALL];
-        let mut sums = [0_f64; 3];
-        let mut squares = 0_f64;
-        for (y, row) in frame.pixels().chunks_exact(width * 3).enumerate() {
-            for (x, pixel) in row.chunks_exact(3).enumerate() {
-                let cell = y * SMALL / height * SMALL + x * SMALL / width;
-                for (sum, &value) in look.small[cell].iter_mut().zip(pixel) {
-                    *sum += f32::from(value);
-                }
-                counts[cell] += 1.0;
-                let colour = usize::from(pixel[0] >> 6) * 16
-                    + usize::from(pixel[1] >> 6) * 4
-                    + usize::from(pixel[2] >> 6);
-                look.colours[colour] += 1.0;
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    *sum += f64::from(value);
-                    squares += f64::from(value).powi(2);
-                }
-            }
-        }
-        for (colour, count) in look.small.iter_mut().zip(counts) {
-            *colour = colour.map(|sum| sum / count.max(1.0));
-        }
-        let pixels = (width * height).max(1) as f64;
-        for value in &mut look.colours {
-            *value /= pixels as f32;
-        }
-        let means: f64 = sums.iter().map(|sum| (sum / pixels).powi(2)).sum();
-        let deviation = (squares / pixels - means).max(0.0).sqrt();
-        look.blank = deviation < f64::from(BLANK_DEVIATION);
-        look
     }
 }
 
@@ -346,7 +248,7 @@ mod tests {
             }
         };
         for tick in ticks {
-            for verdict in cutter.push(tick) {
+            for verdict in cutter.push(tick, false) {
                 record(verdict, &mut clips);
             }
         }

@@ -7,6 +7,7 @@ use super::actions::HeldKeys;
 use super::clip_writer::ClipWriter;
 use super::cutting::{Cutter, Verdict};
 use super::left_out::LeftOut;
+use super::menus::{Judged, MenuFinder};
 use super::report::{ClipReport, LeftOutReport};
 use super::thumbs::{SHEET_FRAMES, Thumbs, thumb};
 use super::ticks::Tick;
@@ -17,6 +18,7 @@ const SHEET_ROWS: usize = 40;
 /// Takes frames, and does what the cutter says.
 pub(super) struct FrameSorter {
     pub(super) writer: ClipWriter,
+    pub(super) menus: MenuFinder,
     pub(super) cutter: Cutter,
     /// Time and number in the source of each frame of the clip at hand.
     pub(super) clip: Vec<(f64, u64)>,
@@ -31,8 +33,16 @@ pub(super) struct FrameSorter {
 }
 
 impl FrameSorter {
-    pub(super) fn take(&mut self, tick: &Tick) -> Result<(), IngestError> {
-        for verdict in self.cutter.push(tick) {
+    /// Takes a frame; what is done with it may only turn out with later ones.
+    pub(super) fn take(&mut self, tick: Tick) -> Result<(), IngestError> {
+        for Judged { tick, menu } in self.menus.push(tick) {
+            self.sort(&tick, menu)?;
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self, tick: &Tick, menu: bool) -> Result<(), IngestError> {
+        for verdict in self.cutter.push(tick, menu) {
             match verdict {
                 Verdict::Take => {
                     self.writer.push(tick.frame.pixels())?;
@@ -49,6 +59,9 @@ impl FrameSorter {
     }
 
     pub(super) fn finish(&mut self) -> Result<(), IngestError> {
+        for Judged { tick, menu } in self.menus.finish() {
+            self.sort(&tick, menu)?;
+        }
         match self.cutter.finish() {
             Some(Verdict::End(kept)) => self.end(kept),
             _ => Ok(()),
@@ -94,7 +107,8 @@ impl FrameSorter {
         if let Some(last) = self.left_out.last_mut()
             && last.reason == reason
             && reason != LeftOut::Short
-            && reason != LeftOut::Menu
+            // Menus between cuts come as wholes, those inside a scene by their frames.
+            && (reason != LeftOut::Menu || frames == 1)
             && last.to >= ends
         {
             last.to = to;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use genie_model::Frame;
 use serde::Serialize;
 
-use super::cutting::{CutSettings, Cutter, Verdict, changed_share};
+use super::cutting::{CutSettings, Cutter, Verdict};
 use super::left_out::LeftOut;
+use super::look::changed_share;
 use super::survey::{LIKED_PIXELS, movement, small};
 use super::ticks::Tick;
 use crate::dataset::{Dataset, DatasetError};
@@ -90,12 +91,13 @@ impl Inspection {
             });
             for (index, frame) in frames.iter().enumerate() {
                 seen += 1;
-                let verdicts = cutter.push(&Tick {
+                let tick = Tick {
                     frame: Arc::clone(frame),
                     time: index as f64 / pace,
                     index: index as u64,
                     continues: true,
-                });
+                };
+                let verdicts = cutter.push(&tick, false);
                 match verdicts.as_slice() {
                     [.., Verdict::Leave(LeftOut::Blank)] => blank += 1,
                     [.., Verdict::Leave(_)] => frozen += 1,

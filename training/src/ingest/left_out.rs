@@ -10,7 +10,7 @@ pub(super) enum LeftOut {
     Blank,
     /// The picture stands still.
     Frozen,
-    /// Hardly anything moves between two cuts: a menu or a pause.
+    /// Hardly anything moves between two changes of the whole picture: a menu or a pause.
     Menu,
     /// A piece between cuts that is too short to learn from.
     Short,

@@ -5,8 +5,8 @@
 //! 2. `source` decodes a source into a stream of frames with their presentation times, upright and in sRGB, scaled and cropped by
 //!    the `geometry`;
 //! 3. `ticks`: the times decide which frames are taken; `survey` looks at how fast things move to choose the pace;
-//! 4. `cutting` divides the frames into clips at scene cuts and leaves out what is black, frozen or a menu; `frame_sorter` carries out
-//!    its decisions;
+//! 4. `cutting` divides the frames into clips at scene cuts and leaves out what is black, frozen or a menu between cuts, `menus` finds those that come
+//!    without a cut; `frame_sorter` carries out their decisions;
 //! 5. `unit`: the clips of one source are written, by `clip_writer`, to a folder of its own, which is there whole or not at all;
 //! 6. `assembly` writes the clips of all sources to the shards of the dataset, and `report_folder` writes the report: what was used, what
 //!    was left out, and why.
@@ -27,6 +27,8 @@ mod geometry;
 mod inspection;
 mod ledger;
 mod left_out;
+mod look;
+mod menus;
 mod names;
 mod options;
 mod pace;
@@ -42,7 +44,7 @@ mod thumbs;
 mod ticks;
 mod unit;
 
-pub use beforehand::{not_imported, without_actions};
+pub use beforehand::{FootageChanges, FoundFootage};
 pub use error::IngestError;
 pub use inspection::{Finding, Inspection};
 pub use options::{CropChoice, DecoderChoice, FitChoice, IngestOptions, PaceChoice};

@@ -7,9 +7,10 @@ use std::thread;
 
 use super::assembled_actions::{KnownActions, check_actions};
 use super::assembly::assemble;
-use super::discover::discover;
+use super::beforehand::FoundFootage;
+use super::discover::Found;
 use super::geometry::Geometry;
-use super::ledger::Ledger;
+use super::ledger::{Fingerprints, Ledger};
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
@@ -47,8 +48,41 @@ pub fn ingest(
     stop: &AtomicBool,
 ) -> Result<Summary, IngestError> {
     options.check()?;
+    // What stands against it is said before any folder is searched.
+    existing(out, options)?;
+    import_found(
+        FoundFootage::look(paths, out, options),
+        options,
+        progress,
+        stop,
+    )
+}
+
+impl FoundFootage {
+    /// As [`ingest`], of what was found.
+    ///
+    /// # Errors
+    /// As [`ingest`].
+    pub fn ingest(
+        self,
+        options: &IngestOptions,
+        progress: &Progress,
+        stop: &AtomicBool,
+    ) -> Result<Summary, IngestError> {
+        import_found(self, options, progress, stop)
+    }
+}
+
+fn import_found(
+    footage: FoundFootage,
+    options: &IngestOptions,
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Result<Summary, IngestError> {
+    options.check()?;
+    let FoundFootage { found, paths, out } = footage;
+    let out = out.as_path();
     let existing = existing(out, options)?;
-    let found = discover(paths, out, options.pictures_pace.is_some());
     let described = || {
         let paths: Vec<String> = paths
             .iter()
@@ -161,13 +195,11 @@ struct Probed {
 }
 
 impl Run<'_> {
-    fn all(
-        &self,
-        found: super::discover::Found,
-        existing: Option<Index>,
-    ) -> Result<Summary, IngestError> {
+    fn all(&self, found: Found, existing: Option<Index>) -> Result<Summary, IngestError> {
         let mut unreadable = found.unreadable;
         let mut general = found.remarks;
+        // As it is now: what changes while it is read is another footage.
+        let fingerprints = Fingerprints::of(&found.sources);
         let probed = self.probe(found.sources, &mut unreadable)?;
         if probed.is_empty() {
             return Err(IngestError::NothingReadable(first_reason(&unreadable)));
@@ -235,7 +267,8 @@ impl Run<'_> {
             },
         )?;
         let added = units.iter().filter_map(|unit| unit.folder.file_name());
-        ledger.add(added.map(|key| key.to_string_lossy().into_owned()))?;
+        let added = added.map(|key| key.to_string_lossy().into_owned());
+        ledger.add(added, fingerprints)?;
         let mut summary =
             summary.ok_or_else(|| IngestError::Request("no report was written".to_owned()))?;
         summary.resumed = resumed;

@@ -3,8 +3,8 @@
 use genie_model::block_matching::{Shift, ShiftsInRows, cheapest, sum_of_differences};
 use genie_model::{Frame, PixelRect};
 
-use super::cutting::changed_share;
 use super::geometry::Geometry;
+use super::look::changed_share;
 use super::source::{Source, SourceInfo, Wanted};
 use super::{FitChoice, IngestOptions};
 

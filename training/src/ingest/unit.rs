@@ -12,6 +12,7 @@ use super::clip_writer::{ClipWriter, UnitFile};
 use super::cutting::{CutSettings, Cutter};
 use super::frame_sorter::FrameSorter;
 use super::geometry::Geometry;
+use super::menus::MenuFinder;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind};
 use super::report::UnitReport;
@@ -24,7 +25,7 @@ use crate::dataset::DatasetError;
 use crate::pictures::{RgbFrame, write_sheet};
 
 /// Changes when the same footage and settings give other bytes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Name of the result in the folder of a unit.
 const RESULT: &str = "unit.json";
 /// Footage from that length on is looked at for how much usually moves in it, in seconds.
@@ -190,6 +191,11 @@ fn make_unit(
             shortest: options.shortest_piece,
             usual_change,
         }),
+        menus: MenuFinder::new(
+            context.pace,
+            usual_change,
+            options.width * options.height * 3,
+        ),
         clip: Vec::new(),
         clips: Vec::new(),
         left_out: Vec::new(),
@@ -209,13 +215,13 @@ fn make_unit(
         source_frames += 1;
         context.progress.frame(frame.time - told);
         told = told.max(frame.time);
-        ticks.push(frame, &mut |tick| sorter.take(&tick))?;
+        ticks.push(frame, &mut |tick| sorter.take(tick))?;
     }
     // A decoder that an interruption ended looks as if the footage were over.
     if context.stop.load(Ordering::Relaxed) {
         return Err(IngestError::Stopped.into());
     }
-    ticks.finish(stream.end(), &mut |tick| sorter.take(&tick))?;
+    ticks.finish(stream.end(), &mut |tick| sorter.take(tick))?;
     sorter.finish()?;
     remarks.extend(stream.take_remarks());
     if source_frames == 0 {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use genie_training::dataset::{Dataset, TrueActions};
-use genie_training::ingest::{IngestOptions, PaceChoice, not_imported, without_actions};
+use genie_training::ingest::{FootageChanges, FoundFootage, IngestOptions, PaceChoice};
 use image::ImageFormat;
 
 use super::footage::{encoded, first_bytes, import, keeping, plain, said, save, textured};
@@ -164,12 +164,13 @@ fn footage_that_is_there_is_not_added_again() {
     let error = import(&films, &out, &add).unwrap_err().to_string();
     assert!(error.contains("already"), "{error}");
     let paths = [films.clone()];
-    assert!(not_imported(&paths, &out, &add).is_empty());
+    let look = || FoundFootage::look(&paths, &out, &add);
+    assert_eq!(look().changes(), FootageChanges::default());
     clip(&films.join("b"), 20..24);
     let b = films.join("b").display().to_string();
-    assert_eq!(not_imported(&paths, &out, &keeping(4, 4)), [b.as_str()]);
+    assert_eq!(look().changes().new, [b.as_str()]);
     save(&films.join("a"), "actions.csv", b"frame,keys\n0,\n");
-    assert_eq!(without_actions(&paths), [b]);
+    assert_eq!(look().without_actions(), [b.as_str()]);
     std::fs::remove_file(films.join("a/actions.csv")).unwrap();
     let summary = import(&films, &out, &add).unwrap();
     assert!(
@@ -275,4 +276,39 @@ fn each_decision_is_in_the_report_with_pictures() {
         let path = summary.report.join(sheet.as_str().unwrap());
         assert!(genie_training::pictures::read_image(&path).is_ok());
     }
+}
+
+#[test]
+fn what_came_changed_or_went_is_named_and_what_was_only_touched_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (films, out) = (folder.path().join("films"), folder.path().join("out"));
+    for (name, frames) in [("a", 0..5), ("b", 10..15), ("c", 20..25)] {
+        clip(&films.join(name), frames);
+    }
+    save(&films, "broken.mp4", b"no film");
+    import(&films, &out, &keeping(4, 4)).unwrap();
+    let changes = || {
+        let found = FoundFootage::look(std::slice::from_ref(&films), &out, &keeping(4, 4));
+        found.changes()
+    };
+    // Nor is what could not be read.
+    let again = std::fs::read(films.join("a/000.png")).unwrap();
+    save(&films.join("a"), "000.png", &again);
+    assert_eq!(changes(), FootageChanges::default());
+    let other = std::fs::read(films.join("a/001.png")).unwrap();
+    save(&films.join("a"), "000.png", &other);
+    std::fs::remove_dir_all(films.join("b")).unwrap();
+    clip(&films.join("d"), 30..35);
+    let named = |name: &str| vec![films.join(name).display().to_string()];
+    assert_eq!(
+        changes(),
+        FootageChanges {
+            new: named("d"),
+            changed: named("a"),
+            gone: named("b"),
+        }
+    );
+    // Only a file of actions came.
+    save(&films.join("c"), "actions.csv", b"frame,keys\n0,jump\n");
+    assert_eq!(changes().changed.len(), 2);
 }

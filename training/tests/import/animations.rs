@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use genie_training::dataset::TrueActions;
 use genie_training::ingest::{IngestOptions, PaceChoice};
 use image::codecs::gif::GifEncoder;
 use image::{Delay, DynamicImage, Frame, ImageFormat};
@@ -147,4 +148,71 @@ fn archives_hold_clips_by_folder_or_by_sample() {
         clips,
         [vec![1, 2, 3], vec![1, 2, 3], vec![7, 8], vec![10], vec![10]]
     );
+}
+
+#[test]
+fn what_an_archive_holds_besides_footage_is_counted_and_actions_in_it_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shard.tar");
+    let mut archive = tar::Builder::new(File::create(&path).unwrap());
+    let header = |length: usize| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(length as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        header
+    };
+    let gif_path = folder.path().join("clip.gif");
+    gif(&gif_path, &[(7, 100), (8, 100)]);
+    let spin = std::fs::read(&gif_path).unwrap();
+    let png = encoded(&plain(8, 8, 1), ImageFormat::Png);
+    for (name, bytes) in [
+        ("spin.gif", &spin[..]),
+        ("spin.actions.csv", b"frame,keys\n0,jump\n"),
+        // An animation without its ending.
+        ("turn", &spin[..]),
+        ("turn.actions.csv", b"frame,keys\n0,jump\n"),
+        ("walk/1.png", &png),
+        ("walk/2.png", &png),
+        ("walk/actions.csv", b"frame,keys\n0,left\n"),
+        ("spin.json", b"{}"),
+        ("weights.pth", b"no footage"),
+        ("inner.tar", b"none either"),
+        ("gone.actions.csv", b"frame,keys\n0,jump\n"),
+    ] {
+        archive
+            .append_data(&mut header(bytes.len()), name, bytes)
+            .unwrap();
+    }
+    let mut link = header(0);
+    link.set_entry_type(tar::EntryType::Symlink);
+    archive
+        .append_link(&mut link, "again.gif", "spin.gif")
+        .unwrap();
+    archive.finish().unwrap();
+    drop(archive);
+    let out = folder.path().join("out");
+    let summary = import(&path, &out, &at(10.0)).unwrap();
+    let told: Vec<&str> = (summary.remarks.iter())
+        .map(|(_, remark)| remark.text.as_str())
+        .collect();
+    for part in [
+        "2 files are passed over (no footage): inner.tar, weights.pth",
+        "1 file is passed over (a link in the archive, which is not followed): again.gif",
+        "1 file is passed over (there is nothing that the actions belong to): gone.actions.csv",
+    ] {
+        assert!(told.iter().any(|text| text.contains(part)), "{told:#?}");
+    }
+    let actions = TrueActions::open(&out).unwrap();
+    let all: Vec<&[u8]> = (0..actions.clip_count())
+        .filter_map(|clip| actions.clip(clip))
+        .collect();
+    // Of two films with a jump, and of pictures with a step to the left.
+    assert_eq!(all, [[0], [0], [1]]);
+    let strict = IngestOptions {
+        strict: true,
+        ..at(10.0)
+    };
+    let error = import(&path, &folder.path().join("strict"), &strict).unwrap_err();
+    assert!(error.to_string().contains("passed over"), "{error}");
 }

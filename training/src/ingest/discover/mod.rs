@@ -3,6 +3,7 @@
 mod archive;
 mod found;
 mod kinds;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,6 +17,8 @@ use crate::dataset::INDEX_NAME;
 use archive::archive;
 use found::single;
 use kinds::{Kind, extension, is_beside, kind_by_bytes, kind_by_name};
+
+use words::{counted, few};
 
 pub(super) use found::Found;
 
@@ -271,19 +274,6 @@ fn idle_actions(names: &[String], has_frames: bool) -> Vec<(&str, &'static str)>
             (name.as_str(), why)
         })
         .collect()
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-fn few(names: &[String]) -> String {
-    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > 3 {
-        format!("{shown}, …")
-    } else {
-        shown
-    }
 }
 
 fn pictures(
