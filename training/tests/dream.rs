@@ -54,10 +54,23 @@ fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() 
     .unwrap_err();
     assert!(matches!(error, DreamError::Stopped), "{error}");
     assert!(!out.exists());
+    // And in each stage after it.
+    for last in [Stage::Label, Stage::Evaluate, Stage::Report] {
+        stop.store(false, Ordering::Relaxed);
+        let error = begin(&|stage| {
+            stages.lock().unwrap().push(stage);
+            if stage == last {
+                stop.store(true, Ordering::Relaxed);
+            }
+        })
+        .unwrap_err();
+        assert!(matches!(error, DreamError::Stopped), "{last}: {error}");
+        assert!(!out.exists());
+    }
     stop.store(false, Ordering::Relaxed);
     let dreamt = begin(&|stage| stages.lock().unwrap().push(stage)).unwrap();
     let mut seen = stages.into_inner().unwrap();
-    assert!(seen.is_sorted(), "{seen:?}");
+    seen.sort_unstable();
     seen.dedup();
     // The tokenizer was complete.
     assert!(
@@ -143,5 +156,81 @@ fn what_cannot_be_is_said_before_any_work() {
     assert!(
         error.contains("--actions given") && error.contains("film.mp4"),
         "{error}"
+    );
+    options.actions = ActionSource::Learned;
+    let error = said(&options);
+    assert!(error.contains("film.mp4"), "{error}");
+    // Nothing is left of what never began.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// Asked to stop while it names actions or evaluates, the program ends with the status of the signal, and goes on when it is called again.
+#[cfg(unix)]
+#[test]
+fn a_signal_in_any_stage_ends_the_program_and_the_same_command_goes_on() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let folder = tempfile::tempdir().unwrap();
+    let game = GameplayOptions {
+        video: Some(VideoKind::Gif),
+        ..GameplayOptions::default()
+    };
+    generate_dataset(&folder.path().join("game"), 4, 80, 1, game, &|_| ()).unwrap();
+    let out = folder.path().join("my.genie.safetensors");
+    let begin = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_genie"));
+        command
+            .arg("dream")
+            .arg(folder.path().join("game/video"))
+            .args([
+                "--size",
+                "32x32",
+                "--latent-actions",
+                "3",
+                "--hours",
+                "0.0003",
+            ])
+            .arg("--out")
+            .arg(&out)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null());
+        command.spawn().unwrap()
+    };
+    for (signal, status, stage) in [
+        ("INT", 130, "naming the actions"),
+        ("TERM", 143, "evaluating"),
+    ] {
+        let mut child = begin();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
+        for line in lines.map_while(Result::ok) {
+            if line.contains(stage) && said.iter().all(|it: &String| !it.contains(stage)) {
+                let id = child.id().to_string();
+                let sent = Command::new("kill")
+                    .args([&format!("-{signal}"), &id])
+                    .status();
+                assert!(sent.unwrap().success());
+            }
+            said.push(line);
+        }
+        let ended = child.wait().unwrap();
+        assert_eq!(ended.code(), Some(status), "{stage}: {said:#?}");
+        assert!(
+            said.last()
+                .is_some_and(|it| it.contains("goes on where it was")),
+            "{said:#?}"
+        );
+        assert!(!out.exists());
+    }
+    let mut child = begin();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said: Vec<String> = lines.map_while(Result::ok).collect();
+    assert!(child.wait().unwrap().success(), "{said:#?}");
+    assert!(out.exists());
+    // Nothing is trained or named again.
+    assert!(
+        said.iter().all(|it| !it.contains("training the tokenizer")),
+        "{said:#?}"
     );
 }

@@ -1,6 +1,7 @@
 //! `genie dream`: a folder of films in, a playable world and a report about it out.
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::Instant;
 
 use genie_training::dream::{DreamError, DreamOptions, Stage, Status, dream};
@@ -10,10 +11,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliResult;
 use super::device_args::DeviceArgs;
+use super::dream_guard::Guard;
 use super::import::{Fit, Size, parse_crop, parse_size};
 use super::interruption::Interruption;
 use super::outputs::check_output_of;
 
+/// What is said when it was asked to stop.
+const STOPPED: &str = "stopped and saved; the same command goes on where it was";
 /// Remarks on the footage that are printed; the report has all.
 const SHOWN_REMARKS: usize = 10;
 
@@ -108,19 +112,26 @@ pub(crate) fn run(args: Args) -> CliResult {
     };
     let interruption = Interruption::listen()?;
     let display = Display::new()?;
-    let dreamt = dream(
-        &args.paths,
-        &args.out,
-        &options,
-        &device,
-        &|status| display.show(status),
-        interruption.flag(),
-    );
+    let guard = Guard::default();
+    let dreamt = thread::scope(|scope| {
+        scope.spawn(|| guard.watch(&interruption, &|| end_now(&display, &interruption)));
+        let _over = guard.until_dropped();
+        dream(
+            &args.paths,
+            &args.out,
+            &options,
+            &device,
+            &|status| {
+                guard.note(status);
+                display.show(status);
+            },
+            interruption.flag(),
+        )
+    });
     display.bar.finish_and_clear();
     let dreamt = match dreamt {
         Err(DreamError::Stopped | DreamError::Ingest(IngestError::Stopped)) => {
-            let what = "stopped and saved; the same command goes on where it was";
-            return Err(interruption.ended(what).into());
+            return Err(interruption.ended(STOPPED).into());
         }
         dreamt => dreamt?,
     };
@@ -151,6 +162,14 @@ pub(crate) fn run(args: Args) -> CliResult {
         println!("- {}; what helps: {}", finding.what, finding.remedy);
     }
     Ok(())
+}
+
+/// Ends the process in the middle of a stage, as a signal would.
+fn end_now(display: &Display, interruption: &Interruption) {
+    display.bar.finish_and_clear();
+    let ended = interruption.ended(STOPPED);
+    eprintln!("genie: {ended}");
+    std::process::exit(i32::from(ended.status));
 }
 
 /// One bar over all stages.

@@ -7,6 +7,7 @@ mod bench;
 mod configuration;
 mod device_args;
 mod dream;
+mod dream_guard;
 mod evaluate;
 mod gameplay;
 mod import;

@@ -25,7 +25,7 @@ pub enum DreamError {
     Train(#[from] TrainError),
     /// The world cannot be evaluated or labelled.
     #[error(transparent)]
-    Evaluate(#[from] EvaluateError),
+    Evaluate(EvaluateError),
     /// The world cannot be read or written.
     #[error(transparent)]
     Model(#[from] genie_model::Error),
@@ -59,6 +59,15 @@ impl DreamError {
             doing,
             path: path.to_path_buf(),
             source,
+        }
+    }
+}
+
+impl From<EvaluateError> for DreamError {
+    fn from(error: EvaluateError) -> Self {
+        match error {
+            EvaluateError::Stopped => Self::Stopped,
+            error => Self::Evaluate(error),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What stands against a good world, each with its remedy.
 
+use std::path::Path;
+
 use genie_model::QuantizerConfig;
 
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
 use crate::evaluate::Evaluation;
 use crate::ingest::Finding;
 use crate::train::TrainConfig;
@@ -26,12 +28,10 @@ fn finding(what: String, remedy: &str) -> Finding {
 }
 
 /// The tokenizer after its phase.
-pub(super) fn of_tokenizer(metrics: &Metrics, config: &TrainConfig) -> Vec<Finding> {
+fn of_tokenizer(metrics: &Metrics, config: &TrainConfig) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let (Some(used), QuantizerConfig::Vq { codes, .. }) = (
-        metrics
-            .get("codes_used")
-            .and_then(super::metrics::Series::at_end),
+        metrics.get("codes_used").and_then(metrics::Series::at_end),
         &config.model.tokenizer.quantizer,
     ) && used < LEAST_CODES * *codes as f64
     {
@@ -44,14 +44,27 @@ pub(super) fn of_tokenizer(metrics: &Metrics, config: &TrainConfig) -> Vec<Findi
     findings
 }
 
-/// Latent actions and dynamics after their phase.
-pub(super) fn of_dynamics(metrics: &Metrics) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let at_end = |name: &str| metrics.get(name).and_then(super::metrics::Series::at_end);
+/// Both phases after their end.
+pub(super) fn of_training(run: &Path, config: &TrainConfig) -> Vec<Finding> {
+    let mut findings = of_tokenizer(&metrics::read(run, "tokenizer"), config);
+    findings.extend(of_dynamics(&metrics::read(run, "dynamics")));
+    findings
+}
+
+/// What is to be seen while the training goes on.
+pub(super) fn on_the_way(run: &Path, config: &TrainConfig) -> Vec<Finding> {
+    let mut findings = of_tokenizer(&metrics::read(run, "tokenizer"), config);
+    findings.extend(ignored_actions(&metrics::read(run, "dynamics")));
+    findings
+}
+
+/// Whether the dynamics pass over the actions.
+fn ignored_actions(metrics: &Metrics) -> Option<Finding> {
+    let at_end = |name: &str| metrics.get(name).and_then(metrics::Series::at_end);
     if let (Some(own), Some(random)) = (at_end("changed_right"), at_end("changed_right_random"))
         && own - random < LEAST_EFFECT
     {
-        findings.push(finding(
+        return Some(finding(
             format!(
                 "the dynamics ignore the actions: {:.1} % of what changes is right with the own action, and {:.1} % with a random one",
                 100.0 * own,
@@ -60,6 +73,12 @@ pub(super) fn of_dynamics(metrics: &Metrics) -> Vec<Finding> {
             "more time (--hours), or footage in which somebody acts all the time; crop away what moves by itself",
         ));
     }
+    None
+}
+
+/// Latent actions and dynamics after their phase.
+fn of_dynamics(metrics: &Metrics) -> Vec<Finding> {
+    let mut findings = Vec::from_iter(ignored_actions(metrics));
     if let Some(series) = metrics.get("cross_entropy") {
         let points = &series.points;
         let mean = |points: &[(f64, f64)]| {
@@ -136,7 +155,7 @@ pub(super) fn of_world(evaluation: &Evaluation) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dream::metrics::Series;
+    use metrics::Series;
 
     fn series(values: &[f64]) -> Series {
         Series {

@@ -2,18 +2,28 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `stages` | the stages, one after the other: import, plan, training, labels, evaluation, report |
+//! | `stages` | the stages, one after the other |
+//! | `import_stage`, `training_stage`, `judging_stage` | what is done in them |
+//! | `dreamer` | what they share: the folder, the time, and how to tell how far they are |
 //! | `workshop` | the folder where they leave what they have done, so that a stopped dream goes on |
 //! | `split` | a part of the footage is held out of the training, for evaluation |
 //! | `plan` | which training fits the footage |
+//! | `forecast` | when it will be over |
+//! | `speed`, `effort` | how fast worlds dream here, and how thoroughly one is evaluated in the time |
 //! | `pacer` | how many steps fit the time, whatever else the machine does |
 //! | `health` | what stands against a good world, each with its remedy |
 //! | `prompts`, `pictures`, `curves`, `page` | what is shown: pictures to begin from, and the report |
 
 mod curves;
 mod data_uri;
+mod dreamer;
+mod dreamt;
+mod effort;
 mod error;
+mod forecast;
 mod health;
+mod import_stage;
+mod judging_stage;
 mod metrics;
 mod options;
 mod pacer;
@@ -21,12 +31,15 @@ mod page;
 mod pictures;
 mod plan;
 mod prompts;
+mod speed;
 mod split;
 mod stages;
 mod status;
+mod training_stage;
 mod workshop;
 
+pub use dreamt::Dreamt;
 pub use error::DreamError;
 pub use options::DreamOptions;
-pub use stages::{Dreamt, dream};
+pub use stages::dream;
 pub use status::{Stage, Status};

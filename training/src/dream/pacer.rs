@@ -17,6 +17,8 @@ const MORE_UNTIL: f64 = 0.5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Replanned {
     pub(super) steps: u64,
+    /// Steps that were done when that was seen.
+    pub(super) after: u64,
 }
 
 /// Watches the steps of one phase.
@@ -67,6 +69,7 @@ impl Pacer {
         }
         *self.wanted.borrow_mut() = Some(Replanned {
             steps: possible.max(step + 1),
+            after: step,
         });
         true
     }

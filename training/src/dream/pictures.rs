@@ -1,16 +1,26 @@
 //! What the world looks like beside real footage.
 
+use std::cell::Cell;
+
 use genie_model::{SamplerSettings, WorldModel, frames_to_patches, patches_to_frames};
 
 use super::DreamError;
 use crate::dataset::Dataset;
-use crate::evaluate::{EvaluateError, Footage, WorldParts, Worlds};
+use crate::evaluate::{Advance, EvaluateError, Footage, WorldParts, Worlds};
 use crate::pictures::{RgbFrame, sheet_png};
 
 /// Frames in a row, rows of reconstructions and rollouts, and how much pictures are enlarged.
 const FRAMES: usize = 10;
 const ROWS: usize = 3;
 const SCALE: usize = 2;
+
+/// How many times as long a frame takes that is dreamt alone as one of sixteen together.
+const ALONE: f64 = 2.0;
+
+/// Frames that are dreamt for the pictures of a world of so many actions, counted as if they were dreamt together.
+pub(super) fn frames_dreamt(actions: usize) -> f64 {
+    ALONE * ((FRAMES - 1) * (ROWS + actions)) as f64
+}
 
 /// Pictures of a world, each a PNG file.
 pub(super) struct Pictures {
@@ -30,6 +40,7 @@ pub(super) fn pictures(
     world: &WorldModel,
     dataset: &Dataset,
     seed: u64,
+    advance: &Advance<'_>,
 ) -> Result<Pictures, DreamError> {
     let parts = WorldParts::new(world)?;
     let footage = Footage::choose(&parts, dataset, ROWS, seed)?;
@@ -45,14 +56,20 @@ pub(super) fn pictures(
             .collect::<Result<Vec<_>, _>>()?;
         Ok(sheet_png(&rows, SCALE)?)
     };
-    let actions = action_strips(&parts, &footage, seed)?
+    let all = frames_dreamt(world.action_count());
+    let dreamt = Cell::new(0.0);
+    let advance = |frames: f64| {
+        dreamt.set(dreamt.get() + frames);
+        advance((dreamt.get() / all).min(1.0))
+    };
+    let actions = action_strips(&parts, &footage, seed, &advance)?
         .into_iter()
         .zip(world.actions())
         .map(|(row, label)| Ok((label.name.clone(), png(&vec![row])?)))
         .collect::<Result<_, DreamError>>()?;
     Ok(Pictures {
         reconstructions: png(&reconstructions(&parts, &footage)?)?,
-        rollouts: png(&rollouts(&parts, &footage, seed)?)?,
+        rollouts: png(&rollouts(&parts, &footage, seed, &advance)?)?,
         actions,
     })
 }
@@ -80,7 +97,12 @@ fn reconstructions(parts: &WorldParts, footage: &Footage) -> Result<Rows, Evalua
     Ok(rows)
 }
 
-fn rollouts(parts: &WorldParts, footage: &Footage, seed: u64) -> Result<Rows, EvaluateError> {
+fn rollouts(
+    parts: &WorldParts,
+    footage: &Footage,
+    seed: u64,
+    advance: &Advance<'_>,
+) -> Result<Rows, EvaluateError> {
     let size = parts.frame_bytes();
     let mut rows = Vec::new();
     for segment in &footage.segments {
@@ -90,6 +112,7 @@ fn rollouts(parts: &WorldParts, footage: &Footage, seed: u64) -> Result<Rows, Ev
         let mut generated = vec![real[0].clone()];
         for action in inferred.into_iter().take(real.len() - 1) {
             world.step(&[action])?;
+            advance(ALONE)?;
             generated.extend(world.map_frames(<[u8]>::to_vec));
         }
         rows.extend([real, generated]);
@@ -101,6 +124,7 @@ fn action_strips(
     parts: &WorldParts,
     footage: &Footage,
     seed: u64,
+    advance: &Advance<'_>,
 ) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
     let size = parts.frame_bytes();
     let count = parts.world.action_count();
@@ -112,6 +136,7 @@ fn action_strips(
         let mut world = Worlds::start(parts, &prompts[..1], seed, &SamplerSettings::default())?;
         for _ in 1..FRAMES {
             world.step(&[action])?;
+            advance(ALONE)?;
             row.extend(world.map_frames(<[u8]>::to_vec));
         }
     }

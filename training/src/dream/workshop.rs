@@ -44,6 +44,8 @@ pub(super) struct Imported {
 #[derive(Debug)]
 pub(super) struct Workshop {
     root: PathBuf,
+    /// Whether this call made the folder.
+    made: bool,
     state: State,
     /// Hours that were asked for before, if others are now.
     before: Option<f64>,
@@ -71,6 +73,7 @@ impl Workshop {
         options: &DreamOptions,
     ) -> Result<Self, DreamError> {
         let root = beside(world, "dream");
+        let made = !root.exists();
         fs::create_dir_all(&root).map_err(DreamError::io("make the folder", &root))?;
         let lock_path = root.join(".lock");
         let lock = File::create(&lock_path).map_err(DreamError::io("write", &lock_path))?;
@@ -114,12 +117,20 @@ impl Workshop {
         }
         let workshop = Self {
             root,
+            made,
             state,
             before,
             _lock: lock,
         };
-        workshop.save()?;
+        workshop.save(workshop.state.spent)?;
         Ok(workshop)
+    }
+
+    /// Removes the folder if this call made it and there is no footage in it yet: nothing is left of a dream that never began.
+    pub(super) fn remove_if_empty(&self) {
+        if self.made && !self.footage().exists() {
+            let _ = fs::remove_dir_all(&self.root);
+        }
     }
 
     pub(super) fn footage(&self) -> PathBuf {
@@ -155,7 +166,7 @@ impl Workshop {
         self.root.join("training.toml")
     }
 
-    /// Seconds of work so far.
+    /// Seconds of work of earlier calls.
     pub(super) fn spent(&self) -> f64 {
         self.state.spent
     }
@@ -167,13 +178,16 @@ impl Workshop {
     }
 
     /// Notes how long it has been worked on.
-    pub(super) fn note_spent(&mut self, seconds: f64) -> Result<(), DreamError> {
-        self.state.spent = seconds;
-        self.save()
+    pub(super) fn note_spent(&self, seconds: f64) -> Result<(), DreamError> {
+        self.save(seconds)
     }
 
-    fn save(&self) -> Result<(), DreamError> {
-        write_json(&self.root.join("dream.json"), &self.state)
+    fn save(&self, spent: f64) -> Result<(), DreamError> {
+        let state = State {
+            spent,
+            ..self.state.clone()
+        };
+        write_json(&self.root.join("dream.json"), &state)
     }
 
     pub(super) fn imported(&self) -> Imported {
@@ -252,7 +266,7 @@ mod tests {
             footage: IngestOptions::default(),
             seed: 0,
         };
-        let mut workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let workshop = Workshop::open(&world, &paths, &options).unwrap();
         let error = Workshop::open(&world, &paths, &options).unwrap_err();
         assert!(error.to_string().contains("under way"), "{error}");
         workshop.note_spent(90.0).unwrap();

@@ -1,0 +1,73 @@
+//! How thoroughly a world is labelled and evaluated, by the time that there is, and how long that takes.
+
+use super::DreamError;
+use super::dreamer::Dreamer;
+use super::forecast::After;
+use super::pictures::frames_dreamt;
+use super::speed::seconds_per_frame;
+use crate::dataset::{Dataset, TrueActions};
+use crate::evaluate::{EvaluateOptions, expected_frames};
+use crate::label::LabelOptions;
+use crate::train::{ActionSource, TrainConfig};
+
+/// Reading files and writing the page and its pictures, in seconds.
+const PAGE_SECONDS: f64 = 2.0;
+
+pub(super) fn label_options(dreamer: &Dreamer<'_>) -> LabelOptions {
+    let (clips, prompts) = if dreamer.thorough() {
+        (64, 24)
+    } else {
+        (16, 6)
+    };
+    LabelOptions {
+        clips,
+        prompts,
+        seed: dreamer.options.seed,
+        ..LabelOptions::default()
+    }
+}
+
+pub(super) fn evaluate_options(dreamer: &Dreamer<'_>) -> EvaluateOptions {
+    let (clips, horizon, survival, judged_transitions) = if dreamer.thorough() {
+        (48, 64, 100, 6_000)
+    } else {
+        (8, 16, 20, 0)
+    };
+    EvaluateOptions {
+        clips,
+        horizon,
+        survival,
+        judged_transitions,
+        seed: dreamer.options.seed,
+        ..EvaluateOptions::default()
+    }
+}
+
+/// The true actions of a dataset, where they are known.
+pub(super) fn known_actions(dataset: &Dataset) -> Option<TrueActions> {
+    let truth = TrueActions::open(dataset.folder()).ok();
+    truth.filter(|truth| truth.check(dataset).is_ok())
+}
+
+/// What labels, evaluation and report will take, by the speed of a world as the run trains one; `None` before there is a run.
+pub(super) fn expected_after(dreamer: &Dreamer<'_>) -> Result<Option<After>, DreamError> {
+    let path = dreamer.workshop.run().join("config.toml");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Ok(None);
+    };
+    let config: TrainConfig = toml::from_str(&text)
+        .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
+    let each = seconds_per_frame(&config.model, dreamer.device)?;
+    let actions = config.model.latent_actions.actions;
+    let held_out = Dataset::open(&dreamer.workshop.held_out())?;
+    let judged = known_actions(&held_out).is_some();
+    let label = match dreamer.options.actions {
+        ActionSource::Learned => label_options(dreamer).expected_frames(actions),
+        ActionSource::Given => 0.0,
+    };
+    Ok(Some(After {
+        label: each * label,
+        evaluate: each * expected_frames(&evaluate_options(dreamer), actions, judged),
+        report: each * frames_dreamt(actions) + PAGE_SECONDS,
+    }))
+}

@@ -1,0 +1,282 @@
+//! When a dream will be over, by how fast its stages turn out to be.
+//!
+//! The training fills its time, whatever came before it: until it is over, what is left is the time to its end and what comes after it. What comes
+//! after it is expected by the measured speed of the world, and corrected by how long it takes.
+
+use super::status::Stage;
+
+/// Share of a stage, and seconds of it, after which its own speed says how long it takes.
+const KNOWN_SHARE: f64 = 0.02;
+const KNOWN_SECONDS: f64 = 1.0;
+/// Share of the training's last phase over which its own speed takes over from its planned end.
+const TRUSTED_SHARE: f64 = 0.1;
+/// How far what comes after the training may turn out to be from what was expected.
+const WRONG: (f64, f64) = (0.2, 5.0);
+
+/// What the stages after the training take, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct After {
+    pub(super) label: f64,
+    pub(super) evaluate: f64,
+    pub(super) report: f64,
+}
+
+impl After {
+    /// A usual division of so many seconds.
+    pub(super) fn within(seconds: f64) -> Self {
+        Self {
+            label: 0.2 * seconds,
+            evaluate: 0.7 * seconds,
+            report: 0.1 * seconds,
+        }
+    }
+
+    pub(super) fn total(&self) -> f64 {
+        self.label + self.evaluate + self.report
+    }
+}
+
+/// Watches the stages of a dream. All times are seconds from any one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Forecast {
+    after: After,
+    training_ends: f64,
+    /// The stage at hand, and when it was first heard of, at which share.
+    stage: Stage,
+    begun: f64,
+    first: f64,
+    /// How many times as long as expected what comes after the training takes.
+    slower: f64,
+}
+
+impl Forecast {
+    pub(super) fn new(now: f64, training_ends: f64, after: After) -> Self {
+        Self {
+            after,
+            training_ends,
+            stage: Stage::Import,
+            begun: now,
+            first: 0.0,
+            slower: 1.0,
+        }
+    }
+
+    /// The training ends at another time, since what comes after it takes another one.
+    pub(super) fn replan(&mut self, training_ends: f64, after: After) {
+        self.training_ends = training_ends;
+        self.after = after;
+    }
+
+    /// The stage at hand has another number of steps from now on.
+    pub(super) fn begin_again(&mut self, now: f64, done: f64) {
+        (self.begun, self.first) = (now, done);
+    }
+
+    /// Seconds until the report, when a share of a stage is done.
+    pub(super) fn left(&mut self, stage: Stage, done: f64, now: f64) -> f64 {
+        if stage != self.stage {
+            self.correct(1.0, now);
+            self.stage = stage;
+            self.begin_again(now, done);
+        }
+        let gone = now - self.begun;
+        let share = done - self.first;
+        let own =
+            (share >= KNOWN_SHARE && gone >= KNOWN_SECONDS).then(|| (1.0 - done) * gone / share);
+        let training = (self.training_ends - now).max(0.0);
+        let after = self.after;
+        match stage {
+            Stage::Import | Stage::Plan | Stage::Tokenizer => {
+                training.max(own.unwrap_or(0.0)) + after.total()
+            }
+            Stage::Dynamics => {
+                let trust = (share / TRUSTED_SHARE).clamp(0.0, 1.0);
+                let measured = own.unwrap_or(training);
+                trust * measured + (1.0 - trust) * training + after.total()
+            }
+            Stage::Label => {
+                let (own, slower) = self.corrected(after.label, done, gone);
+                own + slower * (after.evaluate + after.report)
+            }
+            Stage::Evaluate => {
+                let (own, slower) = self.corrected(after.evaluate, done, gone);
+                own + slower * after.report
+            }
+            Stage::Report => self.corrected(after.report, done, gone).0,
+        }
+    }
+
+    /// What is left of a stage that was expected to take so long, and how many times as long as expected it takes.
+    fn corrected(&self, expected: f64, done: f64, gone: f64) -> (f64, f64) {
+        // A stage that goes on from where it was begins with the share that was done.
+        let share = ((done - self.first) / (1.0 - self.first).max(1e-9)).clamp(0.0, 1.0);
+        let expected = self.slower * expected * (1.0 - self.first);
+        let left = (1.0 - share) * ((1.0 - share) * expected + gone);
+        let slower = (left + gone) / expected.max(1e-9);
+        (left, (self.slower * slower).clamp(WRONG.0, WRONG.1))
+    }
+
+    /// Learns from the stage at hand, of which a share is done.
+    fn correct(&mut self, done: f64, now: f64) {
+        let expected = match self.stage {
+            Stage::Label => self.after.label,
+            Stage::Evaluate => self.after.evaluate,
+            _ => return,
+        };
+        let gone = now - self.begun;
+        // What was done before this call teaches nothing.
+        if gone >= KNOWN_SECONDS {
+            self.slower = self.corrected(expected, done, gone).1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds that each stage takes in truth.
+    struct Machine {
+        import: f64,
+        plan: f64,
+        label: f64,
+        evaluate: f64,
+        report: f64,
+    }
+
+    /// Lives through a dream, and returns what was predicted and what was left in truth at each moment.
+    fn dream(machine: &Machine, hours: f64, expected: After) -> Vec<(Stage, f64, f64)> {
+        let total = hours * 3600.0;
+        let ends = total - expected.total();
+        let mut forecast = Forecast::new(0.0, ends, expected);
+        let mut now = 0.0;
+        let mut said = Vec::new();
+        let mut stages = vec![(Stage::Import, machine.import), (Stage::Plan, machine.plan)];
+        let training = (ends - machine.import - machine.plan).max(20.0);
+        // The pacer keeps the training's end within a few hundredths.
+        stages.push((Stage::Tokenizer, 0.2 * training));
+        stages.push((Stage::Dynamics, 0.81 * training));
+        stages.push((Stage::Label, machine.label));
+        stages.push((Stage::Evaluate, machine.evaluate));
+        stages.push((Stage::Report, machine.report));
+        for (stage, takes) in stages {
+            for step in 0..100 {
+                let done = f64::from(step) / 100.0;
+                said.push((
+                    stage,
+                    forecast.left(stage, done, now + done * takes),
+                    now + done * takes,
+                ));
+            }
+            now += takes;
+        }
+        said.iter()
+            .map(|&(stage, said, at)| (stage, said, now - at))
+            .collect()
+    }
+
+    fn off(said: f64, truth: f64) -> f64 {
+        (said / truth - 1.0).abs()
+    }
+
+    #[test]
+    fn the_time_left_is_right_within_a_fifth_from_the_beginning_to_the_end() {
+        let expected = After::within(200.0);
+        // As expected, and hours of films.
+        for (import, plan, evaluate) in [(30.0, 40.0, 140.0), (900.0, 100.0, 150.0)] {
+            let machine = Machine {
+                import,
+                plan,
+                label: 42.0,
+                evaluate,
+                report: 22.0,
+            };
+            for (stage, said, truth) in dream(&machine, 0.5, expected) {
+                // The last seconds are counted in seconds.
+                if truth > 20.0 {
+                    assert!(
+                        off(said, truth) < 0.2,
+                        "{stage:?}: {said:.0} s, and {truth:.0} s were left"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_machine_that_becomes_busy_or_idle_after_the_training_is_noticed() {
+        let expected = After::within(200.0);
+        for times in [0.6, 1.5] {
+            let machine = Machine {
+                import: 30.0,
+                plan: 40.0,
+                label: times * 40.0,
+                evaluate: times * 140.0,
+                report: times * 20.0,
+            };
+            for (stage, said, truth) in dream(&machine, 0.5, expected) {
+                // Nobody can know it before; it is no more than what follows the training.
+                let unknown = (times - 1.0).abs() * 200.0 + 0.05 * truth;
+                assert!(
+                    (said - truth).abs() < unknown + 5.0,
+                    "{stage:?}: {said:.0} s, {truth:.0} s"
+                );
+                if stage == Stage::Evaluate && truth > 20.0 {
+                    assert!(off(said, truth) < 0.2, "{said:.0} s, {truth:.0} s");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_import_longer_than_the_time_is_told_as_long_as_it_takes() {
+        let machine = Machine {
+            import: 4000.0,
+            plan: 20.0,
+            label: 40.0,
+            evaluate: 140.0,
+            report: 20.0,
+        };
+        let said = dream(&machine, 0.5, After::within(200.0));
+        for (stage, said, truth) in said.into_iter().filter(|it| it.0 == Stage::Import).skip(5) {
+            assert!(
+                off(said, truth) < 0.2,
+                "{stage:?}: {said:.0} s, {truth:.0} s"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_expectation_is_put_right_by_the_first_stage_after_the_training() {
+        let machine = Machine {
+            import: 5.0,
+            plan: 5.0,
+            label: 120.0,
+            evaluate: 420.0,
+            report: 60.0,
+        };
+        let said = dream(&machine, 0.5, After::within(200.0));
+        for (stage, said, truth) in said.iter().filter(|it| it.0 == Stage::Evaluate) {
+            assert!(
+                off(*said, *truth) < 0.2,
+                "{stage:?}: {said:.0} s, {truth:.0} s"
+            );
+        }
+        let late = said.iter().filter(|it| it.0 == Stage::Label).nth(60);
+        let (_, said, truth) = late.copied().unwrap_or((Stage::Label, 0.0, 1.0));
+        assert!(off(said, truth) < 0.35, "{said:.0} s, {truth:.0} s");
+    }
+
+    #[test]
+    fn a_dream_that_goes_on_counts_from_where_it_was() {
+        let mut forecast = Forecast::new(0.0, 1000.0, After::within(100.0));
+        assert!((forecast.left(Stage::Dynamics, 0.9, 0.0) - 1100.0).abs() < 1e-9);
+        // A tenth of it is left and goes by at a hundredth in ten seconds.
+        assert!(
+            (forecast.left(Stage::Dynamics, 0.95, 50.0) - (0.5 * 50.0 + 0.5 * 950.0 + 100.0)).abs()
+                < 1e-6
+        );
+        forecast.begin_again(50.0, 0.5);
+        assert!((forecast.left(Stage::Dynamics, 0.5, 50.0) - 1050.0).abs() < 1e-9);
+    }
+}

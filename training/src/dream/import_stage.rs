@@ -1,0 +1,131 @@
+//! The first stage of a dream: films become clips.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::DreamError;
+use super::dreamer::Dreamer;
+use super::status::Stage;
+use super::workshop::Imported;
+use crate::dataset::INDEX_NAME;
+use crate::ingest::{FootageChanges, FoundFootage, IngestError, Progress, Summary};
+use crate::train::ActionSource;
+
+/// Imports the footage, unless that is done; then what came, changed or went since is said.
+pub(super) fn import(dreamer: &Dreamer<'_>, paths: &[PathBuf]) -> Result<(), DreamError> {
+    dreamer.status(Stage::Import, 0.0);
+    let folder = dreamer.workshop.footage();
+    let options = &dreamer.options.footage;
+    if folder.join(INDEX_NAME).exists() {
+        let found = FoundFootage::look(paths, &folder, options);
+        if let Some(text) = in_words(&found.changes()) {
+            tracing::warn!("{text}");
+        }
+        return Ok(());
+    }
+    let found = FoundFootage::look(paths, &folder, options);
+    if dreamer.options.actions == ActionSource::Given
+        && let Some(first) = found.without_actions().first()
+    {
+        return Err(DreamError::Request(format!(
+            "--actions given: nothing says what was pressed in {first} (a file actions.csv beside pictures, film.actions.csv beside \
+             film.mp4)"
+        )));
+    }
+    let progress = Progress::default();
+    let over = AtomicBool::new(false);
+    let imported = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let share = progress.seconds() / progress.total_seconds().max(1e-9);
+                dreamer.status(Stage::Import, share);
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let imported = found.ingest(options, &progress, dreamer.stop());
+        over.store(true, Ordering::Relaxed);
+        imported
+    });
+    let summary = match imported {
+        Err(IngestError::Stopped) => return Err(DreamError::Stopped),
+        imported => imported?,
+    };
+    dreamer.workshop.note_imported(&told(&summary))
+}
+
+/// What changed in the footage since the dream began.
+fn in_words(changes: &FootageChanges) -> Option<String> {
+    let parts: Vec<String> = [
+        (&changes.new, "came"),
+        (&changes.changed, "changed"),
+        (&changes.gone, "went"),
+    ]
+    .into_iter()
+    .filter_map(|(names, what)| {
+        let first = names.first()?;
+        let more = match names.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        Some(format!("{first}{more} {what}"))
+    })
+    .collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "the footage is not what this dream began with: {} since then. It goes on with what it imported; for a world of the footage \
+             as it is now, give another --out",
+            parts.join(", ")
+        )
+    })
+}
+
+fn told(summary: &Summary) -> Imported {
+    Imported {
+        clips: summary.clips,
+        frames: summary.frames,
+        frames_per_second: summary.frames_per_second,
+        pace: summary.pace.clone(),
+        unreadable: summary
+            .unreadable
+            .iter()
+            .map(|file| format!("{}: {}", file.source, file.reason))
+            .collect(),
+        left_out: summary
+            .left_out
+            .iter()
+            .map(|(reason, frames)| format!("{frames} frames: {reason}"))
+            .collect(),
+        remarks: summary
+            .remarks
+            .iter()
+            .map(|(source, remark)| {
+                let about = if source.is_empty() {
+                    String::new()
+                } else {
+                    format!("{source}: ")
+                };
+                format!("{}: {about}{}", remark.kind.name(), remark.text)
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_said_with_the_first_of_each_kind() {
+        assert_eq!(in_words(&FootageChanges::default()), None);
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let text = in_words(&FootageChanges {
+            new: names(&["c.mp4", "d.mp4"]),
+            changed: names(&[]),
+            gone: names(&["a.mp4"]),
+        });
+        let text = text.unwrap_or_default();
+        assert!(text.contains("c.mp4 and 1 more came, a.mp4 went"), "{text}");
+    }
+}

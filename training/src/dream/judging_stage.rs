@@ -1,0 +1,144 @@
+//! The stages of a dream after the training: actions get their names, the world is evaluated, and the report is written.
+
+use std::fs;
+use std::path::Path;
+
+use candle_core::DType;
+use genie_model::checkpoint::Checkpoint;
+use genie_model::{WorldModel, atomic_file};
+
+use super::dreamer::Dreamer;
+use super::effort::{evaluate_options, known_actions, label_options};
+use super::health;
+use super::metrics;
+use super::page::{Told, page};
+use super::pictures::pictures;
+use super::prompts;
+use super::status::Stage;
+use super::workshop::beside;
+use super::{DreamError, Dreamt};
+use crate::dataset::Dataset;
+use crate::evaluate::{Evaluation, KnownActions, evaluate as evaluate_world, write_json};
+use crate::ingest::Inspection;
+use crate::label::label as label_world;
+use crate::train::{ActionSource, RunFolder, TrainConfig};
+
+/// Names the actions of the world.
+pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
+    dreamer.go_on()?;
+    dreamer.status(Stage::Label, 0.0);
+    let workshop = &dreamer.workshop;
+    let out = workshop.labelled();
+    if out.exists() {
+        return Ok(());
+    }
+    let mut checkpoint = Checkpoint::read(RunFolder::world_of(&workshop.run()))?;
+    let world = WorldModel::new(checkpoint.clone(), dreamer.device)?;
+    let dataset = Dataset::open(&workshop.training())?;
+    if dreamer.options.actions == ActionSource::Learned {
+        let options = label_options(dreamer);
+        let advance = dreamer.advance(Stage::Label);
+        checkpoint.actions = label_world(&world, &dataset, &options, &advance)?.labels;
+    }
+    Ok(checkpoint.write(&out, DType::F16)?)
+}
+
+/// Held-out footage, or that of the training where too little is held out to compare with.
+fn footage_to_compare(dreamer: &Dreamer<'_>) -> Result<Dataset, DreamError> {
+    let held = Dataset::open(&dreamer.workshop.held_out())?;
+    Ok(if held.longest_clip() < 12 {
+        Dataset::open(&dreamer.workshop.training())?
+    } else {
+        held
+    })
+}
+
+/// Compares the world with footage that it never saw.
+pub(super) fn evaluate(dreamer: &Dreamer<'_>) -> Result<Evaluation, DreamError> {
+    dreamer.go_on()?;
+    dreamer.status(Stage::Evaluate, 0.0);
+    let workshop = &dreamer.workshop;
+    let path = workshop.evaluation();
+    if let Some(known) = fs::read(&path)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+    {
+        return Ok(known);
+    }
+    let world = WorldModel::new(Checkpoint::read(workshop.labelled())?, dreamer.device)?;
+    let dataset = footage_to_compare(dreamer)?;
+    let training = Dataset::open(&workshop.training())?;
+    let truth = known_actions(&dataset);
+    // What was pressed is unknown to the world, so that the judge may learn it where there is most of it.
+    let learn = (dataset.folder() != training.folder()).then(|| known_actions(&training));
+    let learn = learn.flatten();
+    let known = truth.as_ref().map(|actions| KnownActions {
+        actions,
+        learn: learn.as_ref().map(|truth| (&training, truth)),
+    });
+    let options = evaluate_options(dreamer);
+    let advance = dreamer.advance(Stage::Evaluate);
+    let evaluation = evaluate_world(&world, &dataset, known, &options, &advance)?;
+    write_json(&path, &evaluation)?;
+    Ok(evaluation)
+}
+
+/// Writes the world, its prompts and the report.
+pub(super) fn report(
+    dreamer: &Dreamer<'_>,
+    out: &Path,
+    config: &TrainConfig,
+    evaluation: &Evaluation,
+) -> Result<Dreamt, DreamError> {
+    dreamer.go_on()?;
+    dreamer.status(Stage::Report, 0.0);
+    let workshop = &dreamer.workshop;
+    let run = workshop.run();
+    let training = Dataset::open(&workshop.training())?;
+    let inspection = Inspection::of(&training)?;
+    let mut findings = inspection.findings();
+    findings.extend(health::of_training(&run, config));
+    findings.extend(health::of_world(evaluation));
+    let labelled = workshop.labelled();
+    let world = WorldModel::new(Checkpoint::read(&labelled)?, dreamer.device)?;
+    let footage = footage_to_compare(dreamer)?;
+    let advance = dreamer.advance(Stage::Report);
+    let pictures = pictures(&world, &footage, dreamer.options.seed, &advance)?;
+    let prompts = prompts::write(&training, &beside(out, "prompts"))?;
+    let seconds = dreamer.seconds();
+    let name = out
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let page = page(&Told {
+        name: &name,
+        imported: &workshop.imported(),
+        inspection: &inspection,
+        config,
+        tokenizer: &metrics::read(&run, "tokenizer"),
+        dynamics: &metrics::read(&run, "dynamics"),
+        evaluation,
+        findings: &findings,
+        pictures: &pictures,
+        seconds,
+    });
+    let report = beside(out, "report.html");
+    atomic_file::write(&report, page.as_bytes()).map_err(DreamError::io("write", &report))?;
+    let copy = || -> std::io::Result<()> {
+        atomic_file::write_with(out, |file| {
+            std::io::copy(&mut fs::File::open(&labelled)?, file).map(drop)
+        })
+    };
+    copy().map_err(DreamError::io("write", out))?;
+    dreamer.status(Stage::Report, 1.0);
+    let imported = workshop.imported();
+    Ok(Dreamt {
+        unreadable: imported.unreadable,
+        remarks: imported.remarks,
+        world: out.to_path_buf(),
+        report,
+        prompts,
+        findings,
+        seconds,
+    })
+}

@@ -1,0 +1,39 @@
+//! How fast a world dreams on this machine, measured before it is trained: what comes after the training is expected by it.
+
+use std::time::Instant;
+
+use candle_core::Device;
+use genie_model::{Frame, GenieConfig, Rollout, WorldModel};
+
+use super::DreamError;
+use crate::evaluate::untrained_checkpoint;
+
+/// Worlds that dream together, as in an evaluation; frames that are dreamt before the measurement, and in it.
+const WORLDS: usize = 16;
+const BEFORE: usize = 2;
+const MEASURED: usize = 3;
+
+/// Seconds that a dreamt frame of one world takes where sixteen dream together.
+pub(super) fn seconds_per_frame(config: &GenieConfig, device: &Device) -> Result<f64, DreamError> {
+    let world = WorldModel::new(untrained_checkpoint(config, 0)?, device)?;
+    let (width, height) = (config.frame_width, config.frame_height);
+    let mut worlds = (0..WORLDS)
+        .map(|number| {
+            let shade = (number * 255 / WORLDS) as u8;
+            let frame = Frame::filled(width, height, [shade, 128, 255 - shade]);
+            world.prompt(&frame, number as u64)
+        })
+        .collect::<Result<Vec<Rollout>, _>>()?;
+    let mut step = || {
+        let mut together: Vec<&mut Rollout> = worlds.iter_mut().collect();
+        Rollout::step_all(&mut together, &[0; WORLDS])
+    };
+    for _ in 0..BEFORE {
+        step()?;
+    }
+    let begun = Instant::now();
+    for _ in 0..MEASURED {
+        step()?;
+    }
+    Ok(begun.elapsed().as_secs_f64() / (WORLDS * MEASURED) as f64)
+}

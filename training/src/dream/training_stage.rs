@@ -1,0 +1,124 @@
+//! The stages of a dream in which the training is chosen and done.
+
+use std::cell::Cell;
+use std::fs;
+use std::time::Instant;
+
+use super::DreamError;
+use super::dreamer::Dreamer;
+use super::effort::expected_after;
+use super::forecast::After;
+use super::health;
+use super::pacer::Pacer;
+use super::plan::{TOKENIZER_SHARE, configuration, set_steps, without_player};
+use super::split::split;
+use super::status::Stage;
+use crate::actions::AgentError;
+use crate::dataset::Dataset;
+use crate::ingest::{Finding, Inspection};
+use crate::train::{Ended, TrainConfig, TrainError, TrainingPhase, train_quietly};
+
+/// Share of a phase after which its health is looked at while it goes on.
+const CHECKED_AT: f64 = 0.6;
+
+/// The training, chosen for the footage.
+pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
+    dreamer.go_on()?;
+    dreamer.status(Stage::Plan, 0.0);
+    let workshop = &dreamer.workshop;
+    if let Some(mut config) = workshop.config()? {
+        if let Some(times) = workshop.longer() {
+            let steps = config.dynamics.steps as f64 * times;
+            config.dynamics.steps = steps.round().max(1.0) as u64;
+            for old in [workshop.labelled(), workshop.evaluation()] {
+                let _ = fs::remove_file(old);
+            }
+            workshop.note_config(&config)?;
+        }
+        return Ok(config);
+    }
+    let dataset = Dataset::open(&workshop.footage())?;
+    split(&dataset, &workshop.training(), &workshop.held_out())?;
+    let training = Dataset::open(&workshop.training())?;
+    warn(&Inspection::of(&training)?.findings());
+    let config = configuration(&training, dreamer.options)?;
+    workshop.note_config(&config)?;
+    Ok(config)
+}
+
+/// Trains both phases; each gets other numbers of steps when it turns out that steps take longer than they were timed at.
+pub(super) fn train(dreamer: &Dreamer<'_>, config: &mut TrainConfig) -> Result<(), DreamError> {
+    let workshop = &dreamer.workshop;
+    let run = workshop.run();
+    let began = Instant::now();
+    let share = if run.join("dynamics/state.safetensors").exists() {
+        0.0
+    } else {
+        TOKENIZER_SHARE
+    };
+    let mut after: Option<After> = None;
+    let checked = [Cell::new(false), Cell::new(false)];
+    loop {
+        if after.is_none() {
+            after = expected_after(dreamer)?;
+            if let Some(after) = after {
+                tracing::debug!("after the training: {after:.1?}");
+                dreamer.expect(after);
+            }
+        }
+        let end = dreamer.training_ends(after.unwrap_or_else(|| dreamer.usual_after()));
+        let time = end.saturating_duration_since(began);
+        let ends = [began + time.mul_f64(share), end];
+        let phases = [&config.tokenizer, &config.dynamics];
+        let pacers =
+            [0, 1].map(|phase| Pacer::new(phases[phase].steps, Instant::now(), ends[phase]));
+        let stages = [Stage::Tokenizer, Stage::Dynamics];
+        let stop = |name: &str, step: u64| {
+            let phase = usize::from(name == TrainingPhase::Dynamics.name());
+            let done = step as f64 / phases[phase].steps as f64;
+            dreamer.status(stages[phase], done);
+            if done >= CHECKED_AT && !checked[phase].replace(true) {
+                warn(&health::on_the_way(&run, config));
+            }
+            dreamer.stopped() || pacers[phase].step(step, Instant::now())
+        };
+        let resume = run.join("config.toml").exists();
+        let data = workshop.training();
+        let ended = match train_quietly(config, &data, &run, resume, dreamer.device, &stop) {
+            Err(TrainError::Agent(AgentError::NotFound(why))) => {
+                tracing::warn!(
+                    "no player is found in the footage ({why}): actions are distinguished by what moves"
+                );
+                *config = without_player(config);
+                workshop.note_config(config)?;
+                continue;
+            }
+            ended => ended?,
+        };
+        dreamer.go_on()?;
+        if ended == Ended::Complete {
+            break;
+        }
+        let [tokenizer, dynamics] = pacers.map(|pacer| pacer.replanned());
+        let usual = TrainConfig::game();
+        for (phase, usual, replanned) in [
+            (&mut config.tokenizer, &usual.tokenizer, tokenizer),
+            (&mut config.dynamics, &usual.dynamics, dynamics),
+        ] {
+            if let Some(replanned) = replanned {
+                tracing::debug!("{} steps in place of {}", replanned.steps, phase.steps);
+                set_steps(phase, usual, replanned.steps);
+                dreamer.replanned(replanned.after as f64 / phase.steps as f64);
+            }
+        }
+        workshop.note_config(config)?;
+    }
+    warn(&health::of_training(&run, config));
+    Ok(())
+}
+
+fn warn(findings: &[Finding]) {
+    for finding in findings {
+        tracing::warn!("{}: {}", finding.what, finding.remedy);
+    }
+}
