@@ -8,6 +8,7 @@
 //! before and after them.
 
 mod error;
+mod importing;
 mod median;
 pub(super) mod memory;
 mod parity;
@@ -72,6 +73,9 @@ pub(crate) struct Args {
     /// JSON. Fails if they differ by more than a thousandth.
     #[arg(long)]
     parity: bool,
+    /// Only measure the import: frames a second that each decoder reads of a film, or of one that is made with the program ffmpeg.
+    #[arg(long, num_args = 0..=1, value_name = "FILM", conflicts_with_all = ["parity", "memory"])]
+    import: Option<Option<PathBuf>>,
     /// Only measure the most memory that training steps take, on the CPU: two steps of each phase are enough
     /// (`--training-steps 1 --set recompute=true --training-batch 1`).
     #[arg(long, conflicts_with = "parity")]
@@ -121,6 +125,10 @@ pub(crate) fn run(args: Args) -> CliResult {
         if !(1..=most).contains(&found) {
             return Err(BenchError::Count { what, most }.into());
         }
+    }
+    if let Some(film) = &args.import {
+        let found = importing::measure(film.as_deref())?;
+        return args.show(&found, importing::print_table);
     }
     let device = args.device.open()?;
     let checkpoint = args.checkpoint.as_ref().map(Checkpoint::read).transpose()?;
@@ -282,6 +290,7 @@ mod tests {
         let checkpoint = untrained_checkpoint(&config, 1).unwrap();
         let world = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
         let args = Args {
+            import: None,
             checkpoint: None,
             batches: vec![1, 2],
             rounds: 1,

@@ -20,6 +20,8 @@ pub(super) enum BenchError {
     #[cfg(feature = "mpi")]
     #[error("MPI cannot be started twice")]
     NoMpi,
+    #[error("{0}")]
+    Film(String),
     #[error("cannot start that many threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("cannot make a temporary folder")]
