@@ -196,7 +196,7 @@ impl Bindings {
 }
 
 /// `ArrowLeft` is shown as `Left`, `KeyA` as `A`, `LeftStickUp` as `StickUp`.
-fn in_words(name: &str) -> String {
+pub(crate) fn in_words(name: &str) -> String {
     if let Some(direction) = name.strip_prefix("LeftStick") {
         return format!("Stick{direction}");
     }

@@ -5,7 +5,7 @@ use bevy_genie::prelude::*;
 use bevy_state::prelude::*;
 
 use crate::best_runs::BestRuns;
-use crate::bindings::{Bindings, Control};
+use crate::bindings::{Bindings, Control, in_words};
 use crate::catalogue::Catalogue;
 use crate::goals::Goals;
 use crate::look::{EDGE, FAINT, GOLD, NIGHT, TEXT, text};
@@ -150,8 +150,8 @@ fn write_keys(
         GeniePhase::Failed => "the dream has failed".to_owned(),
         _ if status.starving => "this machine is too busy for the dream".to_owned(),
         _ => {
-            let bound = models.get(&world.model).is_some_and(Bindings::steer);
-            keys_in_words(&settings, bound)
+            let model = models.get(&world.model);
+            keys_in_words(&settings, model.filter(|model| !Bindings::steer(model)))
         }
     };
     for line in &mut lines {
@@ -160,10 +160,10 @@ fn write_keys(
     }
 }
 
-/// Worlds of another game have numbered actions.
-fn keys_in_words(settings: &Settings, bound: bool) -> String {
+/// What the keys do; worlds of another game have actions and keys of their own.
+fn keys_in_words(settings: &Settings, other: Option<&GenieModel>) -> String {
     let controls = Control::ALL.iter().filter(|control| {
-        bound || !matches!(control, Control::Left | Control::Right | Control::Jump)
+        other.is_none() || !matches!(control, Control::Left | Control::Right | Control::Jump)
     });
     let mut words: Vec<_> = controls
         .map(|&control| {
@@ -172,8 +172,16 @@ fn keys_in_words(settings: &Settings, bound: bool) -> String {
             format!("{}: {first}", control.name())
         })
         .collect();
-    if !bound {
-        words.insert(0, "actions: the digit keys".to_owned());
+    if let Some(model) = other {
+        let keys = model
+            .actions()
+            .iter()
+            .filter_map(|label| label.keys.first());
+        let keys: Vec<_> = keys
+            .map(|chord| chord.iter().map(|key| in_words(key)).collect::<Vec<_>>())
+            .map(|chord| chord.join("+"))
+            .collect();
+        words.insert(0, format!("actions: {}", keys.join(", ")));
     }
     words.join("   ")
 }
