@@ -13,9 +13,10 @@ use genie_training::dream::{Stage, Status};
 
 use super::interruption::Interruption;
 
-/// How long a stage has to come to its end, and how long a training has, whose steps are saved.
+/// How long a stage has to come to its end.
 const PATIENCE: Duration = Duration::from_secs(3);
-const STEP_PATIENCE: Duration = Duration::from_secs(60);
+/// A training has so many times its longest step besides, since the last one.
+const STEPS: u32 = 2;
 const NAP: Duration = Duration::from_millis(50);
 
 /// Ends the watch when it is dropped.
@@ -27,19 +28,42 @@ impl Drop for Over<'_> {
     }
 }
 
+/// What is known of the stage at hand.
+#[derive(Debug, Clone, Copy)]
+struct Pulse {
+    stage: Stage,
+    done: f64,
+    /// When that was first heard, and the longest time between two such moments of the stage.
+    since: Instant,
+    longest: Duration,
+}
+
 /// Watches a dream from beside.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    /// The stage at hand and the share of it that is done.
-    at: Mutex<Option<(Stage, f64)>>,
+    pulse: Mutex<Option<Pulse>>,
     over: AtomicBool,
 }
 
 impl Guard {
     /// Takes note of how far the dream is.
     pub(super) fn note(&self, status: &Status) {
-        let mut at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
-        *at = Some((status.stage, status.done));
+        self.hear(status.stage, status.done, Instant::now());
+    }
+
+    fn hear(&self, stage: Stage, done: f64, now: Instant) {
+        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        let longest = match *pulse {
+            Some(last) if last.stage == stage && last.done.total_cmp(&done).is_eq() => return,
+            Some(last) if last.stage == stage => last.longest.max(now - last.since),
+            _ => Duration::ZERO,
+        };
+        *pulse = Some(Pulse {
+            stage,
+            done,
+            since: now,
+            longest,
+        });
     }
 
     /// Says that the dream is over when it is dropped, whatever ended it.
@@ -57,19 +81,55 @@ impl Guard {
                 continue;
             }
             let since = *asked.get_or_insert_with(Instant::now);
-            if since.elapsed() > self.patience() {
+            if Instant::now() > self.latest(since) {
                 end();
                 return;
             }
         }
     }
 
-    fn patience(&self) -> Duration {
-        match *self.at.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some((Stage::Tokenizer | Stage::Dynamics, done)) if done > 0.0 && done < 1.0 => {
-                STEP_PATIENCE
+    /// When it has to be over if it was asked to stop at a time.
+    fn latest(&self, asked: Instant) -> Instant {
+        let pulse = *self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = match pulse {
+            Some(pulse) if matches!(pulse.stage, Stage::Tokenizer | Stage::Dynamics) => {
+                pulse.since + STEPS * pulse.longest
             }
-            _ => PATIENCE,
+            _ => asked,
+        };
+        step.max(asked) + PATIENCE
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_a_training_is_waited_for_and_what_comes_between_phases_is_not() {
+        let guard = Guard::default();
+        let begin = Instant::now();
+        let at = |seconds: u64| begin + Duration::from_secs(seconds);
+        guard.hear(Stage::Plan, 0.0, at(0));
+        assert_eq!(guard.latest(at(100)), at(103));
+        // Steps of ten seconds.
+        for step in 0..4_u32 {
+            guard.hear(
+                Stage::Dynamics,
+                f64::from(step) / 10.0,
+                at(100 + 10 * u64::from(step)),
+            );
+            guard.hear(
+                Stage::Dynamics,
+                f64::from(step) / 10.0,
+                at(105 + 10 * u64::from(step)),
+            );
         }
+        assert_eq!(guard.latest(at(131)), at(130 + 20 + 3));
+        // Nothing was heard for long: it is not at a step.
+        assert_eq!(guard.latest(at(500)), at(503));
+        guard.hear(Stage::Evaluate, 0.0, at(600));
+        assert_eq!(guard.latest(at(601)), at(604));
     }
 }

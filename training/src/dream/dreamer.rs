@@ -19,6 +19,8 @@ const AFTER_SHARE: f64 = 0.12;
 const AFTER_SECONDS: (f64, f64) = (12.0, 900.0);
 /// From that much time on the evaluation is thorough.
 const THOROUGH_SECONDS: f64 = 180.0;
+/// How many times the usual time a thorough evaluation may take.
+const TOO_MUCH: f64 = 2.0;
 /// The time of work is noted as often, so that a power cut loses no more of it.
 const NOTED_EVERY: f64 = 10.0;
 
@@ -49,6 +51,8 @@ pub(super) struct Dreamer<'a> {
     until: f64,
     forecast: Mutex<Forecast>,
     told: Mutex<Told>,
+    /// Whether the machine is too slow or too busy for a thorough evaluation.
+    hurried: AtomicBool,
 }
 
 impl<'a> Dreamer<'a> {
@@ -73,6 +77,7 @@ impl<'a> Dreamer<'a> {
             spent,
             until,
             forecast: Mutex::new(Forecast::new(0.0, training_ends, after)),
+            hurried: AtomicBool::new(false),
             told: Mutex::new(Told {
                 stage: Stage::Import,
                 done: 0.0,
@@ -196,15 +201,24 @@ impl<'a> Dreamer<'a> {
     }
 
     /// A phase has another number of steps, of which a share is done.
-    pub(super) fn replanned(&self, done: f64) {
+    pub(super) fn replanned(&self, stage: Stage, done: f64) {
         let now = self.now();
-        let mut forecast = self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
-        forecast.begin_again(now, done);
+        {
+            let mut forecast = self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
+            forecast.begin_again(now, done);
+        }
+        self.status(stage, done);
+    }
+
+    /// What labels, evaluation and report would take is too much for the time: they are done less thoroughly if they can be.
+    pub(super) fn hurry(&self, after: After) -> bool {
+        let too_much = after.total() > TOO_MUCH * self.usual_after().total();
+        too_much && self.thorough() && !self.hurried.swap(true, Ordering::Relaxed)
     }
 
     /// Whether there is time for a thorough evaluation.
     pub(super) fn thorough(&self) -> bool {
-        self.usual_after().total() >= THOROUGH_SECONDS
+        self.usual_after().total() >= THOROUGH_SECONDS && !self.hurried.load(Ordering::Relaxed)
     }
 }
 

@@ -61,13 +61,24 @@ pub(super) fn expected_after(dreamer: &Dreamer<'_>) -> Result<Option<After>, Dre
     let actions = config.model.latent_actions.actions;
     let held_out = Dataset::open(&dreamer.workshop.held_out())?;
     let judged = known_actions(&held_out).is_some();
+    let expected = || expected(dreamer, actions, each, judged);
+    let after = expected();
+    Ok(Some(if dreamer.hurry(after) {
+        expected()
+    } else {
+        after
+    }))
+}
+
+/// What they take for a world of so many actions of which a frame takes `each` seconds.
+fn expected(dreamer: &Dreamer<'_>, actions: usize, each: f64, judged: bool) -> After {
     let label = match dreamer.options.actions {
         ActionSource::Learned => label_options(dreamer).expected_frames(actions),
         ActionSource::Given => 0.0,
     };
-    Ok(Some(After {
+    After {
         label: each * label,
         evaluate: each * expected_frames(&evaluate_options(dreamer), actions, judged),
         report: each * frames_dreamt(actions) + PAGE_SECONDS,
-    }))
+    }
 }

@@ -101,14 +101,24 @@ pub(super) fn train(dreamer: &Dreamer<'_>, config: &mut TrainConfig) -> Result<(
         }
         let [tokenizer, dynamics] = pacers.map(|pacer| pacer.replanned());
         let usual = TrainConfig::game();
-        for (phase, usual, replanned) in [
-            (&mut config.tokenizer, &usual.tokenizer, tokenizer),
-            (&mut config.dynamics, &usual.dynamics, dynamics),
+        for (stage, phase, usual, replanned) in [
+            (
+                Stage::Tokenizer,
+                &mut config.tokenizer,
+                &usual.tokenizer,
+                tokenizer,
+            ),
+            (
+                Stage::Dynamics,
+                &mut config.dynamics,
+                &usual.dynamics,
+                dynamics,
+            ),
         ] {
             if let Some(replanned) = replanned {
                 tracing::debug!("{} steps in place of {}", replanned.steps, phase.steps);
                 set_steps(phase, usual, replanned.steps);
-                dreamer.replanned(replanned.after as f64 / phase.steps as f64);
+                dreamer.replanned(stage, replanned.after as f64 / phase.steps as f64);
             }
         }
         workshop.note_config(config)?;
