@@ -4,12 +4,12 @@
 use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
 
+use crate::action_features::ActionFeatures;
 use crate::ops::TokenGrid;
-use crate::patch::{frames_to_patches, patch_grid};
 use crate::transformer::SpatioTemporalTransformer;
 use crate::{
     Error, GenieConfig, LatentActionConfig, LatentActionInput, MOTION_FEATURES, TransformerConfig,
-    motion_features, ops,
+    ops,
 };
 
 /// Transitions to latent actions.
@@ -19,10 +19,7 @@ use crate::{
 /// in training only; play keeps the codes.
 #[derive(Clone, Debug)]
 pub struct LatentActionModel {
-    input: LatentActionInput,
-    frame_height: usize,
-    frame_width: usize,
-    patch: usize,
+    features: ActionFeatures,
     encoder: Option<Encoder>,
     codebook: Tensor,
     decoder: Option<Decoder>,
@@ -143,10 +140,12 @@ impl LatentActionModel {
             .map(|decoder| Decoder::new(decoder, patch_len, grid, config.dim, vb.pp("decoder")))
             .transpose()?;
         Ok(Self {
-            input: config.input,
-            frame_height: height,
-            frame_width: width,
-            patch: config.patch,
+            features: ActionFeatures {
+                input: config.input,
+                frame_height: height,
+                frame_width: width,
+                patch: config.patch,
+            },
             encoder,
             codebook: vb.get_with_hints((config.actions, config.dim), "codebook", randn(1.0))?,
             decoder,
@@ -181,38 +180,13 @@ impl LatentActionModel {
     /// # Errors
     /// [`Error::FrameSize`] if the bytes are not `batch` clips of whole frames.
     pub fn features(&self, clips: &[u8], batch: usize) -> Result<Tensor, Error> {
-        let (height, width, patch) = (self.frame_height, self.frame_width, self.patch);
-        let frame_len = height * width * 3;
-        let frames = clips.len() / frame_len / batch.max(1);
-        if batch == 0 || frames < 2 || clips.len() != batch * frames * frame_len {
-            return Err(Error::FrameSize {
-                width,
-                height,
-                channels: 3,
-                expected: batch * frames.max(2) * frame_len,
-                actual: clips.len(),
-            });
-        }
-        let device = self.encoder()?.embed.device();
-        let (rows, columns) = patch_grid(height, width, patch);
-        let tokens = rows * columns;
-        if self.input == LatentActionInput::Motion {
-            let values: Vec<f32> = clips
-                .chunks_exact(frames * frame_len)
-                .flat_map(|clip| motion_features(clip, height, width, patch))
-                .collect();
-            let shape = (batch, frames - 1, tokens, MOTION_FEATURES);
-            return Ok(Tensor::from_vec(values, shape, device)?);
-        }
-        let patches = frames_to_patches(clips, height, width, patch, device)?;
-        let patches = patches.reshape((batch, frames, tokens, ()))?;
-        let before = patches.narrow(1, 0, frames - 1)?;
-        let after = patches.narrow(1, 1, frames - 1)?;
-        Ok(match self.input {
-            LatentActionInput::Pixels => Tensor::cat(&[before, after], D::Minus1)?,
-            // Most of a difference is zero; scaled up so that the rest matters from the first step.
-            _ => ((after - before)? * 4.0)?,
-        })
+        self.features
+            .of(clips, batch, self.encoder()?.embed.device())
+    }
+
+    /// What makes the features, without any weights.
+    pub fn action_features(&self) -> ActionFeatures {
+        self.features
     }
 
     /// Features `[B, T - 1, N, F]` to points on the unit sphere `[B, T - 1, C]`.

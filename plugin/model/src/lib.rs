@@ -45,6 +45,7 @@
 //! Shapes are named by their dimensions throughout: `B` batch, `T` frames, `N` tokens per frame, `Q` codes per token, `D` width,
 //! `V` codebook size, `A` latent actions, `P` values per patch.
 
+mod action_features;
 mod adjacency;
 pub mod atomic_file;
 pub mod block_matching;
@@ -76,6 +77,7 @@ mod transformer;
 mod unmasking;
 mod world;
 
+pub use action_features::ActionFeatures;
 pub use adjacency::{AdjacentPairs, TokenAdjacency};
 pub use checkpoint::{ActionLabel, CheckpointError};
 pub use config::{

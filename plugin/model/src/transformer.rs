@@ -19,8 +19,8 @@ use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use crate::ops::{
-    self, AttentionPattern, AttentionWeights, FeedForwardWeights, KeyValue, PackedBlockWeights,
-    PackedOnce, PackedStack, PassRow, TokenGrid,
+    self, AttentionPattern, AttentionWeights, Branch, FeedForwardWeights, KeyValue,
+    PackedBlockWeights, PackedOnce, PackedStack, PassRow, TokenGrid,
 };
 use crate::{Error, TransformerConfig};
 
@@ -146,65 +146,23 @@ impl Block {
         })
     }
 
-    /// All weights, in the order of [`from_tensors`](Self::from_tensors).
-    fn tensors(&self) -> [&Tensor; 13] {
-        let Self {
-            spatial: s,
-            temporal: t,
-            feed_forward: f,
-        } = self;
-        [
-            &s.norm, &s.qkv, &s.q_scale, &s.k_scale, &s.out, &t.norm, &t.qkv, &t.q_scale,
-            &t.k_scale, &t.out, &f.norm, &f.up, &f.down,
-        ]
-    }
-
-    fn from_tensors(tensors: &[Tensor; 13]) -> Self {
-        let attention = |first: usize| AttentionWeights {
-            norm: tensors[first].clone(),
-            qkv: tensors[first + 1].clone(),
-            q_scale: tensors[first + 2].clone(),
-            k_scale: tensors[first + 3].clone(),
-            out: tensors[first + 4].clone(),
+    /// Its residual branches on whole clips.
+    fn branches(
+        &self,
+        heads: usize,
+        spatial: AttentionPattern,
+        temporal: AttentionPattern,
+    ) -> Vec<Branch> {
+        let attention = |weights: &AttentionWeights, pattern| Branch::Attention {
+            weights: weights.clone(),
+            heads,
+            pattern,
         };
-        Self {
-            spatial: attention(0),
-            temporal: attention(5),
-            feed_forward: FeedForwardWeights {
-                norm: tensors[10].clone(),
-                up: tensors[11].clone(),
-                down: tensors[12].clone(),
-            },
-        }
-    }
-
-    /// [`forward`](Self::forward) of which only the input is kept for the gradient.
-    fn forward_recomputed(
-        &self,
-        x: &Tensor,
-        heads: usize,
-        spatial: AttentionPattern,
-        temporal: AttentionPattern,
-    ) -> candle_core::Result<Tensor> {
-        ops::recomputed(x, &self.tensors(), move |x, weights| {
-            let Ok(weights) = <&[Tensor; 13]>::try_from(weights) else {
-                candle_core::bail!("a block has 13 weights, not {}", weights.len());
-            };
-            Self::from_tensors(weights).forward(x, heads, spatial, temporal)
-        })
-    }
-
-    /// The whole block on whole clips.
-    fn forward(
-        &self,
-        x: &Tensor,
-        heads: usize,
-        spatial: AttentionPattern,
-        temporal: AttentionPattern,
-    ) -> candle_core::Result<Tensor> {
-        let x = ops::attention_branch(x, &self.spatial, heads, spatial)?;
-        let x = ops::attention_branch(&x, &self.temporal, heads, temporal)?;
-        ops::feed_forward_branch(&x, &self.feed_forward)
+        vec![
+            attention(&self.spatial, spatial),
+            attention(&self.temporal, temporal),
+            Branch::FeedForward(self.feed_forward.clone()),
+        ]
     }
 
     /// Temporal attention of single frames `x` `[R, N, D]` against their pasts, residual included.
@@ -303,15 +261,10 @@ impl SpatioTemporalTransformer {
 
     fn blocks(&self, x: &Tensor, temporal: AttentionPattern) -> Result<Tensor, Error> {
         let dtype = x.dtype();
-        let mut x = ops::to_activations(x)?;
-        for block in &self.blocks {
-            let (heads, spatial) = (self.heads, self.spatial());
-            x = if ops::recomputes() {
-                block.forward_recomputed(&x, heads, spatial, temporal)?
-            } else {
-                block.forward(&x, heads, spatial, temporal)?
-            };
-        }
+        let x = ops::to_activations(x)?;
+        let blocks = self.blocks.iter();
+        let blocks = blocks.map(|block| block.branches(self.heads, self.spatial(), temporal));
+        let x = ops::residual(&x, blocks.collect(), ops::recomputes())?;
         Ok(x.to_dtype(dtype)?)
     }
 

@@ -336,6 +336,7 @@ mod tests {
         assert!(report.training.len() >= 2);
         for step in &report.training {
             assert!(step.milliseconds > 0.0 && step.share_of_peak > 0.0);
+            assert!(step.data_milliseconds < step.milliseconds);
         }
         assert!(report.world_memory_bytes > 0);
         if cfg!(target_os = "linux") {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use genie_model::Fnv1a;
 use rayon::prelude::*;
@@ -11,13 +11,13 @@ use rayon::prelude::*;
 use super::index::{HEADER_BYTES, INDEX_NAME, Index, ShardHeader};
 use super::{DatasetError, FrameFormat};
 
-/// A checked dataset. Frames are read on demand and from any thread.
-#[derive(Debug)]
+/// A checked dataset. Frames are read on demand and from any thread; clones share the open files.
+#[derive(Clone, Debug)]
 pub struct Dataset {
     folder: PathBuf,
     format: FrameFormat,
-    shards: Vec<Shard>,
-    clips: Vec<Clip>,
+    shards: Arc<[Shard]>,
+    clips: Arc<[Clip]>,
     total_frames: u64,
     fingerprint: u64,
     game: Option<String>,
@@ -50,15 +50,9 @@ impl Dataset {
         let index_path = folder.join(INDEX_NAME);
         let index = Index::read(&index_path)?;
         let format = index.format();
-        let mut dataset = Self {
-            folder: folder.to_path_buf(),
-            format,
-            shards: Vec::with_capacity(index.shards.len()),
-            clips: Vec::new(),
-            total_frames: 0,
-            fingerprint: index.fingerprint(),
-            game: index.game.clone(),
-        };
+        let mut shards = Vec::with_capacity(index.shards.len());
+        let mut clips = Vec::new();
+        let mut total_frames = 0u64;
         index
             .shards
             .par_iter()
@@ -82,25 +76,30 @@ impl Dataset {
 
             let mut first_frame = 0;
             for &length in &listed.clip_frames {
-                dataset.clips.push(Clip {
-                    shard: dataset.shards.len(),
+                clips.push(Clip {
+                    shard: shards.len(),
                     first_frame,
                     frames: usize::try_from(length).map_err(|_| overflow())?,
                 });
                 first_frame += length;
             }
-            dataset.total_frames = dataset
-                .total_frames
-                .checked_add(frames)
-                .ok_or_else(overflow)?;
-            dataset.shards.push(Shard {
+            total_frames = total_frames.checked_add(frames).ok_or_else(overflow)?;
+            shards.push(Shard {
                 path,
                 frames,
                 checksum: listed.checksum,
                 file: Mutex::new(None),
             });
         }
-        Ok(dataset)
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            format,
+            shards: shards.into(),
+            clips: clips.into(),
+            total_frames,
+            fingerprint: index.fingerprint(),
+            game: index.game,
+        })
     }
 
     /// The folder it was opened from.
@@ -295,7 +294,6 @@ mod tests {
     use super::super::{DatasetWriter, TrueActions};
     use super::*;
     use std::fs;
-    use std::sync::Arc;
 
     const FORMAT: FrameFormat = FrameFormat {
         height: 4,

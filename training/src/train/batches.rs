@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use genie_model::{GenieConfig, frames_to_patches};
@@ -10,12 +11,67 @@ use genie_model::{GenieConfig, frames_to_patches};
 use super::config::{PhaseConfig, TrainConfig};
 use super::error::TrainError;
 use super::ranks::{Ranks, current_ranks};
+use super::read_ahead::Pass;
 use crate::dataset::{ClipSampler, ClipWindow, Dataset};
 
-/// The batches of a phase: which clips a step sees is a function of the seed and the step.
-pub(super) struct Batches<'a> {
-    dataset: &'a Dataset,
-    sampler: ClipSampler,
+/// The clips of a phase: which ones a step sees is a function of the seed and the step. Any thread reads them.
+#[derive(Clone, Debug)]
+pub(super) struct ClipReader {
+    dataset: Dataset,
+    sampler: Arc<ClipSampler>,
+    /// Clips in a pass.
+    batch: usize,
+    /// Passes of a step, on all ranks together.
+    passes: usize,
+    /// Frames in a clip.
+    clip_frames: usize,
+    height: usize,
+    width: usize,
+}
+
+impl ClipReader {
+    /// Where the clips of a pass are in the footage.
+    pub(super) fn windows(&self, (step, pass): Pass) -> Vec<ClipWindow> {
+        let all = self.sampler.batch(step, self.batch * self.passes);
+        all.into_iter()
+            .skip(pass * self.batch)
+            .take(self.batch)
+            .collect()
+    }
+
+    /// Bytes of the frames of the clips of a pass, one clip after the other.
+    pub(super) fn clips(&self, pass: Pass) -> Result<Vec<u8>, TrainError> {
+        let mut clips = Vec::new();
+        let mut buffer = Vec::new();
+        for window in self.windows(pass) {
+            self.dataset
+                .read_frames(window.clip, window.start, self.clip_frames, &mut buffer)?;
+            clips.extend_from_slice(&buffer);
+        }
+        Ok(clips)
+    }
+
+    /// Patches `[B, T, N, P]` of such clips, in the memory of the host.
+    pub(super) fn patches(&self, clips: &[u8], patch: usize) -> Result<Tensor, TrainError> {
+        let patches = frames_to_patches(clips, self.height, self.width, patch, &Device::Cpu)?;
+        let tokens = patches.dim(1)?;
+        Ok(patches.reshape((self.batch, self.clip_frames, tokens, ()))?)
+    }
+
+    /// What it reads.
+    pub(super) fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Clips in a pass, and frames in a clip.
+    pub(super) fn shape(&self) -> (usize, usize) {
+        (self.batch, self.clip_frames)
+    }
+}
+
+/// The batches of a phase.
+pub(super) struct Batches {
+    pub(super) reader: ClipReader,
     /// Clips in a pass.
     pub(super) batch: usize,
     /// Passes of a step, on all ranks together.
@@ -25,18 +81,14 @@ pub(super) struct Batches<'a> {
     pub(super) ranks: Rc<dyn Ranks>,
     /// Frames in a clip.
     pub(super) clip_frames: usize,
-    height: usize,
-    width: usize,
-    device: Device,
 }
 
-impl<'a> Batches<'a> {
+impl Batches {
     pub(super) fn new(
-        dataset: &'a Dataset,
+        dataset: &Dataset,
         model: &GenieConfig,
         phase: &PhaseConfig,
         seed: u64,
-        device: &Device,
     ) -> Result<Self, TrainError> {
         let ranks = current_ranks();
         let passes = phase.accumulate * ranks.count();
@@ -52,46 +104,33 @@ impl<'a> Batches<'a> {
             });
         }
         let first = ranks.rank() * phase.accumulate;
+        let batch = phase.batch / passes;
+        let sampler = ClipSampler::new(dataset, phase.clip_frames, seed)?;
         Ok(Self {
-            dataset,
-            sampler: ClipSampler::new(dataset, phase.clip_frames, seed)?,
-            batch: phase.batch / passes,
+            reader: ClipReader {
+                dataset: dataset.clone(),
+                sampler: Arc::new(sampler),
+                batch,
+                passes,
+                clip_frames: phase.clip_frames,
+                height: model.frame_height,
+                width: model.frame_width,
+            },
+            batch,
             passes,
             own_passes: first..first + phase.accumulate,
             ranks,
             clip_frames: phase.clip_frames,
-            height: model.frame_height,
-            width: model.frame_width,
-            device: device.clone(),
         })
     }
 
-    /// Where the clips of a pass of a step are in the footage.
-    pub(super) fn windows(&self, (step, pass): (u64, usize)) -> Vec<ClipWindow> {
-        let all = self.sampler.batch(step, self.batch * self.passes);
-        all.into_iter()
-            .skip(pass * self.batch)
-            .take(self.batch)
-            .collect()
-    }
-
-    /// Bytes of the frames of the clips of a pass of a step, one clip after the other.
-    pub(super) fn clips(&self, at: (u64, usize)) -> Result<Vec<u8>, TrainError> {
-        let mut clips = Vec::new();
-        let mut buffer = Vec::new();
-        for window in self.windows(at) {
-            self.dataset
-                .read_frames(window.clip, window.start, self.clip_frames, &mut buffer)?;
-            clips.extend_from_slice(&buffer);
-        }
-        Ok(clips)
-    }
-
-    /// Patches `[B, T, N, P]` of such clips.
-    pub(super) fn patches(&self, clips: &[u8], patch: usize) -> Result<Tensor, TrainError> {
-        let patches = frames_to_patches(clips, self.height, self.width, patch, &self.device)?;
-        let tokens = patches.dim(1)?;
-        Ok(patches.reshape((self.batch, self.clip_frames, tokens, ()))?)
+    /// The passes that this rank takes in some steps, in order.
+    pub(super) fn own(
+        &self,
+        steps: impl Iterator<Item = u64> + Send + 'static,
+    ) -> impl Iterator<Item = Pass> + Send + 'static {
+        let own = self.own_passes.clone();
+        steps.flat_map(move |step| own.clone().map(move |pass| (step, pass)))
     }
 }
 

@@ -43,6 +43,7 @@ mod phase_run;
 mod precision;
 mod preset;
 mod ranks;
+mod read_ahead;
 mod residual_codebooks;
 mod run;
 mod run_data;

@@ -1,6 +1,7 @@
 //! What the two phases of a run have in common.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +23,10 @@ pub(super) trait Phase {
         step: u64,
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError>;
+    /// Has the data of these steps, which come next, read in a thread of its own ahead of each.
+    fn read_ahead(&mut self, steps: Box<dyn Iterator<Item = u64> + Send>);
+    /// How long steps have waited for data that are read ahead.
+    fn waited_for_data(&self) -> Duration;
     /// The optimiser of its variables.
     fn optimiser(&mut self) -> &mut Optimiser;
     /// Saves the state.

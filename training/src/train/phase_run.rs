@@ -72,6 +72,7 @@ pub(super) fn run_phase<P: Phase>(
     let mut logged = Instant::now();
     let mut sums: BTreeMap<String, (f64, u32)> = BTreeMap::new();
     let mut skipped = SkippedSteps::new(P::NAME, steps.start.skipped);
+    phase.read_ahead(Box::new(start..config.steps));
     for step in start..config.steps {
         if writes && step % config.pictures_every.max(1) == 0 {
             phase.pictures(folder, step)?;
@@ -170,6 +171,12 @@ mod tests {
             };
             let figures = [("loss", loss), ("gradient_norm", 1.0)];
             Ok(figures.map(|(name, value)| (name.to_owned(), value)).into())
+        }
+
+        fn read_ahead(&mut self, _: Box<dyn Iterator<Item = u64> + Send>) {}
+
+        fn waited_for_data(&self) -> Duration {
+            Duration::ZERO
         }
 
         fn optimiser(&mut self) -> &mut Optimiser {

@@ -45,6 +45,8 @@ pub struct StepTime {
     pub whole: Duration,
     /// What of that was spent with other ranks, where they are [timed](super::TimedRanks).
     pub ranks: Spent,
+    /// What of that was spent waiting for data, which are read ahead.
+    pub data: Duration,
 }
 
 /// Takes steps of one phase, from random weights and without a run folder, and returns how long each took: the steps that
@@ -85,11 +87,11 @@ pub fn time_steps(
 }
 
 /// A tokenizer with random weights: its steps take as long as any other's.
-fn random_tokenizer<'a>(
+fn random_tokenizer(
     config: &TrainConfig,
-    dataset: &'a Dataset,
+    dataset: &Dataset,
     device: &Device,
-) -> Result<TokenizerPhase<'a>, TrainError> {
+) -> Result<TokenizerPhase, TrainError> {
     let start = Start::New(InitialWeights::Random);
     Ok(TokenizerPhase::open(config, dataset, start, device)?.0)
 }
@@ -126,9 +128,11 @@ fn take<P: Phase>(phase: &mut P, seed: u64, numbers: &[u64]) -> Result<Vec<StepT
     let mut times = Vec::with_capacity(numbers.len());
     // The first one sets up buffers.
     let first = numbers.first().copied();
-    for (at, step) in first.into_iter().chain(numbers.iter().copied()).enumerate() {
+    let all: Vec<u64> = first.into_iter().chain(numbers.iter().copied()).collect();
+    phase.read_ahead(Box::new(all.clone().into_iter()));
+    for (at, step) in all.into_iter().enumerate() {
         let mut rng = step_rng::<P>(seed, step);
-        let (begun, before) = (Instant::now(), ranks.spent());
+        let (begun, before, waited) = (Instant::now(), ranks.spent(), phase.waited_for_data());
         phase.step(step, &mut rng)?;
         let (whole, after) = (begun.elapsed(), ranks.spent());
         if at > 0 {
@@ -136,7 +140,8 @@ fn take<P: Phase>(phase: &mut P, seed: u64, numbers: &[u64]) -> Result<Vec<StepT
                 waiting: after.waiting.saturating_sub(before.waiting),
                 exchanging: after.exchanging.saturating_sub(before.exchanging),
             };
-            times.push(StepTime { whole, ranks });
+            let data = phase.waited_for_data().saturating_sub(waited);
+            times.push(StepTime { whole, ranks, data });
         }
     }
     Ok(times)

@@ -1,6 +1,7 @@
 //! Phase one: the video tokenizer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use candle_core::{D, Device, Tensor};
 use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, patches_to_frames};
@@ -16,6 +17,7 @@ use super::optimiser::{Gradients, Optimiser};
 use super::patch_sample::patch_statistics;
 use super::phase::{Phase, Start};
 use super::ranks::Ranks;
+use super::read_ahead::{Pass, ReadAhead};
 use super::residual_codebooks::ResidualCodebooks;
 use super::run_folder::RunFolder;
 use super::saved_state::Progress;
@@ -34,11 +36,13 @@ const REVIVE_ERROR: f32 = 1e-3;
 /// The most patches, the worst of a step, that unused codes are moved to.
 const REVIVE_CANDIDATES: usize = 64;
 
-pub(super) struct TokenizerPhase<'a> {
+pub(super) struct TokenizerPhase {
     config: GenieConfig,
     phase: PhaseConfig,
     losses: LossWeights,
-    batches: Batches<'a>,
+    batches: Batches,
+    /// Patches of coming passes.
+    ahead: Option<ReadAhead<Tensor>>,
     variables: Variables,
     tokenizer: VideoTokenizer,
     /// Unless the codes are fixed.
@@ -47,10 +51,10 @@ pub(super) struct TokenizerPhase<'a> {
     device: Device,
 }
 
-impl<'a> TokenizerPhase<'a> {
+impl TokenizerPhase {
     pub(super) fn open(
         config: &TrainConfig,
-        dataset: &'a Dataset,
+        dataset: &Dataset,
         start: Start,
         device: &Device,
     ) -> Result<(Self, Progress), TrainError> {
@@ -95,12 +99,13 @@ impl<'a> TokenizerPhase<'a> {
             }
             progress = saved.progress;
         }
-        let batches = Batches::new(dataset, &model, &phase, config.seed, device)?;
+        let batches = Batches::new(dataset, &model, &phase, config.seed)?;
         let opened = Self {
             config: model,
             phase,
             losses: config.losses,
             batches,
+            ahead: None,
             variables,
             tokenizer,
             codebooks,
@@ -125,14 +130,24 @@ impl<'a> TokenizerPhase<'a> {
         Ok(tensors)
     }
 
-    /// Patches `[B, T, N, P]` of a pass of a step.
-    fn batch(&self, at: (u64, usize)) -> Result<Tensor, TrainError> {
-        let clips = self.batches.clips(at)?;
-        self.batches.patches(&clips, self.config.tokenizer.patch)
+    /// Patches `[B, T, N, P]` of a pass, which is the next one where data are read ahead.
+    fn batch(&self, pass: Pass) -> Result<Tensor, TrainError> {
+        let ahead = self.ahead.as_ref().and_then(|ahead| ahead.take(pass));
+        let patches = match ahead {
+            Some(patches) => patches?,
+            None => self.patches(pass)?,
+        };
+        Ok(patches.to_device(&self.device)?)
+    }
+
+    /// The same for any pass, in the memory of the host.
+    fn patches(&self, pass: Pass) -> Result<Tensor, TrainError> {
+        let reader = &self.batches.reader;
+        reader.patches(&reader.clips(pass)?, self.config.tokenizer.patch)
     }
 }
 
-impl Phase for TokenizerPhase<'_> {
+impl Phase for TokenizerPhase {
     const NAME: &'static str = "tokenizer";
 
     fn step(
@@ -219,6 +234,18 @@ impl Phase for TokenizerPhase<'_> {
         Ok(figures)
     }
 
+    fn read_ahead(&mut self, steps: Box<dyn Iterator<Item = u64> + Send>) {
+        let (reader, patch) = (self.batches.reader.clone(), self.config.tokenizer.patch);
+        self.ahead = ReadAhead::start(self.batches.own(steps), move |pass| {
+            reader.patches(&reader.clips(pass)?, patch)
+        });
+    }
+
+    fn waited_for_data(&self) -> Duration {
+        let ahead = self.ahead.as_ref();
+        ahead.map_or(Duration::ZERO, ReadAhead::waited)
+    }
+
     fn optimiser(&mut self) -> &mut Optimiser {
         &mut self.optimiser
     }
@@ -229,7 +256,7 @@ impl Phase for TokenizerPhase<'_> {
 
     /// Real frames above their reconstructions.
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
-        let patches = self.batch((0, 0))?;
+        let patches = self.patches((0, 0))?.to_device(&self.device)?;
         let decoded = self
             .tokenizer
             .reconstruct(&self.tokenizer.tokenize(&patches)?)?;

@@ -34,11 +34,13 @@ mod norm;
 mod optimiser;
 mod packed;
 mod recomputation;
+mod residual;
 mod rotary;
 mod simd;
 mod slices;
 mod softmax;
 mod sublayer;
+mod weight_gradients;
 
 pub(crate) use activations::to_activations;
 pub use activations::with_activations;
@@ -61,9 +63,11 @@ pub use matmul::{
 pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};
 pub(crate) use packed::{PackedLinear, PackedOnce};
+pub(crate) use recomputation::recomputes;
 pub use recomputation::with_recomputation;
-pub(crate) use recomputation::{recomputed, recomputes};
+pub(crate) use residual::residual;
 pub use rotary::{ROTARY_BASE, TokenGrid};
 pub(crate) use slices::{hold, with_floats};
 pub(crate) use softmax::softmax_weights;
+pub(crate) use sublayer::Branch;
 pub use sublayer::{AttentionWeights, FeedForwardWeights, attention_branch, feed_forward_branch};

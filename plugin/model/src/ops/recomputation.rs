@@ -6,6 +6,7 @@ use std::cell::Cell;
 use candle_core::{Result, Tensor, Var};
 
 use super::node::node;
+use super::weight_gradients::WeightGradients;
 
 thread_local! {
     static RECOMPUTES: Cell<bool> = const { Cell::new(false) };
@@ -34,18 +35,17 @@ pub(crate) fn recomputes() -> bool {
 ///
 /// # Errors
 /// Those of `forward`.
-pub(crate) fn recomputed(
+pub(super) fn recomputed(
     x: &Tensor,
     weights: &[&Tensor],
     forward: impl Fn(&Tensor, &[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
 ) -> Result<Tensor> {
     let plain: Vec<Tensor> = weights.iter().map(|weight| weight.detach()).collect();
     let out = forward(&x.detach(), &plain)?;
-    // All weights as one argument, so that each gets its gradient through candle.
-    let flat = weights.iter().map(|weight| weight.flatten_all());
-    let packed = Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)?;
-    let (kept, trained) = (x.detach(), packed.track_op());
-    node(&[x, &packed], out, move |grad| {
+    let handed_in = WeightGradients::default();
+    let argument = handed_in.argument(weights, x.device())?;
+    let (kept, trained) = (x.detach(), argument.track_op());
+    node(&[x, &argument], out, move |grad| {
         let x = Var::from_tensor(&kept)?;
         let weights: Vec<Tensor> = if trained {
             let vars = plain.iter().map(Var::from_tensor);
@@ -60,11 +60,12 @@ pub(crate) fn recomputed(
         if !trained {
             return Ok(vec![dx, None]);
         }
-        let flat = weights.iter().map(|weight| match gradients.get(weight) {
-            Some(gradient) => gradient.flatten_all(),
-            None => weight.zeros_like()?.flatten_all(),
+        let dweights = weights.iter().map(|weight| match gradients.get(weight) {
+            Some(gradient) => Ok(gradient.clone()),
+            None => weight.zeros_like(),
         });
-        let dweights = Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)?;
-        Ok(vec![dx, Some(dweights)])
+        let dweights = dweights.collect::<Result<Vec<_>>>()?;
+        let dargument = handed_in.hand_in(dweights, kept.device())?;
+        Ok(vec![dx, Some(dargument)])
     })
 }

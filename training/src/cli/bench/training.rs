@@ -1,6 +1,7 @@
 //! The time of the step that training takes, of each phase.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use candle_core::Device;
 use genie_model::checkpoint::Checkpoint;
@@ -8,7 +9,7 @@ use genie_model::{Enlarging, PixelRect, resample};
 use genie_training::dataset::{DatasetWriter, FrameFormat};
 use genie_training::gameplay::{FRAME_SIZE, FRAMES_PER_SECOND, GameplayRules, generate_clip};
 use genie_training::plan::Operations;
-use genie_training::train::{TrainConfig, TrainingPhase, time_steps};
+use genie_training::train::{StepTime, TrainConfig, TrainingPhase, time_steps};
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -101,6 +102,8 @@ pub(super) struct StepReport {
     pub(super) milliseconds: f64,
     /// Their mean: contexts that are sampled from the model make some steps longer.
     mean_milliseconds: f64,
+    /// What of that mean was spent waiting for data, which a thread reads ahead.
+    pub(super) data_milliseconds: f64,
     /// Share of the `f32` peak.
     pub(super) share_of_peak: f64,
     /// Share of the `bf16` peak, of a step with such products.
@@ -121,6 +124,7 @@ pub(super) struct StepTimes {
     phase: TrainingPhase,
     precision: Precision,
     milliseconds: Vec<f64>,
+    data_milliseconds: Vec<f64>,
 }
 
 /// Footage of the built-in platformer in the size of the model's frames, long enough for the clips of both phases.
@@ -187,11 +191,15 @@ pub(super) fn measure(
                 ..config.clone()
             };
             let taken = time_steps(&config, folder.path(), phase, steps, device)?;
-            let taken = taken.iter().map(|time| 1e3 * time.whole.as_secs_f64());
+            let milliseconds = |part: fn(&StepTime) -> Duration| {
+                let parts = taken.iter().map(part);
+                parts.map(|part| 1e3 * part.as_secs_f64()).collect()
+            };
             times.push(StepTimes {
                 phase,
                 precision,
-                milliseconds: taken.collect(),
+                milliseconds: milliseconds(|time| time.whole),
+                data_milliseconds: milliseconds(|time| time.data),
             });
         }
     }
@@ -211,14 +219,15 @@ impl StepTimes {
             TrainingPhase::Dynamics => (&config.dynamics, operations.dynamics_step),
         };
         let milliseconds = median(self.milliseconds.clone());
-        let sum: f64 = self.milliseconds.iter().sum();
+        let mean = |times: &[f64]| times.iter().sum::<f64>() / times.len().max(1) as f64;
         StepReport {
             phase: self.phase.name(),
             precision: self.precision,
             batch: settings.batch,
             clip_frames: settings.clip_frames,
             milliseconds,
-            mean_milliseconds: sum / self.milliseconds.len().max(1) as f64,
+            mean_milliseconds: mean(&self.milliseconds),
+            data_milliseconds: mean(&self.data_milliseconds),
             share_of_peak: peak.share(operations, milliseconds),
             share_of_bf16_peak: match self.precision {
                 Precision::F32 => None,
@@ -233,7 +242,9 @@ pub(super) fn print_table(steps: &[StepReport]) {
     if steps.is_empty() {
         return;
     }
-    println!("\ntraining step               ms    mean    of f32 peak   of bf16 peak");
+    println!(
+        "\ntraining step               ms    mean    waiting for data   of f32 peak   of bf16 peak"
+    );
     for step in steps {
         let precision = match step.precision {
             Precision::F32 => "f32",
@@ -244,12 +255,13 @@ pub(super) fn print_table(steps: &[StepReport]) {
             .share_of_bf16_peak
             .map_or_else(String::new, |share| format!("{:9.0} %", 100.0 * share));
         println!(
-            "{:<10} {:<5} {:<5} {:8.1} {:8.1}  {:8.0} %  {bf16}",
+            "{:<10} {:<5} {:<5} {:8.1} {:8.1} {:16.2} ms {:10.0} %  {bf16}",
             step.phase,
             clips,
             precision,
             step.milliseconds,
             step.mean_milliseconds,
+            step.data_milliseconds,
             100.0 * step.share_of_peak
         );
     }

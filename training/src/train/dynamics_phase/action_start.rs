@@ -58,7 +58,7 @@ pub(super) fn start_actions(
     let mut seen = Vec::new();
     for step in 0..START_BATCHES {
         for pass in 0..batches.passes {
-            let clips = batches.clips((step, pass))?;
+            let clips = batches.reader.clips((step, pass))?;
             let features = model.features(&clips, batches.batch)?;
             let summary = model.summarise(&features)?.detach();
             // What follows is statistics, once in a training.

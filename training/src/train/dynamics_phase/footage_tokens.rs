@@ -2,11 +2,11 @@
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use genie_model::TokenAdjacency;
 
 use super::adjacency::count_adjacency;
-use crate::dataset::{ClipWindow, Dataset};
 use crate::train::config::PhaseConfig;
 use crate::train::error::TrainError;
 use crate::train::ranks::{Alone, Ranks};
@@ -25,7 +25,7 @@ pub(super) struct FootageTokens {
     /// Where they are kept, if they are.
     folder: Option<TokenFolder>,
     /// Those that steps read.
-    kept: Option<TokenCache>,
+    kept: Option<Arc<TokenCache>>,
     /// For the checkpoint; counted when the first one is made.
     adjacency: OnceCell<Option<TokenAdjacency>>,
 }
@@ -51,7 +51,7 @@ impl FootageTokens {
             && tokens_are_the_frames_own(model)
         {
             let ranks = if folder.shared { ranks } else { &Alone };
-            kept = TokenCache::open(&folder.path, tokenising, ranks)?;
+            kept = TokenCache::open(&folder.path, tokenising, ranks)?.map(Arc::new);
         }
         Ok(Self {
             folder,
@@ -60,21 +60,9 @@ impl FootageTokens {
         })
     }
 
-    /// Whether steps read kept tokens.
-    pub(super) fn are_kept(&self) -> bool {
-        self.kept.is_some()
-    }
-
-    /// Codes of windows of some frames each, `[B, T, N Q]` in order; `None` where no tokens are kept.
-    pub(super) fn windows(
-        &self,
-        dataset: &Dataset,
-        windows: &[ClipWindow],
-        frames: usize,
-    ) -> Result<Option<Vec<u32>>, TrainError> {
-        let kept = self.kept.as_ref();
-        kept.map(|kept| kept.windows(dataset, windows, frames))
-            .transpose()
+    /// Those that steps read, if tokens are kept.
+    pub(super) fn kept(&self) -> Option<Arc<TokenCache>> {
+        self.kept.clone()
     }
 
     /// The token adjacency of the footage; none for tokens of several codes.
@@ -92,7 +80,7 @@ impl FootageTokens {
             }
             _ => None,
         };
-        let kept = self.kept.as_ref().or(opened.as_ref());
+        let kept = self.kept.as_deref().or(opened.as_ref());
         let counted = count_adjacency(tokenising, kept)?;
         Ok(self.adjacency.get_or_init(|| counted).clone())
     }

@@ -52,10 +52,8 @@ impl DynamicsPhase<'_> {
         let (mut total, mut squared_error) = (cross_entropy.clone(), 0.0);
         if let Some(encoded) = &shown.encoded {
             total = (total + (&encoded.actions.commitment * (weights.commitment * share))?)?;
-            if networks.latent.has_decoder() {
-                let patch = self.config.model.latent_actions.patch;
-                let patches = self.batches.patches(&batch.clips, patch)?;
-                let pixels = networks.pixel_loss(&patches, &encoded.actions)?;
+            if let Some(patches) = &batch.action_patches {
+                let pixels = networks.pixel_loss(patches, &encoded.actions)?;
                 squared_error = f64::from(pixels.to_scalar::<f32>()?) * share;
                 total = (total + (pixels * (weights.action_pixels * share))?)?;
             }

@@ -25,6 +25,7 @@ mod state;
 mod step;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
@@ -46,6 +47,7 @@ use super::error::TrainError;
 use super::found_actions::FoundActions;
 use super::optimiser::Optimiser;
 use super::phase::{Phase, Start};
+use super::read_ahead::ReadAhead;
 use super::run_folder::RunFolder;
 use super::saved_state::Progress;
 use super::token_cache::Tokenising;
@@ -91,7 +93,7 @@ impl<'a> DynamicsPhase<'a> {
             .collect();
         let optimiser = Optimiser::new(trained, config.dynamics.optimiser.clone())?;
         let seed = config.seed.wrapping_add(1);
-        let batches = Batches::new(dataset, model, &config.dynamics, seed, device)?;
+        let batches = Batches::new(dataset, model, &config.dynamics, seed)?;
         if found.is_some() {
             let codes = separate_codes(&model.latent_actions, config.seed, device)?;
             variables.set("latent_actions.codebook", &codes)?;
@@ -121,6 +123,7 @@ impl<'a> DynamicsPhase<'a> {
             config: config.clone(),
             dataset,
             batches,
+            ahead: None,
             frozen,
             variables,
             networks,
@@ -159,6 +162,16 @@ impl Phase for DynamicsPhase<'_> {
         self.take_step(step, rng)
     }
 
+    fn read_ahead(&mut self, steps: Box<dyn Iterator<Item = u64> + Send>) {
+        let maker = self.data_maker();
+        self.ahead = ReadAhead::start(self.batches.own(steps), move |pass| maker.make(pass));
+    }
+
+    fn waited_for_data(&self) -> Duration {
+        let ahead = self.ahead.as_ref();
+        ahead.map_or(Duration::ZERO, ReadAhead::waited)
+    }
+
     fn optimiser(&mut self) -> &mut Optimiser {
         &mut self.optimiser
     }
@@ -171,7 +184,7 @@ impl Phase for DynamicsPhase<'_> {
     /// One strip per latent action from the same prompts, and a rollout under inferred actions below the real clip.
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
         let world = WorldModel::new(self.checkpoint(step)?, &Device::Cpu)?;
-        let bytes = self.batches.clips((0, 0))?;
+        let bytes = self.batches.reader.clips((0, 0))?;
         let (count, frames, _) = self.shape();
         let clips = Clips {
             bytes: &bytes,
@@ -184,7 +197,7 @@ impl Phase for DynamicsPhase<'_> {
         folder.save_strips(Self::NAME, "actions", step, &strips, size)?;
         let inferred = match &self.found {
             Some(found) => {
-                let codes = found.codes(&self.batches.windows((0, 0)), frames);
+                let codes = found.codes(&self.batches.reader.windows((0, 0)), frames);
                 codes
                     .chunks_exact(frames - 1)
                     .map(<[u32]>::to_vec)

@@ -36,7 +36,7 @@ impl DynamicsPhase<'_> {
     ) -> Result<ShownActions, TrainError> {
         let (count, frames, _) = self.shape();
         if let Some(found) = &self.found {
-            let assigned = found.codes(&self.batches.windows(at), frames);
+            let assigned = found.codes(&self.batches.reader.windows(at), frames);
             let numbers = Tensor::from_slice(&assigned, (count, frames - 1), &self.device)?;
             let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &numbers)?;
             let codes = codes.reshape((count, frames - 1, ()))?;
@@ -52,7 +52,7 @@ impl DynamicsPhase<'_> {
             });
         }
         let latent = &self.networks.latent;
-        let features = latent.features(&batch.clips, count)?;
+        let features = batch.features()?.clone();
         let frozen = at.0 < self.config.actions_frozen;
         let points = latent.encode(&features)?;
         let points = if frozen { points.detach() } else { points };
@@ -81,7 +81,7 @@ impl DynamicsPhase<'_> {
         numbers: &Tensor,
     ) -> Result<Encoded, TrainError> {
         let latent = &self.networks.latent;
-        let features = latent.features(&batch.clips, self.shape().0)?;
+        let features = batch.features()?.clone();
         let points = latent.encode(&features)?;
         let commitment = (&points - codes)?.sqr()?.mean_all()?;
         Ok(Encoded {
@@ -106,7 +106,7 @@ impl DynamicsPhase<'_> {
     ) -> Result<Vec<MotionSigns>, TrainError> {
         let frames = self.batches.clip_frames;
         Ok(match (&self.found, &shown.encoded) {
-            (Some(found), _) => found.motions(&self.batches.windows(at), frames),
+            (Some(found), _) => found.motions(&self.batches.reader.windows(at), frames),
             (None, Some(encoded)) => motions(&self.config, &batch.clips, &encoded.features)?,
             (None, None) => Vec::new(),
         })

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 
+use super::batch::Data;
 use super::footage_tokens::FootageTokens;
 use super::networks::Networks;
 use super::relabelling::ImpossibleActions;
@@ -14,6 +15,7 @@ use crate::train::config::TrainConfig;
 use crate::train::error::TrainError;
 use crate::train::found_actions::FoundActions;
 use crate::train::optimiser::Optimiser;
+use crate::train::read_ahead::ReadAhead;
 use crate::train::token_cache::Tokenising;
 use crate::train::variables::Variables;
 
@@ -21,7 +23,9 @@ use crate::train::variables::Variables;
 pub(in crate::train) struct DynamicsPhase<'a> {
     pub(super) config: TrainConfig,
     pub(super) dataset: &'a Dataset,
-    pub(super) batches: Batches<'a>,
+    pub(super) batches: Batches,
+    /// Data of coming passes.
+    pub(super) ahead: Option<ReadAhead<Data>>,
     /// The tokenizer's weights.
     pub(super) frozen: HashMap<String, Tensor>,
     pub(super) variables: Variables,
