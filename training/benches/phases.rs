@@ -11,13 +11,14 @@ use genie_model::{
     Fit, Frame, GenieConfig, Rollout, SamplerSettings, StreamRow, TransformerCache, Wanted,
     WorldModel, frames_to_patches, patches_to_frames,
 };
+use genie_training::allocator::{Allocator, keep_freed_memory};
 use genie_training::evaluate::untrained_checkpoint;
 use genie_training::gameplay::{GameplayOptions, GameplayRules, generate_clip, generate_dataset};
 use genie_training::train::{TrainConfig, TrainingPhase, time_steps};
 
 /// As in the `genie` command.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 /// Seed of footage and weights.
 const SEED: u64 = 0;
@@ -153,6 +154,7 @@ fn rollouts(c: &mut Criterion, world: &WorldModel) {
 }
 
 fn main() {
+    keep_freed_memory();
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))

@@ -57,6 +57,7 @@
 //! | `accelerate` | no | uses Apple's Accelerate library on the processor |
 
 pub mod actions;
+pub mod allocator;
 pub mod dataset;
 pub mod dream;
 pub mod evaluate;

@@ -5,13 +5,14 @@ mod cli;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use genie_training::allocator::{Allocator, keep_freed_memory};
 use tracing_subscriber::EnvFilter;
 
-/// Training allocates and frees large buffers all the time, which this allocator does faster than most.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     let arguments = cli::Cli::read();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

@@ -8,8 +8,8 @@ use candle_core::{DType, Device};
 use genie_model::ops::with_composed;
 use genie_model::{ActionConditioning, LatentActionInput, QuantizerConfig, WorldModel};
 use genie_training::train::{
-    BlockMatrices, CorruptionConfig, Ended, InitialWeights, Place, Precision, TrainConfig,
-    TrainingPhase, compare, train,
+    BlockMatrices, Comparison, CorruptionConfig, Ended, InitialWeights, Place, Precision,
+    TrainConfig, TrainingPhase, compare, train,
 };
 use tiny_training::footage;
 
@@ -139,9 +139,9 @@ fn passes_and_recomputation_change_nothing() {
     }
 }
 
-/// Activations in bfloat16, which has eight bits of mantissa, over steps that are apart by what rounding does to them.
-#[test]
-fn bfloat16_activations_follow_float32() {
+/// Steps with activations of a precision beside those in float32, over steps that are apart by what rounding does to them: for each
+/// configuration and phase.
+fn reduced_beside_float32(precision: Precision, check: &dyn Fn(TrainingPhase, Comparison)) {
     let folder = tempfile::tempdir().unwrap();
     footage(folder.path());
     let place = Place {
@@ -150,7 +150,7 @@ fn bfloat16_activations_follow_float32() {
     };
     for (name, config) in configurations().into_iter().take(4) {
         let reduced = TrainConfig {
-            precision: Precision::Bf16,
+            precision,
             ..config.clone()
         };
         let recomputed = TrainConfig {
@@ -160,19 +160,13 @@ fn bfloat16_activations_follow_float32() {
         for phase in TrainingPhase::ALL {
             let ways = [(&config, &place), (&reduced, &place)];
             let found = compare(folder.path(), phase, 8, ways).unwrap();
-            // Some vectors are nearest to another code then, which is another gradient.
-            let (losses, gradients) = match phase {
-                TrainingPhase::Tokenizer => (3e-2, 0.3),
-                TrainingPhase::Dynamics => (2e-3, 2e-2),
-            };
-            assert!(
-                found.first_loss_difference < 2e-3
-                    && found.loss_difference < losses
-                    && found.gradient_difference < gradients,
-                "{name}: {found:?}"
+            println!(
+                "{name}, {}: losses {:.1e}, gradients {:.1e}",
+                phase.name(),
+                found.loss_difference,
+                found.gradient_difference
             );
-            // It is rounded indeed.
-            assert!(found.gradient_difference > 1e-4, "{name}: {found:?}");
+            check(phase, found);
             let ways = [(&reduced, &place), (&recomputed, &place)];
             let found = compare(folder.path(), phase, 1, ways).unwrap();
             assert!(found.gradient_difference < 1e-5, "{name}: {found:?}");
@@ -180,33 +174,100 @@ fn bfloat16_activations_follow_float32() {
     }
 }
 
+/// bfloat16 has eight bits of mantissa.
+#[test]
+fn bfloat16_activations_follow_float32() {
+    reduced_beside_float32(Precision::Bf16, &|phase, found| {
+        // Some vectors are nearest to another code then, which is another gradient.
+        let (losses, gradients) = match phase {
+            TrainingPhase::Tokenizer => (3e-2, 0.3),
+            TrainingPhase::Dynamics => (2e-3, 2e-2),
+        };
+        assert!(
+            found.first_loss_difference < 2e-3
+                && found.loss_difference < losses
+                && found.gradient_difference < gradients,
+            "{found:?}"
+        );
+        // It is rounded indeed.
+        assert!(found.gradient_difference > 1e-4, "{found:?}");
+    });
+}
+
+/// float16 has eleven, and a scaled loss.
+#[test]
+fn float16_activations_follow_float32() {
+    reduced_beside_float32(Precision::F16, &|phase, found| {
+        let (losses, gradients) = match phase {
+            TrainingPhase::Tokenizer => (1e-2, 0.1),
+            TrainingPhase::Dynamics => (3e-4, 3e-3),
+        };
+        assert!(
+            found.first_loss_difference < 3e-4
+                && found.loss_difference < losses
+                && found.gradient_difference < gradients,
+            "{found:?}"
+        );
+        assert!(found.gradient_difference > 1e-5, "{found:?}");
+    });
+}
+
 /// Weights, gradients' memory and codebooks are float32 in the states of such a run, and it goes on in float32.
 #[test]
-fn a_run_in_bfloat16_keeps_its_weights_in_float32() {
+fn a_run_of_reduced_precision_keeps_its_weights_in_float32() {
+    for precision in [Precision::Bf16, Precision::F16] {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+        footage(&data);
+        let config = TrainConfig {
+            precision,
+            ..config()
+        };
+        let stop = |name: &str, steps: u64| (name, steps) == ("dynamics", 4);
+        let train = |resume, stop: &dyn Fn(&str, u64) -> bool| {
+            train(&config, &data, &run, resume, &Device::Cpu, stop).unwrap()
+        };
+        assert_eq!(with_composed(|| train(false, &stop)), Ended::Stopped);
+        for phase in ["tokenizer", "dynamics"] {
+            let path = run.join(phase).join("state.safetensors");
+            let state = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+            assert!(state.len() > 20);
+            let scaled = state.contains_key("loss_scale");
+            assert_eq!(scaled, precision == Precision::F16, "{phase}");
+            for (name, tensor) in state {
+                let counts = name.starts_with("optimiser.steps.") || name.contains("effects");
+                assert!(counts || tensor.dtype() == DType::F32, "{name}: {tensor:?}");
+            }
+        }
+        // The CPU's own operations know float32 alone.
+        assert_eq!(train(true, &|_, _| false), Ended::Complete);
+        WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+    }
+}
+
+/// Gradients beyond the largest number of float16 cost a step each until the factor of the loss is small enough, and spoil nothing.
+#[test]
+fn a_loss_that_float16_has_no_room_for_is_scaled_down() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
     footage(&data);
-    let config = TrainConfig {
-        precision: Precision::Bf16,
+    let mut config = TrainConfig {
+        precision: Precision::F16,
         ..config()
     };
-    let stop = |name: &str, steps: u64| (name, steps) == ("dynamics", 4);
-    let train = |resume, stop: &dyn Fn(&str, u64) -> bool| {
-        train(&config, &data, &run, resume, &Device::Cpu, stop).unwrap()
-    };
-    assert_eq!(with_composed(|| train(false, &stop)), Ended::Stopped);
-    for phase in ["tokenizer", "dynamics"] {
-        let path = run.join(phase).join("state.safetensors");
-        let state = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
-        assert!(state.len() > 20);
-        for (name, tensor) in state {
-            let counts = name.starts_with("optimiser.steps.") || name.contains("effects");
-            assert!(counts || tensor.dtype() == DType::F32, "{name}: {tensor:?}");
-        }
-    }
-    // The CPU's own operations know float32 alone.
-    assert_eq!(train(true, &|_, _| false), Ended::Complete);
-    WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+    // As large as a gradient of the first factor is not.
+    config.losses.absolute_error = 1e5;
+    config.tokenizer.learning_rate = 1e-7;
+    let stop = |name: &str, _: u64| name == "dynamics";
+    let ended = with_composed(|| train(&config, &data, &run, false, &Device::Cpu, &stop).unwrap());
+    assert_eq!(ended, Ended::Stopped);
+    let metrics = std::fs::read_to_string(run.join("tokenizer/metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let (skipped, scale) = (&last["skipped_steps"], &last["loss_scale"]);
+    // More than what would end a run whose weights are spoiled.
+    assert!(skipped.as_u64().unwrap() > 5, "{last}");
+    assert!(scale.as_f64().unwrap() < 65536.0 / 32.0, "{last}");
+    assert!(last["loss"].as_f64().unwrap().is_finite(), "{last}");
 }
 
 /// What is compared above is not nothing: other footage gives other losses and gradients.

@@ -39,16 +39,24 @@ pub fn write_with<E: From<io::Error>>(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
 ) -> Result<(), E> {
+    write_by(path, |temporary| {
+        let mut file = BufWriter::new(File::create(temporary)?);
+        content(&mut file)?;
+        file.flush()?;
+        Ok(())
+    })
+}
+
+/// As [`write()`], for a file that `content` makes at the path that it is told.
+///
+/// # Errors
+/// What `content` says, or the error of the disk; nothing is left behind then.
+pub fn write_by<E: From<io::Error>>(
+    path: &Path,
+    content: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
     let temporary = temporary_path(path);
-    let written = File::create(&temporary)
-        .map_err(E::from)
-        .and_then(|file| {
-            let mut file = BufWriter::new(file);
-            content(&mut file)?;
-            file.flush()?;
-            Ok(())
-        })
-        .and_then(|()| Ok(fs::rename(&temporary, path)?));
+    let written = content(&temporary).and_then(|()| Ok(fs::rename(&temporary, path)?));
     if written.is_err() {
         // The first error is the one to report; the file may not even be there.
         let _ = fs::remove_file(&temporary);

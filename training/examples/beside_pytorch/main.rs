@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::ops::{MatmulPrecision, matmul_precision, set_matmul_precision};
 use genie_model::{Fit, Rollout, SamplerSettings, UnmaskingOrder, WorldModel};
+use genie_training::allocator::{Allocator, keep_freed_memory};
 use genie_training::train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ use self::training::{Phase, Trainer};
 
 /// The allocator of the `genie` command.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -138,6 +139,7 @@ fn done() -> Answer {
 }
 
 fn main() -> Result<(), Failure> {
+    keep_freed_memory();
     let path = std::env::args()
         .nth(1)
         .ok_or("usage: beside_pytorch CHECKPOINT")?;

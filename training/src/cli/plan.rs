@@ -109,6 +109,13 @@ fn print_phase(name: &str, phase: &PhasePlan, options: &PlanOptions) {
         "  {} steps of {} clips of {} frames, {} clips at once on each processor",
         phase.steps, phase.batch, phase.clip_frames, phase.micro_batch
     );
+    if !phase.batch.is_multiple_of(options.count) {
+        println!(
+            "  which {} processors cannot share equally, so that `genie train` refuses it: a batch of {} would do",
+            options.count,
+            phase.batch.next_multiple_of(options.count)
+        );
+    }
     println!(
         "  {:.3e} tokens, {:.3e} operations a step, {:.3e} in all",
         phase.tokens,

@@ -25,8 +25,8 @@ pub(crate) struct Args {
     #[arg(long = "set", value_name = "SETTING=VALUE")]
     settings: Vec<String>,
     /// The type of activations on graphics processors, in place of the configuration's: `bf16` takes half the memory of `f32` and is
-    /// several times as fast there.
-    #[arg(long, value_parser = ["f32", "bf16"])]
+    /// several times as fast there; `f16` is for those without it.
+    #[arg(long, value_parser = ["f32", "bf16", "f16"])]
     precision: Option<String>,
     /// Folder of the dataset.
     #[arg(long)]

@@ -55,7 +55,7 @@ impl Accelerator {
             Self::TpuV5p => (459.0, 115.0),
         };
         1e12 * match precision {
-            Precision::Bf16 => bf16,
+            Precision::Bf16 | Precision::F16 => bf16,
             Precision::F32 => f32,
         }
     }

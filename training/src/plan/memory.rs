@@ -9,7 +9,7 @@ use crate::train::{BlockMatrices, Precision, TrainConfig};
 /// Bytes of an activation, and of a rounded weight.
 fn bytes(precision: Precision) -> f64 {
     match precision {
-        Precision::Bf16 => 2.0,
+        Precision::Bf16 | Precision::F16 => 2.0,
         Precision::F32 => 4.0,
     }
 }
@@ -37,10 +37,10 @@ impl Memory {
 }
 
 fn trained(parameters: f64, frozen: f64, optimiser_values: f64, precision: Precision) -> Memory {
-    let copy = if precision == Precision::Bf16 {
-        2.0
-    } else {
+    let copy = if precision == Precision::F32 {
         0.0
+    } else {
+        2.0
     };
     Memory {
         weights: parameters * (4.0 + copy) + frozen * bytes(precision),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::Tensor;
 use genie_model::MotionSigns;
 
-use super::saved_state::{restore_values, saved_values};
+use super::saved_state::{SavedTensors, restore_values, saved_values};
 
 /// An action is impossible after a frame if its probability there is below this share of its overall probability: far below
 /// the rate of rare actions, and still within the precision of a small network.
@@ -105,7 +105,7 @@ impl ActionEffects {
     ///
     /// # Errors
     /// If a part is missing or of another size.
-    pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> candle_core::Result<()> {
+    pub fn restore(&mut self, state: &dyn SavedTensors) -> candle_core::Result<()> {
         let mut taken = vec![0f32; self.actions.len()];
         let mut motion = vec![0f32; self.actions.len() * DIRECTIONS];
         restore_values(state, "action_effects.taken", &mut taken)?;

@@ -8,6 +8,7 @@ use candle_nn::ops::softmax;
 use genie_model::{GenieConfig, ops};
 
 use super::optimiser::{Optimiser, OptimiserConfig};
+use super::saved_state::SavedTensors;
 use super::variables::Variables;
 
 /// Values per token between the layers.
@@ -154,7 +155,7 @@ impl ActionPrior {
     ///
     /// # Errors
     /// If a part is missing or of another size.
-    pub fn restore(&mut self, state: &HashMap<String, Tensor>, step: u64) -> Result<()> {
+    pub fn restore(&mut self, state: &dyn SavedTensors, step: u64) -> Result<()> {
         self.variables.restore(state)?;
         self.optimiser.restore(state, step)
     }

@@ -8,7 +8,7 @@ use genie_model::ops;
 use rand::Rng;
 
 use super::ranks::Ranks;
-use super::saved_state::{restore_values, saved_values};
+use super::saved_state::{SavedTensors, restore_values, saved_values};
 
 /// Which vectors a codebook's codes were assigned to in a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -230,11 +230,7 @@ impl EmaCodebook {
     ///
     /// # Errors
     /// If a part is missing or of another size.
-    pub fn restore(
-        &mut self,
-        name: &str,
-        state: &HashMap<String, Tensor>,
-    ) -> candle_core::Result<()> {
+    pub fn restore(&mut self, name: &str, state: &dyn SavedTensors) -> candle_core::Result<()> {
         for (part, values) in [
             ("codes", &mut self.codes),
             ("counts", &mut self.counts),

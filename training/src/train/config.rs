@@ -153,6 +153,7 @@ impl TrainConfig {
         match self.precision {
             Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
+            Precision::F16 => DType::F16,
         }
     }
 
@@ -173,6 +174,9 @@ pub enum Precision {
     /// bfloat16 inside transformers, for activations and their gradients. Weights, their gradients, what the optimiser remembers,
     /// losses and tokens stay float32, and so do saved states.
     Bf16,
+    /// float16 in the same places: finer than bfloat16, of a smaller range, for graphics processors without the latter. Losses are scaled
+    /// for the gradients, by a factor that follows what they have room for.
+    F16,
 }
 
 /// Where the actions of a world come from.

@@ -32,6 +32,7 @@ mod error;
 mod found_actions;
 mod given_actions;
 mod kmeans;
+mod loss_scale;
 mod loss_weights;
 mod masking;
 mod metrics;

@@ -142,8 +142,6 @@ pub(super) fn run_phase<P: Phase>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::collections::HashMap;
-
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
@@ -184,7 +182,7 @@ mod tests {
         }
 
         fn save(&self, folder: &RunFolder, progress: Progress) -> Result<(), TrainError> {
-            folder.save_state(Self::NAME, progress, &HashMap::new())
+            folder.save_state(Self::NAME, progress, [])
         }
 
         fn pictures(&mut self, _: &RunFolder, _: u64) -> Result<(), TrainError> {

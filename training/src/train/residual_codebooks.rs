@@ -7,6 +7,7 @@ use genie_model::ops;
 use rand::Rng;
 
 use super::codebook::{CodeStatistics, EmaCodebook};
+use super::saved_state::SavedTensors;
 
 /// A codebook of `V` codes of width `C` for each of `Q` stages.
 #[derive(Clone, Debug)]
@@ -172,7 +173,7 @@ impl ResidualCodebooks {
     }
 
     /// Goes back to a saved state.
-    pub(super) fn restore(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+    pub(super) fn restore(&mut self, state: &dyn SavedTensors) -> Result<()> {
         for (stage, codebook) in self.stages.iter_mut().enumerate() {
             codebook.restore(&name(stage), state)?;
         }

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{ActionLabel, atomic_file};
 
 use super::config::TrainConfig;
 use super::differences::differences;
 use super::error::TrainError;
-use super::saved_state::{Progress, SavedState};
+use super::saved_state::{Part, Progress, SavedState, StateFile};
 use crate::pictures::{RgbFrame, write_sheet};
 
 /// How much pictures are enlarged.
@@ -183,20 +183,27 @@ impl RunFolder {
             .then_some(world.actions)
     }
 
-    pub(super) fn save_state(
+    /// Writes the state of a phase, part by part.
+    pub(super) fn save_state<'a>(
         &self,
         phase: &str,
         progress: Progress,
-        tensors: &HashMap<String, Tensor>,
+        parts: impl IntoIterator<Item = (String, Part<'a>)>,
     ) -> Result<(), TrainError> {
         let path = self.state(phase);
         let Progress { step, skipped } = progress;
         let numbers = [("step", step), ("skipped", skipped)];
         let metadata = numbers.map(|(name, number)| (name.to_owned(), number.to_string()));
         let metadata = HashMap::from(metadata);
-        let bytes =
-            safetensors::serialize(tensors, Some(metadata)).map_err(candle_core::Error::wrap)?;
-        atomic_file::write(&path, &bytes).map_err(|e| TrainError::io(&path, e))
+        let written = atomic_file::write_by(&path, |temporary| {
+            safetensors::serialize_to_file(parts, Some(metadata), temporary).map_err(|error| {
+                match error {
+                    safetensors::SafeTensorError::IoError(error) => error,
+                    other => std::io::Error::other(other),
+                }
+            })
+        });
+        written.map_err(|error| TrainError::io(&path, error))
     }
 
     /// The state that a phase resumes from; `None` before it has saved one.
@@ -205,21 +212,20 @@ impl RunFolder {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?;
         let damaged = |reason: String| TrainError::State {
             path: path.clone(),
             reason,
         };
-        let (_, header) =
-            safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
-        let number = |name: &str| header.metadata().as_ref()?.get(name)?.parse().ok();
+        let tensors = StateFile::open(&path).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => damaged(error.to_string()),
+            _ => TrainError::io(&path, error),
+        })?;
+        let step = tensors.number("step");
         let progress = Progress {
-            step: number("step").ok_or_else(|| damaged("the header has no step".to_owned()))?,
+            step: step.ok_or_else(|| damaged("the header has no step".to_owned()))?,
             // Earlier versions skipped none.
-            skipped: number("skipped").unwrap_or(0),
+            skipped: tensors.number("skipped").unwrap_or(0),
         };
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-            .map_err(|e| damaged(e.to_string()))?;
         Ok(Some(SavedState { progress, tensors }))
     }
 }

@@ -1,8 +1,15 @@
-//! The saved state of a phase.
+//! The saved state of a phase: what is written, and what is read back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use candle_core::{Device, Tensor, WithDType};
+use candle_core::{DType, Device, Result, Tensor, WithDType};
+use safetensors::tensor::Metadata;
+use safetensors::{Dtype, View};
 
 /// How far a phase is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,20 +20,160 @@ pub(super) struct Progress {
     pub(super) skipped: u64,
 }
 
+/// A part of a state that is about to be written, where it lies: a copy of all would take as much memory as the training.
+#[derive(Clone, Debug)]
+pub(super) enum Part<'a> {
+    Tensor(Tensor),
+    Values(&'a [f32], [usize; 1]),
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn values(values: &'a [f32]) -> Self {
+        Self::Values(values, [values.len()])
+    }
+
+    /// A copy, for comparisons.
+    #[cfg(test)]
+    pub(super) fn copied(&self) -> Result<Tensor> {
+        match self {
+            Self::Tensor(tensor) => tensor.copy(),
+            Self::Values(values, [length]) => Tensor::from_slice(values, *length, &Device::Cpu),
+        }
+    }
+}
+
+impl View for Part<'_> {
+    fn dtype(&self) -> Dtype {
+        match self {
+            Self::Tensor(tensor) => View::dtype(tensor),
+            Self::Values(..) => Dtype::F32,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Tensor(tensor) => tensor.dims(),
+            Self::Values(_, shape) => shape,
+        }
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Tensor(tensor) => View::data(tensor),
+            Self::Values(values, _) => values.iter().flat_map(|it| it.to_le_bytes()).collect(),
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        match self {
+            Self::Tensor(tensor) => View::data_len(tensor),
+            Self::Values(values, _) => size_of_val(*values),
+        }
+    }
+}
+
+/// Tensors as the parts of a state.
+pub(super) fn parts<'a>(
+    tensors: HashMap<String, Tensor>,
+) -> impl Iterator<Item = (String, Part<'a>)> {
+    let parts = tensors.into_iter();
+    parts.map(|(name, tensor)| (name, Part::Tensor(tensor)))
+}
+
+/// Tensors by name.
+pub trait SavedTensors {
+    /// Whether there is one of this name.
+    fn holds(&self, name: &str) -> bool;
+
+    /// The tensor of this name, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn read(&self, name: &str) -> Result<Option<Tensor>>;
+}
+
+impl SavedTensors for HashMap<String, Tensor> {
+    fn holds(&self, name: &str) -> bool {
+        self.contains_key(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Tensor>> {
+        Ok(self.get(name).cloned())
+    }
+}
+
+/// A file of tensors, each of which is read when it is asked for.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    file: Mutex<File>,
+    metadata: Metadata,
+    /// Where the values begin.
+    start: u64,
+}
+
+impl StateFile {
+    /// Opens a file and reads its header.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut size = [0; 8];
+        file.read_exact(&mut size).map_err(|_| wrong("too short"))?;
+        let header = u64::from_le_bytes(size);
+        if header > length - 8 {
+            return Err(wrong("too short"));
+        }
+        let mut bytes = vec![0; usize::try_from(header).map_err(|_| wrong("too long"))?];
+        file.read_exact(&mut bytes)?;
+        let metadata: Metadata = serde_json::from_slice(&bytes)?;
+        let start = 8 + header;
+        if start + metadata.data_len() as u64 != length {
+            return Err(wrong("too short or too long"));
+        }
+        Ok(Self {
+            file: Mutex::new(file),
+            metadata,
+            start,
+        })
+    }
+
+    /// A whole number in the header.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.metadata.metadata().as_ref()?.get(name)?.parse().ok()
+    }
+}
+
+impl SavedTensors for StateFile {
+    fn holds(&self, name: &str) -> bool {
+        self.metadata.info(name).is_some()
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Tensor>> {
+        let Some(info) = self.metadata.info(name) else {
+            return Ok(None);
+        };
+        let (begin, end) = info.data_offsets;
+        let mut bytes = vec![0; end - begin];
+        // A panic elsewhere leaves no state behind but the file position, which is set anew here.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.start + begin as u64))?;
+        file.read_exact(&mut bytes)?;
+        let dtype = DType::try_from(info.dtype)?;
+        Tensor::from_raw_buffer(&bytes, dtype, &info.shape, &Device::Cpu).map(Some)
+    }
+}
+
 /// A phase's saved state.
 pub(super) struct SavedState {
     pub(super) progress: Progress,
-    pub(super) tensors: HashMap<String, Tensor>,
+    pub(super) tensors: StateFile,
 }
 
 /// A list of values as a named tensor of a saved state.
 ///
 /// # Errors
 /// Never on the CPU.
-pub(super) fn saved_values<T: WithDType>(
-    name: String,
-    values: &[T],
-) -> candle_core::Result<(String, Tensor)> {
+pub(super) fn saved_values<T: WithDType>(name: String, values: &[T]) -> Result<(String, Tensor)> {
     let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
     Ok((name, tensor))
 }
@@ -36,11 +183,11 @@ pub(super) fn saved_values<T: WithDType>(
 /// # Errors
 /// If there is no such tensor, or one of another size or type.
 pub(super) fn restore_values<T: WithDType>(
-    state: &HashMap<String, Tensor>,
+    state: &dyn SavedTensors,
     name: &str,
     values: &mut Vec<T>,
-) -> candle_core::Result<()> {
-    let Some(saved) = state.get(name) else {
+) -> Result<()> {
+    let Some(saved) = state.read(name)? else {
         candle_core::bail!("the saved state has no {name}")
     };
     let saved = saved.to_vec1()?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::TrainError;
+use super::loss_scale::OVERFLOW;
 
 /// Such steps in a row that end a run: one is an accident, more than a few mean that the weights are spoiled.
 const MOST_IN_A_ROW: u32 = 5;
@@ -46,6 +47,10 @@ impl SkippedSteps {
             return Ok(true);
         }
         self.total += 1;
+        if figures.contains_key(OVERFLOW) {
+            // The next one has a smaller factor.
+            return Ok(false);
+        }
         self.in_a_row += 1;
         if self.in_a_row >= MOST_IN_A_ROW {
             return Err(TrainError::Diverged {
@@ -91,6 +96,13 @@ mod tests {
             assert!(skipped.count(2 * step as u64 + 1, &taken).unwrap());
         }
         assert_eq!(skipped.total(), 10);
+        // What a smaller factor of the loss mends is counted, and is no sign of spoiled weights.
+        let mut overflow = figures(0.5, f64::NAN);
+        overflow.insert(OVERFLOW.to_owned(), 1.0);
+        for step in 0..8 {
+            assert!(!skipped.count(step, &overflow).unwrap());
+        }
+        assert_eq!(skipped.total(), 18);
         for step in 10..14 {
             assert!(!skipped.count(step, &figures(f64::NAN, f64::NAN)).unwrap());
         }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::batches::open_footage;
 use super::config::TrainConfig;
 use super::phase::{Phase, step_rng};
+use super::saved_state::Part;
 use super::variables::Variables;
 use crate::dataset::Dataset;
 use crate::gameplay::{GameplayOptions, generate_dataset};
@@ -43,6 +44,14 @@ fn values(state: &HashMap<String, Tensor>) -> Vec<(&String, Vec<u32>)> {
     values
         .into_iter()
         .map(|(name, it)| (name, bits(it)))
+        .collect()
+}
+
+/// A state as it is now.
+pub(super) fn copies(parts: Vec<(String, Part<'_>)>) -> HashMap<String, Tensor> {
+    let parts = parts.into_iter();
+    parts
+        .map(|(name, part)| (name, part.copied().unwrap()))
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! Phase one: the video tokenizer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use candle_core::{D, Device, Tensor};
@@ -12,6 +12,7 @@ use super::codebook::CodeStatistics;
 use super::config::{InitialWeights, PhaseConfig, TrainConfig};
 use super::data_driven::start_tokenizer;
 use super::error::TrainError;
+use super::loss_scale::LossScale;
 use super::loss_weights::LossWeights;
 use super::optimiser::{Gradients, Optimiser};
 use super::patch_sample::patch_statistics;
@@ -20,7 +21,7 @@ use super::ranks::Ranks;
 use super::read_ahead::{Pass, ReadAhead};
 use super::residual_codebooks::ResidualCodebooks;
 use super::run_folder::RunFolder;
-use super::saved_state::Progress;
+use super::saved_state::{Part, Progress, parts};
 use super::variables::Variables;
 use crate::dataset::Dataset;
 
@@ -48,6 +49,7 @@ pub(super) struct TokenizerPhase {
     /// Unless the codes are fixed.
     codebooks: Option<ResidualCodebooks>,
     optimiser: Optimiser,
+    scale: LossScale,
     device: Device,
 }
 
@@ -90,9 +92,11 @@ impl TokenizerPhase {
             .filter(|(name, _)| !name.ends_with("quantizer.codebook"))
             .collect();
         let mut optimiser = Optimiser::new(trained, phase.optimiser.clone())?;
+        let mut scale = LossScale::new(config.precision);
         let mut progress = Progress::default();
         if let Start::Saved(saved) = start {
             variables.restore(&saved.tensors)?;
+            scale.restore(&saved.tensors)?;
             optimiser.restore(&saved.tensors, saved.progress.step)?;
             if let Some(codebooks) = &mut codebooks {
                 codebooks.restore(&saved.tensors)?;
@@ -110,6 +114,7 @@ impl TokenizerPhase {
             tokenizer,
             codebooks,
             optimiser,
+            scale,
             device: device.clone(),
         };
         Ok((opened, progress))
@@ -120,14 +125,15 @@ impl TokenizerPhase {
         self.variables
     }
 
-    /// All that a run needs to go on from here.
-    fn state(&self) -> Result<HashMap<String, Tensor>, TrainError> {
-        let mut tensors = self.variables.snapshot()?;
-        tensors.extend(self.optimiser.state()?);
+    /// All that a run needs to go on from here, where it lies.
+    fn parts(&self) -> Result<Vec<(String, Part<'_>)>, TrainError> {
+        let mut all = self.variables.parts();
+        all.extend(self.optimiser.parts()?);
+        all.extend(parts(self.scale.state()?));
         if let Some(codebooks) = &self.codebooks {
-            tensors.extend(codebooks.state()?);
+            all.extend(parts(codebooks.state()?));
         }
-        Ok(tensors)
+        Ok(all)
     }
 
     /// Patches `[B, T, N, P]` of a pass, which is the next one where data are read ahead.
@@ -177,7 +183,8 @@ impl Phase for TokenizerPhase {
             } else {
                 loss
             };
-            gradients = gradients.plus(self.optimiser.gradients(&loss.backward()?))?;
+            let of = |graph: &_| self.optimiser.gradients(graph);
+            gradients = gradients.plus(self.scale.gradients(&loss, of)?)?;
             whole_loss += f64::from(loss.to_scalar::<f32>()?);
             whole_mse += f64::from(mse.to_scalar::<f32>()?) / passes as f64;
             if let Some(codebooks) = &self.codebooks {
@@ -211,6 +218,7 @@ impl Phase for TokenizerPhase {
             ("psnr".to_owned(), -10.0 * whole_mse.max(1e-12).log10()),
             ("gradient_norm".to_owned(), norm),
         ]);
+        figures.extend(self.scale.figures(whole_loss, norm));
         if !norm.is_finite() {
             return Ok(figures);
         }
@@ -251,7 +259,7 @@ impl Phase for TokenizerPhase {
     }
 
     fn save(&self, folder: &RunFolder, progress: Progress) -> Result<(), TrainError> {
-        folder.save_state(Self::NAME, progress, &self.state()?)
+        folder.save_state(Self::NAME, progress, self.parts()?)
     }
 
     /// Real frames above their reconstructions.
@@ -341,7 +349,7 @@ fn worst_patches(error: &Tensor, count: usize) -> candle_core::Result<Vec<(usize
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::train::spoiled::{assert_spoiled_steps_change_nothing, footage, tiny};
+    use crate::train::spoiled::{assert_spoiled_steps_change_nothing, copies, footage, tiny};
 
     #[test]
     fn a_step_that_is_not_finite_changes_nothing() {
@@ -352,7 +360,7 @@ mod tests {
         let mut phase = opened.unwrap().0;
         let variables = phase.variables.clone();
         let weight = (&variables, "tokenizer.decoder.project.bias");
-        assert_spoiled_steps_change_nothing(&mut phase, weight, |it| it.state().unwrap());
+        assert_spoiled_steps_change_nothing(&mut phase, weight, |it| copies(it.parts().unwrap()));
     }
 
     #[test]

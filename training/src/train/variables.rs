@@ -10,6 +10,8 @@ use genie_model::Fnv1a;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::saved_state::{Part, SavedTensors, parts};
+
 /// Named variables, ordered by name. A model built on [`builder`](Self::builder) creates its variables here, each from
 /// a random stream of its own, so that its start depends on the seed and its name alone.
 #[derive(Clone, Debug)]
@@ -70,13 +72,24 @@ impl Variables {
             .collect()
     }
 
+    /// All values as they lie there: they change with the variables.
+    pub(super) fn shared(&self) -> impl Iterator<Item = (String, Tensor)> {
+        let vars = self.all().into_iter();
+        vars.map(|(name, var)| (name, var.as_detached_tensor()))
+    }
+
+    /// The same, to be written.
+    pub(super) fn parts(&self) -> Vec<(String, Part<'static>)> {
+        parts(self.shared().collect()).collect()
+    }
+
     /// Sets every variable from `values`, which may be on another device.
     ///
     /// # Errors
     /// If one is missing or has another shape.
-    pub fn restore(&self, values: &HashMap<String, Tensor>) -> candle_core::Result<()> {
+    pub fn restore(&self, values: &dyn SavedTensors) -> candle_core::Result<()> {
         for (name, var) in self.lock().iter() {
-            let Some(value) = values.get(name) else {
+            let Some(value) = values.read(name)? else {
                 candle_core::bail!("the saved state has no {name}")
             };
             var.set(&value.to_device(&self.device)?)?;

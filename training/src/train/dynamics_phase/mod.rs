@@ -45,6 +45,7 @@ use super::codebook::EmaCodebook;
 use super::config::{InitialWeights, TrainConfig};
 use super::error::TrainError;
 use super::found_actions::FoundActions;
+use super::loss_scale::LossScale;
 use super::optimiser::Optimiser;
 use super::phase::{Phase, Start};
 use super::read_ahead::ReadAhead;
@@ -132,6 +133,7 @@ impl<'a> DynamicsPhase<'a> {
             impossible,
             tokens,
             optimiser,
+            scale: LossScale::new(config.precision),
             device: device.clone(),
         };
         let mut progress = Progress::default();
@@ -177,7 +179,7 @@ impl Phase for DynamicsPhase<'_> {
     }
 
     fn save(&self, folder: &RunFolder, progress: Progress) -> Result<(), TrainError> {
-        folder.save_state(Self::NAME, progress, &self.state()?)?;
+        folder.save_state(Self::NAME, progress, self.parts()?)?;
         self.save_world(folder, progress.step)
     }
 
@@ -214,7 +216,7 @@ impl Phase for DynamicsPhase<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::train::spoiled::{assert_spoiled_steps_change_nothing, footage, tiny};
+    use crate::train::spoiled::{assert_spoiled_steps_change_nothing, copies, footage, tiny};
     use crate::train::tokenizer_phase::TokenizerPhase;
 
     #[test]
@@ -232,6 +234,6 @@ mod tests {
         let mut phase = opened.unwrap().0;
         let variables = phase.variables.clone();
         let weight = (&variables, "dynamics.head");
-        assert_spoiled_steps_change_nothing(&mut phase, weight, |it| it.state().unwrap());
+        assert_spoiled_steps_change_nothing(&mut phase, weight, |it| copies(it.parts().unwrap()));
     }
 }

@@ -16,6 +16,7 @@ use crate::train::action_effect::ActionEffects;
 use crate::train::action_prior::ActionPrior;
 use crate::train::config::TrainConfig;
 use crate::train::ranks::Ranks;
+use crate::train::saved_state::SavedTensors;
 
 /// Estimates which actions are impossible after a frame, and learns that during the training.
 pub(super) struct ImpossibleActions {
@@ -37,7 +38,7 @@ impl ImpossibleActions {
         Ok(state)
     }
 
-    pub(super) fn restore(&mut self, state: &HashMap<String, Tensor>, step: u64) -> Result<()> {
+    pub(super) fn restore(&mut self, state: &dyn SavedTensors, step: u64) -> Result<()> {
         self.prior.restore(state, step)?;
         self.effects.restore(state)
     }

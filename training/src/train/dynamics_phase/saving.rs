@@ -1,8 +1,6 @@
 //! What the second phase saves: its state, to go on from, and the world as it is.
 
-use std::collections::HashMap;
-
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use genie_model::checkpoint::Checkpoint;
 
 use super::export::checkpoint;
@@ -10,27 +8,30 @@ use super::state::DynamicsPhase;
 use crate::train::error::TrainError;
 use crate::train::found_actions::FoundActions;
 use crate::train::run_folder::RunFolder;
+use crate::train::saved_state::{Part, SavedTensors, parts};
 
 impl DynamicsPhase<'_> {
-    /// All that a run needs to go on from here.
-    pub(super) fn state(&self) -> Result<HashMap<String, Tensor>, TrainError> {
-        let mut tensors = self.variables.snapshot()?;
-        tensors.extend(self.optimiser.state()?);
-        tensors.extend(self.codebook.state("actions")?);
+    /// All that a run needs to go on from here, where it lies.
+    pub(super) fn parts(&self) -> Result<Vec<(String, Part<'_>)>, TrainError> {
+        let mut all = self.variables.parts();
+        all.extend(self.optimiser.parts()?);
+        all.extend(parts(self.scale.state()?));
+        all.extend(parts(self.codebook.state("actions")?));
         if let Some(impossible) = &self.impossible {
-            tensors.extend(impossible.state()?);
+            all.extend(parts(impossible.state()?));
         }
-        Ok(tensors)
+        Ok(all)
     }
 
     /// Goes back to a state that was saved after so many steps.
     pub(super) fn restore(
         &mut self,
-        state: &HashMap<String, Tensor>,
+        state: &dyn SavedTensors,
         step: u64,
     ) -> Result<(), TrainError> {
         self.variables.restore(state)?;
         self.optimiser.restore(state, step)?;
+        self.scale.restore(state)?;
         self.codebook.restore("actions", state)?;
         if let Some(impossible) = &mut self.impossible {
             impossible.restore(state, step)?;
@@ -38,10 +39,10 @@ impl DynamicsPhase<'_> {
         Ok(())
     }
 
-    /// The world as it is now, with unnamed actions.
+    /// The world as it is now, with unnamed actions. It shares weights that the next step changes.
     pub(super) fn checkpoint(&self, step: u64) -> Result<Checkpoint, TrainError> {
         let mut tensors = self.frozen.clone();
-        tensors.extend(self.variables.snapshot()?);
+        tensors.extend(self.variables.shared());
         let frames = self.dataset.total_frames();
         let adjacency = self.tokens.adjacency(&self.tokenising())?;
         let agent = self.found.as_ref().and_then(FoundActions::agent);

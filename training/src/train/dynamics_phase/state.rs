@@ -14,6 +14,7 @@ use crate::train::codebook::EmaCodebook;
 use crate::train::config::TrainConfig;
 use crate::train::error::TrainError;
 use crate::train::found_actions::FoundActions;
+use crate::train::loss_scale::LossScale;
 use crate::train::optimiser::Optimiser;
 use crate::train::read_ahead::ReadAhead;
 use crate::train::token_cache::Tokenising;
@@ -37,6 +38,7 @@ pub(in crate::train) struct DynamicsPhase<'a> {
     pub(super) impossible: Option<ImpossibleActions>,
     pub(super) tokens: FootageTokens,
     pub(super) optimiser: Optimiser,
+    pub(super) scale: LossScale,
     pub(super) device: Device,
 }
 

@@ -63,8 +63,8 @@ impl DynamicsPhase<'_> {
                 None => self.shown_actions(batch, (step, pass))?,
             };
             let losses = self.losses(batch, &shown, (&draws, pass), &codebook)?;
-            let graph = losses.total.backward()?;
-            gradients = gradients.plus(self.optimiser.gradients(&graph))?;
+            let of = |graph: &_| self.optimiser.gradients(graph);
+            gradients = gradients.plus(self.scale.gradients(&losses.total, of)?)?;
             whole_loss += f64::from(losses.total.to_scalar::<f32>()?);
             whole_cross_entropy += f64::from(losses.cross_entropy.to_scalar::<f32>()?);
             whole_pixels += losses.pixels;
@@ -99,6 +99,7 @@ impl DynamicsPhase<'_> {
         figures.insert("loss".to_owned(), whole_loss);
         figures.insert("cross_entropy".to_owned(), whole_cross_entropy);
         figures.insert("gradient_norm".to_owned(), norm);
+        figures.extend(self.scale.figures(whole_loss, norm));
         let relabelled = draws.labels.iter().flatten().count() as f64 / assigned.len() as f64;
         figures.insert("actions_relabelled".to_owned(), relabelled);
         if let Some((predicted, encoded)) = last {

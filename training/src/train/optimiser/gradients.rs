@@ -20,6 +20,12 @@ impl Gradients {
         self.0.iter().map(Option::as_ref)
     }
 
+    /// All of them times a factor.
+    pub(in crate::train) fn scaled(self, factor: f64) -> Result<Self> {
+        let scaled = self.0.into_iter().map(|it| it.map(|it| it * factor));
+        Ok(Self(scaled.map(Option::transpose).collect::<Result<_>>()?))
+    }
+
     /// Sums over all ranks, which have gradients of the same variables. They go through the memory of the host.
     pub(in crate::train) fn summed(self, ranks: &dyn Ranks) -> Result<Self> {
         if ranks.count() == 1 {

@@ -19,7 +19,7 @@ pub use self::config::{BlockMatrices, OptimiserConfig};
 pub use self::gradients::Gradients;
 use self::on_device::DeviceRules;
 use self::rule::{HostRule, Kind};
-use super::saved_state::{restore_values, saved_values};
+use super::saved_state::{Part, SavedTensors, restore_values, saved_values};
 
 /// The optimiser of a set of variables.
 #[derive(Debug)]
@@ -138,15 +138,25 @@ impl Optimiser {
     /// # Errors
     /// Never on the CPU.
     pub fn state(&self) -> candle_core::Result<HashMap<String, Tensor>> {
-        let mut state = HashMap::new();
+        let parts = self.parts()?.into_iter().map(|(name, part)| match part {
+            Part::Tensor(tensor) => Ok((name, tensor)),
+            Part::Values(values, _) => saved_values(name, values),
+        });
+        parts.collect()
+    }
+
+    /// The same where it lies.
+    pub(super) fn parts(&self) -> candle_core::Result<Vec<(String, Part<'_>)>> {
+        let mut state = Vec::new();
         if let Some(name) = self.steps_name() {
-            state.extend([saved_values(name, &[self.step as i64])?]);
+            let (name, steps) = saved_values(name, &[self.step as i64])?;
+            state.push((name, Part::Tensor(steps)));
         }
         match &self.rules {
             Rules::Host(rules) => {
                 for ((name, _), rule) in self.vars.iter().zip(rules) {
                     for (part, values) in rule.kind.parts().iter().zip(&rule.memory) {
-                        state.extend([saved_values(part_name(part, name), values)?]);
+                        state.push((part_name(part, name), Part::values(values)));
                     }
                 }
             }
@@ -158,7 +168,7 @@ impl Optimiser {
                 {
                     for (part, values) in kind.parts().iter().zip(memory) {
                         let values = values.to_device(&Device::Cpu)?.contiguous()?;
-                        state.insert(part_name(part, name), values);
+                        state.push((part_name(part, name), Part::Tensor(values)));
                     }
                 }
             }
@@ -175,11 +185,7 @@ impl Optimiser {
     ///
     /// # Errors
     /// If something is missing or of another size.
-    pub fn restore(
-        &mut self,
-        state: &HashMap<String, Tensor>,
-        step: u64,
-    ) -> candle_core::Result<()> {
+    pub fn restore(&mut self, state: &dyn SavedTensors, step: u64) -> candle_core::Result<()> {
         match &mut self.rules {
             Rules::Host(rules) => {
                 for ((name, _), rule) in self.vars.iter().zip(rules) {
@@ -206,7 +212,7 @@ impl Optimiser {
             }
         }
         let mut taken = vec![i64::try_from(step).unwrap_or(i64::MAX)];
-        if let Some(name) = self.steps_name().filter(|name| state.contains_key(name)) {
+        if let Some(name) = self.steps_name().filter(|name| state.holds(name)) {
             restore_values(state, &name, &mut taken)?;
         }
         self.step = u64::try_from(taken[0]).unwrap_or(step);

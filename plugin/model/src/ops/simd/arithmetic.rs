@@ -100,9 +100,14 @@ pub(in crate::ops) unsafe fn product<L: Lanes>(
                 ..a
             };
             let (b, out) = (b.add(column), out.add(row * out_stride + column));
+            // Six rows at a time fill sixteen registers; fours are for what is left, since two rows would wait for each other.
+            let six = !(m - row).is_multiple_of(4) || m - row >= 12;
             row += match (L::MANY_REGISTERS, two) {
                 (true, true) => block::<L, 8, 2>(k, a, b, b_stride, out, out_stride, accumulate),
                 (true, false) => block::<L, 8, 1>(k, a, b, b_stride, out, out_stride, accumulate),
+                (false, true) if six => {
+                    block::<L, 6, 2>(k, a, b, b_stride, out, out_stride, accumulate)
+                }
                 (false, true) => block::<L, 4, 2>(k, a, b, b_stride, out, out_stride, accumulate),
                 (false, false) => block::<L, 4, 1>(k, a, b, b_stride, out, out_stride, accumulate),
             };
