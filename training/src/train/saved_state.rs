@@ -120,7 +120,7 @@ impl StateFile {
         let mut size = [0; 8];
         file.read_exact(&mut size).map_err(|_| wrong("too short"))?;
         let header = u64::from_le_bytes(size);
-        if header > length - 8 {
+        if header > length.saturating_sub(8) {
             return Err(wrong("too short"));
         }
         let mut bytes = vec![0; usize::try_from(header).map_err(|_| wrong("too long"))?];
@@ -196,4 +196,62 @@ pub(super) fn restore_values<T: WithDType>(
     }
     *values = saved;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_part_by_part_is_read_tensor_by_tensor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        let tensor =
+            Tensor::new(&[[1f32, -2.5, 3.0], [0.0, f32::MAX, -0.0]], &Device::Cpu).unwrap();
+        let steps = Tensor::new(&[7i64], &Device::Cpu).unwrap();
+        let moments = [0.25f32, f32::MIN_POSITIVE, 9.0, -1.0];
+        let parts = [
+            ("weight".to_owned(), Part::Tensor(tensor.clone())),
+            ("moments".to_owned(), Part::values(&moments)),
+            ("steps".to_owned(), Part::Tensor(steps)),
+        ];
+        let metadata = HashMap::from([("step".to_owned(), "12".to_owned())]);
+        safetensors::serialize_to_file(parts, Some(metadata), &path).unwrap();
+        let file = StateFile::open(&path).unwrap();
+        assert_eq!(
+            (file.number("step"), file.number("skipped")),
+            (Some(12), None)
+        );
+        let read = |name: &str| file.read(name).unwrap();
+        assert_eq!(
+            read("weight").unwrap().to_vec2::<f32>().unwrap(),
+            tensor.to_vec2::<f32>().unwrap()
+        );
+        assert_eq!(read("steps").unwrap().to_vec1::<i64>().unwrap(), [7]);
+        let mut values = vec![0f32; 4];
+        restore_values(&file, "moments", &mut values).unwrap();
+        assert_eq!(values, moments);
+        assert!(file.holds("moments") && !file.holds("other") && read("other").is_none());
+
+        // Cut off anywhere, longer, or with another header it is no state.
+        let whole = fs::read(&path).unwrap();
+        let refused = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            let error = StateFile::open(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+        };
+        for length in 0..whole.len() {
+            refused(&whole[..length]);
+        }
+        refused(&[whole.as_slice(), &[0]].concat());
+        let mut header = whole.clone();
+        header[8] = b'?';
+        refused(&header);
+        let mut endless = whole;
+        endless[..8].fill(0xff);
+        refused(&endless);
+    }
 }
