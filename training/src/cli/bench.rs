@@ -74,8 +74,8 @@ pub(crate) struct Args {
     #[arg(long)]
     parity: bool,
     /// Only measure the import: frames a second that each decoder reads of a film, or of one that is made with the program ffmpeg.
-    #[arg(long, num_args = 0..=1, value_name = "FILM", conflicts_with_all = ["parity", "memory"])]
-    import: Option<Option<PathBuf>>,
+    #[arg(long, num_args = 0..=1, default_missing_value = "-", value_name = "FILM", conflicts_with_all = ["parity", "memory"])]
+    import: Option<PathBuf>,
     /// Only measure the most memory that training steps take, on the CPU: two steps of each phase are enough
     /// (`--training-steps 1 --set recompute=true --training-batch 1`).
     #[arg(long, conflicts_with = "parity")]
@@ -127,7 +127,8 @@ pub(crate) fn run(args: Args) -> CliResult {
         }
     }
     if let Some(film) = &args.import {
-        let found = importing::measure(film.as_deref())?;
+        let film = (film.as_os_str() != "-").then_some(film.as_path());
+        let found = importing::measure(film)?;
         return args.show(&found, importing::print_table);
     }
     let device = args.device.open()?;

@@ -31,7 +31,7 @@ pub(super) struct Importing {
 /// How fast a decoder is.
 #[derive(Debug, Serialize)]
 struct Decoder {
-    decoder: &'static str,
+    name: &'static str,
     source_frames: u64,
     /// Of each round.
     seconds: Vec<f64>,
@@ -43,16 +43,13 @@ struct Decoder {
 /// Imports a film by both decoders; without one a film of the built-in game is made.
 pub(super) fn measure(film: Option<&Path>) -> Result<Importing, BenchError> {
     let folder = tempfile::tempdir().map_err(BenchError::Folder)?;
-    let (path, named) = match film {
-        Some(film) => (film.to_path_buf(), film.display().to_string()),
-        None => {
-            let path = make_film(folder.path())?;
-            let named = format!(
-                "the built-in game, {FRAMES} frames of {}x{}, H.264",
-                SIZE.0, SIZE.1
-            );
-            (path, named)
-        }
+    let (path, named) = if let Some(film) = film {
+        (film.to_path_buf(), film.display().to_string())
+    } else {
+        let path = make_film(folder.path())?;
+        let size = format!("{}x{}", SIZE.0, SIZE.1);
+        let named = format!("the built-in game, {FRAMES} frames of {size}, H.264");
+        (path, named)
     };
     let mut decoders = Vec::new();
     for (name, decoder) in [
@@ -91,7 +88,7 @@ pub(super) fn measure(film: Option<&Path>) -> Result<Importing, BenchError> {
         let mut sorted = seconds.clone();
         sorted.sort_by(f64::total_cmp);
         decoders.push(Decoder {
-            decoder: name,
+            name,
             source_frames,
             source_frames_per_second: source_frames as f64 / sorted[sorted.len() / 2],
             seconds,
@@ -153,7 +150,7 @@ pub(super) fn print_table(found: &Importing) {
         let seconds: Vec<String> = it.seconds.iter().map(|it| format!("{it:.2}")).collect();
         println!(
             "{:<9} {:6.0} frames a second ({} frames in {} s)",
-            it.decoder,
+            it.name,
             it.source_frames_per_second,
             it.source_frames,
             seconds.join(", ")
