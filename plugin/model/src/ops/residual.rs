@@ -7,12 +7,39 @@ use std::sync::Mutex;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::attention::AttentionPattern;
 use super::buffer::copied;
 use super::fusion::fused;
 use super::recomputation::recomputed;
 use super::slices::with_floats;
-use super::sublayer::{Branch, Kept};
+use super::sublayer::{AttentionWeights, Branch, FeedForwardWeights, Kept};
 use super::weight_gradients::WeightGradients;
+
+/// `x` plus attention over its norm: one attention branch of a block.
+///
+/// # Errors
+/// When shapes do not match.
+pub fn attention_branch(
+    x: &Tensor,
+    weights: &AttentionWeights,
+    heads: usize,
+    pattern: AttentionPattern,
+) -> Result<Tensor> {
+    let branch = Branch::Attention {
+        weights: weights.clone(),
+        heads,
+        pattern,
+    };
+    residual(x, vec![vec![branch]], false)
+}
+
+/// `x` plus `relu(norm(x) up)^2 down`: the feed-forward branch of a block.
+///
+/// # Errors
+/// When shapes do not match.
+pub fn feed_forward_branch(x: &Tensor, weights: &FeedForwardWeights) -> Result<Tensor> {
+    residual(x, vec![vec![Branch::FeedForward(weights.clone())]], false)
+}
 
 /// All branches of `blocks` on `x`, one after the other. With `recompute` only the input of each block is kept for the gradient, and what
 /// is inside the block is computed again.

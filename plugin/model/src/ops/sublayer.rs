@@ -10,7 +10,6 @@ use super::attention::{
 use super::linear::{
     linear_add, linear_add_gradients, norm_linear, norm_linear_gradients, relu2_linear_add,
 };
-use super::residual::residual;
 use super::slices::with_floats;
 
 /// Elements that one task adds up.
@@ -40,32 +39,6 @@ pub struct FeedForwardWeights {
     pub up: Tensor,
     /// `[D, F]`.
     pub down: Tensor,
-}
-
-/// `x` plus attention over its norm: one attention branch of a block.
-///
-/// # Errors
-/// When shapes do not match.
-pub fn attention_branch(
-    x: &Tensor,
-    weights: &AttentionWeights,
-    heads: usize,
-    pattern: AttentionPattern,
-) -> Result<Tensor> {
-    let branch = Branch::Attention {
-        weights: weights.clone(),
-        heads,
-        pattern,
-    };
-    residual(x, vec![vec![branch]], false)
-}
-
-/// `x` plus `relu(norm(x) up)^2 down`: the feed-forward branch of a block.
-///
-/// # Errors
-/// When shapes do not match.
-pub fn feed_forward_branch(x: &Tensor, weights: &FeedForwardWeights) -> Result<Tensor> {
-    residual(x, vec![vec![Branch::FeedForward(weights.clone())]], false)
 }
 
 /// A residual branch.

@@ -1,15 +1,12 @@
 //! The data of a pass.
 
-use std::sync::Arc;
+use candle_core::Tensor;
 
-use candle_core::{Device, Tensor};
-use genie_model::ActionFeatures;
-
+use super::data::{DataMaker, Tokens};
 use super::state::DynamicsPhase;
-use crate::train::batches::ClipReader;
 use crate::train::error::TrainError;
 use crate::train::read_ahead::Pass;
-use crate::train::token_cache::{TokenCache, exact_tokens};
+use crate::train::token_cache::exact_tokens;
 
 /// The data of a pass.
 pub(super) struct Batch {
@@ -31,59 +28,6 @@ impl Batch {
             candle_core::Error::msg("no actions are encoded")
                 .bt()
                 .into()
-        })
-    }
-}
-
-/// What of a batch needs no network, in the memory of the host.
-pub(super) struct Data {
-    clips: Vec<u8>,
-    /// Kept tokens, or else the patches that the tokenizer makes them of.
-    tokens: Tokens,
-    features: Option<Tensor>,
-    action_patches: Option<Tensor>,
-}
-
-enum Tokens {
-    Kept(Vec<u32>),
-    Of(Tensor),
-}
-
-/// Makes such data, on any thread.
-#[derive(Clone)]
-pub(super) struct DataMaker {
-    pub(super) reader: ClipReader,
-    pub(super) kept: Option<Arc<TokenCache>>,
-    pub(super) features: Option<ActionFeatures>,
-    /// Sides of the patches of the tokenizer, and of the pixel decoder where there is one.
-    pub(super) patch: usize,
-    pub(super) action_patch: Option<usize>,
-}
-
-impl DataMaker {
-    pub(super) fn make(&self, pass: Pass) -> Result<Data, TrainError> {
-        let reader = &self.reader;
-        let sees_pixels =
-            self.features.is_some() || self.action_patch.is_some() || self.kept.is_none();
-        let clips = if sees_pixels {
-            reader.clips(pass)?
-        } else {
-            Vec::new()
-        };
-        let (count, frames) = reader.shape();
-        let tokens = match &self.kept {
-            Some(kept) => {
-                Tokens::Kept(kept.windows(reader.dataset(), &reader.windows(pass), frames)?)
-            }
-            None => Tokens::Of(reader.patches(&clips, self.patch)?),
-        };
-        let features = self.features.map(|it| it.of(&clips, count, &Device::Cpu));
-        let action_patches = self.action_patch.map(|patch| reader.patches(&clips, patch));
-        Ok(Data {
-            tokens,
-            features: features.transpose()?,
-            action_patches: action_patches.transpose()?,
-            clips,
         })
     }
 }

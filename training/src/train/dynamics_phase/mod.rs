@@ -11,6 +11,7 @@ mod action_start;
 mod adjacency;
 mod batch;
 mod comparison;
+mod data;
 mod draws;
 mod export;
 mod footage_tokens;

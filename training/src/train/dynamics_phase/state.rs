@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 
-use super::batch::Data;
+use super::data::Data;
 use super::footage_tokens::FootageTokens;
 use super::networks::Networks;
 use super::relabelling::ImpossibleActions;
