@@ -8,7 +8,7 @@ mod drawing;
 #[path = "../examples/prompt_editor/palette.rs"]
 #[allow(dead_code)]
 mod palette;
-#[path = "../examples/prompt_editor/study.rs"]
+#[path = "../examples/prompt_editor/study/mod.rs"]
 #[allow(dead_code)]
 mod study;
 
@@ -23,7 +23,7 @@ use genie_model::Frame;
 use genie_model::checkpoint::Checkpoint;
 use genie_tests::Patience;
 use palette::{Palette, Theme};
-use study::{Reconstruction, Study};
+use study::{Reconstruction, Study, Subject};
 
 fn assets() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets")
@@ -37,7 +37,7 @@ fn answered(study: &mut Study, palette: &mut Palette) -> Reconstruction {
         assert!(!patience.is_over());
         std::thread::sleep(Duration::from_millis(5));
     }
-    study.found.clone().unwrap()
+    *study.canvas.found.clone().unwrap()
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn pictures_of_the_game_and_noise_are_told_apart_in_words_errors_and_tokens() {
     let (mut study, mut palette) = (Study::default(), Palette::default());
     study.learn(AssetId::default(), &model);
     let meadow = picture::read(&assets().join("prompts/meadow.png")).unwrap();
-    study.ask(&Canvas::from(&meadow));
+    study.ask(Subject::Canvas, &Canvas::from(&meadow));
     let known = answered(&mut study, &mut palette);
     assert!(
         known.in_words().starts_with("Just like"),
@@ -65,7 +65,7 @@ fn pictures_of_the_game_and_noise_are_told_apart_in_words_errors_and_tokens() {
     assert!(uses.iter().max().unwrap() * 4 > known.tokens.len() as u32);
     let noise = (0..64 * 64 * 3).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 13) as u8);
     let noise = Frame::from_rgb(64, 64, noise.collect()).unwrap();
-    study.ask(&Canvas::from(&noise));
+    study.ask(Subject::Canvas, &Canvas::from(&noise));
     let foreign = answered(&mut study, &mut palette);
     assert!(
         foreign.in_words().starts_with("Foreign"),
@@ -79,7 +79,10 @@ fn pictures_of_the_game_and_noise_are_told_apart_in_words_errors_and_tokens() {
         let at = (y * 64 + x) * 3;
         pixels[at..at + 3].copy_from_slice(&noise.pixels()[at..at + 3]);
     }
-    study.ask(&Canvas::from(&Frame::from_rgb(64, 64, pixels).unwrap()));
+    study.ask(
+        Subject::Canvas,
+        &Canvas::from(&Frame::from_rgb(64, 64, pixels).unwrap()),
+    );
     let mixed = answered(&mut study, &mut palette);
     let worst = (0..mixed.errors.len())
         .max_by(|a, b| mixed.errors[*a].total_cmp(&mixed.errors[*b]))
@@ -91,4 +94,48 @@ fn pictures_of_the_game_and_noise_are_told_apart_in_words_errors_and_tokens() {
     assert!(palette.len() > 20, "{} stamps", palette.len());
     assert!(palette.of(Theme::Green).next().is_some());
     assert!(palette.of(Theme::Blue).next().is_some());
+}
+
+#[test]
+fn a_cut_is_studied_beside_the_picture_and_patches_can_be_stopped_and_gone_on_with() {
+    let path = assets().join("models/platformer.genie.safetensors");
+    let model = GenieModel::new(Checkpoint::read(&path).unwrap());
+    let (mut study, mut palette) = (Study::default(), Palette::default());
+    study.learn(AssetId::default(), &model);
+    let all = model.config().tokenizer.quantizer.codes() as u64;
+    let mut patience = Patience::with_this_process();
+    while study.patches.parts().0 == 0 {
+        assert_eq!(study.take(&mut palette), None);
+        assert!(!patience.is_over());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    study.patches.cancel();
+    let read = |name: &str| picture::read(&assets().join("prompts").join(name)).unwrap();
+    let (meadow, desert) = (
+        Canvas::from(&read("meadow.png")),
+        Canvas::from(&read("desert.png")),
+    );
+    study.ask(Subject::Canvas, &meadow);
+    study.ask_about_cut(1, &desert);
+    let canvas = answered(&mut study, &mut palette);
+    let cut = study.cut.found.clone().unwrap();
+    assert_ne!(canvas.version(), cut.version());
+    let (done, of) = study.patches.parts();
+    assert!(done < all && of == all && study.patches_stopped());
+    let found = palette.len();
+    // The same cut is not asked about again; another one is.
+    study.ask_about_cut(1, &desert);
+    assert!(!study.pending());
+    study.ask_about_cut(2, &meadow);
+    assert!(study.pending());
+    answered(&mut study, &mut palette);
+    assert_eq!(
+        study.cut.found.as_ref().unwrap().version(),
+        canvas.version()
+    );
+    study.want_patches();
+    assert!(!study.patches_stopped());
+    answered(&mut study, &mut palette);
+    assert_eq!(study.patches.parts(), (all, all));
+    assert!(palette.len() > found);
 }

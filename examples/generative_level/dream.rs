@@ -10,7 +10,15 @@ use crate::states::{GameSystems, Session};
 /// A world under a script instead of keys.
 #[derive(Component, Default)]
 pub(crate) struct PlaysItself {
+    script: Script,
     held: Option<String>,
+}
+
+impl PlaysItself {
+    /// A world under this script; the default is a walk.
+    pub(crate) fn by(script: Script) -> Self {
+        Self { script, held: None }
+    }
 }
 
 /// A world of this level that plays itself.
@@ -46,7 +54,6 @@ fn press(
     mut frames: MessageReader<GenieFrame>,
     mut worlds: Query<(&GenieWorld, &mut PlaysItself)>,
     models: Res<Assets<GenieModel>>,
-    script: Local<Script>,
     mut inputs: MessageWriter<GenieInput>,
 ) {
     for frame in frames.read() {
@@ -56,7 +63,9 @@ fn press(
         let Some(model) = models.get(&world.model) else {
             continue;
         };
-        let action = script.action_at(frame.tick as usize, model.actions());
+        let action = player
+            .script
+            .action_at(frame.tick as usize, model.actions());
         if player.held.as_ref() == Some(&action) {
             continue;
         }

@@ -7,6 +7,7 @@ use bevy_state::prelude::*;
 use crate::best_runs::BestRuns;
 use crate::bindings::{Bindings, Control, in_words};
 use crate::catalogue::Catalogue;
+use crate::dream::PlaysItself;
 use crate::goals::Goals;
 use crate::look::{EDGE, FAINT, GOLD, NIGHT, TEXT, text};
 use crate::play::{MOST_FALLS, Run};
@@ -138,10 +139,10 @@ fn write_figures(
 fn write_keys(
     settings: Res<Settings>,
     models: Res<Assets<GenieModel>>,
-    runs: Query<(&GenieWorld, &GenieStatus), With<Run>>,
+    runs: Query<(&GenieWorld, &GenieStatus, Has<PlaysItself>), With<Run>>,
     mut lines: Query<&mut Text, With<KeysLine>>,
 ) {
-    let Ok((world, status)) = runs.single() else {
+    let Ok((world, status, plays_itself)) = runs.single() else {
         return;
     };
     let now = match status.phase {
@@ -149,6 +150,10 @@ fn write_keys(
         GeniePhase::Starting => "the model takes in the picture".to_owned(),
         GeniePhase::Failed => "the dream has failed".to_owned(),
         _ if status.starving => "this machine is too busy for the dream".to_owned(),
+        _ if plays_itself => {
+            let pause = first_key(&settings, Control::Pause);
+            format!("the script plays   {}: {pause}", Control::Pause.name())
+        }
         _ => {
             let model = models.get(&world.model);
             keys_in_words(&settings, model.filter(|model| !Bindings::steer(model)))
@@ -160,17 +165,19 @@ fn write_keys(
     }
 }
 
+/// The first key that a control has.
+fn first_key(settings: &Settings, control: Control) -> String {
+    let keys = settings.bindings.keys_in_words(control);
+    keys.split(", ").next().unwrap_or_default().to_owned()
+}
+
 /// What the keys do; worlds of another game have actions and keys of their own.
 fn keys_in_words(settings: &Settings, other: Option<&GenieModel>) -> String {
     let controls = Control::ALL.iter().filter(|control| {
         other.is_none() || !matches!(control, Control::Left | Control::Right | Control::Jump)
     });
     let mut words: Vec<_> = controls
-        .map(|&control| {
-            let keys = settings.bindings.keys_in_words(control);
-            let first = keys.split(", ").next().unwrap_or_default().to_owned();
-            format!("{}: {first}", control.name())
-        })
+        .map(|&control| format!("{}: {}", control.name(), first_key(settings, control)))
         .collect();
     if let Some(model) = other {
         let keys = model

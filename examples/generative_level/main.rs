@@ -28,6 +28,7 @@ mod play;
 mod result;
 mod rewind;
 mod saving;
+mod scripted;
 mod settings;
 mod settings_screen;
 mod sound;
@@ -71,7 +72,8 @@ struct Options {
     /// Write a GIF instead of opening a window
     #[arg(long)]
     record: Option<PathBuf>,
-    /// What is played in the recording, such as `right:20,right_jump:8,left` [default: a walk]
+    /// What is played in the recording, or in the window in place of the player, such as `right:20,right_jump:8,left` [default: a
+    /// walk, or the player]
     #[arg(long)]
     script: Option<Script>,
     /// Length of a run, or of the recording, in seconds of ten frames [default: 60, or 10]
@@ -120,7 +122,7 @@ fn main() -> AppExit {
     let output = options.record.clone();
     let output = output.unwrap_or_else(|| "generative_level.gif".into());
     if let Some(reason) = reason {
-        println!("{reason}: recording a scripted walk instead of opening a window");
+        println!("{reason}: recording what a script plays instead of opening a window");
     }
     let frames = options.frames.unwrap_or_else(|| options.frames(10.0));
     headless::record(Recording {
@@ -169,6 +171,9 @@ fn play(options: Options) -> AppExit {
     .insert_resource(FirstPrompt(options.prompt.clone()))
     .insert_resource(ShippedPrompts(assets::prompts_of(&options.model)))
     .add_plugins(game::GamePlugin);
+    if let Some(script) = options.script {
+        app.insert_resource(scripted::RunScript(script));
+    }
     if options.timings {
         app.add_plugins(timings::TimingsPlugin);
     }

@@ -10,7 +10,7 @@ use bevy_state::prelude::*;
 use crate::best_runs::{BestRuns, RunFigures};
 use crate::bindings::Control;
 use crate::catalogue::Catalogue;
-use crate::dream::world;
+use crate::dream::{PlaysItself, world};
 use crate::goals::Goals;
 use crate::rewind::Energy;
 use crate::saving::Saving;
@@ -194,21 +194,23 @@ fn hold_time(
             &mut GenieKeyboard,
             &mut GenieGamepad,
             &Energy,
+            Has<PlaysItself>,
         ),
         With<Run>,
     >,
 ) {
     let open = *state.get() != Overlay::Closed;
-    for (clock, keyboard, gamepad, energy) in &mut worlds {
+    for (clock, keyboard, gamepad, energy, plays_itself) in &mut worlds {
+        let heard = !open && !plays_itself;
         clock
             .map_unchanged(|clock| &mut clock.paused)
             .set_if_neq(open || energy.rewinding);
         keyboard
             .map_unchanged(|keyboard| &mut keyboard.enabled)
-            .set_if_neq(!open);
+            .set_if_neq(heard);
         gamepad
             .map_unchanged(|gamepad| &mut gamepad.enabled)
-            .set_if_neq(!open);
+            .set_if_neq(heard);
     }
 }
 
@@ -279,11 +281,11 @@ fn keep_best(
     taken: On<GenieSnapshotTaken>,
     session: Res<Session>,
     models: Res<Assets<GenieModel>>,
-    mut worlds: Query<(&GenieWorld, &mut Run, &Goals)>,
+    mut worlds: Query<(&GenieWorld, &mut Run, &Goals, Has<PlaysItself>)>,
     mut best: ResMut<BestRuns>,
     mut saving: ResMut<Saving>,
 ) {
-    let Ok((world, mut run, goals)) = worlds.get_mut(taken.world) else {
+    let Ok((world, mut run, goals, plays_itself)) = worlds.get_mut(taken.world) else {
         return;
     };
     if !run.over || run.result.is_some() {
@@ -300,7 +302,7 @@ fn keep_best(
         falls: tally.falls,
         seconds: taken.snapshot.tick().saturating_sub(run.first) as f32 / rate,
     };
-    let better = best.beats(&run.level, figures);
+    let better = !plays_itself && best.beats(&run.level, figures);
     run.result = Some((figures, better));
     if better {
         let replay = taken.snapshot.replay();

@@ -6,6 +6,7 @@ use bevy_egui::EguiPostUpdateSet;
 
 use crate::export::Exports;
 use crate::files::Files;
+use crate::lines::Lines;
 use crate::project::Project;
 use crate::toasts::Toasts;
 
@@ -31,6 +32,7 @@ fn close(
     mut quits: MessageReader<Quit>,
     project: Res<Project>,
     exports: Res<Exports>,
+    mut lines: ResMut<Lines>,
     mut files: ResMut<Files>,
     mut toasts: ResMut<Toasts>,
     mut refused: Local<Option<u64>>,
@@ -38,12 +40,19 @@ fn close(
     mut exit: MessageWriter<AppExit>,
 ) {
     let asked = windows.read().count() + quits.read().count() > 0;
-    if asked && !*waiting && exports.pending() {
+    let exporting = exports.pending() || files.busy_for_long();
+    // What is played now is in the project a moment after time stands still.
+    let pending = exporting || lines.unkept();
+    if asked && !*waiting && (pending || lines.running) {
         *waiting = true;
-        toasts.note("closes when the export is written; close again to leave without it");
+        lines.running = false;
+        if exporting {
+            toasts
+                .note("closes when files are read and written; close again to leave without them");
+        }
         return;
     }
-    let waited = *waiting && !exports.pending();
+    let waited = *waiting && !pending;
     if !asked && !waited {
         return;
     }

@@ -33,7 +33,7 @@ pub(crate) enum Panel {
 
 impl Panel {
     /// All of them.
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Canvas,
         Self::Stamps,
         Self::Source,

@@ -22,6 +22,7 @@ mod source;
 mod study;
 mod toasts;
 mod tools;
+mod tries;
 mod ui;
 
 use std::path::PathBuf;
@@ -38,7 +39,7 @@ use files::Files;
 use lines::Lines;
 use palette::Palette;
 use project::Project;
-use study::Study;
+use study::{Study, Subject};
 use toasts::Toasts;
 use tools::Hand;
 
@@ -49,7 +50,7 @@ struct Options {
     /// Checkpoint: a path, or one within the assets folder
     #[arg(long, default_value = assets::MODEL)]
     model: PathBuf,
-    /// Picture, recording or project to begin with [default: what was there last]
+    /// Picture, recording, project, replay or saved world to begin with [default: what was there last]
     #[arg(long)]
     prompt: Option<PathBuf>,
 }
@@ -121,7 +122,7 @@ fn begin(
 ) {
     commands.spawn(Camera2d);
     let first = || assets::prompts_of(&options.model).into_iter().next();
-    let nothing_yet = project.version == 0;
+    let nothing_yet = project.is_new();
     if let Some(path) = options
         .prompt
         .clone()
@@ -185,7 +186,7 @@ fn study_picture(
 ) {
     if *asked != Some(project.version) {
         *asked = Some(project.version);
-        study.ask(project.canvas.now());
+        study.ask(Subject::Canvas, project.canvas.now());
     }
     if let Some(error) = study.take(&mut palette) {
         toasts.error(error);

@@ -17,6 +17,8 @@ use crate::toasts::Toasts;
 
 /// Time from frame to frame while something moves.
 const MOVING: Duration = Duration::from_millis(25);
+/// Time from frame to frame while a line is played again, a frame of it in each.
+const HURRYING: Duration = Duration::from_millis(5);
 /// Time from frame to frame just after something was touched: tooltips come up when the mouse rests.
 const SETTLING: Duration = Duration::from_millis(150);
 /// For how long.
@@ -59,12 +61,18 @@ fn choose_pace(
         GeniePhase::Running => !clock.paused,
         GeniePhase::Ended | GeniePhase::Failed => false,
     });
-    let moving =
-        ticking || study.pending() || files.busy() || exports.pending() || lines.waiting(&project);
+    let moving = ticking
+        || study.pending()
+        || files.busy()
+        || exports.pending()
+        || lines.waiting(&project)
+        || lines.unkept();
     let next_toast = toasts.all.iter().map(|toast| toast.until).min();
     let next_toast = next_toast.map(|until| until.saturating_duration_since(now));
     let autosave = files.until_autosave(&project).map(Duration::from_secs_f32);
-    let wait = if moving {
+    let wait = if lines.arriving().is_some() {
+        HURRYING
+    } else if moving {
         MOVING
     } else if settling {
         SETTLING

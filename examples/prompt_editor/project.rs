@@ -1,5 +1,6 @@
 //! What is being made, and its file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bevy::prelude::*;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::drawing::Canvas;
 use crate::history::History;
+use crate::tries::{Arriving, Try};
 
 /// Larger files are no projects.
 const MOST_BYTES: u64 = 64 << 20;
@@ -26,10 +28,24 @@ pub(crate) struct Project {
     pub(crate) file: Option<PathBuf>,
     /// Grows with each change of the picture or the seed.
     pub(crate) version: u64,
-    /// The version that is in its file.
-    pub(crate) saved: u64,
+    /// Lines of play, as far as they are worth keeping.
+    tries: Vec<Try>,
+    /// Grows with each change of the lines.
+    tries_version: u64,
+    /// Lines that a file has brought and that are not there yet.
+    pub(crate) arriving: Option<Arriving>,
+    /// What is in its file.
+    saved: Stand,
     /// The version that came from elsewhere as it is: nothing is lost with it.
     untouched: u64,
+}
+
+/// What makes one state of a project another than the last.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stand {
+    version: u64,
+    tries_version: u64,
+    sampler: GenieSamplerSettings,
 }
 
 impl Default for Project {
@@ -40,7 +56,14 @@ impl Default for Project {
             sampler: GenieSamplerSettings::default(),
             file: None,
             version: 0,
-            saved: 0,
+            tries: Vec::new(),
+            tries_version: 0,
+            arriving: None,
+            saved: Stand {
+                version: 0,
+                tries_version: 0,
+                sampler: GenieSamplerSettings::default(),
+            },
             untouched: 0,
         }
     }
@@ -68,14 +91,47 @@ impl Project {
         }
     }
 
+    /// The state that it is in.
+    pub(crate) fn stand(&self) -> Stand {
+        Stand {
+            version: self.version,
+            tries_version: self.tries_version,
+            sampler: self.sampler.clone(),
+        }
+    }
+
+    /// Its file has this state.
+    pub(crate) fn is_saved_as(&mut self, stand: Stand) {
+        self.saved = stand;
+    }
+
+    /// Whether it is as it was when the program began for the first time.
+    pub(crate) fn is_new(&self) -> bool {
+        (self.version, self.tries_version) == (0, 0)
+    }
+
     /// Whether something has changed since it was saved.
     pub(crate) fn unsaved(&self) -> bool {
-        self.version != self.saved
+        self.stand() != self.saved
     }
 
     /// Whether something would be lost if another picture took its place.
     pub(crate) fn is_work(&self) -> bool {
-        self.unsaved() && self.version != self.untouched
+        self.version != self.saved.version && self.version != self.untouched
+    }
+
+    /// Whether something would be lost if another project took its place: forks go with the project, not with the picture.
+    pub(crate) fn has_work(&self) -> bool {
+        let forks = self.tries.iter().any(|line| line.parent.is_some());
+        self.is_work() || (forks && self.tries_version != self.saved.tries_version)
+    }
+
+    /// What there is of lines of play now.
+    pub(crate) fn keep_tries(&mut self, tries: Vec<Try>) {
+        if self.tries != tries {
+            self.tries = tries;
+            self.tries_version += 1;
+        }
     }
 
     /// Puts a picture in place that can be had again: one from a file, or the same one in another size.
@@ -95,6 +151,7 @@ impl Project {
             rgb: hexadecimal(&pixels),
             seed: self.seed,
             sampler: self.sampler.clone(),
+            tries: self.tries.clone(),
             file: self.file.clone(),
         }
     }
@@ -106,7 +163,22 @@ impl Project {
         }
         self.seed = content.seed;
         self.sampler = content.sampler.clone();
+        self.keep_tries(content.tries.clone());
+        self.arriving = Some(Arriving::Project(content.tries.clone()));
         self.version += 1;
+    }
+
+    /// Goes on with a run: its picture, its seed, and how its last frame was sampled.
+    pub(crate) fn adopt_run(&mut self, run: GenieReplay) {
+        let (width, height) = self.canvas.now().size();
+        if let Ok(picture) = run.prompt.fitted(width, height, GenieFit::Crop) {
+            self.canvas.change((&picture).into());
+        }
+        self.seed = run.seed;
+        self.sampler = run.sampler_after(run.actions.len() as u64).clone();
+        self.arriving = Some(Arriving::Run(Box::new(run)));
+        self.version += 1;
+        self.untouched = self.version;
     }
 
     /// Goes on with an autosave, which may have a file of its own; it is saved if that has the same content.
@@ -115,7 +187,7 @@ impl Project {
         self.file.clone_from(&content.file);
         let saved = content.file.as_deref().map(ProjectFile::read);
         if saved.is_some_and(|saved| saved.is_ok_and(|saved| saved.is_same(content))) {
-            self.saved = self.version;
+            self.saved = self.stand();
         }
     }
 }
@@ -142,6 +214,9 @@ pub(crate) struct ProjectFile {
     rgb: String,
     seed: u64,
     sampler: GenieSamplerSettings,
+    /// Lines of play and their forks. Files of before have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tries: Vec<Try>,
     /// In an autosave: the file that the project belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<PathBuf>,
@@ -185,6 +260,10 @@ impl ProjectFile {
             return Err(format!(
                 "{name}: not a prompt project of a format that is known"
             ));
+        }
+        let numbers: BTreeSet<u32> = file.tries.iter().map(|line| line.number).collect();
+        if numbers.len() < file.tries.len() || numbers.contains(&u32::MAX) {
+            return Err(format!("{name}: damaged: its lines are not numbered"));
         }
         Ok(file)
     }

@@ -1,138 +1,169 @@
-//! Keys of the editor itself. They count while neither a text field nor the world has the keyboard.
+//! What the editor does on a key of its own, in one table: keys, menus, tooltips and the help all come from it. Keys count while
+//! neither a text field nor the world has the keyboard.
 
 use bevy_egui::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
-use crate::closing::Quit;
-use crate::files::PROJECT;
 use crate::tools::Tool;
-use crate::ui::{Desk, Work, step, toggle, viewport_id};
 
-/// What the help lists.
-pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
-    ("Ctrl+O", "open a picture, a recording or a project"),
-    ("Ctrl+S", "save the project"),
-    ("Ctrl+E", "export"),
-    ("Ctrl+Z, Ctrl+Y", "undo, redo"),
-    (
-        "B P F L R I S",
-        "stamp, pencil, fill, line, rectangle, pick, select",
-    ),
-    ("G, N", "grid, snapping to it"),
-    ("Space", "play and pause"),
-    (".", "one frame"),
-    ("Home", "back to the prompt"),
-    (
-        "PageUp, PageDown",
-        "look at the frame before, the frame after",
-    ),
-    ("K", "fork from the frame that is shown"),
-    ("Escape", "leave the world, let a selection go"),
-    ("F1", "this help"),
-    ("Ctrl+Q", "close; what is on the canvas is kept"),
+/// Something that the editor can be told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Asks for a file to open.
+    Open,
+    /// Saves the project under another name.
+    SaveAs,
+    /// Saves the project.
+    Save,
+    /// Opens or closes the window to export.
+    Export,
+    /// Makes the last change of the picture again.
+    Redo,
+    /// Takes the last change of the picture back.
+    Undo,
+    /// Closes the editor.
+    Quit,
+    /// Takes a tool into the hand.
+    Take(Tool),
+    /// Shows or hides the grid.
+    Grid,
+    /// Keeps to the grid, or not.
+    Snap,
+    /// Lets time run, or stand still.
+    PlayOrPause,
+    /// Makes one frame.
+    Step,
+    /// Goes back to the prompt.
+    ToPrompt,
+    /// Looks at the frame before.
+    FrameBefore,
+    /// Looks at the frame after.
+    FrameAfter,
+    /// Forks the played line.
+    Fork,
+    /// Leaves the world, lets a selection go, closes a small window.
+    Leave,
+    /// Opens or closes the help.
+    Help,
+}
+
+/// An action with its keys and words.
+pub(crate) struct Shortcut {
+    /// What is done.
+    pub(crate) action: Action,
+    /// What it is called on a button or in a menu.
+    pub(crate) name: &'static str,
+    /// What it does, in words.
+    pub(crate) hint: &'static str,
+    keys: &'static [(Modifiers, Key)],
+    /// Whether it counts while the world has the keys: only what no game uses.
+    while_playing: bool,
+}
+
+const NONE: Modifiers = Modifiers::NONE;
+const CONTROL: Modifiers = Modifiers::COMMAND;
+const BOTH: Modifiers = Modifiers {
+    shift: true,
+    ..Modifiers::COMMAND
+};
+
+const fn on(
+    action: Action,
+    keys: &'static [(Modifiers, Key)],
+    name: &'static str,
+    hint: &'static str,
+) -> Shortcut {
+    Shortcut {
+        action,
+        name,
+        hint,
+        keys,
+        while_playing: false,
+    }
+}
+
+const fn tool(tool: Tool, key: &'static [(Modifiers, Key)], hint: &'static str) -> Shortcut {
+    on(Action::Take(tool), key, tool.name(), hint)
+}
+
+/// All of them, as the help lists them. Of two on one key the one with more modifiers comes first.
+#[rustfmt::skip] // A table.
+pub(crate) const SHORTCUTS: &[Shortcut] = &[
+    on(Action::Open, &[(CONTROL, Key::O)], "Open...", "opens a picture, a recording, a project, a replay or a saved world"),
+    on(Action::SaveAs, &[(BOTH, Key::S)], "Save as...", "saves the project under another name"),
+    Shortcut {
+        while_playing: true,
+        ..on(Action::Save, &[(CONTROL, Key::S)], "Save", "saves the project: the picture, how it is sampled, and the lines of play")
+    },
+    on(Action::Export, &[(CONTROL, Key::E)], "Export...", "writes the prompt, an animation, a replay or the world itself"),
+    on(Action::Redo, &[(CONTROL, Key::Y), (BOTH, Key::Z)], "Redo", "makes the last change again"),
+    on(Action::Undo, &[(CONTROL, Key::Z)], "Undo", "takes the last change of the picture back"),
+    tool(Tool::Stamp, &[(NONE, Key::B)], "puts down a patch that the model knows"),
+    tool(Tool::Pencil, &[(NONE, Key::P)], "draws pixel by pixel"),
+    tool(Tool::Fill, &[(NONE, Key::F)], "fills what hangs together and has one colour"),
+    tool(Tool::Line, &[(NONE, Key::L)], "draws a straight line"),
+    tool(Tool::Rectangle, &[(NONE, Key::R)], "fills a rectangle"),
+    tool(Tool::Eyedropper, &[(NONE, Key::I)], "takes a colour from the picture"),
+    tool(Tool::Select, &[(NONE, Key::S)], "selects a part; drag it to move it"),
+    on(Action::Grid, &[(NONE, Key::G)], "grid", "shows where the model's patches are"),
+    on(Action::Snap, &[(NONE, Key::N)], "snap", "keeps stamps, rectangles and selections to the grid"),
+    on(Action::PlayOrPause, &[(NONE, Key::Space)], "Play", "lets time run, or stand still"),
+    on(Action::Step, &[(NONE, Key::Period)], "Step", "one frame more under the keys that are held"),
+    on(Action::ToPrompt, &[(NONE, Key::Home)], "To the prompt", "takes the played line back to its picture"),
+    on(Action::FrameBefore, &[(NONE, Key::PageUp)], "Frame before", "looks at the frame before"),
+    on(Action::FrameAfter, &[(NONE, Key::PageDown)], "Frame after", "looks at the frame after"),
+    on(Action::Fork, &[(NONE, Key::K)], "Fork", "what if? Another line from the frame that is shown"),
+    on(Action::Leave, &[(NONE, Key::Escape)], "Leave", "leaves the world, lets a selection go, closes a small window"),
+    on(Action::Help, &[(NONE, Key::F1)], "Help", "what to do first, and all shortcuts"),
+    on(Action::Quit, &[(CONTROL, Key::Q)], "Quit", "closes the editor; what is being made is kept"),
 ];
 
-const CONTROL: Modifiers = Modifiers::COMMAND;
+impl Action {
+    /// Its keys and words.
+    pub(crate) fn shortcut(self) -> &'static Shortcut {
+        let found = SHORTCUTS.iter().find(|shortcut| shortcut.action == self);
+        found.unwrap_or(&SHORTCUTS[0])
+    }
+}
 
-/// Acts on the keys of this frame.
-pub(crate) fn act(ctx: &Context, desk: &mut Desk, work: &mut Work) {
-    let hit = |modifiers, key| {
-        ctx.input_mut(|input| input.consume_shortcut(&KeyboardShortcut::new(modifiers, key)))
-    };
-    if hit(CONTROL | Modifiers::SHIFT, Key::S) {
-        desk.save_as = Some(suggested_path(work));
-    } else if hit(CONTROL, Key::S) {
-        save(desk, work);
+impl Shortcut {
+    /// Its keys as they are written, such as `Ctrl+Y, Ctrl+Shift+Z`.
+    pub(crate) fn keys_in_words(&self) -> String {
+        let words = self.keys.iter().map(|(modifiers, key)| {
+            let control = if cfg!(target_os = "macos") {
+                "Cmd+"
+            } else {
+                "Ctrl+"
+            };
+            let control = if modifiers.command { control } else { "" };
+            let shift = if modifiers.shift { "Shift+" } else { "" };
+            let key = match key {
+                Key::Period => ".",
+                key => key.name(),
+            };
+            format!("{control}{shift}{key}")
+        });
+        words.collect::<Vec<_>>().join(", ")
     }
-    if hit(CONTROL, Key::O) {
-        desk.open = Some(String::new());
+
+    /// What it does, and its keys.
+    pub(crate) fn tooltip(&self) -> String {
+        format!("{} ({})", self.hint, self.keys_in_words())
     }
-    if hit(CONTROL, Key::E) {
-        desk.export = !desk.export;
-    }
-    if hit(CONTROL, Key::Q) {
-        work.quit.write(Quit);
-    }
-    if hit(CONTROL | Modifiers::SHIFT, Key::Z) || hit(CONTROL, Key::Y) {
-        work.project.redo();
-    } else if hit(CONTROL, Key::Z) {
-        work.project.undo();
-    }
-    if hit(Modifiers::NONE, Key::F1) {
-        desk.help = !desk.help;
-    }
-    for tool in Tool::ALL {
-        let (_, letter, _) = tool.words();
-        if Key::from_name(&letter.to_string()).is_some_and(|key| hit(Modifiers::NONE, key)) {
-            work.hand.let_go();
-            work.hand.tool = tool;
+}
+
+/// The actions whose keys were pressed in this frame. The keys of what is returned are taken out of the input.
+pub(crate) fn pressed(ctx: &Context, playing: bool) -> Vec<Action> {
+    let hit = |shortcut: &&Shortcut| {
+        // Left for others to see: a small window that is open closes with it.
+        if shortcut.action == Action::Leave {
+            return ctx.input(|input| input.key_pressed(Key::Escape));
         }
-    }
-    if hit(Modifiers::NONE, Key::G) {
-        desk.grid = !desk.grid;
-    }
-    if hit(Modifiers::NONE, Key::N) {
-        work.hand.snap = !work.hand.snap;
-    }
-    if hit(Modifiers::NONE, Key::Space) {
-        toggle(work);
-    }
-    if hit(Modifiers::NONE, Key::Period) {
-        step(work);
-    }
-    if hit(Modifiers::NONE, Key::Home) {
-        work.go_back(0);
-    }
-    let newest = work
-        .lines
-        .played()
-        .map_or(0, |line| line.frames.len().saturating_sub(1));
-    let at = work.lines.shown.unwrap_or(newest).min(newest);
-    if hit(Modifiers::NONE, Key::K) {
-        work.fork(at as u64);
-    }
-    let looked = match (
-        hit(Modifiers::NONE, Key::PageUp),
-        hit(Modifiers::NONE, Key::PageDown),
-    ) {
-        (true, _) => Some(at.saturating_sub(1)),
-        (_, true) => Some((at + 1).min(newest)),
-        _ => None,
+        let keys = shortcut.keys.iter();
+        let mut keys = keys.map(|(modifiers, key)| KeyboardShortcut::new(*modifiers, *key));
+        keys.any(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys)))
     };
-    if let Some(at) = looked {
-        work.lines.running = false;
-        work.lines.shown = (at < newest).then_some(at);
-    }
-    // Left for others to see: a small window that is open closes with it.
-    if ctx.input(|input| input.key_pressed(Key::Escape)) {
-        work.hand.let_go();
-    }
-}
-
-/// While the world has the keys, only what no game uses.
-pub(crate) fn act_while_playing(ctx: &Context, desk: &mut Desk, work: &mut Work) {
-    let shortcut = KeyboardShortcut::new(CONTROL, Key::S);
-    if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
-        save(desk, work);
-    }
-    if desk.save_as.is_some() {
-        // What is typed there is not for the world.
-        ctx.memory_mut(|memory| memory.surrender_focus(viewport_id()));
-    }
-}
-
-/// Saves to the project's file, or asks for one.
-pub(crate) fn save(desk: &mut Desk, work: &mut Work) {
-    match work.project.file.clone() {
-        Some(path) => work.files.save(&work.project, path),
-        None => desk.save_as = Some(suggested_path(work)),
-    }
-}
-
-/// A name for a project that has none.
-pub(crate) fn suggested_path(work: &Work) -> String {
-    let folder = work.exports.folder.trim();
-    std::path::Path::new(folder)
-        .join(format!("my.{PROJECT}"))
-        .display()
-        .to_string()
+    let counts = SHORTCUTS
+        .iter()
+        .filter(|shortcut| !playing || shortcut.while_playing);
+    counts.filter(hit).map(|shortcut| shortcut.action).collect()
 }

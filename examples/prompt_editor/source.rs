@@ -1,12 +1,13 @@
 //! A picture or a recording that was opened, and the part of it that becomes the prompt.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bevy_genie::genie_model::PixelRect;
 use bevy_genie::prelude::*;
 use genie_examples::picture;
+use genie_examples::progress::Progress;
 use image::codecs::gif::GifDecoder;
 use image::imageops::thumbnail;
 use image::{AnimationDecoder, RgbaImage};
@@ -38,29 +39,37 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads a picture, or all frames of a GIF.
+    /// Reads a picture, or all frames of a recording: a GIF, a folder of pictures, or a folder of such folders, as the plugin's
+    /// recorder writes them.
     ///
     /// # Errors
     /// In words, with the file's name.
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        // Checks size and kind for both.
-        let first = picture::read(path).map_err(|error| error.to_string())?;
-        let moving = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
-        let recording = if moving {
-            Recording::read(path, MOST_BYTES)
+    pub(crate) fn read(path: &Path, progress: &Progress) -> Result<Self, String> {
+        let recording = if path.is_dir() {
+            Recording::of_folder(path, MOST_BYTES, progress)?
         } else {
-            None
+            // Checks size and kind for both.
+            let first = picture::read(path).map_err(|error| error.to_string())?;
+            let moving = path
+                .extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
+            let recording = if moving {
+                Recording::of_gif(path, MOST_BYTES, progress)
+            } else {
+                None
+            };
+            recording.unwrap_or(Recording {
+                frames: vec![first],
+                cut_short: false,
+            })
         };
-        let Recording { frames, cut_short } = recording.unwrap_or(Recording {
-            frames: vec![first],
-            cut_short: false,
-        });
+        if progress.is_cancelled() {
+            return Err(format!("{}: stopped", path.display()));
+        }
         Ok(Self {
             path: path.to_owned(),
-            frames,
-            cut_short,
+            frames: recording.frames,
+            cut_short: recording.cut_short,
             frame: 0,
             centre: (0.5, 0.5),
             share: 1.0,
@@ -117,14 +126,63 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Reads a GIF until its frames take `most_bytes`; `None` if it has no frame that can be read.
-    pub(crate) fn read(path: &Path, most_bytes: usize) -> Option<Self> {
-        let decoder = GifDecoder::new(BufReader::new(File::open(path).ok()?)).ok()?;
+    /// Reads a GIF until its frames take `most_bytes`; `None` if it has no frame that can be read. The parts of its progress are the
+    /// bytes of the file.
+    pub(crate) fn of_gif(path: &Path, most_bytes: usize, progress: &Progress) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        progress.expect(file.metadata().ok()?.len());
+        let file = Watched {
+            file,
+            read: 0,
+            progress,
+        };
+        let decoder = GifDecoder::new(BufReader::new(file)).ok()?;
+        let frames = decoder.into_frames();
+        let frames = frames.map(|frame| reduced(frame.ok()?.into_buffer()));
+        Self::collect(frames, most_bytes, progress)
+    }
+
+    /// Reads the pictures in a folder by their names, and then those of the folders in it. The parts of its progress are pictures.
+    ///
+    /// # Errors
+    /// In words, with the name of what cannot be read.
+    pub(crate) fn of_folder(
+        path: &Path,
+        most_bytes: usize,
+        progress: &Progress,
+    ) -> Result<Self, String> {
+        let mut files = pictures(path)?;
+        for folder in entries(path)?.into_iter().filter(|entry| entry.is_dir()) {
+            files.extend(pictures(&folder)?);
+        }
+        let Some(first) = files.first() else {
+            return Err(format!(
+                "{}: there is no picture in this folder",
+                path.display()
+            ));
+        };
+        picture::read(first).map_err(|error| error.to_string())?;
+        progress.expect(files.len().min(MOST_FRAMES) as u64);
+        let frames = files.iter().zip(0..).map(|(file, number)| {
+            progress.reach(number);
+            let picture = picture::read(file).ok()?;
+            let (width, height) = (picture.width() as u32, picture.height() as u32);
+            reduced(RgbaImage::from_raw(width, height, picture.to_rgba())?)
+        });
+        let recording = Self::collect(frames, most_bytes, progress);
+        recording.ok_or_else(|| format!("{}: no picture can be read", path.display()))
+    }
+
+    /// Takes frames up to the first that cannot be read, as long as there is room and they are wanted.
+    fn collect(
+        pictures: impl Iterator<Item = Option<GeniePicture>>,
+        most_bytes: usize,
+        progress: &Progress,
+    ) -> Option<Self> {
         let (mut frames, mut bytes, mut cut_short) = (Vec::new(), 0, false);
-        for frame in decoder.into_frames() {
-            let picture = frame.ok().and_then(|frame| reduced(frame.into_buffer()));
+        for picture in pictures {
             let room = frames.len() < MOST_FRAMES && bytes < most_bytes;
-            let Some(picture) = picture.filter(|_| room) else {
+            let Some(picture) = picture.filter(|_| room && !progress.is_cancelled()) else {
                 cut_short = true;
                 break;
             };
@@ -133,6 +191,54 @@ impl Recording {
         }
         (!frames.is_empty()).then_some(Self { frames, cut_short })
     }
+}
+
+/// A file that says how much of it has been read.
+struct Watched<'a> {
+    file: File,
+    read: u64,
+    progress: &'a Progress,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.read += count as u64;
+        self.progress.reach(self.read);
+        Ok(count)
+    }
+}
+
+impl Seek for Watched<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.read = self.file.seek(to)?;
+        Ok(self.read)
+    }
+}
+
+/// What is in a folder, by name; hidden things are left out.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let hidden = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with('.')
+    };
+    let entries = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut entries: Vec<_> = entries.filter(|path| !hidden(path)).collect();
+    entries.sort();
+    Ok(entries)
+}
+
+/// The files in a folder that are called as pictures are.
+fn pictures(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let is_picture = |path: &PathBuf| {
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        let known = ["png", "jpg", "jpeg", "bmp", "webp", "gif"];
+        known.iter().any(|known| ending == *known) && path.is_file()
+    };
+    let files = entries(folder)?.into_iter();
+    Ok(files.filter(is_picture).collect())
 }
 
 /// A frame whose edges are not longer than [`LONGEST_EDGE`].

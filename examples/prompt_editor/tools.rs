@@ -35,16 +35,16 @@ impl Tool {
         Self::Select,
     ];
 
-    /// Its name, the letter that chooses it, and what it does.
-    pub(crate) fn words(self) -> (&'static str, char, &'static str) {
+    /// What it is called.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Stamp => ("Stamp", 'B', "puts down a patch that the model knows"),
-            Self::Pencil => ("Pencil", 'P', "draws pixel by pixel"),
-            Self::Fill => ("Fill", 'F', "fills what hangs together and has one colour"),
-            Self::Line => ("Line", 'L', "draws a straight line"),
-            Self::Rectangle => ("Rectangle", 'R', "fills a rectangle"),
-            Self::Eyedropper => ("Pick", 'I', "takes a colour from the picture"),
-            Self::Select => ("Select", 'S', "selects a part; drag it to move it"),
+            Self::Stamp => "Stamp",
+            Self::Pencil => "Pencil",
+            Self::Fill => "Fill",
+            Self::Line => "Line",
+            Self::Rectangle => "Rectangle",
+            Self::Eyedropper => "Pick",
+            Self::Select => "Select",
         }
     }
 }

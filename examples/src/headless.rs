@@ -11,6 +11,7 @@ use bevy::prelude::*;
 use bevy_genie::prelude::*;
 
 use crate::gif;
+use crate::progress::Progress;
 use crate::script::Script;
 
 /// Enlargement of the recording.
@@ -103,7 +104,13 @@ fn film(
         film.0.push(frame.pixels.clone());
         if film.0.len() >= recording.frames {
             let rate = model.config().frames_per_second;
-            match gif::write(&recording.output, &film.0, SCALE, rate) {
+            match gif::write(
+                &recording.output,
+                &film.0,
+                SCALE,
+                rate,
+                &Progress::default(),
+            ) {
                 Ok(()) => {
                     let (frames, output) = (film.0.len(), recording.output.display());
                     println!("{frames} frames recorded: {output}");

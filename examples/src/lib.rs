@@ -1,5 +1,5 @@
-//! What the examples share: where the assets and the player's own files are, whether there is a screen, pictures, and how to
-//! play and record without a screen.
+//! What the examples share: where the assets and the player's own files are, whether there is a screen, pictures, how far long work
+//! is, and how to play and record without a screen.
 
 pub mod assets;
 pub mod data_folder;
@@ -8,5 +8,6 @@ pub mod headless;
 pub mod held_action;
 pub mod json_file;
 pub mod picture;
+pub mod progress;
 pub mod screen;
 pub mod script;

@@ -19,10 +19,12 @@ use bevy::window::{FileDragAndDrop, PrimaryWindow};
 use bevy::winit::WinitPlugin;
 use bevy_genie::prelude::*;
 use bevy_state::prelude::*;
+use genie_examples::script::Script;
 use genie_tests::Patience;
 
 use crate::catalogue::{Catalogue, FirstPrompt, ShippedPrompts};
 use crate::play::Run;
+use crate::scripted::RunScript;
 use crate::sound::{PlaySound, Sound};
 use crate::states::{Overlay, Screen, Session};
 use crate::toast::Toast;
@@ -52,6 +54,8 @@ pub(crate) struct Start {
     pub(crate) model: &'static str,
     /// Length of a run.
     pub(crate) run_ticks: u64,
+    /// As `--script`.
+    pub(crate) script: Option<Script>,
 }
 
 impl Default for Start {
@@ -60,6 +64,7 @@ impl Default for Start {
             prompt: None,
             model: genie_examples::assets::MODEL,
             run_ticks: 40,
+            script: None,
         }
     }
 }
@@ -107,6 +112,9 @@ impl Game {
         .insert_resource(ShippedPrompts(genie_examples::assets::prompts(&assets())))
         .add_plugins(crate::game::GamePlugin)
         .add_systems(Last, listen);
+        if let Some(script) = start.script {
+            app.insert_resource(RunScript(script));
+        }
         app.finish();
         app.cleanup();
         let mut windows = app

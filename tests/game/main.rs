@@ -44,6 +44,8 @@ mod result;
 mod rewind;
 #[path = "../../examples/generative_level/saving.rs"]
 mod saving;
+#[path = "../../examples/generative_level/scripted.rs"]
+mod scripted;
 #[path = "../../examples/generative_level/settings.rs"]
 mod settings;
 #[path = "../../examples/generative_level/settings_screen.rs"]
@@ -64,4 +66,5 @@ mod toast;
 mod controls;
 mod files;
 mod harness;
+mod script;
 mod sounds;

@@ -1,5 +1,6 @@
 //! One line of play, one strip, and what their worlds are made of.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bevy::prelude::*;
@@ -18,6 +19,8 @@ pub(crate) const STRIP: u64 = 8;
 pub(crate) struct Line {
     /// Its number; of all lines that are there, no other one has it.
     pub(crate) number: u32,
+    /// What the designer calls it, if anything.
+    pub(crate) name: String,
     /// The number of the line at the root of its tree: its own, if it is no fork.
     pub(crate) tree: u32,
     /// The version of the project whose picture its tree began with.
@@ -35,7 +38,15 @@ pub(crate) struct Line {
     /// The model of its world.
     pub(super) model: Handle<GenieModel>,
     /// The checkpoint, if it is not the first one.
-    pub(crate) checkpoint: Option<String>,
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// A run from a file that is still to be played again.
+    pub(crate) arriving: Option<Arc<GenieReplay>>,
+    /// What leads to its frames, as far as it is known.
+    pub(super) kept: Option<GenieReplay>,
+    /// Whether it has changed since.
+    pub(super) changed: bool,
+    /// Whether the world has been asked for it.
+    pub(super) asked: bool,
 }
 
 impl Line {
@@ -54,12 +65,41 @@ impl Line {
         self.actions.truncate(tick);
         self.frames.push(Arc::clone(&frame.pixels));
         self.actions.push(frame.action);
+        self.changed = true;
+        if self
+            .arriving
+            .as_ref()
+            .is_some_and(|run| tick >= frames_of(run))
+        {
+            self.arriving = None;
+        }
+    }
+
+    /// The frames of its run that are there again, and all of them, while it is still played again.
+    pub(crate) fn arrived(&self) -> Option<(usize, usize)> {
+        let run = self.arriving.as_ref()?;
+        Some((self.newest() as usize, frames_of(run)))
+    }
+
+    /// What it is called on the screen.
+    pub(crate) fn title(&self) -> String {
+        let checkpoint = self.checkpoint.as_ref().and_then(|path| path.file_name());
+        match checkpoint {
+            _ if !self.name.trim().is_empty() => self.name.trim().to_owned(),
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => format!("line {}", self.number),
+        }
     }
 
     /// Whether it has as many frames as a line can have.
     pub(super) fn is_full(&self) -> bool {
         self.frames.len() >= MOST_FRAMES
     }
+}
+
+/// Frames that a run has after its prompt, as far as a line has room for them.
+pub(super) fn frames_of(run: &GenieReplay) -> usize {
+    run.actions.len().min(MOST_FRAMES - 1)
 }
 
 /// The frame that a world at `newest` lands on when it is to go back to `to`: as near as what is kept of it reaches; its prompt
@@ -82,17 +122,28 @@ pub(crate) struct Strip {
 }
 
 /// The world of the project's picture.
-pub(super) fn world(model: Handle<GenieModel>, project: &Project) -> impl Bundle {
+pub(super) fn world(model: Handle<GenieModel>, project: &Project) -> (GenieWorld, GenieSampler) {
     (
         GenieWorld::new(model, project.canvas.now().picture()).with_seed(project.seed),
-        GenieSampler::from(project.sampler.clone()),
+        project.sampler.clone().into(),
     )
 }
 
-/// The world of a line.
-pub(super) fn line_world(model: Handle<GenieModel>, project: &Project) -> impl Bundle {
+/// The world of a run from a file.
+pub(super) fn world_of_run(
+    model: Handle<GenieModel>,
+    run: &GenieReplay,
+) -> (GenieWorld, GenieSampler) {
     (
-        world(model, project),
+        GenieWorld::new(model, run.prompt.clone()).with_seed(run.seed),
+        run.sampler.clone().into(),
+    )
+}
+
+/// A world as it is in a line: it waits, and hears no keys, until it is looked at.
+pub(super) fn line_world(world: (GenieWorld, GenieSampler)) -> impl Bundle {
+    (
+        world,
         GenieClock::paused().with_tick_limit(MOST_FRAMES as u64 - 1),
         GenieKeyboard { enabled: false },
         GenieTimeline {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use genie_examples::held_action::HeldAction;
 
-use super::line::{MOST_FRAMES, STRIP, Strip, reachable, world};
+use super::again::AgainPlugin;
+use super::keep::KeepPlugin;
+use super::line::{MOST_FRAMES, reachable};
 use super::tree::Lines;
 use crate::project::Project;
 use crate::toasts::Toasts;
@@ -21,25 +22,26 @@ pub(crate) struct LinesPlugin;
 impl Plugin for LinesPlugin {
     fn build(&self, app: &mut App) {
         let systems = (start_worlds, take_frames, stop_full_line, set_clocks).chain();
-        app.add_systems(Update, systems)
+        app.add_plugins((AgainPlugin, KeepPlugin))
+            .add_systems(Update, systems)
             .add_observer(go_to_the_fork)
             .add_observer(show_where_it_landed)
             .add_observer(genie_examples::held_action::hold_action);
     }
 }
 
-/// When the picture has rested for a moment, the first line and the strips begin with it.
+/// When the picture has rested for a moment, the first line and the strips begin with it, and what a file has brought.
 #[allow(clippy::too_many_arguments)] // A system's arguments are what it asks the world for.
 fn start_worlds(
     time: Res<Time<Real>>,
-    project: Res<Project>,
+    server: Res<AssetServer>,
     models: Res<Assets<GenieModel>>,
+    mut project: ResMut<Project>,
     mut lines: ResMut<Lines>,
     mut toasts: ResMut<Toasts>,
     mut seen: Local<Option<(u64, u64)>>,
     mut commands: Commands,
 ) {
-    let lines = lines.bypass_change_detection();
     let Some(model) = models.get(&lines.model) else {
         return;
     };
@@ -47,34 +49,25 @@ fn start_worlds(
         return;
     }
     let now = Some((project.version, lines.strips_asked));
+    let waiting = lines.bypass_change_detection();
     if *seen != now {
         *seen = now;
-        lines.rest = 0.0;
+        waiting.rest = 0.0;
     }
-    lines.rest += time.delta_secs();
+    waiting.rest += time.delta_secs();
     // The first picture is started at once.
-    if lines.started.is_some() && lines.rest < REST {
+    if waiting.started.is_some() && waiting.rest < REST {
         return;
     }
+    let lines = &mut *lines;
     if lines.started != Some(project.version) {
         lines.begin_picture(&project, &mut commands, &mut toasts);
+        let arriving = project.bypass_change_detection().arriving.take();
+        if let Some(arriving) = arriving {
+            lines.take_arriving(arriving, &project, &server, &mut commands, &mut toasts);
+        }
     }
-    lines.strips_started = lines.strips_asked;
-    for strip in lines.strips.drain(..) {
-        commands.entity(strip.world).despawn();
-    }
-    for (action, label) in model.actions().iter().enumerate() {
-        let clock = GenieClock::default()
-            .with_tick_rate(20.0)
-            .with_tick_limit(STRIP - 1);
-        let deaf = GenieKeyboard { enabled: false };
-        let strip = (world(lines.model.clone(), &project), clock, deaf);
-        lines.strips.push(Strip {
-            world: commands.spawn((strip, HeldAction(action))).id(),
-            label: label.name.clone(),
-            frames: Vec::new(),
-        });
-    }
+    lines.start_strips(model, &project, &mut commands);
 }
 
 /// Frames go where they belong.
@@ -114,24 +107,43 @@ fn stop_full_line(mut lines: ResMut<Lines>, mut toasts: ResMut<Toasts>) {
     }
 }
 
-/// Lines that are looked at run, all others wait.
+/// Lines that are looked at run, and one that is played again; all others wait. Strips run until they are whole.
 fn set_clocks(
     lines: Res<Lines>,
     project: Res<Project>,
-    mut clocks: Query<(&mut GenieClock, &mut GenieSampler)>,
+    mut clocks: Query<(&mut GenieClock, &mut GenieSampler, &GenieStatus)>,
+    mut genie: MessageWriter<GenieCommand>,
 ) {
+    let arriving = lines.arriving();
     for (index, line) in lines.all.iter().enumerate() {
-        let Ok((mut clock, mut sampler)) = clocks.get_mut(line.world) else {
+        let Ok((mut clock, mut sampler, status)) = clocks.get_mut(line.world) else {
             continue;
         };
+        if line.arriving.is_some() {
+            let wanted = Lines::clock_again(&clock, arriving == Some(index));
+            clock.set_if_neq(wanted);
+            continue;
+        }
         let looked_at = index == lines.played || Some(index) == lines.beside;
+        // A world whose replay is over has ended: it goes on, but not by itself.
+        let ended = status.phase == GeniePhase::Ended && !line.is_full();
+        if ended {
+            genie.write(GenieCommand::resume(line.world));
+        }
         let wanted = GenieClock {
             paused: !(lines.running && looked_at && line.go_to.is_none()),
-            speed: lines.speed,
+            speed: if ended { 0.0 } else { lines.speed },
+            tick_rate: None,
             ..*clock
         };
         clock.set_if_neq(wanted);
         sampler.set_if_neq(project.sampler.clone().into());
+    }
+    for strip in &lines.strips {
+        if let Ok((clock, ..)) = clocks.get_mut(strip.world) {
+            let mut paused = clock.map_unchanged(|clock| &mut clock.paused);
+            paused.set_if_neq(lines.strips_stopped);
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! All lines of play, and the trees that they make: forks, earlier pictures, and which of them go when there are too many.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 
-use super::line::{Line, Strip, line_world, reachable};
+use super::line::{Line, Strip, line_world, reachable, world};
 use crate::project::Project;
 use crate::toasts::Toasts;
+use crate::tries::Try;
 
 /// Lines that there are at most; each has a world.
 pub(crate) const MOST_LINES: usize = 12;
@@ -31,6 +33,14 @@ pub(crate) struct Lines {
     pub(crate) speed: f32,
     /// One for each latent action.
     pub(crate) strips: Vec<Strip>,
+    /// Whether the strips were stopped before they were whole.
+    pub(crate) strips_stopped: bool,
+    /// Lines of a file that cannot be played here; they are kept for where they can be.
+    pub(super) parked: Vec<Try>,
+    /// Whether lines of a file are played again by themselves; the one that is looked at is in any case.
+    pub(crate) playing_again: bool,
+    /// The number of a line that is not played again before it is chosen.
+    pub(crate) held_back: Option<u32>,
     /// Whether there will never be a model, so that no world will start.
     pub(crate) without_model: bool,
     /// The version of the project whose picture the newest lines begin with.
@@ -39,7 +49,7 @@ pub(crate) struct Lines {
     pub(super) strips_started: u64,
     /// Seconds for which the picture has rested.
     pub(super) rest: f32,
-    next_number: u32,
+    pub(super) next_number: u32,
 }
 
 impl Lines {
@@ -54,6 +64,10 @@ impl Lines {
             running: false,
             speed: 1.0,
             strips: Vec::new(),
+            strips_stopped: false,
+            parked: Vec::new(),
+            playing_again: false,
+            held_back: None,
             without_model: false,
             started: None,
             strips_asked: 0,
@@ -68,7 +82,7 @@ impl Lines {
         self.all.get(self.played)
     }
 
-    /// The strips start anew: the sampler has changed.
+    /// The strips start anew: the sampler has changed, or they were stopped.
     pub(crate) fn renew_strips(&mut self) {
         self.strips_asked += 1;
     }
@@ -89,7 +103,7 @@ impl Lines {
         self.is_of_newest_picture(line) && line.parent.is_none() && line.checkpoint.is_none()
     }
 
-    fn number(&mut self) -> u32 {
+    pub(super) fn number(&mut self) -> u32 {
         self.next_number += 1;
         self.next_number - 1
     }
@@ -102,7 +116,7 @@ impl Lines {
         genie: &mut MessageWriter<GenieCommand>,
         toasts: &mut Toasts,
     ) {
-        if !self.make_room(1, commands, toasts) {
+        if self.is_played_again(toasts) || !self.make_room(1, commands, toasts) {
             return;
         }
         let number = self.number();
@@ -114,6 +128,7 @@ impl Lines {
         let newest = line.newest();
         let fork = Line {
             number,
+            name: String::new(),
             tree: line.tree,
             picture: line.picture,
             world: into,
@@ -124,6 +139,10 @@ impl Lines {
             go_to: Some(at),
             model: line.model.clone(),
             checkpoint: line.checkpoint.clone(),
+            arriving: None,
+            kept: None,
+            changed: true,
+            asked: false,
         };
         self.all.push(fork);
         self.played = self.all.len() - 1;
@@ -138,6 +157,9 @@ impl Lines {
         genie: &mut MessageWriter<GenieCommand>,
         toasts: &mut Toasts,
     ) {
+        if self.is_played_again(toasts) {
+            return;
+        }
         self.shown = None;
         let Some(line) = self.all.get(self.played) else {
             return;
@@ -160,6 +182,17 @@ impl Lines {
         }
     }
 
+    /// Whether the played line is still on its way, so that nothing else can be done with it; that is said.
+    fn is_played_again(&self, toasts: &mut Toasts) -> bool {
+        let arrived = self.played().and_then(Line::arrived);
+        if let Some((now, all)) = arrived {
+            toasts.note(format!(
+                "this line is still played again: frame {now} of {all}"
+            ));
+        }
+        arrived.is_some()
+    }
+
     /// Closes a line; the newest picture's own stays.
     pub(crate) fn close(&mut self, index: usize, commands: &mut Commands) {
         if let Some(line) = self.all.get(index)
@@ -170,7 +203,7 @@ impl Lines {
         }
     }
 
-    fn remove(&mut self, index: usize, commands: &mut Commands) {
+    pub(super) fn remove(&mut self, index: usize, commands: &mut Commands) {
         commands.entity(self.all.remove(index).world).despawn();
         if self.played >= index {
             self.played = self.played.saturating_sub(1);
@@ -186,7 +219,7 @@ impl Lines {
     /// Starts the picture on another checkpoint, beside the played line.
     pub(crate) fn open_beside(
         &mut self,
-        name: String,
+        checkpoint: PathBuf,
         model: Handle<GenieModel>,
         project: &Project,
         commands: &mut Commands,
@@ -195,31 +228,37 @@ impl Lines {
         if !self.make_room(1, commands, toasts) {
             return;
         }
-        let line = self.root(Some(name), model, project, commands);
+        let line = self.root(Some(checkpoint), model, project, commands);
         self.all.push(line);
         self.beside = Some(self.all.len() - 1);
     }
 
     /// A line that begins with the project's picture.
-    fn root(
+    pub(super) fn root(
         &mut self,
-        checkpoint: Option<String>,
+        checkpoint: Option<PathBuf>,
         model: Handle<GenieModel>,
         project: &Project,
         commands: &mut Commands,
     ) -> Line {
         let number = self.number();
+        let world = line_world(world(model.clone(), project));
         Line {
             number,
+            name: String::new(),
             tree: number,
             picture: project.version,
-            world: commands.spawn(line_world(model.clone(), project)).id(),
+            world: commands.spawn(world).id(),
             parent: None,
             frames: Vec::new(),
             actions: Vec::new(),
             go_to: None,
             model,
             checkpoint,
+            arriving: None,
+            kept: None,
+            changed: true,
+            asked: false,
         }
     }
 
@@ -247,7 +286,9 @@ impl Lines {
         for line in dropped {
             commands.entity(line.world).despawn();
         }
-        self.next_number = kept.iter().map(|line| line.number + 1).max().unwrap_or(1);
+        let kept_numbers = kept.iter().map(|line| line.number);
+        let numbers = kept_numbers.chain(self.parked.iter().map(|line| line.number));
+        self.next_number = numbers.max().map_or(1, |last| last + 1);
         let own = self.root(None, self.model.clone(), project, commands);
         self.all.push(own);
         for (name, model) in again {

@@ -1,10 +1,12 @@
 //! The picture, and the tools that change it.
 
-use bevy_egui::egui;
+use bevy_egui::egui::{self, WidgetInfo, WidgetType};
 
 use super::Work;
+use super::act::act_on_work;
 use super::textures::{Textures, WHOLE, fitted};
 use crate::drawing::Place;
+use crate::shortcuts::Action;
 use crate::tools::Tool;
 
 pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, grid: &mut bool) {
@@ -12,6 +14,10 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
     let (columns, rows) = work.project.canvas.now().size();
     let (room, response) =
         ui.allocate_exact_size(ui.available_size(), egui::Sense::click_and_drag());
+    response.widget_info(|| {
+        let what = format!("the picture, {columns} by {rows} pixels");
+        WidgetInfo::labeled(WidgetType::Image, true, what)
+    });
     let size = egui::vec2(columns as f32, rows as f32);
     let place = fitted(room, size, ui.ctx().pixels_per_point());
     let scale = place.width() / size.x;
@@ -120,33 +126,31 @@ fn stamp_hash(stamp: &crate::drawing::Canvas) -> u64 {
 fn tool_bar(ui: &mut egui::Ui, work: &mut Work, grid: &mut bool) {
     ui.horizontal_wrapped(|ui| {
         for tool in Tool::ALL {
-            let (name, letter, what) = tool.words();
-            let button = ui.selectable_label(work.hand.tool == tool, name);
-            if button
-                .on_hover_text(format!("{name} ({letter}): {what}"))
-                .clicked()
-            {
-                work.hand.let_go();
-                work.hand.tool = tool;
+            let shortcut = Action::Take(tool).shortcut();
+            let button = ui.selectable_label(work.hand.tool == tool, shortcut.name);
+            if button.on_hover_text(shortcut.tooltip()).clicked() {
+                act_on_work(shortcut.action, work);
             }
         }
         ui.separator();
-        ui.color_edit_button_srgb(&mut work.hand.colour)
-            .on_hover_text("the colour of pencil, fill, line and rectangle");
+        let colour = ui.color_edit_button_srgb(&mut work.hand.colour);
+        let what = "colour of pencil, fill, line and rectangle";
+        colour.widget_info(|| WidgetInfo::labeled(WidgetType::ColorButton, true, what));
+        colour.on_hover_text(what);
         ui.separator();
-        ui.checkbox(grid, "grid")
-            .on_hover_text("shows where the model's patches are (G)");
-        ui.checkbox(&mut work.hand.snap, "snap")
-            .on_hover_text("keeps stamps, rectangles and selections to the grid (N)");
+        ui.checkbox(grid, Action::Grid.shortcut().name)
+            .on_hover_text(Action::Grid.shortcut().tooltip());
+        ui.checkbox(&mut work.hand.snap, Action::Snap.shortcut().name)
+            .on_hover_text(Action::Snap.shortcut().tooltip());
         ui.separator();
         let (undos, redos) = work.project.canvas.steps();
-        let undo = ui.add_enabled(undos > 0, egui::Button::new("Undo"));
-        if undo.on_hover_text("Ctrl+Z").clicked() {
-            work.project.undo();
-        }
-        let redo = ui.add_enabled(redos > 0, egui::Button::new("Redo"));
-        if redo.on_hover_text("Ctrl+Y").clicked() {
-            work.project.redo();
+        for (action, steps) in [(Action::Undo, undos), (Action::Redo, redos)] {
+            let shortcut = action.shortcut();
+            let button = ui.add_enabled(steps > 0, egui::Button::new(shortcut.name));
+            let button = button.on_disabled_hover_text(shortcut.tooltip());
+            if button.on_hover_text(shortcut.tooltip()).clicked() {
+                act_on_work(action, work);
+            }
         }
     });
 }

@@ -22,14 +22,15 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
         .show(ctx, |ui| {
             ui.set_max_width(480.0);
             let Exports { folder, name, .. } = &mut *work.exports;
-            ui.horizontal(|ui| {
-                ui.label("folder");
-                ui.add(egui::TextEdit::singleline(folder).desired_width(360.0));
-            });
-            ui.horizontal(|ui| {
-                ui.label("name");
-                ui.add(egui::TextEdit::singleline(name).desired_width(200.0));
-            });
+            for (label, text, width) in
+                [("folder", &mut *folder, 360.0), ("name", &mut *name, 200.0)]
+            {
+                ui.horizontal(|ui| {
+                    let label = ui.label(label);
+                    let field = egui::TextEdit::singleline(text).desired_width(width);
+                    ui.add(field).labelled_by(label.id);
+                });
+            }
             let base = PathBuf::from(folder.trim()).join(name.trim());
             let ready = !name.trim().is_empty();
             let path = |ending: &str| {
@@ -41,6 +42,7 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
             let toasts = &mut *work.toasts;
             let mut chosen = |ui: &mut egui::Ui, label: &str, ending: &str, hint: &str| {
                 let button = ui.add_enabled(ready, egui::Button::new(label));
+                let button = button.on_disabled_hover_text("a name is wanted first");
                 let clicked = button.on_hover_text(hint).clicked();
                 clicked
                     .then(|| path(ending))

@@ -6,6 +6,7 @@ use super::Desk;
 use crate::shortcuts::SHORTCUTS;
 
 pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
+    let room = ctx.content_rect().height() - 90.0;
     egui::Window::new("Help")
         .open(&mut desk.help)
         .anchor(egui::Align2::CENTER_CENTER, egui::Vec2::ZERO)
@@ -15,12 +16,15 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
             ui.set_max_width(460.0);
             ui.label("Make a picture: drop one on the window, or stamp the model's own patches on the canvas. See what the model makes of it, click the world to play it, and fork it where you want to try something else.");
             ui.add_space(6.0);
-            egui::Grid::new("shortcuts").num_columns(2).striped(true).show(ui, |ui| {
-                for (keys, what) in SHORTCUTS {
-                    ui.monospace(*keys);
-                    ui.label(*what);
-                    ui.end_row();
-                }
+            egui::ScrollArea::vertical().max_height(room.max(120.0)).show(ui, |ui| {
+                let list = egui::Grid::new("shortcuts").num_columns(2).striped(true);
+                list.show(ui, |ui| {
+                    for shortcut in SHORTCUTS {
+                        ui.monospace(shortcut.keys_in_words());
+                        ui.add(egui::Label::new(shortcut.hint).wrap());
+                        ui.end_row();
+                    }
+                });
             });
         });
 }

@@ -1,120 +1,105 @@
-//! The bar at the upper edge, and the line at the lower one.
+//! The bar at the upper edge.
+
+use std::path::PathBuf;
 
 use bevy_egui::egui;
 
+use super::act::act;
 use super::{Desk, Work};
-use crate::closing::Quit;
-use crate::shortcuts;
+use crate::shortcuts::Action;
 
 pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
     egui::MenuBar::new().ui(ui, |ui| {
-        ui.menu_button("File", |ui| {
-            if entry(ui, "Open...", "Ctrl+O") {
-                desk.open = Some(String::new());
-            }
-            ui.menu_button("Recent", |ui| {
-                let mut open = None;
-                for path in &work.files.memory.recent {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    if ui
-                        .button(name)
-                        .on_hover_text(path.display().to_string())
-                        .clicked()
-                    {
-                        open = Some(path.clone());
-                    }
-                }
-                if work.files.memory.recent.is_empty() {
-                    ui.weak("nothing yet");
-                }
-                if let Some(path) = open {
-                    work.files.open(&path);
-                    ui.close();
-                }
-            });
-            ui.menu_button("Pictures of the project", |ui| {
-                let folder = genie_examples::assets::root();
-                for path in genie_examples::assets::prompts(&folder) {
-                    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-                    if ui.button(name).clicked() {
-                        work.files.open(&path);
-                        ui.close();
-                    }
-                }
-            });
+        let file = ui.menu_button("File", |ui| {
+            entry(ui, Action::Open, desk, work);
+            recent(ui, work);
+            shipped(ui, work);
             ui.separator();
-            if entry(ui, "Save", "Ctrl+S") {
-                shortcuts::save(desk, work);
-            }
-            if entry(ui, "Save as...", "Ctrl+Shift+S") {
-                desk.save_as = Some(shortcuts::suggested_path(work));
-            }
-            if entry(ui, "Export...", "Ctrl+E") {
-                desk.export = true;
+            for action in [Action::Save, Action::SaveAs, Action::Export] {
+                entry(ui, action, desk, work);
             }
             ui.separator();
-            if entry(ui, "Quit", "Ctrl+Q") {
-                work.quit.write(Quit);
-            }
+            entry(ui, Action::Quit, desk, work);
         });
-        ui.menu_button("Edit", |ui| {
-            if entry(ui, "Undo", "Ctrl+Z") {
-                work.project.undo();
-            }
-            if entry(ui, "Redo", "Ctrl+Y") {
-                work.project.redo();
-            }
+        file.response.on_hover_text("opens, saves and exports");
+        let edit = ui.menu_button("Edit", |ui| {
+            entry(ui, Action::Undo, desk, work);
+            entry(ui, Action::Redo, desk, work);
         });
-        ui.menu_button("View", |ui| {
-            ui.checkbox(&mut desk.grid, "grid of patches");
-            if entry(ui, "Compare with a checkpoint...", "") {
+        edit.response.on_hover_text("changes of the picture");
+        let view = ui.menu_button("View", |ui| {
+            ui.checkbox(&mut desk.grid, "grid of patches")
+                .on_hover_text(Action::Grid.shortcut().tooltip());
+            let compare = ui.button("Compare with a checkpoint...");
+            let hint = "plays the picture on another model, beside this one";
+            if compare.on_hover_text(hint).clicked() {
                 desk.second = Some(String::new());
             }
-            if entry(ui, "Panels as at the beginning", "") {
+            let reset = ui.button("Panels as at the beginning");
+            if reset
+                .on_hover_text("puts every panel back where it was")
+                .clicked()
+            {
                 desk.reset_layout();
             }
         });
-        if ui.button("Help").on_hover_text("F1").clicked() {
-            desk.help = !desk.help;
+        view.response.on_hover_text("what is shown, and where");
+        let help = Action::Help.shortcut();
+        if ui.button(help.name).on_hover_text(help.tooltip()).clicked() {
+            act(Action::Help, desk, work);
         }
     });
 }
 
-fn entry(ui: &mut egui::Ui, label: &str, keys: &str) -> bool {
-    let clicked = ui
-        .add(egui::Button::new(label).shortcut_text(keys))
-        .clicked();
-    if clicked {
-        ui.close();
+/// Files that were opened or saved last.
+fn recent(ui: &mut egui::Ui, work: &mut Work) {
+    let recent = ui.menu_button("Recent", |ui| {
+        let paths = work.files.memory.recent.clone();
+        if paths.is_empty() {
+            ui.weak("nothing yet");
+        }
+        open_one_of(ui, work, paths, |path| {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            name.to_string_lossy().into_owned()
+        });
+    });
+    recent
+        .response
+        .on_hover_text("files that were opened or saved last");
+}
+
+/// The pictures that come with the project.
+fn shipped(ui: &mut egui::Ui, work: &mut Work) {
+    let shipped = ui.menu_button("Pictures of the project", |ui| {
+        let paths = genie_examples::assets::prompts(&genie_examples::assets::root());
+        open_one_of(ui, work, paths, |path| {
+            let name = path.file_stem().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        });
+    });
+    shipped
+        .response
+        .on_hover_text("prompts that come with bevy_genie");
+}
+
+fn open_one_of(
+    ui: &mut egui::Ui,
+    work: &mut Work,
+    paths: Vec<PathBuf>,
+    name: impl Fn(&PathBuf) -> String,
+) {
+    for path in paths {
+        let button = ui.button(name(&path));
+        if button.on_hover_text(path.display().to_string()).clicked() {
+            work.files.open(&path);
+        }
     }
-    clicked
 }
 
-/// What is being made, and what is going on.
-pub(super) fn status(ui: &mut egui::Ui, desk: &Desk, work: &Work) {
-    ui.horizontal(|ui| {
-        let name = work.project.file.as_ref().and_then(|path| path.file_name());
-        let name = name.map_or("not saved to a file".into(), |name| name.to_string_lossy());
-        let mark = if work.project.unsaved() { " *" } else { "" };
-        ui.weak(format!("{name}{mark}"));
-        ui.separator();
-        let keys = if desk.playing {
-            "keys go to the world; Escape gives them back"
-        } else {
-            "F1: help"
-        };
-        ui.weak(keys);
-        let busy = if work.files.busy() {
-            Some("reading and writing")
-        } else if work.study.palette_pending && work.study.pending() {
-            Some("drawing the model's patches")
-        } else {
-            None
-        };
-        if let Some(busy) = busy {
-            ui.separator();
-            ui.spinner();
-            ui.weak(busy);
-        }
-    });
+fn entry(ui: &mut egui::Ui, action: Action, desk: &mut Desk, work: &mut Work) {
+    let shortcut = action.shortcut();
+    let button = egui::Button::new(shortcut.name).shortcut_text(shortcut.keys_in_words());
+    if ui.add(button).on_hover_text(shortcut.hint).clicked() {
+        act(action, desk, work);
+    }
 }

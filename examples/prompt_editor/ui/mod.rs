@@ -1,5 +1,6 @@
 //! The window: a bar, docked panels, and what comes up over them.
 
+mod act;
 mod canvas;
 mod export;
 mod help;
@@ -8,11 +9,14 @@ mod overlays;
 mod sampler;
 mod source;
 mod stamps;
+mod status;
 mod strips;
 mod textures;
 mod timeline;
 mod understand;
 mod viewport;
+
+use std::time::Instant;
 
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
@@ -29,12 +33,11 @@ use crate::lines::Lines;
 use crate::palette::Palette;
 use crate::project::Project;
 use crate::replacing::Replacing;
-use crate::shortcuts;
 use crate::study::Study;
 use crate::toasts::Toasts;
 use crate::tools::Hand;
 use textures::Textures;
-pub(crate) use viewport::{id as viewport_id, step, toggle};
+pub(crate) use viewport::id as viewport_id;
 
 /// What the window itself remembers.
 #[derive(Resource)]
@@ -65,6 +68,8 @@ pub(crate) struct Desk {
     pub(crate) playing: bool,
     /// Whether a text field has the keys.
     pub(crate) typing: bool,
+    /// Since when something is under way.
+    busy_since: Option<Instant>,
     styled: bool,
 }
 
@@ -85,12 +90,22 @@ impl Default for Desk {
             tokens: false,
             playing: false,
             typing: false,
+            busy_since: None,
             styled: false,
         }
     }
 }
 
 impl Desk {
+    /// Brings a panel to the front of its area, in windows of this width.
+    #[cfg(test)]
+    pub(crate) fn show_panel(&mut self, panel: Panel, width: f32) {
+        let dock = self.docks.of_width(width);
+        if let Some(place) = dock.find_tab(&panel) {
+            let _ = dock.set_active_tab(place);
+        }
+    }
+
     /// Panels where they were at the beginning.
     pub(crate) fn reset_layout(&mut self) {
         self.docks = Docks::default();
@@ -223,26 +238,27 @@ fn keep_layout(ctx: &egui::Context, desk: &mut Desk, files: &mut Files) {
 
 fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> Result {
     let ctx = contexts.ctx_mut()?.clone();
-    let desk = desk.bypass_change_detection();
+    show(&ctx, desk.bypass_change_detection(), &mut work);
+    Ok(())
+}
+
+/// The whole window.
+pub(crate) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
     if !desk.styled {
-        style(&ctx);
+        style(ctx);
         desk.styled = true;
     }
     work.toasts.age();
     desk.playing = ctx.memory(|memory| memory.has_focus(viewport::id()));
     desk.typing = !desk.playing && ctx.egui_wants_keyboard_input();
-    if !desk.playing && !desk.typing {
-        shortcuts::act(&ctx, desk, &mut work);
-    } else if desk.playing {
-        shortcuts::act_while_playing(&ctx, desk, &mut work);
-    }
+    act::on_keys(ctx, desk, work);
     let area = egui::UiBuilder::new()
         .layer_id(egui::LayerId::background())
         .max_rect(ctx.viewport_rect());
     let width = ctx.viewport_rect().width();
     let mut ui = egui::Ui::new(ctx.clone(), "editor".into(), area);
-    egui::Panel::top("bar").show(&mut ui, |ui| menu_bar::show(ui, desk, &mut work));
-    egui::Panel::bottom("status").show(&mut ui, |ui| menu_bar::status(ui, desk, &work));
+    egui::Panel::top("bar").show(&mut ui, |ui| menu_bar::show(ui, desk, work));
+    egui::Panel::bottom("status").show(&mut ui, |ui| status::show(ui, desk, work));
     let Desk {
         docks,
         textures,
@@ -252,7 +268,7 @@ fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> R
         ..
     } = desk;
     let mut panels = Panels {
-        work: &mut work,
+        work,
         textures,
         grid,
         tokens,
@@ -267,11 +283,10 @@ fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> R
                 .show_leaf_collapse_buttons(false)
                 .show_inside(ui, &mut panels);
         });
-    help::show(&ctx, desk);
-    export::show(&ctx, desk, &mut work);
-    overlays::show(&ctx, desk, &mut work);
-    keep_layout(&ctx, desk, &mut work.files);
-    Ok(())
+    help::show(ctx, desk);
+    export::show(ctx, desk, work);
+    overlays::show(ctx, desk, work);
+    keep_layout(ctx, desk, &mut work.files);
 }
 
 /// Keys go to the worlds that are looked at while the viewport has the focus.

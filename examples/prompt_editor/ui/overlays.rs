@@ -11,7 +11,7 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
     if let Some(path) = ask(
         ctx,
         "Open",
-        "a picture, a recording (GIF) or a project",
+        "a picture, a recording (GIF or folder of pictures), a project, a replay or a saved world",
         &mut desk.open,
     ) {
         work.files.open(&path);
@@ -33,13 +33,9 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
         "another checkpoint (*.genie.safetensors)",
         &mut desk.second,
     ) {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
         let path = path.canonicalize().unwrap_or(path);
-        let model = work.server.load_builder().override_unapproved().load(path);
+        let server = work.server.load_builder().override_unapproved();
+        let model = server.load(path.clone());
         let Work {
             lines,
             project,
@@ -47,7 +43,7 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
             toasts,
             ..
         } = &mut *work;
-        lines.open_beside(name, model, project, commands, toasts);
+        lines.open_beside(path, model, project, commands, toasts);
     }
     toasts(ctx, work);
 }
@@ -81,14 +77,16 @@ fn ask(
         .resizable(false)
         .collapsible(false)
         .show(ctx, |ui| {
-            ui.weak(hint);
-            let field = ui.add(egui::TextEdit::singleline(text).desired_width(420.0));
+            let name = ui.weak(hint);
+            let field = egui::TextEdit::singleline(text).desired_width(420.0);
+            let field = ui.add(field).labelled_by(name.id);
             let entered =
                 field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             if !field.has_focus() && !entered && ui.memory(|memory| memory.focused().is_none()) {
                 field.request_focus();
             }
-            done = ui.button(title).clicked() || entered;
+            let button = ui.button(title).on_hover_text("as Enter does");
+            done = button.clicked() || entered;
         });
     if ctx.input(|input| input.key_pressed(egui::Key::Escape)) {
         open = false;

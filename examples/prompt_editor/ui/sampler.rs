@@ -10,8 +10,8 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
     let mut settled = false;
     ui.spacing_mut().slider_width = (ui.available_width() - 70.0).clamp(60.0, 160.0);
     let mut slide = |ui: &mut egui::Ui, name: &str, hint: &str, slider: egui::Slider<'_>| {
-        ui.label(name).on_hover_text(hint);
-        let slider = ui.add(slider).on_hover_text(hint);
+        let name = ui.label(name).on_hover_text(hint);
+        let slider = ui.add(slider).labelled_by(name.id).on_hover_text(hint);
         settled |= slider.drag_stopped() || (slider.changed() && !slider.dragged());
     };
     slide(
@@ -45,15 +45,25 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
         egui::Slider::new(&mut sampler.adjacency, 0.0..=1.0),
     );
     ui.label("order of unmasking");
-    for (order, name) in [
+    for (order, name, hint) in [
         (
             GenieUnmaskingOrder::ConfidenceThreshold,
             "confidence threshold",
+            "all tokens that are sure enough, and at least as many as it takes to be done in time",
         ),
-        (GenieUnmaskingOrder::Confidence, "surest first"),
-        (GenieUnmaskingOrder::Random, "any"),
+        (
+            GenieUnmaskingOrder::Confidence,
+            "surest first",
+            "as many in each step as the schedule says, the surest ones",
+        ),
+        (
+            GenieUnmaskingOrder::Random,
+            "any",
+            "as many in each step as the schedule says, in any order",
+        ),
     ] {
-        settled |= ui.radio_value(&mut sampler.order, order, name).changed();
+        let button = ui.radio_value(&mut sampler.order, order, name);
+        settled |= button.on_hover_text(hint).changed();
     }
     if ui
         .button("As usual")
@@ -71,9 +81,9 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
     }
     ui.separator();
     ui.horizontal(|ui| {
-        ui.label("seed");
+        let name = ui.label("seed");
         let mut seed = work.project.seed;
-        let field = ui.add(egui::DragValue::new(&mut seed));
+        let field = ui.add(egui::DragValue::new(&mut seed)).labelled_by(name.id);
         if field
             .on_hover_text("takes effect from the prompt on")
             .changed()

@@ -1,16 +1,53 @@
 //! The opened picture or recording, and the part of it that becomes the prompt.
 
-use bevy_egui::egui;
+use bevy_egui::egui::{self, WidgetInfo, WidgetType};
 
 use super::Work;
-use super::textures::{Textures, WHOLE, fitted};
+use super::textures::{Textures, WHOLE, fitted, picture};
+use crate::drawing::Canvas;
+use crate::study::Study;
+
+/// Width of the preview in points.
+const PREVIEW: f32 = 96.0;
+
+/// The cut beside what the model makes of it, and a button that takes it.
+fn preview(
+    ui: &mut egui::Ui,
+    study: &Study,
+    textures: &mut Textures,
+    cut: &Canvas,
+    version: u64,
+) -> bool {
+    let (width, height) = cut.size();
+    let size = egui::vec2(PREVIEW, PREVIEW * height as f32 / width as f32);
+    let mut take = false;
+    ui.horizontal_wrapped(|ui| {
+        let texture = textures.show(ui.ctx(), "cut", version, || cut.picture());
+        picture(ui, texture.id, size, "the cut");
+        if let Some(found) = &study.cut.found {
+            let texture = textures.show(ui.ctx(), "cut redrawn", found.version(), || {
+                found.picture.clone()
+            });
+            picture(ui, texture.id, size, "as the model draws it");
+        }
+        ui.vertical(|ui| {
+            match &study.cut.found {
+                Some(found) => ui.label(found.in_words()),
+                None => ui.weak("the model is being loaded"),
+            };
+            let button = ui.button("Put it on the canvas");
+            take = button.on_hover_text("can be undone").clicked();
+        });
+    });
+    take
+}
 
 pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
     let (width, height) = work.project.canvas.now().size();
     let Some(source) = &mut work.files.source else {
         ui.add_space(12.0);
         ui.vertical_centered(|ui| {
-            ui.label("Drop a picture or a recording (GIF) on the window, or open one with Ctrl+O.");
+            ui.label("Drop a picture or a recording (a GIF or a folder of pictures) on the window, or open one with Ctrl+O.");
         });
         return;
     };
@@ -23,7 +60,8 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
         ui.strong(name);
         if source.frames.len() > 1 {
             let last = source.frames.len() - 1;
-            ui.add(egui::Slider::new(&mut source.frame, 0..=last).text("frame"));
+            ui.add(egui::Slider::new(&mut source.frame, 0..=last).text("frame"))
+                .on_hover_text("which frame of the recording is cut");
         }
         ui.add(egui::Slider::new(&mut source.share, 0.05..=1.0).text("part that is taken"))
             .on_hover_text(
@@ -46,23 +84,16 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
     );
     let mut take = false;
     if let Some(cut) = &cut {
-        ui.horizontal(|ui| {
-            let texture = textures.show(ui.ctx(), "cut", key ^ file, || cut.picture());
-            ui.add(egui::Image::new((
-                texture.id,
-                egui::vec2(96.0, 96.0 * height as f32 / width as f32),
-            )));
-            ui.vertical(|ui| {
-                ui.weak("as the model will get it");
-                take = ui
-                    .button("Put it on the canvas")
-                    .on_hover_text("can be undone")
-                    .clicked();
-            });
-        });
+        let version = key ^ file;
+        work.study.ask_about_cut(version, cut);
+        take = preview(ui, &work.study, textures, cut, version);
     }
     let (room, response) =
         ui.allocate_exact_size(ui.available_size(), egui::Sense::click_and_drag());
+    response.widget_info(|| {
+        let what = "the opened picture; drag to choose the part that is taken";
+        WidgetInfo::labeled(WidgetType::Image, true, what)
+    });
     let (left, top, across, down) = source.area(width, height);
     if let Some(picture) = source.picture() {
         let size = egui::vec2(picture.width() as f32, picture.height() as f32);

@@ -1,6 +1,6 @@
 //! The patches of the model, by theme.
 
-use bevy_egui::egui;
+use bevy_egui::egui::{self, WidgetInfo, WidgetType};
 
 use super::Work;
 use super::textures::Textures;
@@ -11,8 +11,21 @@ use crate::tools::Tool;
 const EDGE: f32 = 28.0;
 
 pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
+    if work.study.patches_stopped() {
+        let button = ui.button("Draw the rest");
+        if button
+            .on_hover_text("drawing the model's patches was stopped")
+            .clicked()
+        {
+            work.study.want_patches();
+        }
+    }
     if work.palette.len() == 0 {
-        ui.weak("the model's patches are being drawn");
+        ui.weak(if work.lines.without_model {
+            "there is no model, and so there are no patches"
+        } else {
+            "the model's patches are being drawn"
+        });
         return;
     }
     let found = work.palette.len();
@@ -34,6 +47,9 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
                 let held = work.hand.stamp.as_ref() == Some(&stamp.picture);
                 let (area, response) =
                     ui.allocate_exact_size(egui::Vec2::splat(EDGE + 4.0), egui::Sense::click());
+                let what = format!("patch {}, {}", stamp.code, theme.name());
+                response
+                    .widget_info(|| WidgetInfo::selected(WidgetType::Button, true, held, &what));
                 image.paint_at(ui, area.shrink(2.0));
                 if held || response.hovered() {
                     let colour = ui.visuals().selection.stroke.color;

@@ -11,6 +11,15 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
     if work.lines.strips.is_empty() {
         ui.weak("the model is being loaded");
     }
+    if work.lines.strips_stopped && work.lines.strips_missing().is_some() {
+        let button = ui.button("Go on");
+        if button
+            .on_hover_text("the strips were stopped; make the rest of them")
+            .clicked()
+        {
+            work.lines.strips_stopped = false;
+        }
+    }
     for (row, strip) in work.lines.strips.iter().enumerate() {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 3.0;
@@ -19,7 +28,8 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
                 let name = format!("strip {row} {column}");
                 let version = std::sync::Arc::as_ptr(frame) as u64;
                 let texture = textures.show(ui.ctx(), &name, version, || (**frame).clone());
-                ui.add(egui::Image::new((texture.id, egui::Vec2::splat(edge))));
+                let image = egui::Image::new((texture.id, egui::Vec2::splat(edge)));
+                ui.add(image.alt_text(format!("frame {column} under {}", strip.label)));
             }
         });
     }

@@ -38,6 +38,22 @@ fn image(picture: &GeniePicture) -> egui::ColorImage {
     egui::ColorImage::from_rgb([picture.width(), picture.height()], picture.pixels())
 }
 
+/// A picture with its name below.
+pub(super) fn picture(
+    ui: &mut egui::Ui,
+    id: egui::TextureId,
+    size: egui::Vec2,
+    name: &str,
+) -> egui::Response {
+    ui.vertical(|ui| {
+        let image = egui::Image::new((id, size)).alt_text(name);
+        let response = ui.add(image.sense(egui::Sense::hover()));
+        ui.small(name);
+        response
+    })
+    .inner
+}
+
 /// Where a picture is shown: as large as fits, each of its pixels a whole number of the screen's if it grows.
 pub(crate) fn fitted(room: egui::Rect, size: egui::Vec2, pixels_per_point: f32) -> egui::Rect {
     let fits = (room.size() / size).min_elem().max(0.01);

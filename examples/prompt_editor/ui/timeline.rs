@@ -1,12 +1,15 @@
 //! The frames so far, to look back at, to go back to and to fork from; and the tree of forks.
 
-use bevy_egui::egui;
+use bevy_egui::egui::{self, WidgetInfo, WidgetType};
 
 use super::Work;
 use super::textures::Textures;
+use crate::lines::{Line, Lines};
 
 /// Height of a thumbnail in points.
 const THUMBNAIL: f32 = 46.0;
+/// Characters of a line's name.
+const LONGEST_NAME: usize = 40;
 
 pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
     let Some(line) = work.lines.played() else {
@@ -18,25 +21,70 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) 
     let before = at;
     ui.horizontal(|ui| {
         ui.spacing_mut().slider_width = (ui.available_width() - 260.0).max(120.0);
-        ui.add_enabled(
-            newest > 0,
-            egui::Slider::new(&mut at, 0..=newest).text("frame"),
-        );
+        let look = "looks at a frame; time stands still";
+        let slider = egui::Slider::new(&mut at, 0..=newest).text("frame");
+        ui.add_enabled(newest > 0, slider)
+            .on_hover_text(look)
+            .on_disabled_hover_text(look);
         let back = ui.add_enabled(at < newest, egui::Button::new("Go back here"));
+        let hint = "the frames after it are dropped; fork to keep them";
         if back
-            .on_hover_text("the frames after it are dropped; fork to keep them")
+            .on_hover_text(hint)
+            .on_disabled_hover_text(hint)
             .clicked()
         {
             work.go_back(at as u64);
         }
     });
     thumbnails(ui, work, textures, newest, &mut at);
+    name(ui, work);
     if at != before {
         work.lines.running = false;
         work.lines.shown = (at < newest).then_some(at);
     }
     ui.separator();
     tree(ui, work, textures);
+}
+
+/// What the played line is called.
+fn name(ui: &mut egui::Ui, work: &mut Work) {
+    let played = work.lines.played;
+    let Some(line) = work.lines.all.get(played) else {
+        return;
+    };
+    let (mut name, hint) = (line.name.clone(), format!("line {}", line.number));
+    ui.horizontal(|ui| {
+        let label = ui.label("name of this line");
+        let field = egui::TextEdit::singleline(&mut name)
+            .hint_text(hint)
+            .char_limit(LONGEST_NAME)
+            .desired_width(160.0);
+        let field = ui.add(field).labelled_by(label.id);
+        let field = field.on_hover_text("kept in the project, as the line is");
+        if field.changed() {
+            work.lines.all[played].name = name;
+        }
+    });
+}
+
+/// What a line is, in words.
+fn describe(lines: &Lines, line: &Line) -> String {
+    let title = line.title();
+    let from = match line.parent {
+        Some((_, tick)) => format!("forked at frame {tick}"),
+        None if line.checkpoint.is_some() && line.name.is_empty() => return title,
+        None if lines.is_of_newest_picture(line) => "from the picture".to_owned(),
+        None => "from an earlier picture".to_owned(),
+    };
+    match line.arrived() {
+        Some((now, all)) => format!("{title}, {from}: {now} of {all} frames"),
+        None => format!("{title}, {from}"),
+    }
+}
+
+/// What a button with a sign or a short word on it does, for those who do not see where it is.
+fn named(button: &egui::Response, selected: bool, name: &str) {
+    button.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, selected, name));
 }
 
 /// As many as fit, evenly spread over the line.
@@ -66,20 +114,19 @@ fn thumbnails(
             let name = format!("thumbnail {column}");
             let version = std::sync::Arc::as_ptr(frame) as u64 ^ (tick as u64) << 48;
             let texture = textures.show(ui.ctx(), &name, version, || (**frame).clone());
+            let action = line.actions.get(tick).copied().flatten();
+            let action = action.map_or("the picture".to_owned(), |action| work.action_name(action));
+            let what = format!("frame {tick}, {action}");
             let image = egui::Image::new((texture.id, egui::Vec2::splat(THUMBNAIL)));
             let response = ui.add(image.sense(egui::Sense::click()));
+            response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, &what));
             let near = at.abs_diff(tick) * count * 2 <= newest.max(1);
             if near {
                 let stroke = egui::Stroke::new(2.0, egui::Color32::from_rgb(255, 209, 82));
                 ui.painter()
                     .rect_stroke(response.rect, 0.0, stroke, egui::StrokeKind::Inside);
             }
-            let action = line.actions.get(tick).copied().flatten();
-            let action = action.map_or("the picture".to_owned(), |action| work.action_name(action));
-            if response
-                .on_hover_text(format!("frame {tick}, {action}"))
-                .clicked()
-            {
+            if response.on_hover_text(&what).clicked() {
                 *at = tick;
             }
         }
@@ -113,16 +160,11 @@ fn tree(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
                 let name = format!("line {}", line.number);
                 let version = std::sync::Arc::as_ptr(frame) as u64 ^ line.frames.len() as u64;
                 let texture = textures.show(ui.ctx(), &name, version, || (**frame).clone());
-                ui.add(egui::Image::new((texture.id, egui::Vec2::splat(28.0))));
+                let image = egui::Image::new((texture.id, egui::Vec2::splat(28.0)));
+                ui.add(image.alt_text(format!("the newest frame of {}", line.title())));
             }
-            let newest = work.lines.is_of_newest_picture(line);
-            let what = match (&line.checkpoint, line.parent) {
-                (Some(name), None) => name.clone(),
-                (Some(name), Some((_, tick))) => format!("{name}, forked at frame {tick}"),
-                (None, Some((_, tick))) => format!("line {}, forked at frame {tick}", line.number),
-                (None, None) if newest => format!("line {}, from the picture", line.number),
-                (None, None) => format!("line {}, from an earlier picture", line.number),
-            };
+            let title = line.title();
+            let what = describe(&work.lines, line);
             let label = ui.selectable_label(index == work.lines.played, what);
             if label.on_hover_text("play this line").clicked() {
                 chosen = Some(index);
@@ -130,6 +172,7 @@ fn tree(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
             if index != work.lines.played {
                 let shown = work.lines.beside == Some(index);
                 let button = ui.selectable_label(shown, "beside");
+                named(&button, shown, &format!("{title} beside the played line"));
                 if button
                     .on_hover_text("show it beside the played line, under the same keys")
                     .clicked()
@@ -137,19 +180,19 @@ fn tree(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
                     beside = Some((!shown).then_some(index));
                 }
             }
-            if !work.lines.is_own(line)
-                && ui
-                    .small_button("x")
-                    .on_hover_text("forget this line")
-                    .clicked()
-            {
-                closed = Some(index);
+            if !work.lines.is_own(line) {
+                let button = ui.small_button("x");
+                named(&button, false, &format!("forget {title}"));
+                if button.on_hover_text("forget this line").clicked() {
+                    closed = Some(index);
+                }
             }
         });
     }
     if let Some(index) = chosen {
         work.lines.played = index;
         work.lines.shown = None;
+        work.lines.held_back = None;
         work.lines.beside = work.lines.beside.filter(|beside| *beside != index);
     }
     if let Some(beside) = beside {

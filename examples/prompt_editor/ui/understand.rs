@@ -4,7 +4,7 @@ use bevy_egui::egui;
 use bevy_genie::prelude::*;
 
 use super::Work;
-use super::textures::Textures;
+use super::textures::{Textures, picture};
 use crate::drawing::Canvas;
 use crate::study::Reconstruction;
 
@@ -14,8 +14,12 @@ const REST: f32 = 170.0;
 const CODES_IN_A_ROW: usize = 64;
 
 pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, tokens: &mut bool) {
-    let Some(found) = &work.study.found else {
-        ui.weak("the model is being loaded");
+    let Some(found) = &work.study.canvas.found else {
+        ui.weak(if work.lines.without_model {
+            "there is no model"
+        } else {
+            "the model is being loaded"
+        });
         return;
     };
     ui.label(found.in_words());
@@ -24,27 +28,28 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
             .on_hover_text("the brighter, the more the model's picture differs");
         ui.selectable_value(tokens, true, "tokens")
             .on_hover_text("the code of each patch, in a colour of its own");
-        if work.study.pending() {
+        if work.study.canvas.pending() {
             ui.spinner();
         }
     });
     let canvas = work.project.canvas.now();
-    let version = found_version(found);
+    let version = found.version();
     // Words and codebook stay in sight below.
     let tallest = (ui.clip_rect().height() - REST).max(48.0);
     let edge = ((ui.available_width() - 24.0) / 3.0).clamp(48.0, 192.0);
     let edge = edge.min(tallest);
+    let square = egui::Vec2::splat(edge);
     let show_tokens = *tokens;
     ui.horizontal_wrapped(|ui| {
         let prompt = textures.show(ui.ctx(), "canvas", work.project.version, || {
             canvas.picture()
         });
-        picture(ui, prompt.id, edge, "the prompt");
+        picture(ui, prompt.id, square, "the prompt");
         let drawn = textures.show(ui.ctx(), "redrawn", version, || found.picture.clone());
-        picture(ui, drawn.id, edge, "as the model draws it");
+        picture(ui, drawn.id, square, "as the model draws it");
         if show_tokens {
             let view = textures.show(ui.ctx(), "tokens", version, || token_view(found));
-            let response = picture(ui, view.id, edge, "its tokens");
+            let response = picture(ui, view.id, square, "its tokens");
             if let Some(pointer) = response.hover_pos() {
                 let rows = (found.tokens.len() / found.columns.max(1)).max(1);
                 let at = (pointer - response.rect.min) / response.rect.size();
@@ -59,7 +64,7 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
             let map = textures.show(ui.ctx(), "errors", version ^ work.project.version, || {
                 error_map(&canvas, &found.picture)
             });
-            picture(ui, map.id, edge, "where they differ");
+            picture(ui, map.id, square, "where they differ");
         }
     });
     codebook(ui, found, textures, version);
@@ -77,7 +82,8 @@ fn codebook(ui: &mut egui::Ui, found: &Reconstruction, textures: &mut Textures, 
     let map = textures.show(ui.ctx(), "codebook", version, || codebook_map(&uses, rows));
     let cell = (ui.available_width() / CODES_IN_A_ROW as f32).clamp(3.0, 10.0);
     let size = egui::vec2(CODES_IN_A_ROW as f32, rows as f32) * cell;
-    let response = ui.add(egui::Image::new((map.id, size)).sense(egui::Sense::hover()));
+    let image = egui::Image::new((map.id, size)).alt_text("the codebook");
+    let response = ui.add(image.sense(egui::Sense::hover()));
     if let Some(pointer) = response.hover_pos() {
         let at = ((pointer - response.rect.min) / cell).floor();
         let code = at.y as usize * CODES_IN_A_ROW + at.x as usize;
@@ -101,21 +107,6 @@ fn codebook_map(uses: &[u32], rows: usize) -> GeniePicture {
     });
     GeniePicture::from_rgb(CODES_IN_A_ROW, rows, cells.collect())
         .unwrap_or_else(|_| GeniePicture::filled(1, 1, [0; 3]))
-}
-
-fn picture(ui: &mut egui::Ui, id: egui::TextureId, edge: f32, name: &str) -> egui::Response {
-    ui.vertical(|ui| {
-        let response =
-            ui.add(egui::Image::new((id, egui::Vec2::splat(edge))).sense(egui::Sense::hover()));
-        ui.small(name);
-        response
-    })
-    .inner
-}
-
-fn found_version(found: &Reconstruction) -> u64 {
-    let tokens = found.tokens.iter().map(|token| u64::from(*token));
-    bevy_genie::genie_model::Fnv1a::of(tokens.chain([found.psnr.to_bits()]))
 }
 
 /// Black where both are the same, through red and yellow to white.

@@ -1,10 +1,12 @@
 //! The world that is played, and another one beside it. Keys go to them while the viewport has the focus, and never otherwise.
 
-use bevy_egui::egui;
+use bevy_egui::egui::{self, WidgetInfo, WidgetType};
 use bevy_genie::prelude::*;
 
 use super::Work;
+use super::act::act_on_work;
 use super::textures::{Textures, WHOLE, fitted};
+use crate::shortcuts::Action;
 
 /// Speeds to choose from.
 const SPEEDS: [f32; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
@@ -25,6 +27,8 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
     let response = ui
         .interact(room, id(), egui::Sense::click())
         .union(response);
+    let what = format!("the world of {}", line.title());
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, &what));
     if response.clicked() {
         ui.memory_mut(|memory| memory.request_focus(id()));
         if !work.lines.running {
@@ -71,10 +75,7 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
         let size = egui::vec2(frame.width() as f32, frame.height() as f32);
         let place = fitted(part.shrink(6.0), size, ui.ctx().pixels_per_point());
         painter.image(texture.id, place, WHOLE, egui::Color32::WHITE);
-        let title = match &line.checkpoint {
-            Some(name) => name.clone(),
-            None => format!("line {}", line.number),
-        };
+        let title = line.title();
         if work.lines.beside.is_some() {
             let font = egui::FontId::proportional(13.0);
             painter.text(
@@ -94,21 +95,15 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures, 
 
 fn controls(ui: &mut egui::Ui, work: &mut Work) {
     ui.horizontal_wrapped(|ui| {
-        let running = if work.lines.running { "Pause" } else { "Play" };
-        if ui.button(running).on_hover_text("Space").clicked() {
-            toggle(work);
+        for action in [Action::PlayOrPause, Action::Step, Action::ToPrompt] {
+            let shortcut = action.shortcut();
+            let pauses = action == Action::PlayOrPause && work.lines.running;
+            let button = ui.button(if pauses { "Pause" } else { shortcut.name });
+            if button.on_hover_text(shortcut.tooltip()).clicked() {
+                act_on_work(action, work);
+            }
         }
-        if ui
-            .button("Step")
-            .on_hover_text("one frame more under the keys that are held (.)")
-            .clicked()
-        {
-            step(work);
-        }
-        if ui.button("To the prompt").on_hover_text("Home").clicked() {
-            work.go_back(0);
-        }
-        egui::ComboBox::from_id_salt("speed")
+        let speed = egui::ComboBox::from_id_salt("speed")
             .width(56.0)
             .selected_text(format!("{} x", work.lines.speed))
             .show_ui(ui, |ui| {
@@ -116,35 +111,15 @@ fn controls(ui: &mut egui::Ui, work: &mut Work) {
                     ui.selectable_value(&mut work.lines.speed, speed, format!("{speed} x"));
                 }
             });
+        let speed = speed.response;
+        speed.widget_info(|| WidgetInfo::labeled(WidgetType::ComboBox, true, "speed"));
+        speed.on_hover_text("how fast time runs; 1 is the model's own speed");
         ui.separator();
-        let at = work
-            .lines
-            .played()
-            .map_or(0, |line| line.frames.len().saturating_sub(1));
-        if ui
-            .button("Fork")
-            .on_hover_text("what if? Another line from this frame on (K)")
-            .clicked()
-        {
-            let at = work.lines.shown.unwrap_or(at) as u64;
-            work.fork(at);
+        let fork = Action::Fork.shortcut();
+        if ui.button(fork.name).on_hover_text(fork.tooltip()).clicked() {
+            act_on_work(Action::Fork, work);
         }
     });
-}
-
-/// Time runs, or stands still.
-pub(crate) fn toggle(work: &mut Work) {
-    work.lines.running = !work.lines.running;
-    work.lines.shown = None;
-}
-
-/// One frame more.
-pub(crate) fn step(work: &mut Work) {
-    work.lines.running = false;
-    work.lines.shown = None;
-    if let Some(line) = work.lines.played() {
-        work.genie.write(GenieCommand::step(line.world));
-    }
 }
 
 fn status(ui: &mut egui::Ui, work: &Work, world: bevy::prelude::Entity) {

@@ -93,6 +93,17 @@ pub(crate) fn read(path: &Path) -> Result<(GenieReplay, Vec<u8>), GenieSaveError
     Ok((replay, bytes))
 }
 
+impl GenieReplay {
+    /// The replay that leads to the state in a saved world: what was played, without the state itself. It takes the calling thread a
+    /// moment.
+    ///
+    /// # Errors
+    /// [`GenieSaveError`], with the file's name.
+    pub fn of_saved_world(path: impl AsRef<Path>) -> Result<Self, GenieSaveError> {
+        read(path.as_ref()).map(|(replay, _)| replay)
+    }
+}
+
 /// FNV-1a over words of eight bytes, the last one filled up with zeros, and the number of bytes.
 fn checksum(bytes: &[u8]) -> u64 {
     let words = bytes.chunks(8).map(|chunk| {

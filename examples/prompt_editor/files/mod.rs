@@ -1,0 +1,286 @@
+//! Files are read and written on other threads: pictures, projects, what is exported, and the copy that survives a crash.
+
+mod autosave;
+mod opening;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bevy::prelude::*;
+use bevy::tasks::futures::check_ready;
+use bevy::tasks::{IoTaskPool, Task};
+use bevy::window::FileDragAndDrop;
+use bevy_genie::prelude::*;
+use genie_examples::gif::{self, GifError};
+use genie_examples::progress::Progress;
+use genie_examples::{json_file, picture};
+
+use crate::memory::Memory;
+use crate::project::{Project, Stand};
+use crate::source::Source;
+use crate::toasts::Toasts;
+use autosave::Autosave;
+use opening::Opened;
+
+const MEMORY: &str = "memory.json";
+/// Ending of projects.
+pub(crate) const PROJECT: &str = "prompt.json";
+/// Enlargement of exported animations.
+const GIF_SCALE: u32 = 4;
+
+/// What a finished job has brought.
+enum Done {
+    Opened(PathBuf, Opened),
+    Saved(PathBuf, Stand),
+    Written(PathBuf),
+    /// What was on the canvas before something else was opened.
+    Kept(PathBuf),
+    /// The autosave, or why there is none.
+    Autosaved(Result<(), String>),
+    /// It was stopped.
+    Stopped(String),
+    Quiet,
+}
+
+/// A file that is being read or written.
+pub(crate) struct Job {
+    /// In words, if it may take long.
+    pub(crate) name: Option<String>,
+    /// How far it is.
+    pub(crate) progress: Progress,
+    task: Task<Result<Done, String>>,
+}
+
+/// Files under way, and what is known of files.
+#[derive(Resource)]
+pub(crate) struct Files {
+    data: PathBuf,
+    jobs: Vec<Job>,
+    autosave: Autosave,
+    /// What is remembered between starts.
+    pub(crate) memory: Memory,
+    kept_memory: Memory,
+    problem: Option<json_file::JsonFileError>,
+    /// The opened picture or recording.
+    pub(crate) source: Option<Source>,
+}
+
+impl Files {
+    /// Files of the editor's data folder; what is remembered is read at once, as the window's size is among it.
+    pub(crate) fn new(data: PathBuf) -> Self {
+        let (memory, problem): (Memory, _) = json_file::read(&data.join(MEMORY));
+        Self {
+            data,
+            jobs: Vec::new(),
+            autosave: Autosave::default(),
+            kept_memory: memory.clone(),
+            memory,
+            problem,
+            source: None,
+        }
+    }
+
+    /// Does something on another thread. With a name it is shown, and can be stopped.
+    fn spawn(
+        &mut self,
+        name: Option<String>,
+        work: impl FnOnce(&Progress) -> Result<Done, String> + Send + 'static,
+    ) {
+        let progress = Progress::default();
+        let its_own = progress.clone();
+        let stopped = name.clone().unwrap_or_default();
+        let task = IoTaskPool::get().spawn(async move {
+            let done = work(&its_own);
+            // However it says that it was.
+            if done.is_err() && its_own.is_cancelled() {
+                return Ok(Done::Stopped(stopped));
+            }
+            done
+        });
+        self.jobs.push(Job {
+            name,
+            progress,
+            task,
+        });
+    }
+
+    /// Whether something is being read or written.
+    pub(crate) fn busy(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// Whether something is being read or written that takes long.
+    pub(crate) fn busy_for_long(&self) -> bool {
+        self.jobs.iter().any(|job| job.name.is_some())
+    }
+
+    /// All that is being read or written.
+    pub(crate) fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    fn memory_path(&self) -> PathBuf {
+        self.data.join(MEMORY)
+    }
+
+    /// Opens a picture, a recording, a project or a run.
+    pub(crate) fn open(&mut self, path: &Path) {
+        let path = path.to_owned();
+        self.spawn(Some(format!("reading {}", short(&path))), move |progress| {
+            let opened = opening::open(&path, progress)?;
+            Ok(Done::Opened(path, opened))
+        });
+    }
+
+    /// Saves the project.
+    pub(crate) fn save(&mut self, project: &Project, path: PathBuf) {
+        let (mut content, stand) = (project.content(), project.stand());
+        content.file = None;
+        self.spawn(None, move |_| {
+            content.write(&path)?;
+            Ok(Done::Saved(path, stand))
+        });
+    }
+
+    /// Exports the prompt.
+    pub(crate) fn export_png(&mut self, picture: GeniePicture, path: PathBuf) {
+        self.spawn(None, move |_| {
+            picture::write_png(&path, &picture).map_err(|error| error.to_string())?;
+            Ok(Done::Written(path))
+        });
+    }
+
+    /// Exports a run.
+    pub(crate) fn export_gif(&mut self, frames: Vec<Arc<GeniePicture>>, rate: f32, path: PathBuf) {
+        self.spawn(Some(format!("writing {}", short(&path))), move |progress| {
+            let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+            make_folder(&path)?;
+            gif::write(&path, &frames, GIF_SCALE, rate, progress)
+                .map_err(|error: GifError| failed(&error))?;
+            Ok(Done::Written(path))
+        });
+    }
+
+    /// Exports what led to a state.
+    pub(crate) fn export_replay(&mut self, replay: GenieReplay, path: PathBuf) {
+        self.spawn(None, move |_| {
+            make_folder(&path)?;
+            replay.write(&path).map_err(|error| error.to_string())?;
+            Ok(Done::Written(path))
+        });
+    }
+
+    /// What was read takes the place of what is there.
+    fn take(&mut self, path: PathBuf, opened: Opened, project: &mut Project, toasts: &mut Toasts) {
+        self.memory.remember(&path);
+        let replaces_lines = matches!(opened, Opened::Project(_));
+        if project.is_work() || (replaces_lines && project.has_work()) {
+            self.keep_before(project);
+        }
+        match opened {
+            Opened::Source(source) => {
+                let (width, height) = project.canvas.now().size();
+                if let Some(cut) = source.cut(width, height) {
+                    project.take(cut);
+                }
+                if let Some(note) = source.cut_short() {
+                    toasts.note(note);
+                }
+                self.source = Some(*source);
+            }
+            Opened::Project(content) if path == self.before_path() => project.go_on_with(&content),
+            Opened::Project(content) => {
+                project.adopt(&content);
+                project.is_saved_as(project.stand());
+                project.file = Some(path);
+            }
+            Opened::Run(run) => project.adopt_run(*run),
+        }
+    }
+}
+
+/// The name of a file without its folders.
+fn short(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+fn make_folder(path: &Path) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+/// Reads, writes and autosaves.
+pub(crate) struct FilesPlugin;
+
+impl Plugin for FilesPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_systems(PreStartup, autosave::restore)
+            .add_systems(
+                Update,
+                (accept_drops, finish, autosave::autosave, keep_memory).chain(),
+            )
+            .add_systems(Last, autosave::write_all.run_if(on_message::<AppExit>));
+    }
+}
+
+fn accept_drops(mut drops: MessageReader<FileDragAndDrop>, mut files: ResMut<Files>) {
+    for drop in drops.read() {
+        if let FileDragAndDrop::DroppedFile { path_buf, .. } = drop {
+            files.open(path_buf);
+        }
+    }
+}
+
+fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: ResMut<Toasts>) {
+    if !files.busy() {
+        return;
+    }
+    let mut finished = Vec::new();
+    files.jobs.retain_mut(|job| {
+        let done = check_ready(&mut job.task);
+        let running = done.is_none();
+        finished.extend(done);
+        running
+    });
+    for done in finished {
+        match done {
+            Ok(Done::Opened(path, opened)) => files.take(path, opened, &mut project, &mut toasts),
+            Ok(Done::Saved(path, stand)) => {
+                files.memory.remember(&path);
+                toasts.note(format!("saved: {}", path.display()));
+                project.is_saved_as(stand);
+                project.file = Some(path);
+            }
+            Ok(Done::Written(path)) => toasts.note(format!("written: {}", path.display())),
+            Ok(Done::Kept(path)) => {
+                files.memory.remember(&path);
+                toasts.note(format!(
+                    "what was on the canvas is kept: {}",
+                    path.display()
+                ));
+            }
+            Ok(Done::Autosaved(result)) => files.autosaved(result, &mut toasts),
+            Ok(Done::Stopped(what)) => toasts.note(format!("stopped: {what}")),
+            Ok(Done::Quiet) => {}
+            Err(error) => toasts.error(error),
+        }
+    }
+}
+
+fn keep_memory(window: Query<&Window>, mut files: ResMut<Files>) {
+    if let Ok(window) = window.single() {
+        let size = Some((window.width() as u32, window.height() as u32));
+        if files.memory.window != size {
+            files.memory.window = size;
+        }
+    }
+    if files.memory != files.kept_memory && files.jobs.is_empty() {
+        files.kept_memory = files.memory.clone();
+        let (path, memory) = (files.memory_path(), files.memory.clone());
+        files.spawn(None, move |_| {
+            json_file::write(&path, &memory).map_err(|error| error.to_string())?;
+            Ok(Done::Quiet)
+        });
+    }
+}

@@ -1,0 +1,103 @@
+//! What the actions of keys, menus and buttons do.
+
+use std::path::Path;
+
+use bevy_egui::egui;
+use bevy_genie::prelude::*;
+
+use super::{Desk, Work, viewport_id};
+use crate::closing::Quit;
+use crate::files::PROJECT;
+use crate::shortcuts::{self, Action};
+
+/// Acts on the keys of this frame.
+pub(super) fn on_keys(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
+    if desk.typing {
+        return;
+    }
+    for action in shortcuts::pressed(ctx, desk.playing) {
+        act(action, desk, work);
+    }
+    if desk.playing && desk.save_as.is_some() {
+        // What is typed there is not for the world.
+        ctx.memory_mut(|memory| memory.surrender_focus(viewport_id()));
+    }
+}
+
+/// Does it.
+pub(super) fn act(action: Action, desk: &mut Desk, work: &mut Work) {
+    match action {
+        Action::Open => desk.open = Some(String::new()),
+        Action::SaveAs => desk.save_as = Some(suggested_path(work)),
+        Action::Save => match work.project.file.clone() {
+            Some(path) => work.files.save(&work.project, path),
+            None => desk.save_as = Some(suggested_path(work)),
+        },
+        Action::Export => desk.export = !desk.export,
+        Action::Help => desk.help = !desk.help,
+        Action::Quit => {
+            work.quit.write(Quit);
+        }
+        Action::Grid => desk.grid = !desk.grid,
+        _ => act_on_work(action, work),
+    }
+}
+
+/// Does what needs nothing of the window.
+pub(super) fn act_on_work(action: Action, work: &mut Work) {
+    match action {
+        Action::Redo => work.project.redo(),
+        Action::Undo => work.project.undo(),
+        Action::Take(tool) => {
+            work.hand.let_go();
+            work.hand.tool = tool;
+        }
+        Action::Snap => work.hand.snap = !work.hand.snap,
+        Action::PlayOrPause => {
+            work.lines.running = !work.lines.running;
+            work.lines.shown = None;
+        }
+        Action::Step => {
+            work.lines.running = false;
+            work.lines.shown = None;
+            if let Some(line) = work.lines.played() {
+                work.genie.write(GenieCommand::step(line.world));
+            }
+        }
+        Action::ToPrompt => work.go_back(0),
+        Action::FrameBefore => look(work, |at, _| at.saturating_sub(1)),
+        Action::FrameAfter => look(work, |at, newest| (at + 1).min(newest)),
+        Action::Fork => {
+            let (at, _) = shown(work);
+            work.fork(at as u64);
+        }
+        Action::Leave => work.hand.let_go(),
+        Action::Open
+        | Action::SaveAs
+        | Action::Save
+        | Action::Export
+        | Action::Help
+        | Action::Quit
+        | Action::Grid => {}
+    }
+}
+
+/// The frame of the played line that is shown, and its newest one.
+fn shown(work: &Work) -> (usize, usize) {
+    let newest = work.lines.played().map_or(0, |line| line.newest() as usize);
+    let at = work.lines.shown.unwrap_or(newest).min(newest);
+    (at, newest)
+}
+
+fn look(work: &mut Work, to: impl Fn(usize, usize) -> usize) {
+    let (at, newest) = shown(work);
+    let at = to(at, newest);
+    work.lines.running = false;
+    work.lines.shown = (at < newest).then_some(at);
+}
+
+/// A name for a project that has none.
+fn suggested_path(work: &Work) -> String {
+    let folder = Path::new(work.exports.folder.trim());
+    folder.join(format!("my.{PROJECT}")).display().to_string()
+}
