@@ -194,7 +194,8 @@ impl Editor {
 
     /// Clicks what has this name; there must be one such thing.
     pub(crate) fn click(&mut self, name: &str) {
-        let named = |node: &&Shown| node.name == name && node.role != accesskit::Role::Label;
+        let words = [accesskit::Role::Label, accesskit::Role::Window];
+        let named = |node: &&Shown| node.name == name && !words.contains(&node.role);
         let found: Vec<_> = self.nodes.iter().filter(named).collect();
         let [one] = found[..] else {
             panic!("`{name}` is {found:?} among {:#?}", self.nodes);

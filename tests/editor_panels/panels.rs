@@ -267,16 +267,55 @@ fn the_help_lists_every_shortcut_and_every_one_does_something() {
     assert_eq!(editor.world().resource::<Files>().jobs().len(), 0);
 }
 
+/// A BMP file of any size of which the pixels are missing.
+fn hollow_bmp(width: i32, height: i32) -> Vec<u8> {
+    let mut bytes = b"BM".to_vec();
+    for word in [54, 0, 54, 40, width, height, 1 | 24 << 16, 0, 0, 0, 0, 0, 0] {
+        bytes.extend(i32::to_le_bytes(word));
+    }
+    bytes
+}
+
+#[cfg(target_os = "linux")] // It has a full disk to try.
 #[test]
-fn errors_are_shown_with_their_reason_and_go_when_they_are_clicked() {
+fn what_cannot_be_read_or_saved_is_said_with_its_reason_and_nothing_is_lost() {
     let data = tempfile::tempdir().unwrap();
     let mut editor = editor(&data);
-    let path = data.path().join("notes.png");
-    std::fs::write(&path, "words").unwrap();
-    editor.world_mut().resource_mut::<Files>().open(&path);
-    editor.until("the reason", |world| {
-        !world.resource::<Toasts>().all.is_empty()
-    });
-    editor.steps(3);
-    assert!(editor.shows("notes.png: not a picture"));
+    let work = Canvas::filled(16, 16, [1, 2, 3]);
+    let mut project = editor.world_mut().resource_mut::<Project>();
+    project.change(work.clone());
+    let text = data.path().join("notes.png");
+    std::fs::write(&text, "words").unwrap();
+    let huge = data.path().join("huge.bmp");
+    std::fs::write(&huge, hollow_bmp(20_000, 20_000)).unwrap();
+    let damaged = data.path().join("damaged.prompt.json");
+    std::fs::write(&damaged, "{\"format\": ").unwrap();
+    for (path, reason) in [
+        (&text, "notes.png: not a picture"),
+        (&huge, "huge.bmp: 20000 x 20000 pixels are too many"),
+        (&damaged, "damaged.prompt.json: not a prompt project"),
+    ] {
+        editor.world_mut().resource_mut::<Files>().open(path);
+        editor.until("the reason", |world| !world.resource::<Files>().busy());
+        editor.steps(3);
+        assert!(editor.shows(reason), "{reason}: {:#?}", editor.nodes());
+    }
+    // A file in place of a folder, and a full disk: saved from the window that asks for a name.
+    let blocked = data.path().join("notes.png/my.prompt.json");
+    let full = data.path().join("full.prompt.json");
+    std::os::unix::fs::symlink("/dev/full", data.path().join("full.prompt.json.part")).unwrap();
+    for (path, reason) in [(&blocked, "notes.png"), (&full, "No space left")] {
+        editor.world_mut().resource_mut::<Toasts>().all.clear();
+        editor.world_mut().resource_mut::<Desk>().save_as = Some(path.display().to_string());
+        editor.steps(3);
+        editor.click("Save as");
+        editor.until("the reason", |world| {
+            !world.resource::<Toasts>().all.is_empty()
+        });
+        editor.steps(3);
+        assert!(editor.shows(reason), "{reason}: {:#?}", editor.nodes());
+        assert!(editor.shows("not saved to a file *"));
+        assert!(!path.is_file());
+    }
+    assert_eq!(editor.world().resource::<Project>().canvas.now(), &work);
 }
