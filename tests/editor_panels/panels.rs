@@ -10,7 +10,7 @@ use crate::harness::Editor;
 use crate::layout::Panel;
 use crate::lines::Lines;
 use crate::project::Project;
-use crate::shortcuts::SHORTCUTS;
+use crate::shortcuts::{SHORTCUTS, Shortcut};
 use crate::study::Study;
 use crate::toasts::Toasts;
 use crate::tools::{Hand, Tool};
@@ -247,10 +247,7 @@ fn the_help_lists_every_shortcut_and_every_one_does_something() {
         assert!(!keys.is_empty() && editor.shows(&keys), "{keys}");
         assert!(editor.shows(hint), "{hint}");
     }
-    let keys: Vec<_> = SHORTCUTS
-        .iter()
-        .map(|shortcut| shortcut.keys_in_words())
-        .collect();
+    let keys: Vec<_> = SHORTCUTS.iter().map(Shortcut::keys_in_words).collect();
     let different: std::collections::BTreeSet<_> = keys.iter().collect();
     assert_eq!(different.len(), keys.len(), "one key, one action");
     editor.press(Modifiers::NONE, Key::F1);

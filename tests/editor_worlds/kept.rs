@@ -88,7 +88,8 @@ fn tried(app: &mut App) {
     forked(app, 5, 5);
     press(app, "idle");
     play(app, 8);
-    app.world_mut().resource_mut::<Lines>().all[1].name = "what if".to_owned();
+    let mut lines = app.world_mut().resource_mut::<Lines>();
+    "what if".clone_into(&mut lines.all[1].name);
     kept(app);
 }
 
@@ -153,8 +154,12 @@ fn playing_again_can_be_stopped_and_goes_on_with_the_line_that_is_chosen() {
     fork(&mut again, 2);
     assert_eq!(lines(&again).all.len(), 2);
     assert!(noted(&again, "still played again"));
-    let mut all = again.world_mut().resource_mut::<Lines>();
-    (all.held_back, all.playing_again) = (None, true);
+    for line in 0..2 {
+        again.world_mut().resource_mut::<Lines>().choose(line);
+        run_until(&mut again, "the chosen line", |world| {
+            world.resource::<Lines>().all[line].arrived().is_none()
+        });
+    }
     kept(&mut again);
     assert_eq!(seen(&again), before);
 }

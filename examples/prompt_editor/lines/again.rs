@@ -14,6 +14,33 @@ use crate::tries::{Arriving, Try};
 /// Frames a second that are asked for; as many come as the model can make.
 const RATE: f32 = 1000.0;
 
+/// Which lines of a file are played again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// All of them, the one that is looked at first.
+    All,
+    /// The one that is looked at, once it is chosen.
+    Chosen {
+        /// The line that was looked at when the others were stopped: it waits as well.
+        not: Option<u32>,
+    },
+}
+
+impl Default for Again {
+    fn default() -> Self {
+        Self::Chosen { not: None }
+    }
+}
+
+impl Again {
+    /// A line is chosen.
+    pub(super) fn go_on(&mut self) {
+        if let Self::Chosen { not } = self {
+            *not = None;
+        }
+    }
+}
+
 /// Plays lines again.
 pub(super) struct AgainPlugin;
 
@@ -32,21 +59,19 @@ impl Lines {
 
     /// No line is played again by itself any more; one that is chosen is.
     pub(crate) fn stop_playing_again(&mut self) {
-        self.playing_again = false;
-        // The one that is looked at would go on.
-        self.held_back = self.played().map(|line| line.number);
+        let not = self.played().map(|line| line.number);
+        self.again = Again::Chosen { not };
     }
 
     /// The line that is played again now.
     pub(crate) fn arriving(&self) -> Option<usize> {
         let arrives = |index: &usize| self.all[*index].arriving.is_some();
-        let played = Some(self.played).filter(|index| {
-            let line = self.all.get(*index);
-            line.is_some_and(|line| Some(line.number) != self.held_back)
-        });
-        let others = 0..self.all.len();
-        let others = others.filter(|_| self.playing_again);
-        played.into_iter().chain(others).find(arrives)
+        let played = Some(self.played).filter(|index| *index < self.all.len());
+        let played = played.filter(arrives);
+        match self.again {
+            Again::All => played.or_else(|| (0..self.all.len()).find(arrives)),
+            Again::Chosen { not } => played.filter(|index| Some(self.all[*index].number) != not),
+        }
     }
 
     /// Its clock meanwhile.
@@ -68,7 +93,7 @@ impl Lines {
         commands: &mut Commands,
         toasts: &mut Toasts,
     ) {
-        (self.playing_again, self.held_back) = (true, None);
+        self.again = Again::All;
         match arriving {
             Arriving::Run(run) => {
                 let own = self.all.iter().position(|line| self.is_own(line));

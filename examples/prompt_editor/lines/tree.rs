@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 
+use super::again::Again;
 use super::line::{Line, Strip, line_world, reachable, world};
 use crate::project::Project;
 use crate::toasts::Toasts;
@@ -37,10 +38,8 @@ pub(crate) struct Lines {
     pub(crate) strips_stopped: bool,
     /// Lines of a file that cannot be played here; they are kept for where they can be.
     pub(super) parked: Vec<Try>,
-    /// Whether lines of a file are played again by themselves; the one that is looked at is in any case.
-    pub(crate) playing_again: bool,
-    /// The number of a line that is not played again before it is chosen.
-    pub(crate) held_back: Option<u32>,
+    /// Which lines of a file are played again.
+    pub(super) again: Again,
     /// Whether there will never be a model, so that no world will start.
     pub(crate) without_model: bool,
     /// The version of the project whose picture the newest lines begin with.
@@ -66,8 +65,7 @@ impl Lines {
             strips: Vec::new(),
             strips_stopped: false,
             parked: Vec::new(),
-            playing_again: false,
-            held_back: None,
+            again: Again::default(),
             without_model: false,
             started: None,
             strips_asked: 0,
@@ -191,6 +189,13 @@ impl Lines {
             ));
         }
         arrived.is_some()
+    }
+
+    /// Another line is played from now on.
+    pub(crate) fn choose(&mut self, index: usize) {
+        (self.played, self.shown) = (index, None);
+        self.beside = self.beside.filter(|beside| *beside != index);
+        self.again.go_on();
     }
 
     /// Closes a line; the newest picture's own stays.

@@ -190,10 +190,7 @@ fn tree(ui: &mut egui::Ui, work: &mut Work, textures: &mut Textures) {
         });
     }
     if let Some(index) = chosen {
-        work.lines.played = index;
-        work.lines.shown = None;
-        work.lines.held_back = None;
-        work.lines.beside = work.lines.beside.filter(|beside| *beside != index);
+        work.lines.choose(index);
     }
     if let Some(beside) = beside {
         work.lines.beside = beside;
