@@ -132,7 +132,7 @@ impl Editor {
             ..Default::default()
         };
         let app = &mut self.app;
-        let output = self.ctx.run_ui(input, |ui| {
+        let mut output = self.ctx.run_ui(input, |ui| {
             let ctx = ui.ctx().clone();
             app.update();
             let draw = move |mut desk: ResMut<Desk>, mut work: Work| {
@@ -140,6 +140,8 @@ impl Editor {
             };
             app.world_mut().run_system_once(draw).unwrap();
         });
+        // Nobody draws.
+        output.textures_delta.clear();
         if let Some(update) = output.platform_output.accesskit_update {
             self.nodes = shown(&update);
         }

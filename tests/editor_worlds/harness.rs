@@ -67,10 +67,13 @@ pub(crate) fn play(app: &mut App, until: u64) {
     });
     app.world_mut().resource_mut::<Lines>().running = false;
     app.update();
+    // A frame may have been under way.
+    let (mut last, mut still) = (None, 0);
     run_until(app, "the world to rest", |world| {
-        let line = world.resource::<Lines>().played().unwrap();
-        let frame = world.get::<GenieFrame>(line.world);
-        frame.map(|frame| frame.tick) == newest(world)
+        let now = newest(world);
+        still = if now == last { still + 1 } else { 0 };
+        last = now;
+        still > 40
     });
 }
 

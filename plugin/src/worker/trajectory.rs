@@ -216,7 +216,8 @@ impl Trajectory {
         }
         let tick = self.now.time();
         self.actions.truncate(tick as usize);
-        self.changes.retain(|change| change.tick < tick);
+        // A change at this very frame is part of the state: the next frame was sampled that way.
+        self.changes.retain(|change| change.tick <= tick);
     }
 
     /// Bytes of memory that it takes, up to what it shares with its forks.
