@@ -99,12 +99,12 @@ fn begin(
     ));
 }
 
-/// The keys of the settings, once it is known which actions there are.
+/// The keys of the settings, once it is known which actions there are. A script calls them by the model's own names.
 fn learn_keys(
     ready: On<GenieReady>,
     settings: Res<Settings>,
     models: Res<Assets<GenieModel>>,
-    mut worlds: Query<(&GenieWorld, &mut GenieActionMap), With<Run>>,
+    mut worlds: Query<(&GenieWorld, &mut GenieActionMap), (With<Run>, Without<PlaysItself>)>,
 ) {
     if let Ok((world, mut map)) = worlds.get_mut(ready.world)
         && let Some(model) = models.get(&world.model)
@@ -219,6 +219,7 @@ type Adjustable = (
     &'static mut GenieClock,
     &'static mut GenieSampler,
     &'static mut GenieActionMap,
+    Has<PlaysItself>,
 );
 
 /// What is set takes effect while the run goes on.
@@ -230,10 +231,12 @@ fn apply_settings(
     if !settings.is_changed() {
         return;
     }
-    for (world, mut clock, mut sampler, mut map) in &mut worlds {
+    for (world, mut clock, mut sampler, mut map, plays_itself) in &mut worlds {
         clock.speed = settings.speed;
         sampler.set_if_neq(settings.quality.sampler());
-        if let Some(model) = models.get(&world.model) {
+        if let Some(model) = models.get(&world.model)
+            && !plays_itself
+        {
             *map = settings.bindings.action_map(model);
         }
     }

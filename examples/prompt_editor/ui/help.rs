@@ -5,6 +5,9 @@ use bevy_egui::egui;
 use super::Desk;
 use crate::shortcuts::SHORTCUTS;
 
+/// Width of the column of keys in points.
+const KEYS: f32 = 150.0;
+
 pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
     let room = ctx.content_rect().height() - 90.0;
     egui::Window::new("Help")
