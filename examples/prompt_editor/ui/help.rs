@@ -20,14 +20,13 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
             ui.label("Make a picture: drop one on the window, or stamp the model's own patches on the canvas. See what the model makes of it, click the world to play it, and fork it where you want to try something else.");
             ui.add_space(6.0);
             egui::ScrollArea::vertical().max_height(room.max(120.0)).show(ui, |ui| {
-                let list = egui::Grid::new("shortcuts").num_columns(2).striped(true);
-                list.show(ui, |ui| {
-                    for shortcut in SHORTCUTS {
-                        ui.monospace(shortcut.keys_in_words());
+                for shortcut in SHORTCUTS {
+                    ui.horizontal_top(|ui| {
+                        let keys = ui.monospace(shortcut.keys_in_words());
+                        ui.add_space((KEYS - keys.rect.width()).max(0.0));
                         ui.add(egui::Label::new(shortcut.hint).wrap());
-                        ui.end_row();
-                    }
-                });
+                    });
+                }
             });
         });
 }
