@@ -245,7 +245,10 @@ fn two_checkpoints_are_played_side_by_side() {
     begun(&desk, &mut program);
     // View, Compare with a checkpoint.
     desk.click(86, 12);
-    std::thread::sleep(Duration::from_millis(700));
+    desk.wait(&mut program, "the menu", |window| {
+        let below = part(&desk.look_at(window), [60, 30, 120, 50]);
+        (share_of(&below, WINDOW, 3) > 0.3).then_some(())
+    });
     desk.click(150, 62);
     desk.wait(&mut program, "the window to compare", |window| {
         asks(&desk.look_at(window)).then_some(())
