@@ -21,15 +21,16 @@ const ROLES: [Role; 7] = [
 /// Of egui's own windows: everybody knows the cross.
 const CROSS: &str = "Close window";
 
-/// Whether something comes up where the mouse rests.
+/// Whether a tooltip comes up where the mouse rests; menus within menus open there instead.
 fn explains_itself(editor: &mut Editor, shown: &Shown) -> bool {
     // Nothing is there.
     editor.hover(egui::pos2(1.0, 1.0));
     editor.steps(2);
+    let (opens, before) = (shown.name.ends_with('⏵'), editor.nodes().len());
     editor.hover(shown.rect.center());
     (0..4).any(|_| {
         editor.steps(1);
-        editor.has_tooltip()
+        editor.has_tooltip() || (opens && editor.nodes().len() > before)
     })
 }
 

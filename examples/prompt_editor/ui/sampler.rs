@@ -1,5 +1,7 @@
 //! How frames are sampled: acts at once on the world that is played, on the strips when a slider is let go.
 
+use std::ops::RangeInclusive;
+
 use bevy_egui::egui;
 use bevy_genie::prelude::*;
 
@@ -9,40 +11,35 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
     let mut sampler = work.project.sampler.clone();
     let mut settled = false;
     ui.spacing_mut().slider_width = (ui.available_width() - 70.0).clamp(60.0, 160.0);
-    let mut slide = |ui: &mut egui::Ui, name: &str, hint: &str, slider: egui::Slider<'_>| {
-        let name = ui.label(name).on_hover_text(hint);
-        let slider = ui.add(slider).labelled_by(name.id).on_hover_text(hint);
-        settled |= slider.drag_stopped() || (slider.changed() && !slider.dragged());
-    };
-    slide(
+    settled |= slide(
         ui,
         "MaskGIT steps",
         "more steps, more careful frames; fewer, faster ones",
-        egui::Slider::new(&mut sampler.steps, 1..=25),
+        (&mut sampler.steps, 1..=25),
     );
-    slide(
+    settled |= slide(
         ui,
         "temperature",
         "0 takes the likeliest token, more is bolder",
-        egui::Slider::new(&mut sampler.temperature, 0.0..=2.0),
+        (&mut sampler.temperature, 0.0..=2.0),
     );
-    slide(
+    settled |= slide(
         ui,
         "top-p",
         "draws from the likeliest tokens that together have this probability",
-        egui::Slider::new(&mut sampler.top_p, 0.05..=1.0),
+        (&mut sampler.top_p, 0.05..=1.0),
     );
-    slide(
+    settled |= slide(
         ui,
         "order noise",
         "how far the order of unmasking is left to chance",
-        egui::Slider::new(&mut sampler.order_noise, 0.0..=5.0),
+        (&mut sampler.order_noise, 0.0..=5.0),
     );
-    slide(
+    settled |= slide(
         ui,
         "adjacency",
         "how much tokens are kept beside those that they had in the footage",
-        egui::Slider::new(&mut sampler.adjacency, 0.0..=1.0),
+        (&mut sampler.adjacency, 0.0..=1.0),
     );
     ui.label("order of unmasking");
     for (order, name, hint) in [
@@ -92,4 +89,28 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
             work.project.version += 1;
         }
     });
+}
+
+/// A slider and a field of one value, both of which have its name; whether either was let go. The field that egui puts beside its sliders
+/// has none.
+fn slide<N: egui::emath::Numeric>(
+    ui: &mut egui::Ui,
+    name: &str,
+    hint: &str,
+    (value, range): (&mut N, RangeInclusive<N>),
+) -> bool {
+    let name = ui.label(name).on_hover_text(hint).id;
+    ui.horizontal(|ui| {
+        let slider = egui::Slider::new(value, range.clone()).show_value(false);
+        let slider = ui.add(slider);
+        let speed = (range.end().to_f64() - range.start().to_f64()) / 200.0;
+        let field = egui::DragValue::new(value).range(range).speed(speed);
+        let field = ui.add(field.max_decimals(2));
+        let let_go = [slider, field].map(|control| {
+            let control = control.labelled_by(name).on_hover_text(hint);
+            control.drag_stopped() || (control.changed() && !control.dragged())
+        });
+        let_go.contains(&true)
+    })
+    .inner
 }
