@@ -125,7 +125,7 @@ fn every_button_of_every_panel_has_a_name_and_a_tooltip() {
         "Button Fork",
         "Button Undo",
         "Button Prompt (PNG)",
-        "Button Open...",
+        "Button Open... Ctrl+O",
         "Slider temperature",
         "ComboBox speed",
         "Button Put it on the canvas",
