@@ -41,7 +41,7 @@
 //!
 //! let world = WorldModel::load(RunFolder::world_of(run))?;
 //! let options = EvaluateOptions::default();
-//! println!("{}", evaluate(&world, &footage.dataset, None, &options, &|_| ())?);
+//! println!("{}", evaluate(&world, &footage.dataset, None, &options, &|_| Ok(()))?);
 //! # Ok(())
 //! # }
 //! ```
