@@ -6,24 +6,18 @@
 
 use std::cmp::Reverse;
 
-use nalgebra::{DMatrix, SymmetricEigen};
-use rand::seq::index::sample;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::AgentSettings;
-use super::agent::ClipActions;
 use super::agent_sights::AgentSights;
-use super::code_model::CodeModel;
-use super::codes::{Describer, find_codes};
-use super::description::Description;
 use super::footage::WorkingSize;
 use super::frame_sights::WORKING_EDGE;
 use super::information::PairCounts;
 use super::network::{Network, TrainingPlan};
 use super::places::{TransitionPlace, known_places};
 use super::softmax_regression::{Examples, SoftmaxRegression};
+use super::unlabelled::{Chains, Components, States};
 use super::view::mean_of;
 use super::visible::Labelled;
 use super::visible_score::VisibleActions;
@@ -31,16 +25,6 @@ use crate::dataset::DatasetError;
 
 /// One in so many transitions is labelled.
 const LABELLED: usize = 100;
-/// States of the finer chain.
-const FINE_STATES: usize = 20;
-/// Transitions whose states of the finer chain are seen.
-const STATE_LAGS: [isize; 4] = [-1, 0, 1, 2];
-/// Transitions that a chain is fitted to.
-const CHAIN_TRANSITIONS: usize = 24_000;
-/// Principal components of pictures of the agent.
-const COMPONENTS: usize = 24;
-/// Pictures that these are found in.
-const PICTURES: usize = 4_000;
 /// Penalties of the linear classifier that are tried, on folds of what is labelled.
 const PENALTIES: [f32; 5] = [0.1, 0.3, 1.0, 3.0, 10.0];
 const FOLDS: usize = 4;
@@ -84,14 +68,20 @@ pub fn few_label_actions(
     let size = WorkingSize::new(learnt.source.frame_size(), WORKING_EDGE);
     let chains = Chains::fit(learnt.found, size.factor as f32, codes, seed);
     let components = Components::fit(&unlabelled.agent, seed);
-    let see = |sighted: &Sighted, found: &[ClipActions]| Values {
-        kinds: {
-            let [codes, states] = chains.states(found, &sighted.places);
-            [codes, states, sighted.tracks(), components.of(sighted)]
-        },
+    let see = |sighted: &Sighted, states: &States| {
+        let [codes, states] = states.around(&sighted.places);
+        Values {
+            kinds: [
+                codes,
+                states,
+                sighted.tracks(),
+                components.of(&sighted.agent),
+            ],
+        }
     };
-    let (labelled, others) = (see(&few, learnt.found), see(&unlabelled, learnt.found));
-    let asked = see(&tested, scored.found);
+    let states = chains.read(learnt.found);
+    let (labelled, others) = (see(&few, &states), see(&unlabelled, &states));
+    let asked = see(&tested, &chains.read(scored.found));
     let head = Head::fit(&labelled, &few.truth, classes);
     let student = Student::fit(
         (&labelled, &few.truth),
@@ -151,138 +141,6 @@ impl Sighted {
     }
 }
 
-/// Chains of states over the agent's transitions, learnt without labels.
-struct Chains {
-    describer: Describer,
-    settings: AgentSettings,
-    /// Pixels of the footage in a working pixel.
-    factor: f32,
-    models: Vec<CodeModel>,
-}
-
-impl Chains {
-    fn fit(found: &[ClipActions], factor: f32, codes: usize, seed: u64) -> Self {
-        let settings = AgentSettings::default();
-        let mut some = 0;
-        let clips: Vec<&ClipActions> = (found.iter().filter(|clip| !clip.is_empty()))
-            .take_while(|clip| {
-                let wanted = some < CHAIN_TRANSITIONS;
-                some += clip.len();
-                wanted
-            })
-            .collect();
-        let (motions, looks): (Vec<[f32; 2]>, Vec<[f32; 2]>) = (clips.iter().copied().flatten())
-            .map(|step| (step.displacement.map(|part| part / factor), step.look))
-            .unzip();
-        let mut chains = Self {
-            describer: Describer::fit(&motions, &looks, &settings),
-            settings,
-            factor,
-            models: Vec::new(),
-        };
-        let clips: Vec<Vec<Description>> = clips.iter().map(|clip| chains.describe(clip)).collect();
-        chains.models = [(codes, 2), (FINE_STATES, 1)]
-            .into_par_iter()
-            .map(|(states, starts)| {
-                let settings = AgentSettings {
-                    actions: Some(states),
-                    code_starts: starts,
-                    ..chains.settings.clone()
-                };
-                find_codes(&clips, &settings, seed)
-            })
-            .collect();
-        chains
-    }
-
-    fn describe(&self, clip: &ClipActions) -> Vec<Description> {
-        let motion = |part| part / self.factor;
-        let motions: Vec<[f32; 2]> = (clip.iter())
-            .map(|step| step.displacement.map(motion))
-            .collect();
-        let looks: Vec<[f32; 2]> = clip.iter().map(|step| step.look).collect();
-        self.describer.describe(&motions, &looks, &self.settings)
-    }
-
-    /// Probabilities of the codes of some transitions, and of the finer states around them.
-    fn states(&self, found: &[ClipActions], places: &[TransitionPlace]) -> [Vec<Vec<f32>>; 2] {
-        let clips: Vec<Vec<Vec<Vec<f64>>>> = found
-            .par_iter()
-            .map(|clip| {
-                let described = self.describe(clip);
-                let chains = self.models.iter();
-                chains.map(|chain| chain.posteriors(&described)).collect()
-            })
-            .collect();
-        let single = |shares: &[f64]| shares.iter().map(|&share| share as f32).collect();
-        let (codes, fine) = places
-            .iter()
-            .map(|place| {
-                let [codes, fine] = &clips[place.clip][..] else {
-                    return (Vec::new(), Vec::new());
-                };
-                let last = codes.len() - 1;
-                let around = STATE_LAGS.map(|lag| place.frame.saturating_add_signed(lag).min(last));
-                let fine: Vec<f64> = around.iter().flat_map(|&at| &fine[at]).copied().collect();
-                (single(&codes[place.frame]), single(&fine))
-            })
-            .unzip();
-        [codes, fine]
-    }
-}
-
-/// Principal components of pictures of the agent, before and after a transition.
-struct Components {
-    mean: Vec<f32>,
-    /// Directions, the strongest first, over the deviation along the first.
-    directions: Vec<Vec<f32>>,
-}
-
-impl Components {
-    fn fit(agent: &AgentSights, seed: u64) -> Self {
-        let width = AgentSights::close_values();
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let count = agent.len().min(PICTURES);
-        let mut pictures = DMatrix::<f32>::zeros(width, count);
-        for (column, at) in sample(&mut rng, agent.len(), count).into_iter().enumerate() {
-            agent.fill_close(at, pictures.column_mut(column).as_mut_slice());
-        }
-        let mean = pictures.column_mean();
-        for mut column in pictures.column_iter_mut() {
-            column -= &mean;
-        }
-        let covariance = &pictures * pictures.transpose() / count.max(1) as f32;
-        let found = SymmetricEigen::new(covariance);
-        let mut order: Vec<usize> = (0..width).collect();
-        order.sort_by(|&a, &b| found.eigenvalues[b].total_cmp(&found.eigenvalues[a]));
-        let deviation = (found.eigenvalues[order[0]].max(0.0).sqrt()).max(1e-3);
-        let directions = (order.iter().take(COMPONENTS))
-            .map(|&at| {
-                let direction = found.eigenvectors.column(at);
-                direction.iter().map(|value| value / deviation).collect()
-            })
-            .collect();
-        Self {
-            mean: mean.as_slice().to_vec(),
-            directions,
-        }
-    }
-
-    fn of(&self, sighted: &Sighted) -> Vec<Vec<f32>> {
-        (0..sighted.places.len())
-            .into_par_iter()
-            .map(|at| {
-                let mut picture = vec![0.0; AgentSights::close_values()];
-                sighted.agent.fill_close(at, &mut picture);
-                (picture.iter_mut().zip(&self.mean)).for_each(|(value, mean)| *value -= mean);
-                (self.directions.iter())
-                    .map(|direction| direction.iter().zip(&picture).map(|(a, b)| a * b).sum())
-                    .collect()
-            })
-            .collect()
-    }
-}
-
 /// What is seen of some transitions, one row for each: codes, finer states, track, pictures.
 struct Values {
     kinds: [Vec<Vec<f32>>; 4],
@@ -313,26 +171,26 @@ struct Head {
 impl Head {
     /// Kinds and penalty are chosen on folds of what is labelled.
     fn fit(values: &Values, truth: &[u8], classes: usize) -> Self {
-        let examples = |kinds| {
+        let sets = SETS.map(|kinds| {
             let (rows, width) = values.rows(kinds);
-            Examples {
+            let examples = Examples {
                 width,
                 rows,
                 classes: truth.iter().map(|&class| usize::from(class)).collect(),
-            }
-        };
-        let tried: Vec<(&'static [usize], f32)> = (SETS.into_iter())
-            .flat_map(|kinds| PENALTIES.map(|penalty| (kinds, penalty)))
+            };
+            (kinds, examples)
+        });
+        let tried: Vec<_> = (sets.iter())
+            .flat_map(|set| PENALTIES.map(|penalty| (set, penalty)))
             .collect();
         let costs: Vec<f64> = tried
             .par_iter()
-            .map(|&(kinds, penalty)| {
-                let examples = examples(kinds);
-                SoftmaxRegression::cross_entropy_by_folds(&examples, classes, penalty, FOLDS)
+            .map(|((_, examples), penalty)| {
+                SoftmaxRegression::cross_entropy_by_folds(examples, classes, *penalty, FOLDS)
             })
             .collect();
         let best = (tried.iter().zip(costs)).min_by(|a, b| a.1.total_cmp(&b.1));
-        let (kinds, penalty) = best.map_or((SETS[0], 1.0), |(&tried, _)| tried);
+        let ((kinds, examples), penalty) = best.map_or((&sets[0], 1.0), |(&tried, _)| tried);
         tracing::debug!(
             ?kinds,
             penalty,
@@ -341,7 +199,7 @@ impl Head {
         );
         Self {
             kinds,
-            classifier: SoftmaxRegression::fit(&examples(kinds), classes, penalty),
+            classifier: SoftmaxRegression::fit(examples, classes, penalty),
         }
     }
 

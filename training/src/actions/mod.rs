@@ -51,6 +51,7 @@ mod stored;
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod tracking;
+mod unlabelled;
 mod unpredictability;
 mod view;
 mod view_choice;
