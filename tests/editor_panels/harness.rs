@@ -5,13 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use bevy::ecs::system::RunSystemOnce;
-use bevy::input::InputPlugin;
 use bevy::prelude::*;
-use bevy::time::TimeUpdateStrategy;
 use bevy::window::{FileDragAndDrop, WindowCloseRequested};
 use bevy_egui::egui::{self, accesskit};
 use bevy_genie::prelude::*;
-use genie_tests::{Patience, tiny_checkpoint};
+use genie_tests::{Patience, tiny_checkpoint, unfinished_app};
 
 use crate::closing::Quit;
 use crate::drawing::Canvas;
@@ -54,15 +52,7 @@ pub(crate) struct Shown {
 impl Editor {
     /// The editor in a window of this size, its picture and the first frame of its world there.
     pub(crate) fn new(data: &Path, width: f32, height: f32) -> Self {
-        let mut app = App::new();
-        app.add_plugins((
-            MinimalPlugins,
-            AssetPlugin::default(),
-            InputPlugin,
-            ImagePlugin::default(),
-            GeniePlugin::default(),
-        ))
-        .insert_resource(TimeUpdateStrategy::ManualDuration(TICK));
+        let mut app = unfinished_app(GeniePlugin::default(), data, TICK);
         let model = GenieModel::new(tiny_checkpoint(1));
         let mut study = Study::default();
         let mut models = app.world_mut().resource_mut::<Assets<GenieModel>>();

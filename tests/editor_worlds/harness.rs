@@ -4,12 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use bevy::ecs::system::RunSystemOnce;
-use bevy::input::InputPlugin;
 use bevy::prelude::*;
-use bevy::time::TimeUpdateStrategy;
 use bevy::window::FileDragAndDrop;
 use bevy_genie::prelude::*;
-use genie_tests::{run_until, tiny_checkpoint};
+use genie_tests::{run_until, tiny_checkpoint, unfinished_app};
 
 use crate::drawing::Canvas;
 use crate::export::{ExportPlugin, Exports};
@@ -22,15 +20,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// The editor on a tiny model, its first picture there.
 pub(crate) fn editor(data: &Path) -> App {
-    let mut app = App::new();
-    app.add_plugins((
-        MinimalPlugins,
-        AssetPlugin::default(),
-        InputPlugin,
-        ImagePlugin::default(),
-        GeniePlugin::default(),
-    ))
-    .insert_resource(TimeUpdateStrategy::ManualDuration(TICK));
+    let mut app = unfinished_app(GeniePlugin::default(), data, TICK);
     let model = model(&mut app, 1);
     let mut project = Project::default();
     project.change(Canvas::filled(16, 16, [9, 90, 200]));

@@ -19,6 +19,14 @@ pub fn app(folder: &Path, step: Duration) -> App {
 
 /// As [`app`], with other settings of the plugin.
 pub fn app_with(plugin: GeniePlugin, folder: &Path, step: Duration) -> App {
+    let mut app = unfinished_app(plugin, folder, step);
+    app.finish();
+    app.cleanup();
+    app
+}
+
+/// As [`app_with`], before plugins are finished, so that others can be added.
+pub fn unfinished_app(plugin: GeniePlugin, folder: &Path, step: Duration) -> App {
     let mut app = App::new();
     app.add_plugins((
         MinimalPlugins,
@@ -31,8 +39,6 @@ pub fn app_with(plugin: GeniePlugin, folder: &Path, step: Duration) -> App {
         plugin,
     ))
     .insert_resource(TimeUpdateStrategy::ManualDuration(step));
-    app.finish();
-    app.cleanup();
     app
 }
 
