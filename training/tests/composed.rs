@@ -194,6 +194,24 @@ fn bfloat16_activations_follow_float32() {
     });
 }
 
+/// float16 has eleven, and a scaled loss: gradients are nearer by a factor of ten.
+#[test]
+fn float16_activations_follow_float32() {
+    reduced_beside_float32(Precision::F16, &|phase, found| {
+        let (losses, gradients) = match phase {
+            TrainingPhase::Tokenizer => (2e-2, 5e-2),
+            TrainingPhase::Dynamics => (1e-3, 1e-3),
+        };
+        assert!(
+            found.first_loss_difference < 2e-3
+                && found.loss_difference < losses
+                && found.gradient_difference < gradients,
+            "{found:?}"
+        );
+        assert!(found.gradient_difference > 1e-5, "{found:?}");
+    });
+}
+
 /// Weights, gradients' memory and codebooks are float32 in the states of such a run, and it goes on in float32.
 #[test]
 fn a_run_of_reduced_precision_keeps_its_weights_in_float32() {

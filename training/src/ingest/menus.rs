@@ -302,16 +302,15 @@ fn returns(before: &Look, after: &Look) -> bool {
 /// The share of `before` in a picture that blends it with `now`, and how far the picture is from that blend, as a share of how far the two are
 /// from each other.
 fn blend(look: &Look, now: &Look, before: &Look) -> (f32, f32) {
-    let values = |look: &Look| look.small.as_flattened().to_vec();
-    let (seen, now, before) = (values(look), values(now), values(before));
+    let [seen, now, before] = [look, now, before].map(|look| look.small.as_flattened());
     let (mut along, mut whole) = (0.0, 0.0);
-    for ((seen, now), before) in seen.iter().zip(&now).zip(&before) {
+    for ((seen, now), before) in seen.iter().zip(now).zip(before) {
         along += (seen - now) * (before - now);
         whole += (before - now).powi(2);
     }
     let share = along / whole.max(1e-6);
     let (mut error, mut far) = (0.0, 0.0);
-    for ((seen, now), before) in seen.iter().zip(&now).zip(&before) {
+    for ((seen, now), before) in seen.iter().zip(now).zip(before) {
         error += (seen - (now + share * (before - now))).abs();
         far += (before - now).abs();
     }

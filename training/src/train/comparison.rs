@@ -13,6 +13,7 @@ use super::config::{InitialWeights, TrainConfig};
 use super::dynamics_phase::{DynamicsPhase, Inherited};
 use super::error::TrainError;
 use super::found_actions::FoundActions;
+use super::loss_scale::OVERFLOW;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
 use super::timing::TrainingPhase;
@@ -174,8 +175,11 @@ fn take<P: Phase>(phase: &mut P, seed: u64, steps: u64) -> Result<Taken, TrainEr
     let mut losses = Vec::new();
     let mut gradients = BTreeMap::new();
     for step in 0..steps {
-        let mut rng = step_rng::<P>(seed, step);
-        let figures = phase.step(step, &mut rng)?;
+        let mut figures = phase.step(step, &mut step_rng::<P>(seed, step))?;
+        // A step that is left out for an overflow has a smaller factor the next time, down to 1.
+        while figures.contains_key(OVERFLOW) {
+            figures = phase.step(step, &mut step_rng::<P>(seed, step))?;
+        }
         losses.push(figures.get("loss").copied().unwrap_or(f64::NAN));
         if step == 0 {
             let optimiser = phase.optimiser();
