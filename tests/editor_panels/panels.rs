@@ -114,6 +114,10 @@ fn the_samplers_values_are_read_and_set() {
     let value =
         |editor: &Editor, name: &str| editor.node(Role::Slider, name).unwrap().value.clone();
     assert_eq!(value(&editor, "MaskGIT steps"), "4");
+    let field =
+        |editor: &Editor, name: &str| editor.node(Role::SpinButton, name).unwrap().value.clone();
+    assert_eq!(field(&editor, "MaskGIT steps"), "4");
+    assert_eq!(field(&editor, "temperature"), "1.00");
     let mut project = editor.world_mut().resource_mut::<Project>();
     project.sampler.temperature = 1.5;
     editor.steps(3);

@@ -105,7 +105,8 @@ fn slide<N: egui::emath::Numeric>(
         let slider = ui.add(slider);
         let speed = (range.end().to_f64() - range.start().to_f64()) / 200.0;
         let field = egui::DragValue::new(value).range(range).speed(speed);
-        let field = ui.add(field.max_decimals(2));
+        let decimals = if N::INTEGRAL { 0 } else { 2 };
+        let field = ui.add(field.fixed_decimals(decimals));
         let let_go = [slider, field].map(|control| {
             let control = control.labelled_by(name).on_hover_text(hint);
             control.drag_stopped() || (control.changed() && !control.dragged())
