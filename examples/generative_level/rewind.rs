@@ -6,7 +6,6 @@ use bevy_state::prelude::*;
 
 use crate::bindings::Control;
 use crate::goals::Goals;
-use crate::play::Run;
 use crate::settings::Settings;
 use crate::states::{GameSystems, Overlay, Screen};
 use crate::sticks::Sticks;
@@ -80,7 +79,7 @@ fn turn_back(
     sticks: Res<Sticks>,
     settings: Res<Settings>,
     overlay: Res<State<Overlay>>,
-    mut worlds: Query<(Entity, &mut Energy, &GenieStatus, &mut Sprite), With<Run>>,
+    mut worlds: Query<(Entity, &mut Energy, &GenieStatus, &mut Sprite)>,
     mut genie: MessageWriter<GenieCommand>,
 ) {
     let bindings = &settings.bindings;

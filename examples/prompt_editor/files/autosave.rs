@@ -6,37 +6,15 @@ use bevy::prelude::*;
 use bevy::tasks::block_on;
 use genie_examples::json_file;
 
-use super::{Done, Files};
-use crate::project::{Project, ProjectFile, Stand};
+use super::jobs::{AUTOSAVE, Done, Files};
+use crate::project::{Project, ProjectFile};
 use crate::toasts::Toasts;
 
-/// Seconds after a change until it is in the autosave.
-pub(super) const AUTOSAVE: f32 = 1.0;
 /// Seconds until an autosave that failed is tried again.
 const RETRY: f32 = 10.0;
 /// The project as it is, and the one whose place it took.
 const AUTOSAVED: &str = "autosave.prompt.json";
 const BEFORE: &str = "autosave.before.prompt.json";
-
-/// How far the autosave is.
-pub(super) struct Autosave {
-    /// What is in it.
-    saved: Option<Stand>,
-    /// What one under way will have saved.
-    saving: Option<Stand>,
-    /// Seconds until the next one.
-    until: f32,
-}
-
-impl Default for Autosave {
-    fn default() -> Self {
-        Self {
-            saved: None,
-            saving: None,
-            until: AUTOSAVE,
-        }
-    }
-}
 
 impl Files {
     fn autosave_path(&self) -> PathBuf {

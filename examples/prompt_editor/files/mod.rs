@@ -1,6 +1,7 @@
 //! Files are read and written on other threads: pictures, projects, what is exported, and the copy that survives a crash.
 
 mod autosave;
+mod jobs;
 mod opening;
 
 use std::path::{Path, PathBuf};
@@ -8,121 +9,24 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
-use bevy::tasks::{IoTaskPool, Task};
 use bevy::window::FileDragAndDrop;
 use bevy_genie::prelude::*;
 use genie_examples::gif::{self, GifError};
-use genie_examples::progress::Progress;
 use genie_examples::{json_file, picture};
 
-use crate::memory::Memory;
-use crate::project::{Project, Stand};
-use crate::source::Source;
+use crate::project::Project;
 use crate::toasts::Toasts;
-use autosave::Autosave;
+use jobs::Done;
 use opening::Opened;
 
-const MEMORY: &str = "memory.json";
+pub(crate) use jobs::Files;
+
 /// Ending of projects.
 pub(crate) const PROJECT: &str = "prompt.json";
 /// Enlargement of exported animations.
 const GIF_SCALE: u32 = 4;
 
-/// What a finished job has brought.
-enum Done {
-    Opened(PathBuf, Opened),
-    Saved(PathBuf, Stand),
-    Written(PathBuf),
-    /// What was on the canvas before something else was opened.
-    Kept(PathBuf),
-    /// The autosave, or why there is none.
-    Autosaved(Result<(), String>),
-    /// It was stopped.
-    Stopped(String),
-    Quiet,
-}
-
-/// A file that is being read or written.
-pub(crate) struct Job {
-    /// In words, if it may take long.
-    pub(crate) name: Option<String>,
-    /// How far it is.
-    pub(crate) progress: Progress,
-    task: Task<Result<Done, String>>,
-}
-
-/// Files under way, and what is known of files.
-#[derive(Resource)]
-pub(crate) struct Files {
-    data: PathBuf,
-    jobs: Vec<Job>,
-    autosave: Autosave,
-    /// What is remembered between starts.
-    pub(crate) memory: Memory,
-    kept_memory: Memory,
-    problem: Option<json_file::JsonFileError>,
-    /// The opened picture or recording.
-    pub(crate) source: Option<Source>,
-}
-
 impl Files {
-    /// Files of the editor's data folder; what is remembered is read at once, as the window's size is among it.
-    pub(crate) fn new(data: PathBuf) -> Self {
-        let (memory, problem): (Memory, _) = json_file::read(&data.join(MEMORY));
-        Self {
-            data,
-            jobs: Vec::new(),
-            autosave: Autosave::default(),
-            kept_memory: memory.clone(),
-            memory,
-            problem,
-            source: None,
-        }
-    }
-
-    /// Does something on another thread. With a name it is shown, and can be stopped.
-    fn spawn(
-        &mut self,
-        name: Option<String>,
-        work: impl FnOnce(&Progress) -> Result<Done, String> + Send + 'static,
-    ) {
-        let progress = Progress::default();
-        let its_own = progress.clone();
-        let stopped = name.clone().unwrap_or_default();
-        let task = IoTaskPool::get().spawn(async move {
-            let done = work(&its_own);
-            // However it says that it was.
-            if done.is_err() && its_own.is_cancelled() {
-                return Ok(Done::Stopped(stopped));
-            }
-            done
-        });
-        self.jobs.push(Job {
-            name,
-            progress,
-            task,
-        });
-    }
-
-    /// Whether something is being read or written.
-    pub(crate) fn busy(&self) -> bool {
-        !self.jobs.is_empty()
-    }
-
-    /// Whether something is being read or written that takes long.
-    pub(crate) fn busy_for_long(&self) -> bool {
-        self.jobs.iter().any(|job| job.name.is_some())
-    }
-
-    /// All that is being read or written.
-    pub(crate) fn jobs(&self) -> &[Job] {
-        &self.jobs
-    }
-
-    fn memory_path(&self) -> PathBuf {
-        self.data.join(MEMORY)
-    }
-
     /// Opens a picture, a recording, a project or a run.
     pub(crate) fn open(&mut self, path: &Path) {
         let path = path.to_owned();

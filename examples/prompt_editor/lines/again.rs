@@ -6,40 +6,13 @@ use bevy::prelude::*;
 use bevy_genie::prelude::*;
 
 use super::line::{Line, frames_of, line_world, world_of_run};
-use super::tree::{Lines, MOST_LINES};
+use super::tree::{Again, Lines, MOST_LINES};
 use crate::project::Project;
 use crate::toasts::Toasts;
 use crate::tries::{Arriving, Try};
 
 /// Frames a second that are asked for; as many come as the model can make.
 const RATE: f32 = 1000.0;
-
-/// Which lines of a file are played again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// All of them, the one that is looked at first.
-    All,
-    /// The one that is looked at, once it is chosen.
-    Chosen {
-        /// The line that was looked at when the others were stopped: it waits as well.
-        not: Option<u32>,
-    },
-}
-
-impl Default for Again {
-    fn default() -> Self {
-        Self::Chosen { not: None }
-    }
-}
-
-impl Again {
-    /// A line is chosen.
-    pub(super) fn go_on(&mut self) {
-        if let Self::Chosen { not } = self {
-            *not = None;
-        }
-    }
-}
 
 /// Plays lines again.
 pub(super) struct AgainPlugin;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
 
-use super::again::Again;
 use super::line::{Line, Strip, line_world, reachable, world};
 use crate::project::Project;
 use crate::toasts::Toasts;
@@ -14,6 +13,33 @@ use crate::tries::Try;
 
 /// Lines that there are at most; each has a world.
 pub(crate) const MOST_LINES: usize = 12;
+
+/// Which lines of a file are played again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// All of them, the one that is looked at first.
+    All,
+    /// The one that is looked at, once it is chosen.
+    Chosen {
+        /// The line that was looked at when the others were stopped: it waits as well.
+        not: Option<u32>,
+    },
+}
+
+impl Default for Again {
+    fn default() -> Self {
+        Self::Chosen { not: None }
+    }
+}
+
+impl Again {
+    /// A line is chosen.
+    fn go_on(&mut self) {
+        if let Self::Chosen { not } = self {
+            *not = None;
+        }
+    }
+}
 
 /// All worlds.
 #[derive(Resource)]
