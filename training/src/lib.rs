@@ -61,6 +61,7 @@ pub mod allocator;
 pub mod dataset;
 pub mod dream;
 pub mod evaluate;
+mod file_error;
 pub mod gameplay;
 pub mod ingest;
 pub mod label;
@@ -68,3 +69,5 @@ pub mod pictures;
 pub mod plan;
 mod token_pairs;
 pub mod train;
+
+pub use file_error::FileError;

@@ -11,19 +11,14 @@ use image::imageops::{self, FilterType};
 use image::{Delay, DynamicImage, Frame, ImageFormat, Rgb, RgbImage};
 use thiserror::Error;
 
+use crate::FileError;
+
 /// Why a picture could not be read or written.
 #[derive(Debug, Error)]
 pub enum PictureError {
-    /// The operating system refused.
-    #[error("cannot {doing} {}", path.display())]
-    Io {
-        /// What was attempted, as a verb.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    /// The operating system refused to read or write a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The picture cannot be encoded.
     #[error("cannot {doing} {}", path.display())]
     Codec {
@@ -145,11 +140,7 @@ fn codec_error(doing: &'static str, path: &Path) -> impl FnOnce(image::ImageErro
 }
 
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PictureError {
-    move |source| PictureError::Io {
-        doing,
-        path: path.to_path_buf(),
-        source,
-    }
+    move |error| PictureError::File(FileError::of(doing, path)(error))
 }
 
 fn png_bytes(path: &Path, picture: &RgbImage) -> Result<Vec<u8>, PictureError> {

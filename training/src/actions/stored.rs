@@ -1,7 +1,7 @@
 //! A found agent in a file.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use genie_model::atomic_file;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::agent::AnchoredAgent;
+use crate::FileError;
 
 /// Version of the format.
 const VERSION: u32 = 2;
@@ -18,16 +19,9 @@ const MOST_BYTES: u64 = 64 << 20;
 /// Why an agent's file could not be written or read.
 #[derive(Debug, Error)]
 pub enum StoredAgentError {
-    /// The operating system refused.
-    #[error("cannot {doing} {}", path.display())]
-    Io {
-        /// What was attempted, as a verb.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    /// The operating system refused to read or write a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file does not hold an agent.
     #[error("{}: {problem}", path.display())]
     Damaged {
@@ -50,12 +44,9 @@ impl AnchoredAgent {
     /// # Errors
     /// A failing disk.
     pub fn save(&self, path: &Path) -> Result<(), StoredAgentError> {
-        let io = |source| StoredAgentError::Io {
-            doing: "write",
-            path: path.to_path_buf(),
-            source,
-        };
-        atomic_file::write_in_new_folders(path, &self.to_bytes()).map_err(io)
+        atomic_file::write_in_new_folders(path, &self.to_bytes())
+            .map_err(FileError::of("write", path))?;
+        Ok(())
     }
 
     /// The agent as the text of its file.
@@ -95,19 +86,12 @@ impl AnchoredAgent {
     /// # Errors
     /// A file that cannot be read, or that does not hold an agent that fits together.
     pub fn load(path: &Path) -> Result<Self, StoredAgentError> {
-        let io = |doing| {
-            move |source| StoredAgentError::Io {
-                doing,
-                path: path.to_path_buf(),
-                source,
-            }
-        };
         let mut text = Vec::new();
         File::open(path)
-            .map_err(io("open"))?
+            .map_err(FileError::of("open", path))?
             .take(MOST_BYTES)
             .read_to_end(&mut text)
-            .map_err(io("read"))?;
+            .map_err(FileError::of("read", path))?;
         Self::from_bytes(path, &text)
     }
 }

@@ -3,7 +3,6 @@
 mod benchmark;
 mod transitions;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use genie_model::atomic_file;
@@ -167,7 +166,7 @@ pub(crate) fn run(args: Args) -> CliResult {
 /// Writes a table of the transitions of a dataset, where one is wanted.
 fn write_transitions(path: Option<&Path>, found: &[ClipActions], data: &Dataset) -> CliResult {
     match path {
-        Some(path) => transitions::write(path, found, known_actions(data)?.as_ref()),
+        Some(path) => transitions::write(path, found, TrueActions::of(data)?.as_ref()),
         None => Ok(()),
     }
 }
@@ -185,15 +184,6 @@ fn usage(found: &[ClipActions], actions: usize) -> Vec<f64> {
         .collect()
 }
 
-/// The true actions of a dataset, where they are known.
-fn known_actions(data: &Dataset) -> Result<Option<TrueActions>, DatasetError> {
-    match TrueActions::open(data.folder()) {
-        Ok(truth) => Ok(Some(truth)),
-        Err(DatasetError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Footage and what was found in it.
 type Found<'a> = (&'a Dataset, &'a [ClipActions]);
 
@@ -204,14 +194,14 @@ fn judge(
     skip_visible: bool,
     seed: u64,
 ) -> Result<Option<Judged>, DatasetError> {
-    let Some(truth) = known_actions(held_out.0)? else {
+    let Some(truth) = TrueActions::of(held_out.0)? else {
         return Ok(None);
     };
     let score = ActionScore::new(held_out.1, &truth);
     let learnt_truth = if skip_visible {
         None
     } else {
-        known_actions(learnt.0)?
+        TrueActions::of(learnt.0)?
     };
     let visible = learnt_truth
         .map(|learnt_truth| {
@@ -241,7 +231,7 @@ fn judge_by_halves(
     skip_visible: bool,
     seed: u64,
 ) -> Result<Option<Judged>, DatasetError> {
-    let Some(truth) = known_actions(data)? else {
+    let Some(truth) = TrueActions::of(data)? else {
         return Ok(None);
     };
     let score = ActionScore::new(found, &truth);

@@ -1,6 +1,5 @@
 //! `genie evaluate`: how good a world is, as a table and as JSON.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use genie_model::WorldModel;
@@ -111,7 +110,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         .iter()
         .map(|data| {
             let dataset = Dataset::open(data)?;
-            let truth = known_actions(&dataset)?;
+            let truth = TrueActions::of(&dataset)?;
             Ok((dataset, truth))
         })
         .collect::<Result<Vec<_>, DatasetError>>()?;
@@ -168,18 +167,6 @@ pub(crate) fn run(args: Args) -> CliResult {
     Ok(())
 }
 
-/// The true actions of a dataset, or `None` where they are not known.
-fn known_actions(dataset: &Dataset) -> Result<Option<TrueActions>, DatasetError> {
-    match TrueActions::open(dataset.folder()) {
-        Ok(actions) => {
-            actions.check(dataset)?;
-            Ok(Some(actions))
-        }
-        Err(DatasetError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// What the judge learns from: footage whose true actions are known, and that is not scored.
 fn footage_to_learn(
     folder: &Path,
@@ -197,7 +184,7 @@ fn footage_to_learn(
         )
         .into());
     }
-    let truth = known_actions(&dataset)?.ok_or_else(|| {
+    let truth = TrueActions::of(&dataset)?.ok_or_else(|| {
         format!(
             "--learn {}: its true actions are not known, there is no true_actions.bin",
             folder.display()

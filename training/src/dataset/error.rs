@@ -5,19 +5,14 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::FileError;
+
 /// Why a dataset could not be read or written; names the file and what was expected of it.
 #[derive(Debug, Error)]
 pub enum DatasetError {
-    /// The operating system refused.
-    #[error("cannot {doing} {}", path.display())]
-    Io {
-        /// What was attempted, as a verb.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    /// The operating system refused to read or write a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file does not hold what its format asks for.
     #[error("{}: {problem}", path.display())]
     Damaged {
@@ -40,11 +35,7 @@ pub enum DatasetError {
 impl DatasetError {
     /// An input/output error with its file and the attempted action.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            doing,
-            path: path.to_path_buf(),
-            source,
-        }
+        move |error| Self::File(FileError::of(doing, path)(error))
     }
 
     pub(crate) fn damaged(path: &Path, problem: impl Into<String>) -> Self {

@@ -49,6 +49,21 @@ impl TrueActions {
         Ok(Self { clips })
     }
 
+    /// Those of a dataset, or `None` where they are not known.
+    ///
+    /// # Errors
+    /// A damaged file, or the actions of other footage.
+    pub fn of(dataset: &Dataset) -> Result<Option<Self>, DatasetError> {
+        match Self::open(dataset.folder()) {
+            Ok(actions) => {
+                actions.check(dataset)?;
+                Ok(Some(actions))
+            }
+            Err(DatasetError::File(error)) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Compares them with the clips of the dataset that they are said to belong to.
     ///
     /// # Errors

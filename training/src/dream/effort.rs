@@ -45,8 +45,7 @@ pub(super) fn evaluate_options(dreamer: &Dreamer<'_>) -> EvaluateOptions {
 
 /// The true actions of a dataset, where they are known.
 pub(super) fn known_actions(dataset: &Dataset) -> Option<TrueActions> {
-    let truth = TrueActions::open(dataset.folder()).ok();
-    truth.filter(|truth| truth.check(dataset).is_ok())
+    TrueActions::of(dataset).ok().flatten()
 }
 
 /// What labels, evaluation and report will take, by the speed of a world as the run trains one; `None` before there is a run.

@@ -1,10 +1,11 @@
 //! What can stop a dream.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use thiserror::Error;
 
+use crate::FileError;
 use crate::dataset::DatasetError;
 use crate::evaluate::EvaluateError;
 use crate::ingest::IngestError;
@@ -35,16 +36,9 @@ pub enum DreamError {
     /// The tensor library failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// The operating system refused.
-    #[error("cannot {doing} {}", path.display())]
-    Io {
-        /// What was attempted, as a verb.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    /// The operating system refused to read or write a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Something that was asked for cannot be.
     #[error("{0}")]
     Request(String),
@@ -55,11 +49,7 @@ pub enum DreamError {
 
 impl DreamError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            doing,
-            path: path.to_path_buf(),
-            source,
-        }
+        move |error| Self::File(FileError::of(doing, path)(error))
     }
 }
 

@@ -78,9 +78,7 @@ pub(super) fn split(dataset: &Dataset, train: &Path, held: &Path) -> Result<(), 
     let lengths: Vec<usize> = (0..dataset.clip_count())
         .map(|clip| dataset.clip_len(clip))
         .collect();
-    let truth = TrueActions::open(dataset.folder())
-        .ok()
-        .filter(|truth| truth.check(dataset).is_ok());
+    let truth = TrueActions::of(dataset).ok().flatten();
     let parts = pieces(&lengths);
     for (folder, pieces) in [(train, &parts.0), (held, &parts.1)] {
         if pieces.is_empty() {

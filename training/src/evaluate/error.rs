@@ -1,23 +1,18 @@
 //! Errors of evaluation and labelling.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::FileError;
 use crate::actions::{AgentError, StoredAgentError};
 use crate::dataset::DatasetError;
 
 /// Why a world could not be evaluated or labelled.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluateError {
-    /// A file cannot be read or written.
-    #[error("cannot {doing} {}", path.display())]
-    Io {
-        /// What was attempted, as a verb.
-        doing: &'static str,
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// The operating system refused to read or write a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The footage does not fit the world.
     #[error("{}: the frames are {found}, the checkpoint wants {wanted}", dataset.display())]
     FrameSize {
@@ -83,11 +78,7 @@ pub enum EvaluateError {
 
 impl EvaluateError {
     /// An input/output error with its file and the attempted action.
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io {
-            doing,
-            path: path.to_path_buf(),
-            source,
-        }
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::File(FileError::of(doing, path)(error))
     }
 }

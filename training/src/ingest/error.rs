@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::FileError;
 use crate::dataset::DatasetError;
 use crate::pictures::PictureError;
 
@@ -17,16 +18,9 @@ pub enum IngestError {
     /// A picture sheet cannot be written.
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// The operating system refused.
-    #[error("cannot {doing} {}", path.display())]
-    Io {
-        /// What was attempted, as a verb.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    /// The operating system refused to read or write a file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A setting that does not fit the footage.
     #[error("{0}")]
     Request(String),
@@ -60,10 +54,6 @@ pub enum IngestError {
 
 impl IngestError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            doing,
-            path: path.to_path_buf(),
-            source,
-        }
+        move |error| Self::File(FileError::of(doing, path)(error))
     }
 }

@@ -27,15 +27,13 @@ impl GivenActions {
     /// # Errors
     /// A dataset without true actions, or with those of other footage.
     pub(crate) fn of(dataset: &Dataset) -> Result<Self, TrainError> {
-        let truth = TrueActions::open(dataset.folder()).map_err(|error| match error {
-            DatasetError::Io { .. } => DatasetError::Request(format!(
+        let truth = TrueActions::of(dataset)?.ok_or_else(|| {
+            DatasetError::Request(format!(
                 "{}: nothing says what was pressed in this footage: it needs a file actions.csv in each folder of pictures, or \
                  film.actions.csv beside film.mp4",
                 dataset.folder().display()
-            )),
-            error => error,
+            ))
         })?;
-        truth.check(dataset)?;
         let clips: Vec<&[u8]> = (0..dataset.clip_count())
             .map(|clip| truth.clip(clip).unwrap_or_default())
             .collect();
