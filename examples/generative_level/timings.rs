@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
+use bevy_genie::genie_model::percentile;
 use bevy_genie::triggers::GenieTriggerSystems;
 
 use crate::states::GameSystems;
@@ -76,11 +77,11 @@ fn report(timings: Res<Timings>) {
     let undisturbed = frames.iter().filter(|(_, interrupted)| !interrupted);
     let mut spent: Vec<f64> = undisturbed.map(|(spent, _)| *spent).collect();
     spent.sort_by(f64::total_cmp);
-    let Some(last) = spent.len().checked_sub(1) else {
+    if spent.is_empty() {
         println!("the game's own systems: too few frames to say");
         return;
-    };
-    let at = |share: f64| spent[(last as f64 * share) as usize];
+    }
+    let at = |share: f64| percentile(&spent, share).unwrap_or(0.0);
     println!(
         "the game's own systems: median {:.3} ms, 99th percentile {:.3} ms, most {:.3} ms of {} frames; {} more were interrupted",
         at(0.5),

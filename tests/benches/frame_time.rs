@@ -25,7 +25,7 @@ use bevy::app::TaskPoolThreadAssignmentPolicy;
 use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use genie_tests::{quantile, stolen_ticks};
+use genie_tests::{percentile_of, stolen_ticks};
 
 const ROUNDS: usize = 40;
 const SEGMENT: usize = 50;
@@ -180,9 +180,10 @@ fn measure(
     let dreamt = tick(&app, world) - first;
     let of = |beside: Beside| &frames[beside as usize];
     let busy = of(Beside::World);
-    let undisturbed = |beside: Beside, at: f64| quantile(&of(beside).times(Clock::Undisturbed), at);
+    let undisturbed =
+        |beside: Beside, at: f64| percentile_of(&of(beside).times(Clock::Undisturbed), at);
     let ratios = |clock: Clock| {
-        let p99 = |beside: Beside| quantile(&of(beside).times(clock), 0.99);
+        let p99 = |beside: Beside| percentile_of(&of(beside).times(clock), 0.99);
         [Beside::World, Beside::Control, Beside::Counting]
             .map(|beside| format!("{:.3}", p99(beside) / p99(Beside::Nothing)))
             .join(", ")

@@ -12,7 +12,7 @@ use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 use bevy::input::InputPlugin;
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use genie_tests::{checkered, quantile, stolen_ticks, tiny_config, untrained_checkpoint};
+use genie_tests::{checkered, percentile_of, stolen_ticks, tiny_config, untrained_checkpoint};
 
 const FRAMES: usize = 1200;
 const FRAME: Duration = Duration::from_micros(16_667);
@@ -143,9 +143,9 @@ fn measure(worlds: usize) {
     println!(
         r#"{{"benchmark": "main_thread", "worlds": {worlds}, "frames": {FRAMES}, "world_frames": {ticks}, "disturbed": {:.3}, "p50_ms": {:.4}, "p99_ms": {:.4}, "max_ms": {:.4}, "all_p99_ms": {:.4}}}"#,
         1.0 - undisturbed.len() as f64 / FRAMES as f64,
-        quantile(&undisturbed, 0.5),
-        quantile(&undisturbed, 0.99),
-        quantile(&undisturbed, 1.0),
-        quantile(&all, 0.99),
+        percentile_of(&undisturbed, 0.5),
+        percentile_of(&undisturbed, 0.99),
+        percentile_of(&undisturbed, 1.0),
+        percentile_of(&all, 0.99),
     );
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use genie_tests::quantile;
+use genie_tests::percentile_of;
 
 const FRAME: Duration = Duration::from_micros(16_667);
 const WORK: Duration = Duration::from_millis(4);
@@ -118,8 +118,8 @@ fn measure(niceness: Option<u32>, floor: f32) {
         niceness.map_or("null".to_owned(), |nice| nice.to_string()),
         status.is_some_and(|status| status.starving),
         times.len(),
-        quantile(&times, 0.5),
-        quantile(&times, 0.99),
+        percentile_of(&times, 0.5),
+        percentile_of(&times, 0.99),
     );
 }
 

@@ -1,5 +1,6 @@
 //! The anchored agent: found in footage, then applied to any clip of the same game.
 
+use genie_model::median;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -455,10 +456,7 @@ fn median_edges(clips: &[ClipObservation], tracks: &[Vec<TrackedFrame>]) -> [f32
             .zip(blob.edges)
             .for_each(|(all, edge)| all.push(edge));
     });
-    edges.map(|mut all| {
-        all.sort_by(f32::total_cmp);
-        all.get(all.len() / 2).copied().unwrap_or(0.0)
-    })
+    edges.map(|all| median(all).unwrap_or(0.0))
 }
 
 fn for_each_anchor(

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use genie_model::median;
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
@@ -40,15 +41,11 @@ impl Describer {
     pub(crate) fn fit(motions: &[[f32; 2]], looks: &[[f32; 2]], settings: &AgentSettings) -> Self {
         let rest = [0, 1].map(|axis| most_common(motions.iter().map(|motion| motion[axis])));
         let usual = [0, 1].map(|axis| {
-            let mut sizes: Vec<f32> = motions
+            let sizes = motions
                 .iter()
                 .map(|motion| (motion[axis] - rest[axis]).abs())
-                .filter(|&size| size > settings.least_motion)
-                .collect();
-            sizes.sort_by(f32::total_cmp);
-            sizes
-                .get(sizes.len() / 2)
-                .map_or(1.0, |&size| size.max(1.0))
+                .filter(|&size| size > settings.least_motion);
+            median(sizes).map_or(1.0, |size| size.max(1.0))
         });
         let deviations = [0, 1].map(|axis| deviation(looks.iter().map(|look| look[axis])));
         Self {

@@ -9,7 +9,6 @@
 
 mod error;
 mod importing;
-mod median;
 pub(super) mod memory;
 mod parity;
 mod parts;
@@ -26,14 +25,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{WorldModel, parameter_count};
+use genie_model::{WorldModel, median, parameter_count};
 use genie_training::evaluate::{untrained_checkpoint, write_json};
 use genie_training::plan::count_operations;
 use genie_training::train::TrainConfig;
 use serde::Serialize;
 
 use self::error::BenchError;
-use self::median::median;
 use self::memory::{Growth, peak_memory};
 use self::parity::Parity;
 use self::peak::Peak;
@@ -240,11 +238,12 @@ fn measure(world: &WorldModel, training: &TrainConfig, args: &Args) -> Result<Re
                 ratios.push(without / with.max(1e-9));
             }
         }
+        let usual = |figures: Vec<f64>| median(figures).unwrap_or(0.0);
         batches.push(BatchTimes {
             batch,
-            cached_frames_per_second: median(cached),
-            recomputed_frames_per_second: median(again),
-            speedup: median(ratios),
+            cached_frames_per_second: usual(cached),
+            recomputed_frames_per_second: usual(again),
+            speedup: usual(ratios),
             parts,
         });
     }

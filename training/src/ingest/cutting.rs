@@ -1,5 +1,7 @@
 //! Frames become clips: parted where scenes cut, without what is black, frozen or a menu.
 
+use genie_model::median;
+
 use super::left_out::LeftOut;
 use super::look::{Look, changed_share, colours_apart, residue};
 use super::ticks::Tick;
@@ -181,9 +183,7 @@ impl Cutter {
 
     fn is_cut(&mut self, before: &Look, after: &Look, share: f32) -> bool {
         let residue = residue(before, after);
-        let mut sorted = self.residues.clone();
-        sorted.sort_by(f32::total_cmp);
-        let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+        let usual = median(self.residues.iter().copied()).unwrap_or(0.0);
         let cut = share > CUT_SHARE
             && colours_apart(before, after) > CUT_COLOURS
             && residue > CUT_RESIDUE

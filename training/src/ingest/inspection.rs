@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use genie_model::Frame;
+use genie_model::{Frame, percentile};
 use serde::Serialize;
 
 use super::cutting::{CutSettings, Cutter, Verdict};
@@ -127,7 +127,7 @@ impl Inspection {
             frozen: share(frozen, seen),
             cuts_per_minute: share(cuts, seen) * pace * 60.0,
             moving: share(moving, pairs),
-            pixels_per_frame: steps.get(steps.len() * 9 / 10).copied(),
+            pixels_per_frame: percentile(&steps, 0.9),
         })
     }
 

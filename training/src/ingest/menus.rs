@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use genie_model::Frame;
+use genie_model::{Frame, median};
 
 use super::cutting::{MENU_SECONDS, MENU_SHARE};
 use super::look::{Look, changed_share, colours_apart, difference, fine_residue};
@@ -181,9 +181,7 @@ impl MenuFinder {
         } else {
             0.0
         };
-        let mut sorted: Vec<f32> = self.residues.iter().copied().collect();
-        sorted.sort_by(f32::total_cmp);
-        let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+        let usual = median(self.residues.iter().copied()).unwrap_or(0.0);
         if self.residues.len() == USUAL {
             self.residues.pop_front();
         }

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use genie_model::percentile;
+
 /// Compares names so that `frame9` comes before `frame10`.
 pub(super) fn compare_names(a: &str, b: &str) -> Ordering {
     let (mut rest_a, mut rest_b) = (a, b);
@@ -95,7 +97,7 @@ pub(super) fn order_frames(names: &[String]) -> FrameOrder {
         .filter(|&step| step > 0)
         .collect();
     steps.sort_unstable();
-    let usual = steps.get(steps.len() / 4).copied().unwrap_or(1);
+    let usual = percentile(&steps, 0.25).unwrap_or(1);
     let (mut missing, mut series) = (0, 1);
     for (place, pair) in parts.windows(2).enumerate() {
         if pair[0].0 != pair[1].0 && pair[0].1.is_some() && pair[1].1.is_some() {

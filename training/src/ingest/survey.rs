@@ -1,7 +1,7 @@
 //! A look at the footage before it is read as a whole: how fast things move in it, and where black bars are.
 
 use genie_model::block_matching::{Shift, ShiftsInRows, cheapest, sum_of_differences};
-use genie_model::{Frame, PixelRect};
+use genie_model::{Frame, PixelRect, median, percentile};
 
 use super::geometry::Geometry;
 use super::look::changed_share;
@@ -78,7 +78,7 @@ pub(super) fn survey(
             steps.push(end - frames[0].0);
         }
         steps.extend(frames.windows(2).map(|pair| pair[1].0 - pair[0].0));
-        let step = median(&mut steps.clone()).unwrap_or(LAG_SECONDS);
+        let step = median(steps.iter().copied()).unwrap_or(LAG_SECONDS);
         let lag = ((LAG_SECONDS / step.max(1e-3)).round() as usize).max(1);
         let pairs = frames.len().saturating_sub(lag);
         for pair in 0..PAIRS.min(pairs) {
@@ -91,7 +91,7 @@ pub(super) fn survey(
         }
     }
     steps.retain(|step| *step > 1e-6);
-    let step = median(&mut steps).ok_or("it has a single frame")?;
+    let step = median(steps).ok_or("it has a single frame")?;
     speeds.sort_by(f64::total_cmp);
     let change = changes.iter().sum::<f32>() / changes.len().max(1) as f32;
     Ok(Survey {
@@ -99,14 +99,9 @@ pub(super) fn survey(
             .pace
             .filter(|pace| (pace * step - 1.0).abs() < 0.02)
             .unwrap_or(1.0 / step),
-        speed: speeds.get(speeds.len() * 9 / 10).copied(),
+        speed: percentile(&speeds, 0.9),
         change,
     })
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 /// The pace that suits the footage, and why in words: the slowest whole fraction of the footage's own at which what moves
@@ -118,7 +113,7 @@ pub(super) fn choose_pace(surveys: &[Survey]) -> Option<(f64, String)> {
     let own = *paces.iter().find(|pace| **pace >= 4.0).or(paces.last())?;
     let mut speeds: Vec<f64> = surveys.iter().filter_map(|survey| survey.speed).collect();
     speeds.sort_by(f64::total_cmp);
-    let speed = speeds.get(speeds.len() * 3 / 4).copied();
+    let speed = percentile(&speeds, 0.75);
     let wanted = speed
         .map_or(0.0, |speed| speed / LIKED_PIXELS)
         .max(LEAST_PACE);
@@ -169,7 +164,7 @@ pub(super) fn movement(before: &[u8], after: &[u8]) -> Option<f64> {
     }
     moved.sort_by(f64::total_cmp);
     // A patch or two may be mistaken.
-    (moved.len() >= 2).then(|| moved[moved.len() * 9 / 10])
+    percentile(&moved, 0.9).filter(|_| moved.len() >= 2)
 }
 
 fn patch_movement(before: &[u8], after: &[u8], left: usize, top: usize) -> Option<f64> {

@@ -1,5 +1,7 @@
 //! Counts the effects of actions in the motion of the player's figure.
 
+use genie_model::median;
+
 use super::motion::Motion;
 use super::naming::{ActionEffect, Effects};
 
@@ -37,10 +39,7 @@ pub(super) fn usual_speeds<'a>(motions: impl Iterator<Item = &'a Motion>) -> [f3
             speeds.extend(part.map(f32::abs).filter(|&speed| speed >= 0.5));
         }
     }
-    speeds.map(|mut speeds| {
-        speeds.sort_by(f32::total_cmp);
-        speeds.get(speeds.len() / 2).copied().unwrap_or(1.0)
-    })
+    speeds.map(|speeds| median(speeds).unwrap_or(1.0))
 }
 
 impl ActionEffect {

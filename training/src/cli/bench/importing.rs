@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use genie_model::median;
 use genie_training::gameplay::{FRAME_SIZE, GameplayRules, generate_clip};
 use genie_training::ingest::{DecoderChoice, IngestOptions, Progress, ingest};
 use serde::Serialize;
@@ -82,15 +83,13 @@ pub(super) fn measure(film: Option<&Path>) -> Result<Importing, BenchError> {
             }
             seconds.push(begun.elapsed().as_secs_f64());
         }
-        if seconds.is_empty() {
+        let Some(usual) = median(seconds.iter().copied()) else {
             continue;
-        }
-        let mut sorted = seconds.clone();
-        sorted.sort_by(f64::total_cmp);
+        };
         decoders.push(Decoder {
             name,
             source_frames,
-            source_frames_per_second: source_frames as f64 / sorted[sorted.len() / 2],
+            source_frames_per_second: source_frames as f64 / usual,
             seconds,
             peak_memory_bytes: peak_memory(),
         });

@@ -1,13 +1,13 @@
 //! `genie bench --parity`: whether a device trains as the CPU does, and how fast.
 
 use candle_core::Device;
+use genie_model::median;
 use genie_training::train::{
     Comparison, Place, Precision, TrainConfig, TrainingPhase, compare, time_steps,
 };
 use serde::Serialize;
 
 use super::error::BenchError;
-use super::median::median;
 use super::training::footage;
 
 /// Steps that are compared.
@@ -72,7 +72,7 @@ impl Parity {
             let milliseconds = |config: &TrainConfig, device: &Device, steps: usize| {
                 let taken = time_steps(config, data, phase, steps, device)?;
                 let taken = taken.iter().map(|time| 1e3 * time.whole.as_secs_f64());
-                Ok::<_, BenchError>(median(taken.collect()))
+                Ok::<_, BenchError>(median(taken).unwrap_or(0.0))
             };
             let settings = match phase {
                 TrainingPhase::Tokenizer => &config.tokenizer,

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use candle_core::Device;
+use genie_model::median;
 use genie_training::train::{
     MpiRanks, Ranks, StepTime, TimedRanks, TrainConfig, TrainingPhase, time_steps, with_ranks,
 };
 use serde::Serialize;
 
 use super::error::BenchError;
-use super::median::median;
 use super::training::footage;
 
 /// The steps of one phase in one process and in all.
@@ -73,7 +73,7 @@ fn measured(
         ranks.wait();
         let milliseconds = |times: &[StepTime]| {
             let times = times.iter().map(|time| 1e3 * time.whole.as_secs_f64());
-            median(times.collect())
+            median(times).unwrap_or(0.0)
         };
         let share = |part: &dyn Fn(&StepTime) -> Duration| {
             let part: Duration = all.iter().map(part).sum();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use candle_core::Device;
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{Enlarging, PixelRect, resample};
+use genie_model::{Enlarging, PixelRect, median, resample};
 use genie_training::dataset::{DatasetWriter, FrameFormat};
 use genie_training::gameplay::{FRAME_SIZE, FRAMES_PER_SECOND, GameplayRules, generate_clip};
 use genie_training::plan::Operations;
@@ -14,7 +14,6 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::error::BenchError;
-use super::median::median;
 use super::peak::{self, Peak};
 use crate::cli::configuration::{Source, read_config};
 
@@ -218,7 +217,7 @@ impl StepTimes {
             TrainingPhase::Tokenizer => (&config.tokenizer, operations.tokenizer_step),
             TrainingPhase::Dynamics => (&config.dynamics, operations.dynamics_step),
         };
-        let milliseconds = median(self.milliseconds.clone());
+        let milliseconds = median(self.milliseconds.iter().copied()).unwrap_or(0.0);
         let mean = |times: &[f64]| times.iter().sum::<f64>() / times.len().max(1) as f64;
         StepReport {
             phase: self.phase.name(),

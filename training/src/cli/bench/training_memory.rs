@@ -1,12 +1,12 @@
 //! `genie bench --memory`: the most memory that training takes.
 
 use candle_core::Device;
+use genie_model::median;
 use genie_training::plan::{Accelerator, PlanOptions, plan};
 use genie_training::train::{Precision, TrainConfig, TrainingPhase, time_steps};
 use serde::Serialize;
 
 use super::error::BenchError;
-use super::median::median;
 use super::memory::{forget_peak, peak_since, resident_memory};
 use super::training::footage;
 
@@ -73,7 +73,7 @@ pub(super) fn measure(
             tokens_per_frame: config.model.tokens_per_frame(),
             recompute: config.recompute,
             steps: steps + 1,
-            seconds_per_step: median(seconds.collect()),
+            seconds_per_step: median(seconds).unwrap_or(0.0),
             resident_before_bytes,
             peak_bytes: peak_since().unwrap_or(0),
             planned_bytes: planned.memory.total(),
