@@ -81,7 +81,7 @@ fn push(recorder: &mut GenieRecorder, number: u8) {
 }
 
 #[test]
-fn clips_are_parted_where_the_game_cuts_and_come_back_from_the_import() {
+fn clips_are_split_where_the_game_cuts_and_come_back_from_the_import() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("new/recordings");
     let mut recorder = GenieRecorder::new(pushed(&folder));

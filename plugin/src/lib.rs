@@ -130,7 +130,7 @@
 //! # Time
 //! Each world has a [`GenieClock`], which follows Bevy's `Time`. Its tick rate is [`GenieClock::tick_rate`], else that of
 //! [`GenieSettings`], else the model's own. [`GenieClock::paused`] stops the clock, and [`GenieCommand::step`] asks for a
-//! single frame all the same.
+//! single frame even then.
 //!
 //! A world has at most one frame in flight. When the model is slower than the clock, ticks are left out and counted in
 //! [`GenieStatus::late_ticks`]. The last frame stays on show, and the newest actions count for the next one. [`GenieBlend`]

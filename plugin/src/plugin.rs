@@ -42,7 +42,7 @@ use crate::world::start::{learn_labels, start_worlds};
 /// [`GenieDiagnosticsPlugin`] says.
 ///
 /// Add it after Bevy's `AssetPlugin` (`DefaultPlugins` has it). It needs no window, no renderer and no keyboard, and
-/// uses them where they are there. Its settings are for good; what can be changed later is in [`GenieSettings`].
+/// uses them where they are there. Its settings cannot be changed later; those of [`GenieSettings`] can.
 #[derive(Clone, Debug)]
 pub struct GeniePlugin {
     /// Frames per second of worlds that do not set their own; `None` takes each model's.

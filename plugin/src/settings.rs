@@ -13,8 +13,8 @@ pub struct GenieSettings {
     /// Share of its ticks (0 to 1) that each world should get at least, where the machine can do it: half of them unless
     /// changed. A world below it takes more than what others leave over, see [`GeniePriority`](crate::GeniePriority).
     ///
-    /// A floor that the machine cannot keep, because the model takes too long, counts as half the time of a core. 0 leaves
-    /// the worlds to what is left over.
+    /// Where the model is too slow for the floor on this machine, the worlds get half the time of a core instead. 0 gives them
+    /// only what others leave over.
     pub rate_floor: f32,
     /// How fast time passes in all worlds, on top of their own [`speed`](crate::GenieClock::speed): 0 stops all clocks.
     pub speed: f32,

@@ -1,7 +1,7 @@
 //! Motion features: an input of the latent action model that does not depend on colours.
 //!
 //! Every patch of the later frame is compared with the earlier frame under a grid of shifts. How much better one shift explains
-//! the patch than the others tells where the patch came from, so that an action which moves the scene gives the same features
+//! the patch than the others says where the patch came from, so that an action which moves the scene gives the same features
 //! in every theme. The features are computed, not learned.
 
 use rayon::prelude::*;

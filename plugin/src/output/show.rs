@@ -45,7 +45,7 @@ mod sprite {
     use crate::settings::GenieSystems;
 
     pub(super) fn build(app: &mut App) {
-        // Bounds of the default image would be those of one pixel for good.
+        // Bounds computed from the default image would stay those of one pixel.
         app.add_systems(
             PostUpdate,
             show_on_sprites

@@ -46,7 +46,7 @@ pub struct GenieRecorderStatus {
     pub frames: u64,
     /// Clips that are written and whole.
     pub clips: u64,
-    /// Pictures that were due but could not be had in time.
+    /// Pictures that were due but did not arrive in time.
     pub left_out: u64,
     /// Why nothing more can be written, if so. It has been logged too.
     pub failure: Option<String>,

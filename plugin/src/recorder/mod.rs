@@ -24,7 +24,7 @@
 //!
 //! # What it costs
 //! A picture is copied on the graphics card, read back asynchronously, and scaled and written by a thread of its own; the
-//! main thread only passes it on. When disk or card cannot keep up, pictures are left out, and the clip is parted there,
+//! main thread only passes it on. When disk or card cannot keep up, pictures are left out, and the clip is split there,
 //! so that no clip has a gap. Clips appear under their name when they are whole.
 //!
 //! Needs the feature `recorder`.

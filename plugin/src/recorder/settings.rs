@@ -23,7 +23,7 @@ pub struct GenieRecorderSettings {
     pub fit: Fit,
     /// Frames per second of the game's `Time`. Paused time is not recorded.
     pub rate: u32,
-    /// Longer clips are parted, in frames.
+    /// Longer clips are split, in frames.
     pub longest_clip: u32,
     /// Shorter clips are thrown away, in frames: too short to learn from.
     pub shortest_clip: u32,

@@ -36,7 +36,7 @@ impl Default for GenieMotion {
 }
 
 impl GenieMotion {
-    /// Follows the hero who is in this box of the prompt.
+    /// Follows the hero that is in this box of the prompt.
     pub fn of_hero(hero: URect) -> Self {
         Self {
             hero: Some(hero),

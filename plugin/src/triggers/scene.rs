@@ -13,7 +13,7 @@ const LEAST_CONFIDENCE: f32 = 0.1;
 #[derive(Reflect, Clone, Copy, Debug, Default, PartialEq)]
 #[reflect(Debug, Default, PartialEq, Clone)]
 pub struct SceneShift {
-    /// How far the picture's content has moved, in pixels, x to the right and y down. The scene of a hero who runs to
+    /// How far the picture's content has moved, in pixels, x to the right and y down. The scene of a hero that runs to
     /// the right moves to the left.
     pub by: IVec2,
     /// How much of the difference between the frames the motion explains, 0 to 1; 0 if nothing moved as a whole.

@@ -30,8 +30,8 @@ pub enum GenieSense {
         /// How far its red, green and blue (sRGB, 0 to 255) may each be off.
         tolerance: u8,
     },
-    /// Likeness (0 to 1) of the place in a region that is most like a small picture; chance is about 0.8, a find above
-    /// 0.95.
+    /// Likeness (0 to 1) of a small picture to the part of a region that is most like it. It is about 0.8 where the picture is
+    /// not there, and above 0.95 where it is.
     Template {
         /// Where.
         region: URect,
@@ -47,7 +47,7 @@ pub enum GenieSense {
         since: Since,
     },
     /// How far the scene has moved since the frame before along a direction, in pixels; the world must have
-    /// [`GenieMotion`]. The scene of a hero who runs to the right moves along `-X`.
+    /// [`GenieMotion`]. The scene of a hero that runs to the right moves along `-X`.
     SceneMotion {
         /// Of length 1, x to the right and y down.
         along: Vec2,
@@ -59,7 +59,7 @@ pub enum GenieSense {
         along: Vec2,
     },
     /// How much (0 to 1) of a known place is seen where it should be, as [`Place::likeness`] says. Patches are compared by
-    /// their pixels. A hero who jumps about takes some tenths off; another place has less than half.
+    /// their pixels. A hero that has moved lowers it by some tenths; another place has less than half.
     SamePlace {
         /// The place, from any picture or from [`GenieFrame::pixels`] of an earlier visit.
         #[reflect(ignore, default = "no_place")]

@@ -156,7 +156,7 @@ impl ComputePools {
         times
     }
 
-    /// While the model takes more than what others leave over, looks now and then how much that is.
+    /// While the model takes more than what others leave over, measures from time to time how much that is.
     fn probe(&mut self) {
         let slowdown = f64::from_bits(self.probe.slowdown.swap(0, Ordering::Relaxed));
         if slowdown > 0.0 {

@@ -8,7 +8,7 @@ use crate::worker::cpu_time::PassTimes;
 /// Rates are measured over this time, and over this many ticks at least.
 const WINDOW: Duration = Duration::from_secs(3);
 const FEWEST_TICKS: u64 = 8;
-/// A rate so much below the floor is still at the floor, give or take a frame.
+/// A rate above this share of the floor still counts as the floor: counts are off by a frame.
 const TOLERANCE: f64 = 0.9;
 
 /// Counts what is due of a world and what it gets.

@@ -1,4 +1,4 @@
-//! True actions told where only few transitions are labelled, for evaluation only.
+//! True actions predicted from few labelled transitions, for evaluation only.
 //!
 //! What is learnt without labels does most of the work: two chains of states over the agent's transitions, one of them finer than its
 //! codes, and the principal components of pictures of the agent. A linear classifier of these needs few labels. A network then learns
@@ -89,10 +89,10 @@ pub fn few_label_actions(
         classes,
         seed,
     );
-    let told = mean_of(&[&head.read(&asked), &student.read(&asked)]);
+    let predicted = mean_of(&[&head.read(&asked), &student.read(&asked)]);
     Ok(FewLabels {
         table: table(&few, &tested, codes, classes),
-        head: VisibleActions::of(&told, &tested.truth).information,
+        head: VisibleActions::of(&predicted, &tested.truth).information,
         labels: few.truth.len(),
     })
 }
@@ -117,8 +117,8 @@ fn table(few: &Sighted, scored: &Sighted, codes: usize, classes: usize) -> f64 {
             most.unwrap_or(0)
         })
         .collect();
-    let told = scored.agent.own_codes().map(|code| table[code]);
-    PairCounts::new(told.zip(scored.truth.iter().copied())).information()
+    let predicted = scored.agent.own_codes().map(|code| table[code]);
+    PairCounts::new(predicted.zip(scored.truth.iter().copied())).information()
 }
 
 impl Sighted {
@@ -219,7 +219,7 @@ const ALL: &[usize] = &[0, 1, 2, 3];
 impl Student {
     fn fit(
         (labelled, truth): (&Values, &[u8]),
-        (others, told): (&Values, &[Vec<f32>]),
+        (others, predicted): (&Values, &[Vec<f32>]),
         classes: usize,
         seed: u64,
     ) -> Self {
@@ -234,7 +234,7 @@ impl Student {
             });
             class.unwrap_or(0)
         };
-        let drawn: Vec<usize> = (told.iter())
+        let drawn: Vec<usize> = (predicted.iter())
             .flat_map(|row| [(); DRAWS].map(|()| draw(row)))
             .collect();
         let mut network = Network::new(&[width, 128, classes], seed);

@@ -1,4 +1,4 @@
-//! Multinomial logistic regression: what can be told with few examples, where a network would learn them by heart.
+//! Multinomial logistic regression, for few examples, which a network would learn by heart.
 
 use super::linear::Linear;
 use super::network::softmax;
@@ -90,8 +90,8 @@ impl SoftmaxRegression {
             .map(|fold| {
                 let learnt = examples.filter(|number| number % folds != fold);
                 let asked = examples.filter(|number| number % folds == fold);
-                let told = Self::fit(&learnt, classes, penalty).probabilities(&asked.rows);
-                (told.iter().zip(&asked.classes))
+                let predicted = Self::fit(&learnt, classes, penalty).probabilities(&asked.rows);
+                (predicted.iter().zip(&asked.classes))
                     .map(|(row, &class)| -f64::from(row[class].max(1e-6)).ln())
                     .sum::<f64>()
             })
@@ -102,11 +102,11 @@ impl SoftmaxRegression {
     pub(super) fn probabilities(&self, rows: &[f32]) -> Vec<Vec<f32>> {
         let mut logits = vec![0.0; rows.len() / self.map.inputs.max(1) * self.map.outputs];
         self.map.apply(rows, &mut logits);
-        let told = logits.chunks_exact_mut(self.map.outputs).map(|row| {
+        let predicted = logits.chunks_exact_mut(self.map.outputs).map(|row| {
             softmax(row);
             row.to_vec()
         });
-        told.collect()
+        predicted.collect()
     }
 }
 
@@ -201,12 +201,12 @@ mod tests {
     #[test]
     fn the_planted_law_is_told_on_other_examples() {
         let (learnt, others) = (planted(2000, 1), planted(2000, 2));
-        let told = SoftmaxRegression::fit(&learnt, 3, 1.0).probabilities(&others.rows);
-        for (row, told) in others.rows.chunks(5).zip(told) {
+        let predicted = SoftmaxRegression::fit(&learnt, 3, 1.0).probabilities(&others.rows);
+        for (row, predicted) in others.rows.chunks(5).zip(predicted) {
             let mut logits = [3.0 * row[0], -3.0 * row[0], 2.0 * row[3]];
             softmax(&mut logits);
-            for (told, truth) in told.iter().zip(logits) {
-                assert!((told - truth).abs() < 0.15, "{told} for {truth}");
+            for (predicted, truth) in predicted.iter().zip(logits) {
+                assert!((predicted - truth).abs() < 0.15, "{predicted} for {truth}");
             }
         }
     }
@@ -232,8 +232,8 @@ mod tests {
                 classes: vec![0, 1],
             },
         ] {
-            let told = SoftmaxRegression::fit(&examples, 2, 1.0).probabilities(&[0.0, 0.0]);
-            assert!(told[0].iter().all(|share| (share - 0.5).abs() < 1e-6));
+            let predicted = SoftmaxRegression::fit(&examples, 2, 1.0).probabilities(&[0.0, 0.0]);
+            assert!(predicted[0].iter().all(|share| (share - 0.5).abs() < 1e-6));
         }
     }
 }

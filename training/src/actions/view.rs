@@ -105,9 +105,9 @@ impl ViewClassifier {
 }
 
 /// Mean probabilities of some classifiers, one at least.
-pub(super) fn mean_of(told: &[&Vec<Vec<f32>>]) -> Vec<Vec<f32>> {
-    let mut mean = told[0].clone();
-    for other in &told[1..] {
+pub(super) fn mean_of(predicted: &[&Vec<Vec<f32>>]) -> Vec<Vec<f32>> {
+    let mut mean = predicted[0].clone();
+    for other in &predicted[1..] {
         for (row, other) in mean.iter_mut().zip(*other) {
             row.iter_mut()
                 .zip(other)
@@ -116,6 +116,6 @@ pub(super) fn mean_of(told: &[&Vec<Vec<f32>>]) -> Vec<Vec<f32>> {
     }
     mean.iter_mut()
         .flatten()
-        .for_each(|value| *value /= told.len() as f32);
+        .for_each(|value| *value /= predicted.len() as f32);
     mean
 }

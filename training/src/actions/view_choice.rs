@@ -38,17 +38,17 @@ impl ChosenViews {
             let asked = sets[0].iter().map(|&number| learn(number, &all)).collect();
             return Self { asked };
         }
-        let (learnt, told): (Vec<_>, Vec<_>) = (0..views.len())
+        let (learnt, predicted): (Vec<_>, Vec<_>) = (0..views.len())
             .into_par_iter()
             .map(|number| {
                 let learnt = learn(number, &kept);
-                let told = learnt.1.read(views[number], &tried);
-                (learnt, told)
+                let predicted = learnt.1.read(views[number], &tried);
+                (learnt, predicted)
             })
             .unzip();
         let actions: Vec<u8> = tried.iter().map(|&at| truth.actions[at]).collect();
         let information = |set: &[usize]| {
-            let some: Vec<_> = set.iter().map(|&view| &told[view]).collect();
+            let some: Vec<_> = set.iter().map(|&view| &predicted[view]).collect();
             VisibleActions::of(&mean_of(&some), &actions).information
         };
         let tried: Vec<(&[usize], f64)> = sets.iter().map(|&set| (set, information(set))).collect();
@@ -66,12 +66,12 @@ impl ChosenViews {
     /// Mean probabilities of the true actions, one row for each of `count` transitions that the same views show.
     pub(super) fn read(&self, views: &[View<'_>], count: usize) -> Vec<Vec<f32>> {
         let all: Vec<usize> = (0..count).collect();
-        let told: Vec<Vec<Vec<f32>>> = self
+        let predicted: Vec<Vec<Vec<f32>>> = self
             .asked
             .par_iter()
             .map(|(view, classifier)| classifier.read(views[*view], &all))
             .collect();
-        mean_of(&told.iter().collect::<Vec<_>>())
+        mean_of(&predicted.iter().collect::<Vec<_>>())
     }
 }
 

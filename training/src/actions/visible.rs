@@ -118,6 +118,6 @@ pub fn visible_actions(
     };
     let (learnt_views, scored_views) = (learnt.views(codes), scored.views(codes));
     let chosen = ChosenViews::learn(&learnt_views, &SETS, truth, &learnt.places, seed);
-    let told = chosen.read(&scored_views, scored.truth.len());
-    Ok(VisibleActions::of(&told, &scored.truth))
+    let predicted = chosen.read(&scored_views, scored.truth.len());
+    Ok(VisibleActions::of(&predicted, &scored.truth))
 }

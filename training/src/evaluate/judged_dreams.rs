@@ -47,11 +47,11 @@ impl JudgedDreams {
         let of_any = |step: usize| horizons.iter().any(|(horizon, _)| horizon.holds(step));
         let judged: Vec<&JudgedStep> = self.steps.iter().filter(|it| of_any(it.step)).collect();
         let places: Vec<TransitionPlace> = judged.iter().map(|it| it.place).collect();
-        let told = judge.read(&self.clips, &places)?;
-        for (it, told) in judged.iter().zip(told) {
+        let predicted = judge.read(&self.clips, &places)?;
+        for (it, predicted) in judged.iter().zip(predicted) {
             for (horizon, verdicts) in horizons.iter_mut() {
                 if horizon.holds(it.step) {
-                    verdicts.add(it.origin, it.commanded, judge.decide(&told));
+                    verdicts.add(it.origin, it.commanded, judge.decide(&predicted));
                 }
             }
         }

@@ -21,7 +21,7 @@ pub(super) struct Judging {
     table: ActionTable,
     scored: Vec<KnownTransition>,
     /// What the judge says of each of them.
-    told: Vec<Vec<f32>>,
+    predicted: Vec<Vec<f32>>,
     /// The clips that they are from, by their numbers in the dataset.
     clips: Vec<usize>,
     scored_clips: BTreeSet<usize>,
@@ -48,13 +48,13 @@ impl Judging {
             return Ok(None);
         }
         let places: Vec<TransitionPlace> = scored.iter().map(|it| it.place).collect();
-        let told = judge.read(&split.scored.source(), &places)?;
+        let predicted = judge.read(&split.scored.source(), &places)?;
         let learnt = known_transitions(parts, &split.learnt.up_to(most / 2))?;
         Ok(Some(Self {
             table: ActionTable::new(&learnt, parts.world.action_count(), judge.actions()),
             judge,
             scored,
-            told,
+            predicted,
             scored_clips: split.scored.clips.iter().copied().collect(),
             clips: split.scored.clips,
         }))
@@ -67,7 +67,12 @@ impl Judging {
 
     /// Information of latent actions about true ones.
     pub(super) fn information(&self) -> ActionInformation {
-        ActionInformation::new(&self.scored, &self.told, &self.table, self.judge.learnt())
+        ActionInformation::new(
+            &self.scored,
+            &self.predicted,
+            &self.table,
+            self.judge.learnt(),
+        )
     }
 
     /// Whether dreams show what the commanded latent actions stand for.
@@ -95,8 +100,8 @@ impl Judging {
         let (latent, true_actions) = (usage.len(), self.judge.actions());
         let mut by_truth = Verdicts::new(true_actions, true_actions);
         let mut by_latent = Verdicts::new(latent, true_actions);
-        for (it, told) in self.scored.iter().zip(&self.told) {
-            let (clip, named) = (self.clips[it.place.clip], self.judge.decide(told));
+        for (it, predicted) in self.scored.iter().zip(&self.predicted) {
+            let (clip, named) = (self.clips[it.place.clip], self.judge.decide(predicted));
             by_truth.add(clip, usize::from(it.truth), named);
             by_latent.add(clip, it.latent, named);
         }
@@ -200,13 +205,13 @@ mod tests {
         };
         let scored = transitions(&real);
         let places: Vec<TransitionPlace> = scored.iter().map(|it| it.place).collect();
-        let told = judge.read(&real.source(), &places).unwrap();
+        let predicted = judge.read(&real.source(), &places).unwrap();
         let actions = judge.actions();
         let judging = Judging {
             table: ActionTable::new(&transitions(&learnt), actions, actions),
             judge,
             scored,
-            told,
+            predicted,
             clips: real.clips.clone(),
             scored_clips: real.clips.iter().copied().collect(),
         };
@@ -275,7 +280,7 @@ mod tests {
             TrueActions::from_clips((0..clips.len()).map(|it| clips[&it].clone()).collect());
         assert_ne!(other, truth);
         let again = prepare(&other);
-        assert_eq!(again.told, judging.told);
+        assert_eq!(again.predicted, judging.predicted);
         assert_eq!(again.table, judging.table);
         assert_ne!(again.information(), judging.information());
     }

@@ -1,4 +1,4 @@
-//! Verdicts of the judge, counted by clip, so that errors can be told: transitions of one clip are alike.
+//! Verdicts of the judge, counted by clip, so that standard errors can be computed: transitions of one clip are alike.
 
 use std::collections::BTreeMap;
 

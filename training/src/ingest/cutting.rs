@@ -1,4 +1,4 @@
-//! Frames become clips: parted where scenes cut, without what is black, frozen or a menu.
+//! Frames become clips: split where scenes cut, without what is black, frozen or a menu.
 
 use genie_model::median;
 
@@ -74,9 +74,9 @@ impl Cutter {
     /// Decides what is done with a frame, which may be known to belong to a menu: at most two verdicts, in their order.
     pub(super) fn push(&mut self, tick: &Tick, menu: bool) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(2);
-        let parted = self.last.is_some() && !tick.continues;
+        let split = self.last.is_some() && !tick.continues;
         if self.settings.keep_all {
-            if (parted || self.frames >= self.settings.longest) && self.frames > 0 {
+            if (split || self.frames >= self.settings.longest) && self.frames > 0 {
                 verdicts.push(Verdict::End(Ok(())));
                 self.frames = 0;
             }
@@ -98,7 +98,7 @@ impl Cutter {
                 (share, self.is_cut(&looked, &look, share))
             }
         };
-        self.still = if share < STILL_SHARE && !parted {
+        self.still = if share < STILL_SHARE && !split {
             self.still + 1
         } else {
             0
@@ -114,7 +114,7 @@ impl Cutter {
             None
         };
         self.last = Some((tick.clone(), look));
-        if parted || cut || left.is_some() {
+        if split || cut || left.is_some() {
             if self.frames > 0 {
                 // A gap in the footage is nothing that we cut.
                 let at_cut = cut || left.is_some();
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn long_clips_are_parted_and_short_pieces_dropped() {
+    fn long_clips_are_split_and_short_pieces_dropped() {
         let ticks: Vec<Tick> = (0..25).map(|i| view(i * 2, 0, i as u64)).collect();
         let short = CutSettings {
             longest: 10,

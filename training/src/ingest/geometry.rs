@@ -125,7 +125,7 @@ impl Plan {
         self.framed(picture.scaled(area, self.inner.0, self.inner.1))
     }
 
-    /// The plan for films: their colours come in pairs of pixels, which are not parted.
+    /// The plan for films: their colours come in pairs of pixels, which are not split.
     pub(super) fn in_pairs(mut self) -> Self {
         let even = |start: &mut usize, length: &mut usize| {
             if *length >= 4 {

@@ -119,7 +119,7 @@ pub(super) fn order_frames(names: &[String]) -> FrameOrder {
     }
     if missing > 0 {
         remarks.push(format!(
-            "{missing} frames are missing by the numbers in their names: parted there"
+            "{missing} frames are missing by the numbers in their names: split there"
         ));
     }
     FrameOrder {

@@ -29,7 +29,7 @@ pub struct IngestOptions {
     pub end: Option<f64>,
     /// Whether what is black, frozen or a menu stays, and scene cuts part nothing.
     pub keep_all: bool,
-    /// Clips are parted after that many frames.
+    /// Clips are split after that many frames.
     pub longest_clip: u64,
     /// Pieces between cuts that are shorter are dropped, in frames. Footage without cuts is kept whatever its length.
     pub shortest_piece: u64,

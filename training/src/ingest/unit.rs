@@ -311,7 +311,7 @@ fn remark_on_ticks(ticks: &Ticks, pace: f64, remarks: &mut Vec<Remark>) {
         ),
         (
             ticks.slides,
-            "pictures stand for more than ten seconds: parted there".to_owned(),
+            "pictures stand for more than ten seconds: split there".to_owned(),
         ),
         (
             ticks.disordered,

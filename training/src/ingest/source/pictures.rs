@@ -96,7 +96,7 @@ impl FrameSource for Pictures {
                 Err(error) => {
                     self.remark(
                         RemarkKind::Damaged,
-                        format!("the frame {name} is left out, and the clip parted there: {error}"),
+                        format!("the frame {name} is left out, and the clip split there: {error}"),
                     );
                     self.broken = true;
                     continue;
@@ -122,7 +122,7 @@ impl FrameSource for Pictures {
                         self.remark(
                             RemarkKind::Changed,
                             format!(
-                                "from {name} on the pictures have another size ({}x{}): parted there, and at each such change",
+                                "from {name} on the pictures have another size ({}x{}): split there, and at each such change",
                                 size.0, size.1
                             ),
                         );

@@ -237,7 +237,7 @@ impl FrameSource for Ffmpeg {
             if !same {
                 self.remarks.push(Remark::new(
                     RemarkKind::Changed,
-                    format!("at second {time:.1} its picture changes its size: parted there"),
+                    format!("at second {time:.1} its picture changes its size: split there"),
                 ));
             }
             let (width, height) = self.plan.inner;
