@@ -38,6 +38,12 @@ fn has_gold(shot: &RgbImage) -> bool {
     share_of(shot, GOLD, 12) > 0.001
 }
 
+/// How much of the light is red.
+fn share_of_red(shot: &RgbImage) -> f64 {
+    let sum = |channel: usize| -> f64 { shot.pixels().map(|p| f64::from(p.0[channel])).sum() };
+    sum(0) / (sum(0) + sum(1) + sum(2)).max(1.0)
+}
+
 /// From the title to a level that moves.
 fn begin(desk: &Desk, game: &mut Program) {
     desk.wait(game, "the title", |window| {
@@ -153,19 +159,37 @@ fn a_run_can_be_paused_set_up_run_back_and_finished_and_is_kept() {
         all.then_some(())
     });
     // Rewind: the scene goes back to where it was.
-    let before = part(&desk.look_at(game.window), LEVEL);
+    desk.tap(u32::from(b'r'));
+    std::thread::sleep(Duration::from_millis(500));
+    let start = part(&desk.look_at(game.window), LEVEL);
     desk.key(key::RIGHT, true);
     desk.wait(&mut game, "the run to go on", |window| {
-        (changed(&before, &part(&desk.look_at(window), LEVEL)) > 0.15).then_some(())
+        (changed(&start, &part(&desk.look_at(window), LEVEL)) > 0.15).then_some(())
     });
     desk.key(key::RIGHT, false);
     let far = part(&desk.look_at(game.window), LEVEL);
     desk.key(key::BACKSPACE, true);
-    desk.wait(&mut game, "time to run backwards", |window| {
-        (changed(&far, &part(&desk.look_at(window), LEVEL)) > 0.15).then_some(())
-    });
+    desk.wait(
+        &mut game,
+        "the colour of time that runs backwards",
+        |window| {
+            let level = part(&desk.look_at(window), LEVEL);
+            (share_of_red(&level) < 0.9 * share_of_red(&far)).then_some(())
+        },
+    );
+    // Time for more frames than have been played.
+    std::thread::sleep(Duration::from_millis(1600));
     desk.keep(game.window, "game_rewind");
     desk.key(key::BACKSPACE, false);
+    desk.wait(&mut game, "the beginning of the run", |window| {
+        let shot = desk.look_at(window);
+        assert!(
+            !has_gold(&part(&shot, MIDDLE)),
+            "the run was over before it was taken back"
+        );
+        let left = changed(&start, &part(&shot, LEVEL));
+        (left < 0.5 * changed(&start, &far)).then_some(())
+    });
     // The end: figures, and a file with the best run.
     desk.key(key::RIGHT, true);
     desk.wait(&mut game, "the result", |window| {
