@@ -23,6 +23,8 @@ pub(crate) struct Level {
     pub(crate) key: String,
     /// What it is called on the screen.
     pub(crate) name: String,
+    /// Whether it is a drawing of the player's.
+    pub(crate) is_own: bool,
     /// Where it begins.
     pub(crate) prompt: GeniePrompt,
     /// Its picture on the screen.
@@ -49,6 +51,7 @@ impl Catalogue {
     /// Adds a level, or changes the picture of the one with its key; returns its number.
     pub(crate) fn add(&mut self, found: Found, images: &mut Assets<Image>) -> usize {
         let level = Level {
+            is_own: found.key.starts_with(Origin::Own.prefix()),
             key: found.key,
             name: found.name,
             thumbnail: images.add(GenieTexture::image(&found.picture)),

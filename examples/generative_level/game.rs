@@ -4,8 +4,8 @@ use bevy::prelude::*;
 
 use crate::{
     attract, best_runs, catalogue, dream, drop_picture, ghost, goals, hud, levels, menu, pause,
-    play, result, rewind, saving, scripted, settings, settings_screen, sound, stage, states,
-    sticks, title, toast,
+    play, result, rewind, saving, scripted, scroll, settings, settings_screen, sound, stage,
+    states, sticks, title, toast,
 };
 
 /// The game. It wants a [`Session`](states::Session), a [`FirstPrompt`](catalogue::FirstPrompt) and
@@ -30,6 +30,7 @@ impl Plugin for GamePlugin {
         .add_plugins((
             stage::StagePlugin,
             menu::MenuPlugin,
+            scroll::ScrollPlugin,
             title::TitlePlugin,
             attract::AttractPlugin,
             levels::LevelsPlugin,

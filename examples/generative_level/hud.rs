@@ -91,6 +91,7 @@ fn set_up(catalogue: Res<Catalogue>, runs: Res<BestRuns>, mut commands: Commands
             height: percent(100),
             ..default()
         };
+        bar.spawn(text("rewind", 16.0, FAINT));
         bar.spawn((frame, BorderColor::all(EDGE))).with_child((
             EnergyBar,
             fill,

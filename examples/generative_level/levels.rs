@@ -9,10 +9,17 @@ use crate::catalogue::Catalogue;
 use crate::dream::dream;
 use crate::look::{FAINT, GOLD, NIGHT, PANEL, TEXT, cover, text};
 use crate::menu::{ItemText, Menu, MenuCancelled, MenuChosen, MenuItem};
+use crate::scroll::ScrolledList;
 use crate::states::{GameSystems, Screen, Session};
 
-/// Edge of a thumbnail in logical pixels.
-const THUMBNAIL: f32 = 144.0;
+/// Edges that thumbnails may have, in logical pixels: whole multiples of a picture's own 64.
+const THUMBNAILS: [f32; 3] = [256.0, 192.0, 128.0];
+/// What a card has beside its thumbnail: width, and height with its two lines of text.
+const AROUND: Vec2 = vec2(20.0, 68.0);
+/// Distance between cards.
+const GAP: f32 = 14.0;
+/// Distance of the cards from the edge of their grid.
+const PADDING: f32 = 6.0;
 /// Seconds for which a card is selected before it comes alive.
 const PATIENCE: f32 = 0.25;
 
@@ -24,7 +31,7 @@ impl Plugin for LevelsPlugin {
         app.add_systems(OnEnter(Screen::Levels), set_up)
             .add_systems(
                 Update,
-                (lay_out_cards, wake_card, scroll)
+                (lay_out_cards, size_cards, wake_card)
                     .chain()
                     .run_if(in_state(Screen::Levels))
                     .in_set(GameSystems),
@@ -71,7 +78,7 @@ fn set_up(catalogue: Res<Catalogue>, mut commands: Commands) {
         ));
         parent.spawn((
             Cards,
-            ScrollPosition::default(),
+            ScrolledList { menu: screen },
             Node {
                 width: percent(100),
                 flex_grow: 1.0,
@@ -80,9 +87,9 @@ fn set_up(catalogue: Res<Catalogue>, mut commands: Commands) {
                 flex_wrap: FlexWrap::Wrap,
                 justify_content: JustifyContent::Center,
                 align_content: AlignContent::Start,
-                row_gap: px(14),
-                column_gap: px(14),
-                padding: UiRect::all(px(6)),
+                row_gap: px(GAP),
+                column_gap: px(GAP),
+                padding: UiRect::all(px(PADDING)),
                 overflow: Overflow::scroll_y(),
                 ..default()
             },
@@ -107,6 +114,7 @@ fn lay_out_cards(
     for (index, level) in catalogue.levels.iter().enumerate() {
         let best = runs.score(&level.key);
         let best = best.map_or("not played yet".to_owned(), |best| format!("best {best}"));
+        let whose = if level.is_own { "yours, " } else { "" };
         let node = Node {
             flex_direction: FlexDirection::Column,
             align_items: AlignItems::Center,
@@ -121,26 +129,38 @@ fn lay_out_cards(
             index,
             adjustable: false,
         };
-        let picture = Node {
-            width: px(THUMBNAIL),
-            height: px(THUMBNAIL),
-            ..default()
-        };
         commands.entity(grid).with_child((
             item,
             node,
             BackgroundColor(PANEL),
             BorderColor::all(Color::NONE),
             children![
-                (
-                    Thumbnail(index),
-                    picture,
-                    ImageNode::new(level.thumbnail.clone())
-                ),
+                (Thumbnail(index), ImageNode::new(level.thumbnail.clone())),
                 (ItemText, text(level.name.clone(), 15.0, TEXT)),
-                text(best, 13.0, FAINT),
+                text(format!("{whose}{best}"), 13.0, FAINT),
             ],
         ));
+    }
+}
+
+/// Thumbnails are as large as all cards fit into the grid with; if they never do, they are small, and scrolled.
+fn size_cards(
+    grid: Single<&ComputedNode, With<Cards>>,
+    mut thumbnails: Query<&mut Node, With<Thumbnail>>,
+) {
+    let room = grid.size * grid.inverse_scale_factor - 2.0 * PADDING;
+    let count = thumbnails.iter().len() as f32;
+    let fits = |edge: &f32| {
+        let card = AROUND + *edge + GAP;
+        let columns = ((room.x + GAP) / card.x).floor();
+        columns >= 1.0 && (count / columns).ceil() * card.y <= room.y + GAP
+    };
+    let smallest = THUMBNAILS[THUMBNAILS.len() - 1];
+    let edge = THUMBNAILS.into_iter().find(fits).unwrap_or(smallest);
+    for mut node in &mut thumbnails {
+        if node.width != px(edge) {
+            (node.width, node.height) = (px(edge), px(edge));
+        }
     }
 }
 
@@ -202,41 +222,6 @@ fn show_dream(
             image.image = texture.0.clone();
         }
     }
-}
-
-/// The selected card is in sight; the wheel scrolls.
-fn scroll(
-    menus: Query<&Menu, Changed<Menu>>,
-    items: Query<(&MenuItem, &UiGlobalTransform, &ComputedNode)>,
-    grid: Single<(&mut ScrollPosition, &UiGlobalTransform, &ComputedNode), With<Cards>>,
-    mut wheel: MessageReader<bevy::input::mouse::MouseWheel>,
-) {
-    let (scroll, grid_place, grid_node) = grid.into_inner();
-    let density = grid_node.inverse_scale_factor;
-    let most = (grid_node.content_size.y - grid_node.size.y).max(0.0) * density;
-    let mut to = scroll.0.y;
-    for turn in wheel.read() {
-        to -= turn.y * 40.0;
-    }
-    for menu in &menus {
-        for (item, place, node) in &items {
-            if item.index != menu.selected {
-                continue;
-            }
-            let above = (grid_place.translation.y - grid_node.size.y / 2.0)
-                - (place.translation.y - node.size.y / 2.0);
-            let below = (place.translation.y + node.size.y / 2.0)
-                - (grid_place.translation.y + grid_node.size.y / 2.0);
-            if above > 0.0 {
-                to -= above * density;
-            } else if below > 0.0 {
-                to += below * density;
-            }
-        }
-    }
-    scroll
-        .map_unchanged(|scroll| &mut scroll.0)
-        .set_if_neq(vec2(0.0, to.clamp(0.0, most)));
 }
 
 fn play(

@@ -58,6 +58,7 @@ pub(crate) fn panel() -> impl Bundle {
             border: UiRect::all(px(2)),
             border_radius: BorderRadius::all(px(8)),
             max_width: percent(100),
+            max_height: percent(100),
             ..default()
         },
         BackgroundColor(PANEL),

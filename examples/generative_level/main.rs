@@ -29,6 +29,7 @@ mod result;
 mod rewind;
 mod saving;
 mod scripted;
+mod scroll;
 mod settings;
 mod settings_screen;
 mod sound;

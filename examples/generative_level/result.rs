@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 use bevy_state::prelude::*;
 
+use crate::best_runs::BestRuns;
 use crate::goals::COIN_POINTS;
 use crate::look::{FAINT, GOLD, SHADE, TEXT, cover, panel, text};
 use crate::menu::{Menu, MenuCancelled, MenuChosen, text_item};
@@ -59,17 +60,21 @@ fn set_up(mut commands: Commands) {
 /// The figures come with the snapshot, a moment after the end.
 fn write(
     runs: Query<&Run>,
+    bests: Res<BestRuns>,
     mut headline: Single<&mut Text, (With<Headline>, Without<Figures>)>,
     mut figures: Single<&mut Text, (With<Figures>, Without<Headline>)>,
 ) {
-    let Some((run, best)) = runs.iter().find_map(|run| run.result) else {
+    let over = runs.iter().find_map(|run| Some((run.result?, &run.level)));
+    let Some(((run, best), level)) = over else {
         return;
     };
     let first = if best { "BEST RUN SO FAR" } else { "RUN OVER" };
+    let other = bests.score(level).filter(|_| !best);
+    let other = other.map_or_else(String::new, |score| format!("\nbest run: {score}"));
     let points = if run.score == 1 { "point" } else { "points" };
     headline.set_if_neq(Text(format!("{first}\n{} {points}", run.score)));
     figures.set_if_neq(Text(format!(
-        "{} m   {} coins   {} falls   {:.1} s",
+        "{} m   {} coins   {} falls   {:.1} s{other}",
         run.metres, run.coins, run.falls, run.seconds
     )));
 }

@@ -9,6 +9,7 @@ use crate::look::{FAINT, GOLD, SHADE, TEXT, cover, panel, text};
 use crate::menu::{
     ItemText, Menu, MenuAdjusted, MenuCancelled, MenuChosen, MenuItem, MenuSystems, item_node,
 };
+use crate::scroll::ScrolledList;
 use crate::settings::{LOUDEST, Quality, Settings};
 use crate::sound;
 use crate::states::{GameSystems, Overlay, Screen};
@@ -61,9 +62,31 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// The text of a row.
+impl Row {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Scale => "scale",
+            Self::Speed => "speed",
+            Self::Quality => "quality",
+            Self::Scanlines => "scanlines",
+            Self::Frame => "frame",
+            Self::Ghost => "ghost of the best run",
+            Self::Volume => "volume",
+            Self::Key(control) => control.name(),
+            Self::Defaults => "as at the beginning",
+            Self::Back => "back",
+        }
+    }
+
+    /// Whether left and right change it.
+    fn is_adjustable(self) -> bool {
+        !matches!(self, Self::Key(_) | Self::Defaults | Self::Back)
+    }
+}
+
+/// The text on the right of a row.
 #[derive(Component)]
-struct RowText(Row);
+struct Value(Row);
 
 /// Waits for the key or button of a control.
 #[derive(Component)]
@@ -89,24 +112,27 @@ fn set_up(mut commands: Commands) {
     commands.entity(menu).with_children(|screen| {
         screen.spawn(panel()).with_children(|panel| {
             panel.spawn(text("SETTINGS", 26.0, GOLD));
-            for (index, row) in rows().into_iter().enumerate() {
-                let node = Node {
-                    padding: UiRect::axes(px(12), px(2)),
-                    ..item_node()
-                };
-                let item = MenuItem {
-                    menu,
-                    index,
-                    adjustable: !matches!(row, Row::Key(_) | Row::Defaults | Row::Back),
-                };
-                panel.spawn((
-                    item,
-                    node,
-                    BackgroundColor(Color::NONE),
-                    BorderColor::all(Color::NONE),
-                    children![(ItemText, RowText(row), text("", 16.0, TEXT))],
-                ));
-            }
+            panel
+                .spawn((ScrolledList { menu }, list()))
+                .with_children(|list| {
+                    for (index, row) in rows().into_iter().enumerate() {
+                        let item = MenuItem {
+                            menu,
+                            index,
+                            adjustable: row.is_adjustable(),
+                        };
+                        list.spawn((
+                            item,
+                            row_node(),
+                            BackgroundColor(Color::NONE),
+                            BorderColor::all(Color::NONE),
+                            children![
+                                (ItemText, text(row.name(), 16.0, TEXT)),
+                                (ItemText, Value(row), text("", 16.0, TEXT)),
+                            ],
+                        ));
+                    }
+                });
             panel.spawn(text(
                 "Left and right change a value, Enter waits for a new key or button.",
                 13.0,
@@ -116,40 +142,65 @@ fn set_up(mut commands: Commands) {
     });
 }
 
-fn write(
-    settings: Res<Settings>,
-    waiting: Query<&Waiting>,
-    mut texts: Query<(&RowText, &mut Text)>,
-) {
+/// All rows, or as many as fit into the window.
+fn list() -> Node {
+    Node {
+        width: px(540),
+        max_width: percent(100),
+        min_height: px(0),
+        flex_shrink: 1.0,
+        flex_direction: FlexDirection::Column,
+        overflow: Overflow::scroll_y(),
+        ..default()
+    }
+}
+
+/// A name on the left, a value on the right.
+fn row_node() -> Node {
+    Node {
+        justify_content: JustifyContent::SpaceBetween,
+        column_gap: px(16),
+        flex_shrink: 0.0,
+        padding: UiRect::axes(px(12), px(3)),
+        ..item_node()
+    }
+}
+
+fn write(settings: Res<Settings>, waiting: Query<&Waiting>, mut texts: Query<(&Value, &mut Text)>) {
     let waits = waiting.iter().next().map(|waiting| waiting.control);
-    let on = |on: bool| if on { "on" } else { "off" };
-    for (row, text) in &mut texts {
-        let now = match row.0 {
-            Row::Scale => match settings.scale {
-                0 => "scale: as large as fits".to_owned(),
-                scale => format!("scale: {scale} x"),
-            },
-            Row::Speed => format!("speed: {} x", settings.speed),
-            Row::Quality => format!("quality: {}", settings.quality.name()),
-            Row::Scanlines => format!("scanlines: {}", on(settings.scanlines)),
-            Row::Frame => format!("frame: {}", on(settings.frame)),
-            Row::Ghost => format!("ghost of the best run: {}", on(settings.ghost)),
-            Row::Volume if !sound::BUILT_IN => "volume: built without sound".to_owned(),
-            Row::Volume if settings.volume == 0 => "volume: mute".to_owned(),
-            Row::Volume => format!("volume: {} of {LOUDEST}", settings.volume),
-            Row::Key(control) if waits == Some(control) => {
-                format!("{}: press a key or a button", control.name())
-            }
-            Row::Key(control) => format!(
-                "{}: {} | {}",
-                control.name(),
-                settings.bindings.keys_in_words(control),
-                settings.bindings.buttons_in_words(control)
-            ),
-            Row::Defaults => "as at the beginning".to_owned(),
-            Row::Back => "back".to_owned(),
+    for (&Value(row), text) in &mut texts {
+        let value = match row {
+            Row::Key(control) if waits == Some(control) => "press a key or a button".to_owned(),
+            _ => value(&settings, row),
+        };
+        let now = if row.is_adjustable() {
+            format!("< {value} >")
+        } else {
+            value
         };
         text.map_unchanged(|text| &mut text.0).set_if_neq(now);
+    }
+}
+
+/// What a row says on its right.
+fn value(settings: &Settings, row: Row) -> String {
+    let on = |on: bool| if on { "on" } else { "off" }.to_owned();
+    match row {
+        Row::Scale if settings.scale == 0 => "as large as fits".to_owned(),
+        Row::Scale => format!("{} x", settings.scale),
+        Row::Speed => format!("{} x", settings.speed),
+        Row::Quality => settings.quality.name().to_owned(),
+        Row::Scanlines => on(settings.scanlines),
+        Row::Frame => on(settings.frame),
+        Row::Ghost => on(settings.ghost),
+        Row::Volume if !sound::BUILT_IN => "built without sound".to_owned(),
+        Row::Volume if settings.volume == 0 => "mute".to_owned(),
+        Row::Volume => format!("{} of {LOUDEST}", settings.volume),
+        Row::Key(control) => {
+            let keys = settings.bindings.keys_in_words(control);
+            format!("{keys} | {}", settings.bindings.buttons_in_words(control))
+        }
+        Row::Defaults | Row::Back => String::new(),
     }
 }
 

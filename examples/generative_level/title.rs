@@ -6,7 +6,7 @@ use bevy_state::prelude::*;
 
 use crate::catalogue::Catalogue;
 use crate::dream::dream;
-use crate::look::{FAINT, GOLD, SHADE, TEXT, cover, panel, text};
+use crate::look::{FAINT, GOLD, NIGHT, SHADE, TEXT, cover, panel, text};
 use crate::menu::{Menu, MenuChosen, text_item};
 use crate::stage::Stage;
 use crate::states::{GameSystems, Overlay, Screen, Session};
@@ -45,8 +45,16 @@ fn set_up(mut commands: Commands) {
         .observe(choose)
         .id();
     commands.entity(menu).with_children(|screen| {
-        screen.spawn(text("GENERATIVE LEVEL", 44.0, GOLD));
-        screen.spawn(text("a world model dreams every frame", 17.0, TEXT));
+        // The dream behind them may be as bright as they are.
+        let shadow = |offset| TextShadow {
+            offset: Vec2::splat(offset),
+            color: NIGHT,
+        };
+        screen.spawn((text("GENERATIVE LEVEL", 44.0, GOLD), shadow(4.0)));
+        screen.spawn((
+            text("a world model dreams every frame", 17.0, TEXT),
+            shadow(2.0),
+        ));
         screen.spawn(Node {
             height: px(18),
             ..default()

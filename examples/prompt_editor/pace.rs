@@ -26,6 +26,14 @@ const SETTLED: Duration = Duration::from_millis(1500);
 /// Time from frame to frame while nothing moves.
 const RESTING: Duration = Duration::from_mins(1);
 
+/// How long to wait for something that is due after a time: one of a few lengths, the longest that is not too long. A change of the
+/// pace draws the window at once, and a pace that counts down would change in every frame.
+fn wait_for(due: Duration) -> Duration {
+    let lengths = std::iter::successors(Some(SETTLING), |length| Some(*length * 2));
+    let lengths = lengths.take_while(|length| *length <= due.min(RESTING));
+    lengths.last().unwrap_or(SETTLING)
+}
+
 /// Chooses how often the program wakes up.
 pub(crate) struct PacePlugin;
 
@@ -78,7 +86,7 @@ fn choose_pace(
         SETTLING
     } else {
         let next = next_toast.into_iter().chain(autosave).min();
-        next.map_or(RESTING, |next| next.max(SETTLING))
+        next.map_or(RESTING, wait_for)
     };
     let mode = UpdateMode::reactive_low_power(wait);
     if settings.focused_mode != mode {

@@ -2,7 +2,11 @@
 
 use bevy::prelude::*;
 use bevy::tasks::block_on;
+use bevy::window::WindowResizeConstraints;
 use wgpu::{Backends, Instance, InstanceDescriptor, RequestAdapterOptions};
+
+/// The smallest window in which menus can be read, in logical pixels.
+const SMALLEST: (f32, f32) = (400.0, 320.0);
 
 /// A window of this title and size in logical pixels.
 pub fn window(title: &str, width: u32, height: u32) -> WindowPlugin {
@@ -10,6 +14,11 @@ pub fn window(title: &str, width: u32, height: u32) -> WindowPlugin {
         primary_window: Some(Window {
             title: title.to_owned(),
             resolution: (width, height).into(),
+            resize_constraints: WindowResizeConstraints {
+                min_width: SMALLEST.0,
+                min_height: SMALLEST.1,
+                ..default()
+            },
             ..default()
         }),
         ..default()

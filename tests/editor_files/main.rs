@@ -35,3 +35,4 @@ mod harness;
 mod panels;
 mod projects;
 mod recordings;
+mod refused;

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bevy::ecs::system::RunSystemOnce;
+use bevy::ecs::schedule::IntoScheduleConfigs;
+use bevy::ecs::system::{RunSystemOnce, ScheduleSystem};
+use bevy::input::keyboard::KeyboardInput;
+use bevy::input::mouse::MouseButtonInput;
 use bevy::prelude::*;
 use bevy::window::{FileDragAndDrop, WindowCloseRequested};
 use bevy_egui::egui::{self, accesskit};
@@ -16,6 +19,7 @@ use crate::drawing::Canvas;
 use crate::export::ExportPlugin;
 use crate::files::{Files, FilesPlugin};
 use crate::lines::{Lines, LinesPlugin};
+use crate::pace::PacePlugin;
 use crate::palette::Palette;
 use crate::project::Project;
 use crate::study::{Study, Subject};
@@ -50,6 +54,11 @@ pub(crate) struct Shown {
 }
 
 impl Editor {
+    /// Adds a system that runs when everything else has.
+    pub(crate) fn last<M>(&mut self, system: impl IntoScheduleConfigs<ScheduleSystem, M>) {
+        self.app.add_systems(Last, system);
+    }
+
     /// The editor in a window of this size, its picture and the first frame of its world there.
     pub(crate) fn new(data: &Path, width: f32, height: f32) -> Self {
         let mut app = unfinished_app(GeniePlugin::default(), data, TICK);
@@ -65,6 +74,9 @@ impl Editor {
         app.add_message::<FileDragAndDrop>()
             .add_message::<WindowCloseRequested>()
             .add_message::<Quit>()
+            .add_message::<CursorMoved>()
+            .add_message::<MouseButtonInput>()
+            .add_message::<KeyboardInput>()
             .insert_resource(Files::new(data.to_owned()))
             .insert_resource(Lines::new(handle))
             .insert_resource(project)
@@ -77,6 +89,7 @@ impl Editor {
                 LinesPlugin,
                 ExportPlugin,
                 UiPlugin,
+                PacePlugin,
             ))
             .add_systems(
                 Update,
@@ -186,6 +199,15 @@ impl Editor {
 
     /// Clicks what has this name; there must be one such thing.
     pub(crate) fn click(&mut self, name: &str) {
+        self.click_times(name, 1);
+    }
+
+    /// Clicks it twice, one click just after the other.
+    pub(crate) fn double_click(&mut self, name: &str) {
+        self.click_times(name, 2);
+    }
+
+    fn click_times(&mut self, name: &str, times: usize) {
         let words = [accesskit::Role::Label, accesskit::Role::Window];
         let named = |node: &&Shown| node.name == name && !words.contains(&node.role);
         let found: Vec<_> = self.nodes.iter().filter(named).collect();
@@ -194,7 +216,7 @@ impl Editor {
         };
         let pos = one.rect.center();
         self.hover(pos);
-        for pressed in [true, false] {
+        for pressed in [true, false].repeat(times) {
             self.step(vec![egui::Event::PointerButton {
                 pos,
                 button: egui::PointerButton::Primary,

@@ -49,3 +49,5 @@ mod ui;
 mod harness;
 mod names;
 mod panels;
+mod rest;
+mod windows;

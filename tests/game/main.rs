@@ -46,6 +46,8 @@ mod rewind;
 mod saving;
 #[path = "../../examples/generative_level/scripted.rs"]
 mod scripted;
+#[path = "../../examples/generative_level/scroll.rs"]
+mod scroll;
 #[path = "../../examples/generative_level/settings.rs"]
 mod settings;
 #[path = "../../examples/generative_level/settings_screen.rs"]

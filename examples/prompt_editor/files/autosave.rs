@@ -60,21 +60,35 @@ impl Files {
                 error!("{error}");
             }
         }
-        self.autosave.saving = None;
+        (self.autosave.saving, self.remembering) = (None, false);
         project.content().write(&self.autosave_path())?;
         self.autosave.saved = Some(project.stand());
         Ok(())
     }
 
-    /// An autosave has come to its end.
+    /// An autosave has come to its end. Why there is none is said once, and stays in sight as [`Files::autosave_problem`].
     pub(super) fn autosaved(&mut self, result: Result<(), String>, toasts: &mut Toasts) {
         match result {
-            Ok(()) => self.autosave.saved = self.autosave.saving.take(),
+            Ok(()) => {
+                self.autosave.saved = self.autosave.saving.take();
+                if self.autosave.problem.take().is_some() {
+                    toasts.note("your work is kept again");
+                    // There is room for the rest as well.
+                    self.refused_memory = None;
+                }
+            }
             Err(error) => {
                 (self.autosave.saving, self.autosave.until) = (None, RETRY);
-                toasts.error(error);
+                if self.autosave.problem.replace(error.clone()) != Some(error.clone()) {
+                    toasts.error(error);
+                }
             }
         }
+    }
+
+    /// Why what is being made is not kept, as long as it cannot be.
+    pub(crate) fn autosave_problem(&self) -> Option<&str> {
+        self.autosave.problem.as_deref()
     }
 }
 

@@ -7,6 +7,7 @@ use bevy::tasks::{IoTaskPool, Task};
 use genie_examples::json_file;
 use genie_examples::progress::Progress;
 
+use super::listing::Listing;
 use super::opening::Opened;
 use crate::memory::Memory;
 use crate::project::Stand;
@@ -25,9 +26,12 @@ pub(super) enum Done {
     Kept(PathBuf),
     /// The autosave, or why there is none.
     Autosaved(Result<(), String>),
+    /// What is remembered, and why it is not kept if it is not.
+    Remembered(Box<Memory>, Result<(), String>),
+    /// What is in a folder.
+    Listed(Listing),
     /// It was stopped.
     Stopped(String),
-    Quiet,
 }
 
 /// A file that is being read or written.
@@ -47,8 +51,16 @@ pub(crate) struct Files {
     pub(super) autosave: Autosave,
     /// What is remembered between starts.
     pub(crate) memory: Memory,
+    /// What its file has.
     pub(super) kept_memory: Memory,
+    /// What could not be written to it last.
+    pub(super) refused_memory: Option<Memory>,
+    /// Whether it is being written.
+    pub(super) remembering: bool,
     pub(super) problem: Option<json_file::JsonFileError>,
+    /// What is in the folder that was asked for, and which one that is.
+    pub(super) listing: Option<Listing>,
+    pub(super) listing_asked: Option<PathBuf>,
     /// The opened picture or recording.
     pub(crate) source: Option<Source>,
 }
@@ -61,6 +73,8 @@ pub(super) struct Autosave {
     pub(super) saving: Option<Stand>,
     /// Seconds until the next one.
     pub(super) until: f32,
+    /// Why the last one could not be written, if it could not.
+    pub(super) problem: Option<String>,
 }
 
 impl Default for Autosave {
@@ -69,6 +83,7 @@ impl Default for Autosave {
             saved: None,
             saving: None,
             until: AUTOSAVE,
+            problem: None,
         }
     }
 }
@@ -83,7 +98,11 @@ impl Files {
             autosave: Autosave::default(),
             kept_memory: memory.clone(),
             memory,
+            refused_memory: None,
+            remembering: false,
             problem,
+            listing: None,
+            listing_asked: None,
             source: None,
         }
     }

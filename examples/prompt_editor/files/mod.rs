@@ -2,6 +2,7 @@
 
 mod autosave;
 mod jobs;
+mod listing;
 mod opening;
 
 use std::path::{Path, PathBuf};
@@ -14,9 +15,11 @@ use bevy_genie::prelude::*;
 use genie_examples::gif::{self, GifError};
 use genie_examples::{json_file, picture};
 
+use crate::memory::Memory;
 use crate::project::Project;
 use crate::toasts::Toasts;
 use jobs::Done;
+use listing::Listing;
 use opening::Opened;
 
 pub(crate) use jobs::Files;
@@ -41,7 +44,9 @@ impl Files {
         let (mut content, stand) = (project.content(), project.stand());
         content.file = None;
         self.spawn(None, move |_| {
-            content.write(&path)?;
+            content
+                .write(&path)
+                .map_err(|error| format!("not saved: {error}"))?;
             Ok(Done::Saved(path, stand))
         });
     }
@@ -72,6 +77,34 @@ impl Files {
             replay.write(&path).map_err(|error| error.to_string())?;
             Ok(Done::Written(path))
         });
+    }
+
+    /// What is in a folder, once that is known. It is read when another folder was asked for before.
+    pub(crate) fn look_into(&mut self, folder: &Path) -> Option<&Listing> {
+        if self.listing_asked.as_deref() != Some(folder) {
+            self.listing_asked = Some(folder.to_owned());
+            let folder = folder.to_owned();
+            self.spawn(None, move |_| Ok(Done::Listed(Listing::read(folder))));
+        }
+        let listing = self.listing.as_ref();
+        listing.filter(|listing| listing.folder == folder)
+    }
+
+    /// The next time a folder is asked for it is read anew.
+    pub(crate) fn forget_listing(&mut self) {
+        (self.listing, self.listing_asked) = (None, None);
+    }
+
+    /// What is remembered has been written, or not.
+    fn remembered(&mut self, memory: Memory, result: Result<(), String>, toasts: &mut Toasts) {
+        self.remembering = false;
+        match result {
+            Ok(()) => (self.kept_memory, self.refused_memory) = (memory, None),
+            Err(error) => {
+                self.refused_memory = Some(memory);
+                toasts.error(error);
+            }
+        }
     }
 
     /// What was read takes the place of what is there.
@@ -166,7 +199,8 @@ fn finish(mut files: ResMut<Files>, mut project: ResMut<Project>, mut toasts: Re
             }
             Ok(Done::Autosaved(result)) => files.autosaved(result, &mut toasts),
             Ok(Done::Stopped(what)) => toasts.note(format!("stopped: {what}")),
-            Ok(Done::Quiet) => {}
+            Ok(Done::Listed(listing)) => files.listing = Some(listing),
+            Ok(Done::Remembered(memory, result)) => files.remembered(*memory, result, &mut toasts),
             Err(error) => toasts.error(error),
         }
     }
@@ -179,12 +213,15 @@ fn keep_memory(window: Query<&Window>, mut files: ResMut<Files>) {
             files.memory.window = size;
         }
     }
-    if files.memory != files.kept_memory && files.jobs.is_empty() {
-        files.kept_memory = files.memory.clone();
+    // What was refused is tried again when it has changed, or when something else could be written.
+    let refused = files.refused_memory.as_ref() == Some(&files.memory);
+    if files.memory != files.kept_memory && !files.remembering && !refused {
+        files.remembering = true;
         let (path, memory) = (files.memory_path(), files.memory.clone());
         files.spawn(None, move |_| {
-            json_file::write(&path, &memory).map_err(|error| error.to_string())?;
-            Ok(Done::Quiet)
+            let written = json_file::write(&path, &memory);
+            let written = written.map_err(|error| format!("not remembered: {error}"));
+            Ok(Done::Remembered(Box::new(memory), written))
         });
     }
 }

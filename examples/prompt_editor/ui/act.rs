@@ -27,7 +27,7 @@ pub(super) fn on_keys(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
 /// Does it.
 pub(super) fn act(action: Action, desk: &mut Desk, work: &mut Work) {
     match action {
-        Action::Open => desk.open = Some(String::new()),
+        Action::Open => desk.open = Some(folder_of_last(work)),
         Action::SaveAs => desk.save_as = Some(suggested_path(work)),
         Action::Save => match work.project.file.clone() {
             Some(path) => work.files.save(&work.project, path),
@@ -39,6 +39,8 @@ pub(super) fn act(action: Action, desk: &mut Desk, work: &mut Work) {
             work.quit.write(Quit);
         }
         Action::Grid => desk.grid = !desk.grid,
+        // It closes itself, and nothing else is left.
+        Action::Leave if desk.has_small_window() => {}
         _ => act_on_work(action, work),
     }
 }
@@ -94,6 +96,15 @@ fn look(work: &mut Work, to: impl Fn(usize, usize) -> usize) {
     let at = to(at, newest);
     work.lines.running = false;
     work.lines.shown = (at < newest).then_some(at);
+}
+
+/// Where the last file was, to look for the next one.
+fn folder_of_last(work: &Work) -> String {
+    let last = work.files.memory.recent.first();
+    let folder = last.and_then(|path| path.parent());
+    let folder = folder.unwrap_or(Path::new(work.exports.folder.trim()));
+    // With a separator at its end.
+    folder.join("").display().to_string()
 }
 
 /// A name for a project that has none.

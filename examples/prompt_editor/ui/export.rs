@@ -76,7 +76,7 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
             });
             work.files.memory.export_folder = Some(PathBuf::from(work.exports.folder.trim()));
         });
-    desk.export = open;
+    desk.export = open && !ctx.input(|input| input.key_pressed(egui::Key::Escape));
 }
 
 /// A file that is there already is replaced by a second click.

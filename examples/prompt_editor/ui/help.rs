@@ -6,7 +6,7 @@ use super::Desk;
 use crate::shortcuts::SHORTCUTS;
 
 /// Width of the column of keys in points.
-const KEYS: f32 = 150.0;
+const KEYS: f32 = 175.0;
 
 pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
     let room = ctx.content_rect().height() - 90.0;
@@ -29,4 +29,7 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
                 }
             });
         });
+    if ctx.input(|input| input.key_pressed(egui::Key::Escape)) {
+        desk.help = false;
+    }
 }

@@ -33,7 +33,8 @@ pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
             let compare = ui.button("Compare with a checkpoint...");
             let hint = "plays the picture on another model, beside this one";
             if compare.on_hover_text(hint).clicked() {
-                desk.second = Some(String::new());
+                let models = genie_examples::assets::root().join("models");
+                desk.second = Some(models.join("").display().to_string());
             }
             let reset = ui.button("Panels as at the beginning");
             if reset

@@ -1,6 +1,7 @@
 //! The window: a bar, docked panels, and what comes up over them.
 
 mod act;
+mod ask;
 mod canvas;
 mod export;
 mod help;
@@ -38,6 +39,9 @@ use crate::toasts::Toasts;
 use crate::tools::Hand;
 use textures::Textures;
 pub(crate) use viewport::id as viewport_id;
+
+/// What has gone wrong.
+const BAD: egui::Color32 = egui::Color32::from_rgb(245, 107, 97);
 
 /// What the window itself remembers.
 #[derive(Resource)]
@@ -104,6 +108,12 @@ impl Desk {
         if let Some(place) = dock.find_tab(&panel) {
             let _ = dock.set_active_tab(place);
         }
+    }
+
+    /// Whether a small window lies over the panels.
+    fn has_small_window(&self) -> bool {
+        let asks = [&self.open, &self.save_as, &self.second];
+        self.help || self.export || asks.iter().any(|asked| asked.is_some())
     }
 
     /// Panels where they were at the beginning.

@@ -1,38 +1,43 @@
-//! Small windows that ask for a name, and toasts.
+//! Small windows that ask for a file, and toasts.
 
 use std::path::PathBuf;
 
 use bevy_egui::egui;
 
-use super::{Desk, Work};
+use super::ask::{Question, ask};
+use super::{BAD, Desk, Work};
 use crate::replacing::project_path;
 
+/// Names of pictures and recordings, projects, replays and saved worlds.
+const OPEN: Question = Question {
+    title: "Open",
+    hint: "a picture, a recording (GIF or folder of pictures), a project, a replay or a saved world",
+    endings: &[
+        ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".json", ".world",
+    ],
+};
+const SAVE_AS: Question = Question {
+    title: "Save as",
+    hint: "a name that ends in .prompt.json",
+    endings: &[".prompt.json"],
+};
+const COMPARE: Question = Question {
+    title: "Compare",
+    hint: "another checkpoint (*.genie.safetensors)",
+    endings: &[".safetensors"],
+};
+
 pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
-    if let Some(path) = ask(
-        ctx,
-        "Open",
-        "a picture, a recording (GIF or folder of pictures), a project, a replay or a saved world",
-        &mut desk.open,
-    ) {
+    if let Some(path) = ask(ctx, &OPEN, &mut work.files, &mut desk.open) {
         work.files.open(&path);
     }
-    if let Some(path) = ask(
-        ctx,
-        "Save as",
-        "a name that ends in .prompt.json",
-        &mut desk.save_as,
-    ) {
+    if let Some(path) = ask(ctx, &SAVE_AS, &mut work.files, &mut desk.save_as) {
         save_as(desk, work, path);
     }
     if desk.save_as.is_none() {
         desk.replacing.forget();
     }
-    if let Some(path) = ask(
-        ctx,
-        "Compare",
-        "another checkpoint (*.genie.safetensors)",
-        &mut desk.second,
-    ) {
+    if let Some(path) = ask(ctx, &COMPARE, &mut work.files, &mut desk.second) {
         let path = path.canonicalize().unwrap_or(path);
         let server = work.server.load_builder().override_unapproved();
         let model = server.load(path.clone());
@@ -62,42 +67,6 @@ fn save_as(desk: &mut Desk, work: &mut Work, path: PathBuf) {
     }
 }
 
-/// Asks for a path; what is typed when Enter is pressed or the button clicked.
-fn ask(
-    ctx: &egui::Context,
-    title: &str,
-    hint: &str,
-    typed: &mut Option<String>,
-) -> Option<PathBuf> {
-    let text = typed.as_mut()?;
-    let (mut open, mut done) = (true, false);
-    egui::Window::new(title)
-        .open(&mut open)
-        .anchor(egui::Align2::CENTER_CENTER, egui::Vec2::ZERO)
-        .resizable(false)
-        .collapsible(false)
-        .show(ctx, |ui| {
-            let name = ui.weak(hint);
-            let field = egui::TextEdit::singleline(text).desired_width(420.0);
-            let field = ui.add(field).labelled_by(name.id);
-            let entered =
-                field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-            if !field.has_focus() && !entered && ui.memory(|memory| memory.focused().is_none()) {
-                field.request_focus();
-            }
-            let button = ui.button(title).on_hover_text("as Enter does");
-            done = button.clicked() || entered;
-        });
-    if ctx.input(|input| input.key_pressed(egui::Key::Escape)) {
-        open = false;
-    }
-    let path = done.then(|| PathBuf::from(text.trim()));
-    if done || !open {
-        *typed = None;
-    }
-    path.filter(|path| !path.as_os_str().is_empty())
-}
-
 fn toasts(ctx: &egui::Context, work: &mut Work) {
     if work.toasts.all.is_empty() {
         return;
@@ -109,7 +78,7 @@ fn toasts(ctx: &egui::Context, work: &mut Work) {
         .show(ctx, |ui| {
             for (number, toast) in work.toasts.all.iter().enumerate() {
                 let edge = if toast.bad {
-                    egui::Color32::from_rgb(245, 107, 97)
+                    BAD
                 } else {
                     egui::Color32::from_rgb(90, 100, 130)
                 };

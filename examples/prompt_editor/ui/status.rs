@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bevy_egui::egui;
 
-use super::{Desk, Work};
+use super::{BAD, Desk, Work};
 
 /// Work that is over sooner is not shown.
 const SHORT: Duration = Duration::from_millis(700);
@@ -35,6 +35,11 @@ pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
         let mark = if work.project.unsaved() { " *" } else { "" };
         ui.weak(format!("{name}{mark}"));
         ui.separator();
+        if let Some(problem) = work.files.autosave_problem() {
+            let text = egui::RichText::new("your work is not kept").color(BAD);
+            ui.label(text).on_hover_text(problem);
+            ui.separator();
+        }
         let keys = if desk.playing {
             "keys go to the world; Escape gives them back"
         } else {

@@ -38,6 +38,9 @@ fn image(picture: &GeniePicture) -> egui::ColorImage {
     egui::ColorImage::from_rgb([picture.width(), picture.height()], picture.pixels())
 }
 
+/// Width of the names below pictures in points: pictures stand in columns, however small they are.
+const COLUMN: f32 = 96.0;
+
 /// A picture with its name below.
 pub(super) fn picture(
     ui: &mut egui::Ui,
@@ -46,6 +49,7 @@ pub(super) fn picture(
     name: &str,
 ) -> egui::Response {
     ui.vertical(|ui| {
+        ui.set_width(size.x.max(COLUMN));
         let image = egui::Image::new((id, size)).alt_text(name);
         let response = ui.add(image.sense(egui::Sense::hover()));
         ui.small(name);
