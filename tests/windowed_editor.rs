@@ -4,68 +4,33 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
+use genie_tests::desk::programs::{BLUE, CANVAS, VIEWPORT, has_refusal, prompt};
 use genie_tests::desk::{Desk, Program, changed, colours, key, part, share_of, windowed};
-use genie_tests::example;
 use image::RgbImage;
 
 /// Parts of the window, in thousandths: left, top, width, height.
-const CANVAS: [u32; 4] = [65, 130, 290, 470];
 const STAMPS: [u32; 4] = [3, 690, 410, 270];
-const VIEWPORT: [u32; 4] = [490, 165, 240, 380];
 const TREE: [u32; 4] = [423, 735, 330, 100];
 const MIDDLE: [u32; 4] = [350, 460, 300, 80];
-const CORNER: [u32; 4] = [500, 750, 500, 220];
-/// The colour that the hand holds at first.
-const BLUE: [u8; 3] = [152, 212, 248];
-/// Behind pictures.
-const BACKGROUND: [u8; 3] = [17, 18, 24];
 /// Behind small windows.
 const WINDOW: [u8; 3] = [32, 34, 42];
-const RED: [u8; 3] = [245, 107, 97];
 
-fn prompt(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../assets/prompts")
-        .join(name)
-}
+const WIDE: (u32, u32) = (1280, 800);
 
-fn editor(desk: &Desk, data: &Path, with: Option<&str>, size: (u32, u32)) -> Program {
-    let mut command = Command::new(example("prompt_editor"));
-    command.env("XDG_DATA_HOME", data).current_dir(data);
-    if let Some(name) = with {
-        command.arg("--prompt").arg(prompt(name));
-    }
-    desk.start(command, "Prompt editor", Some(size))
-}
-
-/// Picture and world are there, and nothing moves any more. Until the model has taken in the picture, words stand in its place.
-fn begun(desk: &Desk, editor: &mut Program) {
-    let areas = |window| {
-        let shot = desk.look_at(window);
-        [part(&shot, CANVAS), part(&shot, VIEWPORT)]
-    };
-    let mut last = areas(editor.window);
-    desk.wait(editor, "the picture and its world, at rest", |window| {
-        std::thread::sleep(Duration::from_millis(500));
-        let before = std::mem::replace(&mut last, areas(window));
-        let there = |area: &RgbImage| colours(area) > 8 && share_of(area, BACKGROUND, 8) < 0.5;
-        let still = |(a, b)| changed(a, b) < 0.001;
-        let rests = before.iter().zip(&last).all(still);
-        (rests && last.iter().all(there)).then_some(())
-    });
+/// The editor with a picture of the project.
+fn editor(desk: &Desk, data: &Path, with: &str) -> Program {
+    let with = prompt(with).display().to_string();
+    let mut program = desk.editor(data, &["--prompt", &with], WIDE);
+    desk.editor_rests(&mut program);
+    program
 }
 
 /// Whether a small window is open in the middle.
 fn asks(shot: &RgbImage) -> bool {
     share_of(&part(shot, MIDDLE), WINDOW, 3) > 0.25
-}
-
-fn blue(shot: &RgbImage) -> f64 {
-    share_of(&part(shot, CANVAS), BLUE, 10)
 }
 
 #[test]
@@ -74,14 +39,12 @@ fn a_picture_is_painted_and_undone_and_survives_a_crash() {
         return;
     }
     let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), Some("desert.png"), (1280, 800));
-    begun(&desk, &mut program);
+    let mut program = editor(&desk, data.path(), "desert.png");
     desk.keep(program.window, "editor_begun");
-    assert!(blue(&desk.look_at(program.window)) < 0.001);
-    desk.tap(u32::from(b'r'));
-    desk.drag((120, 160), (300, 230));
-    let is_blue = |window| (blue(&desk.look_at(window)) > 0.05).then_some(());
-    let is_not = |window| (blue(&desk.look_at(window)) < 0.001).then_some(());
+    assert!(desk.blue_on_canvas(program.window) < 0.001);
+    desk.paint_rectangle();
+    let is_blue = |window| (desk.blue_on_canvas(window) > 0.05).then_some(());
+    let is_not = |window| (desk.blue_on_canvas(window) < 0.001).then_some(());
     desk.wait(&mut program, "a blue rectangle", is_blue);
     desk.chord(key::CONTROL, u32::from(b'z'));
     desk.wait(&mut program, "the undo", is_not);
@@ -112,8 +75,8 @@ fn a_picture_is_painted_and_undone_and_survives_a_crash() {
     let painted = part(&desk.look_at(program.window), CANVAS);
     desk.kill(&mut program);
     drop(program);
-    let mut program = editor(&desk, data.path(), None, (1280, 800));
-    begun(&desk, &mut program);
+    let mut program = desk.editor(data.path(), &[], WIDE);
+    desk.editor_rests(&mut program);
     desk.point(1100, 700);
     desk.wait(&mut program, "the picture as it was", |window| {
         (changed(&painted, &part(&desk.look_at(window), CANVAS)) < 0.03).then_some(())
@@ -129,8 +92,7 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
         return;
     }
     let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), Some("meadow.png"), (1280, 800));
-    begun(&desk, &mut program);
+    let mut program = editor(&desk, data.path(), "meadow.png");
     let viewport = |window| part(&desk.look_at(window), VIEWPORT);
     let tree = |window| part(&desk.look_at(window), TREE);
     // Without the focus the arrow keys are not the world's.
@@ -166,6 +128,9 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
         asks(&desk.look_at(window)).then_some(())
     });
     std::thread::sleep(Duration::from_millis(700));
+    // What the small window leaves in sight of the world.
+    let beside = |window| part(&desk.look_at(window), [650, 165, 80, 380]);
+    let still = beside(program.window);
     for letter in [b'k', b'p', b'r'] {
         desk.tap(u32::from(letter));
     }
@@ -173,7 +138,7 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
     std::thread::sleep(Duration::from_millis(700));
     desk.keep(program.window, "editor_typing");
     assert!(
-        changed(&still, &viewport(program.window)) < 0.2,
+        changed(&still, &beside(program.window)) < 0.05,
         "the world hears what is typed"
     );
     assert!(
@@ -199,13 +164,12 @@ fn pictures_are_dropped_and_refused_in_words_and_prompts_are_exported() {
         return;
     }
     let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), Some("desert.png"), (1280, 800));
-    begun(&desk, &mut program);
+    let mut program = editor(&desk, data.path(), "desert.png");
     let text = data.path().join("notes.png");
     std::fs::write(&text, "no picture at all").unwrap();
     desk.drop_file(&mut program, &text);
     desk.wait(&mut program, "the refusal", |window| {
-        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.001).then_some(())
+        has_refusal(&desk.look_at(window)).then_some(())
     });
     desk.keep(program.window, "editor_refusal");
     let drawing = data.path().join("blue.png");
@@ -214,7 +178,7 @@ fn pictures_are_dropped_and_refused_in_words_and_prompts_are_exported() {
         .unwrap();
     desk.drop_file(&mut program, &drawing);
     desk.wait(&mut program, "the dropped picture", |window| {
-        (blue(&desk.look_at(window)) > 0.7).then_some(())
+        (desk.blue_on_canvas(window) > 0.7).then_some(())
     });
     desk.chord(key::CONTROL, u32::from(b'e'));
     desk.wait(&mut program, "the window to export", |window| {
@@ -241,8 +205,7 @@ fn two_checkpoints_are_played_side_by_side() {
     let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models");
     let other = other.join("coinrun.genie.safetensors");
     std::fs::copy(other, data.path().join("b.genie.safetensors")).unwrap();
-    let mut program = editor(&desk, data.path(), Some("meadow.png"), (1280, 800));
-    begun(&desk, &mut program);
+    let mut program = editor(&desk, data.path(), "meadow.png");
     // View, Compare with a checkpoint.
     let below = |window| part(&desk.look_at(window), [60, 30, 120, 50]);
     let closed = below(program.window);
@@ -256,6 +219,8 @@ fn two_checkpoints_are_played_side_by_side() {
         asks(&desk.look_at(window)).then_some(())
     });
     std::thread::sleep(Duration::from_millis(700));
+    // In place of the folder that is suggested.
+    desk.chord(key::CONTROL, u32::from(b'a'));
     for letter in "b.genie.safetensors".bytes() {
         desk.tap(u32::from(letter));
     }
@@ -285,98 +250,19 @@ fn two_checkpoints_are_played_side_by_side() {
 }
 
 #[test]
-fn the_editor_can_be_used_in_a_narrow_window() {
+fn the_window_closes_at_once_and_the_picture_is_kept() {
     if !windowed() {
         return;
     }
     let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), Some("meadow.png"), (480, 800));
-    // One below the other: the picture, its world, its frames.
-    for (what, area) in [
-        ("the picture", [100, 150, 800, 220]),
-        ("its world", [250, 500, 500, 200]),
-    ] {
-        desk.wait(&mut program, what, |window| {
-            (colours(&part(&desk.look_at(window), area)) > 8).then_some(())
-        });
-    }
-    std::thread::sleep(Duration::from_secs(3));
-    desk.keep(program.window, "editor_narrow");
-    desk.tap(key::F1);
-    desk.wait(&mut program, "the help", |window| {
-        let middle = part(&desk.look_at(window), [250, 350, 500, 300]);
-        (share_of(&middle, WINDOW, 3) > 0.3).then_some(())
-    });
-    desk.keep(program.window, "editor_narrow_help");
-}
-
-#[test]
-fn the_window_closes_when_the_picture_is_kept_and_stays_while_it_cannot_be() {
-    if !windowed() {
-        return;
-    }
-    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), Some("desert.png"), (1280, 800));
-    begun(&desk, &mut program);
-    let paint = || {
-        desk.tap(u32::from(b'r'));
-        desk.drag((120, 160), (300, 230));
-    };
-    let is_blue = |window| (blue(&desk.look_at(window)) > 0.05).then_some(());
-    paint();
+    let mut program = editor(&desk, data.path(), "desert.png");
+    let is_blue = |window| (desk.blue_on_canvas(window) > 0.05).then_some(());
+    desk.paint_rectangle();
     desk.wait(&mut program, "a blue rectangle", is_blue);
     // At once, before the autosave of itself.
     desk.close(&program);
     assert!(desk.wait_for_exit(&mut program).success());
     drop(program);
-    let mut program = editor(&desk, data.path(), None, (1280, 800));
+    let mut program = desk.editor(data.path(), &[], WIDE);
     desk.wait(&mut program, "the picture as it was left", is_blue);
-    drop(program);
-    // A file in place of the folder: nothing can be kept.
-    let blocked = tempfile::tempdir().unwrap();
-    std::fs::write(blocked.path().join("bevy_genie"), "in the way").unwrap();
-    let mut program = editor(&desk, blocked.path(), Some("desert.png"), (1280, 800));
-    begun(&desk, &mut program);
-    paint();
-    desk.wait(&mut program, "a blue rectangle", is_blue);
-    desk.close(&program);
-    desk.wait(&mut program, "the reason why it stays", |window| {
-        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.001).then_some(())
-    });
-    std::thread::sleep(Duration::from_secs(2));
-    desk.keep(program.window, "editor_stays");
-    assert!(desk.running(&mut program), "closed, and the picture lost");
-    // An editor that has no time may hear of the first wish only now.
-    for _ in 0..3 {
-        if desk.running(&mut program) {
-            desk.close(&program);
-            std::thread::sleep(Duration::from_secs(2));
-        }
-    }
-    assert!(desk.wait_for_exit(&mut program).success());
-}
-
-#[test]
-fn a_damaged_checkpoint_is_said_and_the_picture_can_be_painted_all_the_same() {
-    if !windowed() {
-        return;
-    }
-    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let broken = data.path().join("broken.genie.safetensors");
-    std::fs::write(&broken, b"no").unwrap();
-    let mut command = Command::new(example("prompt_editor"));
-    command
-        .args(["--model", &broken.display().to_string(), "--prompt"])
-        .arg(prompt("desert.png"))
-        .env("XDG_DATA_HOME", data.path());
-    let mut program = desk.start(command, "Prompt editor", Some((1280, 800)));
-    desk.wait(&mut program, "the reason", |window| {
-        (share_of(&part(&desk.look_at(window), CORNER), RED, 12) > 0.001).then_some(())
-    });
-    desk.keep(program.window, "editor_broken_model");
-    desk.tap(u32::from(b'r'));
-    desk.drag((120, 160), (300, 230));
-    desk.wait(&mut program, "a blue rectangle", |window| {
-        (blue(&desk.look_at(window)) > 0.05).then_some(())
-    });
 }

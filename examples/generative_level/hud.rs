@@ -80,23 +80,31 @@ fn set_up(catalogue: Res<Catalogue>, runs: Res<BestRuns>, mut commands: Commands
         for figure in [Figure::Coins, Figure::Metres, Figure::Falls, Figure::Time] {
             bar.spawn((figure, text("", 16.0, TEXT)));
         }
-        let frame = Node {
-            width: px(104),
-            height: px(12),
-            border: UiRect::all(px(2)),
+        // What can be run back, with its name: they are not parted where the bar is broken into lines.
+        let group = Node {
+            align_items: AlignItems::Center,
+            column_gap: px(8),
             ..default()
         };
-        let fill = Node {
-            width: percent(0),
-            height: percent(100),
-            ..default()
-        };
-        bar.spawn(text("rewind", 16.0, FAINT));
-        bar.spawn((frame, BorderColor::all(EDGE))).with_child((
-            EnergyBar,
-            fill,
-            BackgroundColor(Color::srgb(0.45, 0.62, 1.0)),
-        ));
+        bar.spawn(group).with_children(|group| {
+            let frame = Node {
+                width: px(104),
+                height: px(12),
+                border: UiRect::all(px(2)),
+                ..default()
+            };
+            let fill = Node {
+                width: percent(0),
+                height: percent(100),
+                ..default()
+            };
+            group.spawn(text("rewind", 16.0, FAINT));
+            group.spawn((frame, BorderColor::all(EDGE))).with_child((
+                EnergyBar,
+                fill,
+                BackgroundColor(Color::srgb(0.45, 0.62, 1.0)),
+            ));
+        });
     });
     commands
         .spawn(bar(false))

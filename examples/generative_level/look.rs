@@ -54,7 +54,7 @@ pub(crate) fn panel() -> impl Bundle {
             flex_direction: FlexDirection::Column,
             align_items: AlignItems::Center,
             row_gap: px(6),
-            padding: UiRect::axes(px(28), px(20)),
+            padding: UiRect::all(px(20)),
             border: UiRect::all(px(2)),
             border_radius: BorderRadius::all(px(8)),
             max_width: percent(100),

@@ -71,11 +71,17 @@ fn write(
     let first = if best { "BEST RUN SO FAR" } else { "RUN OVER" };
     let other = bests.score(level).filter(|_| !best);
     let other = other.map_or_else(String::new, |score| format!("\nbest run: {score}"));
-    let points = if run.score == 1 { "point" } else { "points" };
-    headline.set_if_neq(Text(format!("{first}\n{} {points}", run.score)));
+    let counted = |count: u32, one: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {one}{plural}")
+    };
+    headline.set_if_neq(Text(format!("{first}\n{}", counted(run.score, "point"))));
     figures.set_if_neq(Text(format!(
-        "{} m   {} coins   {} falls   {:.1} s{other}",
-        run.metres, run.coins, run.falls, run.seconds
+        "{} m   {}   {}   {:.1} s{other}",
+        run.metres,
+        counted(run.coins, "coin"),
+        counted(run.falls, "fall"),
+        run.seconds
     )));
 }
 

@@ -80,7 +80,8 @@ impl Row {
 
     /// Whether left and right change it.
     fn is_adjustable(self) -> bool {
-        !matches!(self, Self::Key(_) | Self::Defaults | Self::Back)
+        let is_there = self != Self::Volume || sound::BUILT_IN;
+        is_there && !matches!(self, Self::Key(_) | Self::Defaults | Self::Back)
     }
 }
 

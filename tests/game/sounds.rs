@@ -1,13 +1,14 @@
 //! What is heard when, how it sounds, and how loud.
 
 use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 
 use crate::goals::{Happening, Seen};
 use crate::harness::Game;
 use crate::settings::{LOUDEST, Settings};
-use crate::sound::{Mixer, Sound, SoundCommand, Speaker};
+use crate::sound::{Mixer, Sound, SoundCommand, Speaker, Throttle};
 
 const RATE: u32 = 44_100;
 
@@ -225,4 +226,25 @@ fn the_run_is_heard_and_nothing_else() {
         log.sounds.contains(&Sound::Best)
     });
     assert_eq!(game.heard(Sound::Over), 0);
+}
+
+#[test]
+fn a_device_that_takes_everything_at_once_is_held_back_and_one_that_is_heard_is_not() {
+    let (tenth, start) = (RATE / 10, Instant::now());
+    // Time that ten seconds of sound take, if the device takes each tenth after so many milliseconds.
+    let takes = |milliseconds: u64| {
+        let (mut throttle, mut now) = (Throttle::new(RATE, start), start);
+        let mut waited = Duration::ZERO;
+        for _ in 0..100 {
+            now += Duration::from_millis(milliseconds);
+            let wait = throttle.given(tenth, now);
+            (now, waited) = (now + wait, waited + wait);
+        }
+        (now - start, waited)
+    };
+    let (at_once, _) = takes(0);
+    assert!(at_once >= Duration::from_secs(4), "{at_once:?}");
+    for heard in [80, 100, 120] {
+        assert_eq!(takes(heard).1, Duration::ZERO, "{heard} ms");
+    }
 }

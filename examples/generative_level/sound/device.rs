@@ -2,11 +2,13 @@
 //! systems a stream must not leave its thread.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, Stream, StreamConfig};
 
 use super::mixer::{Mixer, SoundCommand};
+use super::throttle::Throttle;
 
 /// Opens the device and plays what is ordered until the sender of `commands` is gone. What goes wrong, now or later, is sent to
 /// `problems`.
@@ -25,6 +27,9 @@ pub(crate) fn open(commands: Receiver<SoundCommand>, problems: Sender<String>) {
 
 /// Holds the stream for as long as somebody gives commands.
 fn play(commands: Receiver<SoundCommand>, problems: &Sender<String>) -> Result<(), String> {
+    // ALSA writes to the terminal why it fails, step by step; what matters of it comes back as an error.
+    #[cfg(target_os = "linux")]
+    let _quiet = alsa::Output::local_error_handler();
     let device = cpal::default_host()
         .default_output_device()
         .ok_or("there is no sound device")?;
@@ -67,6 +72,7 @@ impl Output<'_> {
     fn build<T: SizedSample + FromSample<f32>>(self) -> Result<Stream, String> {
         let channels = usize::from(self.config.channels).max(1);
         let mut mixer = Mixer::new(self.config.sample_rate, self.commands);
+        let mut throttle = Throttle::new(self.config.sample_rate, Instant::now());
         let mut over = Some(self.over);
         let problems = self.problems;
         let stream = self.device.build_output_stream(
@@ -78,6 +84,8 @@ impl Output<'_> {
                 for frame in out.chunks_mut(channels) {
                     frame.fill(T::from_sample(mixer.next_sample()));
                 }
+                let samples = (out.len() / channels) as u32;
+                std::thread::sleep(throttle.given(samples, Instant::now()));
             },
             move |error: cpal::Error| match error.kind() {
                 // Heard as a click, and over.

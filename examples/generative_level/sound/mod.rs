@@ -10,6 +10,8 @@ mod device;
 mod mixer;
 #[cfg_attr(not(feature = "sound"), allow(dead_code))]
 mod synthesis;
+#[cfg_attr(not(feature = "sound"), allow(dead_code))]
+mod throttle;
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -23,6 +25,8 @@ use crate::toast::Toast;
 pub(crate) use mixer::Mixer;
 pub(crate) use mixer::SoundCommand;
 pub(crate) use synthesis::Sound;
+#[cfg(test)]
+pub(crate) use throttle::Throttle;
 
 /// Whether this program was built with a sound device.
 pub(crate) const BUILT_IN: bool = cfg!(feature = "sound");

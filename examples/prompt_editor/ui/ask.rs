@@ -98,12 +98,14 @@ fn choose(
         choice = Some((above, false));
     }
     let begun = begun.to_lowercase();
+    let mut any = false;
     for entry in &listing.entries {
         let name = entry.name.to_lowercase();
         let is_wanted = question.endings.iter().any(|ending| name.ends_with(ending));
         if !name.starts_with(&begun) || (entry.is_file && !is_wanted) {
             continue;
         }
+        any = true;
         let path = format!("{folder}{}", entry.name);
         if entry.is_file {
             let row = ui.selectable_label(name == begun, &entry.name);
@@ -117,6 +119,9 @@ fn choose(
                 choice = Some((format!("{path}{MAIN_SEPARATOR}"), false));
             }
         }
+    }
+    if !any && listing.problem.is_none() {
+        ui.weak("nothing of this kind is called so here");
     }
     choice
 }

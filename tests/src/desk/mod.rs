@@ -3,6 +3,7 @@
 
 mod drop;
 mod look;
+pub mod programs;
 
 use std::io::IoSlice;
 use std::path::PathBuf;
