@@ -35,6 +35,17 @@ fn what_is_no_picture_is_refused_with_its_name_and_the_reason() {
     assert!(picture::read(&path).is_err(), "nor is an empty file");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let error = picture::read(&pipe).unwrap_err().to_string();
+    assert!(error.contains("pipe.png: not an ordinary file"), "{error}");
+}
+
 #[test]
 fn a_picture_cut_off_anywhere_is_an_error_and_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();

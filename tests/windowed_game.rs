@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use genie_tests::desk::programs::{GOLD, LEVEL, NIGHT, has_gold, has_refusal};
-use genie_tests::desk::{Desk, Program, changed, key, part, share_of, windowed};
+use genie_tests::desk::{Desk, Program, changed, colours, key, part, share_of, windowed};
 use image::RgbImage;
 
 /// Parts of the window, in thousandths: left, top, width, height.
@@ -221,7 +221,8 @@ fn a_dropped_picture_is_played_and_a_text_file_is_refused_in_words() {
     let before = part(&desk.look_at(game.window), LEVEL);
     desk.drop_file(&mut game, &drawing);
     desk.wait(&mut game, "the dropped level", |window| {
-        (changed(&before, &part(&desk.look_at(window), LEVEL)) > 0.5).then_some(())
+        let now = part(&desk.look_at(window), LEVEL);
+        (changed(&before, &now) > 0.5 && colours(&now) > 8).then_some(())
     });
     let kept = data
         .path()

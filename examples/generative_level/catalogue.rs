@@ -6,7 +6,7 @@ use bevy::prelude::*;
 use bevy::tasks::futures::check_ready;
 use bevy::tasks::{IoTaskPool, Task};
 use bevy_genie::prelude::*;
-use genie_examples::{assets, picture};
+use genie_examples::{assets, ordinary_file, picture};
 
 use crate::states::{GameSystems, Session};
 use crate::toast::Toast;
@@ -137,6 +137,7 @@ impl Found {
     /// In words, with the file's name, if it is none of these.
     pub(crate) fn adopt(path: &Path, data: &Path) -> Result<(Self, Option<String>), String> {
         let name = path.to_string_lossy();
+        ordinary_file::check(path).map_err(|error| format!("{name}: {error}"))?;
         if name.ends_with(".world") {
             let mut found = Self::new(path, Origin::World, assets::sketch());
             found.saved = Some(path.to_owned());

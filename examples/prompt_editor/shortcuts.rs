@@ -8,6 +8,8 @@ use crate::tools::Tool;
 /// Something that the editor can be told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// Begins with an empty picture.
+    New,
     /// Asks for a file to open.
     Open,
     /// Saves the project under another name.
@@ -88,6 +90,7 @@ const fn tool(tool: Tool, key: &'static [(Modifiers, Key)], hint: &'static str) 
 /// All of them, as the help lists them. Of two on one key the one with more modifiers comes first.
 #[rustfmt::skip] // A table.
 pub(crate) const SHORTCUTS: &[Shortcut] = &[
+    on(Action::New, &[(CONTROL, Key::N)], "New picture", "begins with an empty picture in the colour of the pencil"),
     on(Action::Open, &[(CONTROL, Key::O)], "Open...", "opens a picture, a recording, a project, a replay or a saved world"),
     on(Action::SaveAs, &[(BOTH, Key::S)], "Save as...", "saves the project under another name"),
     Shortcut {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use bevy_genie::GeniePicture;
 use image::{ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
+use crate::ordinary_file;
+
 /// Pictures with longer edges are made smaller when they are read, in pixels.
 pub const LONGEST_EDGE: u32 = 1024;
 /// Pictures with more pixels are not read.
@@ -67,6 +69,7 @@ pub fn read(path: &Path) -> Result<GeniePicture, PictureError> {
             reason: error.to_string(),
         },
     };
+    ordinary_file::check(path).map_err(io)?;
     if path.is_dir() {
         return Err(io(ErrorKind::IsADirectory.into()));
     }

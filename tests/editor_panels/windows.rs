@@ -73,6 +73,28 @@ fn a_file_is_found_folder_by_folder_and_opened_by_two_clicks() {
 }
 
 #[test]
+fn an_empty_picture_takes_the_place_of_work_that_can_be_had_back() {
+    let data = tempfile::tempdir().unwrap();
+    let mut editor = editor(&data);
+    let work = Canvas::filled(16, 16, [1, 2, 3]);
+    let mut project = editor.world_mut().resource_mut::<Project>();
+    project.change(work.clone());
+    project.file = Some(data.path().join("my.prompt.json"));
+    editor.press(Modifiers::COMMAND, Key::N);
+    editor.until("the work is kept", |world| {
+        !world.resource::<Files>().busy()
+    });
+    let project = editor.world().resource::<Project>();
+    let colour = editor.world().resource::<Hand>().colour;
+    assert_eq!(project.canvas.now(), &Canvas::filled(16, 16, colour));
+    assert_eq!(project.file, None, "nothing is saved over the other one");
+    let before = data.path().join("autosave.before.prompt.json");
+    assert!(crate::project::ProjectFile::read(&before).is_ok());
+    editor.press(Modifiers::COMMAND, Key::Z);
+    assert_eq!(editor.world().resource::<Project>().canvas.now(), &work);
+}
+
+#[test]
 fn escape_closes_what_lies_over_the_panels_and_lets_nothing_else_go() {
     let data = tempfile::tempdir().unwrap();
     let mut editor = editor(&data);

@@ -15,6 +15,7 @@ use bevy_genie::prelude::*;
 use genie_examples::gif::{self, GifError};
 use genie_examples::{json_file, picture};
 
+use crate::drawing::{Canvas, Colour};
 use crate::memory::Memory;
 use crate::project::Project;
 use crate::toasts::Toasts;
@@ -37,6 +38,16 @@ impl Files {
             let opened = opening::open(&path, progress)?;
             Ok(Done::Opened(path, opened))
         });
+    }
+
+    /// An empty picture takes the place of what is there, which is kept as if something had been opened. It has no file yet.
+    pub(crate) fn begin_anew(&mut self, project: &mut Project, colour: Colour) {
+        if project.is_work() {
+            self.keep_before(project);
+        }
+        let (width, height) = project.canvas.now().size();
+        project.take(Canvas::filled(width, height, colour));
+        project.file = None;
     }
 
     /// Saves the project.

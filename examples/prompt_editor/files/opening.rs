@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bevy_genie::prelude::*;
+use genie_examples::ordinary_file;
 use genie_examples::progress::Progress;
 
 use crate::project::ProjectFile;
@@ -21,6 +22,7 @@ pub(super) enum Opened {
 /// In words, with the file's name.
 pub(super) fn open(path: &Path, progress: &Progress) -> Result<Opened, String> {
     let name = path.to_string_lossy();
+    ordinary_file::check(path).map_err(|error| format!("{name}: {error}"))?;
     if path.is_dir() {
         return Source::read(path, progress).map(|source| Opened::Source(Box::new(source)));
     }

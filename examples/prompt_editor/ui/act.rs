@@ -48,6 +48,7 @@ pub(super) fn act(action: Action, desk: &mut Desk, work: &mut Work) {
 /// Does what needs nothing of the window.
 pub(super) fn act_on_work(action: Action, work: &mut Work) {
     match action {
+        Action::New => work.files.begin_anew(&mut work.project, work.hand.colour),
         Action::Redo => work.project.redo(),
         Action::Undo => work.project.undo(),
         Action::Take(tool) => {

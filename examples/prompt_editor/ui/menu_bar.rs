@@ -11,6 +11,7 @@ use crate::shortcuts::Action;
 pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
     egui::MenuBar::new().ui(ui, |ui| {
         let file = ui.menu_button("File", |ui| {
+            entry(ui, Action::New, desk, work);
             entry(ui, Action::Open, desk, work);
             recent(ui, work);
             shipped(ui, work);
