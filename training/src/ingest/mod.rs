@@ -4,7 +4,8 @@
 //! 1. `discover` finds the sources among the paths: films, animations, folders of pictures, archives of either;
 //! 2. `source` decodes a source into a stream of frames with their presentation times, upright and in sRGB, scaled and cropped by
 //!    the `geometry`;
-//! 3. `ticks`: the times decide which frames are taken; `survey` looks at how fast things move to choose the pace;
+//! 3. `ticks`: the times decide which frames are taken; `taking` chooses the pace, for which
+//!    `survey` looks at how fast things move;
 //! 4. `cutting` divides the frames into clips at scene cuts and leaves out what is black, frozen or a menu between cuts, `menus` finds those that come
 //!    without a cut; `frame_sorter` carries out their decisions;
 //! 5. `unit`: the clips of one source are written, by `clip_writer`, to a folder of its own, which is there whole or not at all;
@@ -40,6 +41,8 @@ mod report_folder;
 mod run;
 mod source;
 mod survey;
+mod taking;
+mod target;
 mod thumbs;
 mod ticks;
 mod unit;

@@ -9,28 +9,23 @@ use super::assembled_actions::{KnownActions, check_actions};
 use super::assembly::assemble;
 use super::beforehand::FoundFootage;
 use super::discover::Found;
-use super::geometry::Geometry;
 use super::ledger::{Fingerprints, Ledger};
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
 use super::report::Summary;
 use super::report_folder::write_report;
-use super::source::{Source, SourceInfo};
-use super::survey::{Survey, choose_pace, survey};
-use super::ticks::Taking;
+use super::source::Source;
+use super::taking::{Probed, Taken, choose_taking};
+use super::target::{check_thinned, existing, remove_unlisted, report_folder};
 use super::unit::{
     Finished, UnitContext, UnitError, UnitResult, finished_unit, run_unit, unit_key,
 };
-use super::{IngestError, IngestOptions, PaceChoice};
-use crate::dataset::{DatasetError, FrameFormat, INDEX_NAME, Index};
+use super::{IngestError, IngestOptions};
+use crate::dataset::{FrameFormat, Index};
 
 /// Folder of an unfinished import in that of the dataset.
 const WORK: &str = ".import";
-/// Folder of the report in that of the dataset.
-const REPORT: &str = "import-report";
-/// Sources that are looked at to choose the pace.
-const MOST_SURVEYED: usize = 12;
 
 /// Turns the footage under `paths` into a dataset in the folder `out`, or adds it to the one that is there.
 ///
@@ -125,7 +120,7 @@ fn import_found(
         Err(_) => {
             // Nothing is left of what failed; a full disk least of all.
             let _ = fs::remove_dir_all(&work);
-            run.remove_unlisted();
+            remove_unlisted(out);
             if made {
                 let _ = fs::remove_dir(out);
             }
@@ -137,48 +132,6 @@ fn import_found(
     ended
 }
 
-/// The index of the dataset that the footage is added to.
-fn existing(out: &Path, options: &IngestOptions) -> Result<Option<Index>, IngestError> {
-    if out.is_file() {
-        return Err(IngestError::Request(format!(
-            "--out {}: there is a file of that name; a dataset is a folder",
-            out.display()
-        )));
-    }
-    let path = out.join(INDEX_NAME);
-    if !path.exists() {
-        return Ok(None);
-    }
-    if !options.append {
-        return Err(DatasetError::Exists {
-            path: out.to_path_buf(),
-        }
-        .into());
-    }
-    let index = Index::read(&path)?;
-    if (index.width, index.height) != (options.width, options.height) {
-        return Err(IngestError::Request(format!(
-            "{} has frames of {}x{} pixels: footage can only be added with --size {}x{}",
-            out.display(),
-            index.width,
-            index.height,
-            index.width,
-            index.height
-        )));
-    }
-    let same_pace = |pace: f64| index.format().has_pace(pace);
-    if let PaceChoice::FramesPerSecond(pace) = options.pace
-        && !same_pace(pace)
-    {
-        return Err(IngestError::Request(format!(
-            "{} has {} frames a second: footage cannot be added with --fps {pace}",
-            out.display(),
-            index.frames_per_second
-        )));
-    }
-    Ok(Some(index))
-}
-
 /// What all steps of one import share.
 struct Run<'a> {
     options: &'a IngestOptions,
@@ -186,12 +139,6 @@ struct Run<'a> {
     work: &'a Path,
     progress: &'a Progress,
     stop: &'a AtomicBool,
-}
-
-/// A source that can be read, as far as its beginning.
-struct Probed {
-    source: Source,
-    info: SourceInfo,
 }
 
 impl Run<'_> {
@@ -204,7 +151,17 @@ impl Run<'_> {
         if probed.is_empty() {
             return Err(IngestError::NothingReadable(first_reason(&unreadable)));
         }
-        let (taking, pace, why) = self.pace(&probed, existing.as_ref(), &mut general)?;
+        let chosen = choose_taking(
+            &probed,
+            existing.as_ref(),
+            self.options,
+            self.threads(),
+            &mut general,
+        );
+        self.go_on()?;
+        let taken = chosen?;
+        check_thinned(self.out, existing.as_ref(), &taken)?;
+        let Taken { taking, pace, why } = taken;
         let context = UnitContext {
             options: self.options,
             taking,
@@ -244,7 +201,7 @@ impl Run<'_> {
         if self.options.strict {
             Self::refuse_remarks(&units, &general, &unreadable)?;
         }
-        let report = self.report_folder(existing.as_ref());
+        let report = report_folder(self.out, existing.as_ref());
         let mut summary = None;
         assemble(
             self.out,
@@ -336,72 +293,6 @@ impl Run<'_> {
         Ok(new)
     }
 
-    /// Which frames are taken, the pace of the dataset, and why in words.
-    fn pace(
-        &self,
-        probed: &[Probed],
-        existing: Option<&Index>,
-        general: &mut Vec<Remark>,
-    ) -> Result<(Taking, f64, String), IngestError> {
-        let given = match (self.options.pace, existing) {
-            (PaceChoice::FramesPerSecond(pace), _) => Some((pace, "as asked for".to_owned())),
-            (PaceChoice::FromFootage, Some(index)) => {
-                let pace = index.frames_per_second;
-                Some((pace, "that of the dataset that is added to".to_owned()))
-            }
-            _ => None,
-        };
-        if let Some((pace, why)) = given {
-            return Ok((Taking::Pace(pace), pace, why));
-        }
-        let step = probed.len().div_ceil(MOST_SURVEYED);
-        let chosen: Vec<&Probed> = probed.iter().step_by(step.max(1)).collect();
-        let geometry = Geometry::new(self.options, self.options.crop.area());
-        let surveys: Vec<Survey> = parallel(self.threads(), &chosen, |probed| {
-            survey(&probed.source, &probed.info, geometry, self.options)
-        })?
-        .into_iter()
-        .flatten()
-        .collect();
-        self.go_on()?;
-        let Some((pace, why)) = choose_pace(&surveys) else {
-            general.push(Remark::new(
-                RemarkKind::Assumed,
-                "no footage of several frames has a pace: 10 frames a second assumed",
-            ));
-            return Ok((Taking::Pace(10.0), 10.0, "assumed".to_owned()));
-        };
-        let PaceChoice::Every(every) = self.options.pace else {
-            return Ok((Taking::Pace(pace), pace, why));
-        };
-        let own = surveys[0].pace;
-        if let Some(other) = surveys.iter().find(|s| (s.pace / own - 1.0).abs() > 0.02) {
-            general.push(Remark::new(
-                RemarkKind::Changed,
-                format!(
-                    "with --every the pace of the footage counts, and it differs: {own:.4} and {:.4} frames a second come out as one \
-                     (--fps goes by time instead)",
-                    other.pace
-                ),
-            ));
-        }
-        let pace = own / f64::from(every.max(1));
-        if let Some(index) = existing
-            && !index.format().has_pace(pace)
-        {
-            return Err(IngestError::Request(format!(
-                "{} has {} frames a second, and --every {every} would add footage at {pace:.4}",
-                self.out.display(),
-                index.frames_per_second
-            )));
-        }
-        Ok((
-            Taking::Every(u64::from(every)),
-            pace,
-            format!("every {every} frames of footage at {own:.4} frames a second"),
-        ))
-    }
-
     /// Reads all sources, several at a time; those that an earlier run finished are taken over.
     fn units(
         &self,
@@ -468,22 +359,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Removes shards that no index lists, and the report of an import that failed.
-    fn remove_unlisted(&self) {
-        let listed: Vec<String> = Index::read(&self.out.join(INDEX_NAME))
-            .map(|index| index.shards.into_iter().map(|shard| shard.file).collect())
-            .unwrap_or_default();
-        if listed.is_empty() {
-            let _ = fs::remove_dir_all(self.out.join(REPORT));
-        }
-        for entry in fs::read_dir(self.out).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("shard-") && name.contains(".frames") && !listed.contains(&name) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-
     fn threads(&self) -> usize {
         match self.options.threads {
             0 => thread::available_parallelism().map_or(2, std::num::NonZero::get),
@@ -513,15 +388,6 @@ impl Run<'_> {
                 first: first.clone(),
             }),
         }
-    }
-
-    fn report_folder(&self, existing: Option<&Index>) -> PathBuf {
-        if existing.is_none() {
-            return self.out.join(REPORT);
-        }
-        // By the number of shards before it: the same one when it is written again.
-        let number = existing.map_or(0, |index| index.shards.len());
-        self.out.join(format!("{REPORT}-{number}"))
     }
 }
 
