@@ -500,7 +500,7 @@ fn worlds_end_at_their_limit_and_when_they_go() {
 }
 
 #[test]
-fn orders_to_a_world_that_is_not_running_are_refused() {
+fn commands_to_a_world_that_is_not_running_are_refused() {
     let (mut app, noted) = new_app();
     let model = app
         .world()
