@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use genie_tests::desk::programs::{BLUE, CANVAS, VIEWPORT, has_refusal, prompt};
-use genie_tests::desk::{Desk, Program, changed, colours, key, part, share_of, windowed};
+use genie_tests::screen::programs::{BLUE, CANVAS, VIEWPORT, has_refusal, prompt};
+use genie_tests::screen::{Program, Screen, changed, colours, key, part, share_of, windowed};
 use image::RgbImage;
 
 /// Parts of the window, in thousandths: left, top, width, height.
@@ -21,10 +21,10 @@ const WINDOW: [u8; 3] = [32, 34, 42];
 const WIDE: (u32, u32) = (1280, 800);
 
 /// The editor with a picture of the project.
-fn editor(desk: &Desk, data: &Path, with: &str) -> Program {
+fn editor(screen: &Screen, data: &Path, with: &str) -> Program {
     let with = prompt(with).display().to_string();
-    let mut program = desk.editor(data, &["--prompt", &with], WIDE);
-    desk.editor_rests(&mut program);
+    let mut program = screen.editor(data, &["--prompt", &with], WIDE);
+    screen.editor_rests(&mut program);
     program
 }
 
@@ -38,51 +38,51 @@ fn a_picture_is_painted_and_undone_and_survives_a_crash() {
     if !windowed() {
         return;
     }
-    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), "desert.png");
-    desk.keep(program.window, "editor_begun");
-    assert!(desk.blue_on_canvas(program.window) < 0.001);
-    desk.paint_rectangle();
-    let is_blue = |window| (desk.blue_on_canvas(window) > 0.05).then_some(());
-    let is_not = |window| (desk.blue_on_canvas(window) < 0.001).then_some(());
-    desk.wait(&mut program, "a blue rectangle", is_blue);
-    desk.chord(key::CONTROL, u32::from(b'z'));
-    desk.wait(&mut program, "the undo", is_not);
-    desk.chord(key::CONTROL, u32::from(b'y'));
-    desk.wait(&mut program, "the redo", is_blue);
+    let (screen, data) = (Screen::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&screen, data.path(), "desert.png");
+    screen.keep(program.window, "editor_begun");
+    assert!(screen.blue_on_canvas(program.window) < 0.001);
+    screen.paint_rectangle();
+    let is_blue = |window| (screen.blue_on_canvas(window) > 0.05).then_some(());
+    let is_not = |window| (screen.blue_on_canvas(window) < 0.001).then_some(());
+    screen.wait(&mut program, "a blue rectangle", is_blue);
+    screen.chord(key::CONTROL, u32::from(b'z'));
+    screen.wait(&mut program, "the undo", is_not);
+    screen.chord(key::CONTROL, u32::from(b'y'));
+    screen.wait(&mut program, "the redo", is_blue);
     // A patch of the model, stamped over the ground.
     let stamps = |window| {
-        let shot = part(&desk.look_at(window), STAMPS);
+        let shot = part(&screen.look_at(window), STAMPS);
         (colours(&shot) > 200).then_some(())
     };
-    desk.wait(&mut program, "the model's patches", stamps);
-    desk.click(22, 633);
-    let before = desk.look_at(program.window);
-    desk.click(150, 400);
-    desk.wait(&mut program, "the stamp", |window| {
+    screen.wait(&mut program, "the model's patches", stamps);
+    screen.click(22, 633);
+    let before = screen.look_at(program.window);
+    screen.click(150, 400);
+    screen.wait(&mut program, "the stamp", |window| {
         let area = [100, 475, 60, 70];
-        let now = desk.look_at(window);
+        let now = screen.look_at(window);
         (changed(&part(&before, area), &part(&now, area)) > 0.05).then_some(())
     });
-    desk.keep(program.window, "editor_painted");
+    screen.keep(program.window, "editor_painted");
     // Another tab in front, which is there again after a restart.
-    desk.click(127, 503);
+    screen.click(127, 503);
     // Everything is in the autosave a moment later, so that a crash takes nothing.
     std::thread::sleep(Duration::from_secs(4));
-    desk.point(1100, 700);
-    desk.keep(program.window, "editor_understood");
-    let understood = part(&desk.look_at(program.window), STAMPS);
-    let painted = part(&desk.look_at(program.window), CANVAS);
-    desk.kill(&mut program);
+    screen.point(1100, 700);
+    screen.keep(program.window, "editor_understood");
+    let understood = part(&screen.look_at(program.window), STAMPS);
+    let painted = part(&screen.look_at(program.window), CANVAS);
+    screen.kill(&mut program);
     drop(program);
-    let mut program = desk.editor(data.path(), &[], WIDE);
-    desk.editor_rests(&mut program);
-    desk.point(1100, 700);
-    desk.wait(&mut program, "the picture as it was", |window| {
-        (changed(&painted, &part(&desk.look_at(window), CANVAS)) < 0.03).then_some(())
+    let mut program = screen.editor(data.path(), &[], WIDE);
+    screen.editor_rests(&mut program);
+    screen.point(1100, 700);
+    screen.wait(&mut program, "the picture as it was", |window| {
+        (changed(&painted, &part(&screen.look_at(window), CANVAS)) < 0.03).then_some(())
     });
-    desk.wait(&mut program, "the panels as they were", |window| {
-        (changed(&understood, &part(&desk.look_at(window), STAMPS)) < 0.1).then_some(())
+    screen.wait(&mut program, "the panels as they were", |window| {
+        (changed(&understood, &part(&screen.look_at(window), STAMPS)) < 0.1).then_some(())
     });
 }
 
@@ -91,29 +91,29 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
     if !windowed() {
         return;
     }
-    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), "meadow.png");
-    let viewport = |window| part(&desk.look_at(window), VIEWPORT);
-    let tree = |window| part(&desk.look_at(window), TREE);
+    let (screen, data) = (Screen::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&screen, data.path(), "meadow.png");
+    let viewport = |window| part(&screen.look_at(window), VIEWPORT);
+    let tree = |window| part(&screen.look_at(window), TREE);
     // Without the focus the arrow keys are not the world's.
     let start = viewport(program.window);
-    desk.key(key::RIGHT, true);
+    screen.key(key::RIGHT, true);
     std::thread::sleep(Duration::from_millis(1200));
-    desk.key(key::RIGHT, false);
+    screen.key(key::RIGHT, false);
     assert!(
         changed(&start, &viewport(program.window)) < 0.02,
         "it moves unasked"
     );
-    desk.click(780, 290);
-    desk.key(key::RIGHT, true);
-    desk.wait(&mut program, "the world to move", |window| {
+    screen.click(780, 290);
+    screen.key(key::RIGHT, true);
+    screen.wait(&mut program, "the world to move", |window| {
         (changed(&start, &viewport(window)) > 0.2).then_some(())
     });
-    desk.key(key::RIGHT, false);
-    desk.keep(program.window, "editor_played");
+    screen.key(key::RIGHT, false);
+    screen.keep(program.window, "editor_played");
     // Escape gives the keys back, and space is the editor's again: time stands still.
-    desk.tap(key::ESCAPE);
-    desk.tap(key::SPACE);
+    screen.tap(key::ESCAPE);
+    screen.tap(key::SPACE);
     std::thread::sleep(Duration::from_millis(1500));
     let still = viewport(program.window);
     std::thread::sleep(Duration::from_secs(1));
@@ -123,20 +123,20 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
     );
     // What is typed into a text field is text.
     let before = tree(program.window);
-    desk.chord(key::CONTROL, u32::from(b'o'));
-    desk.wait(&mut program, "the window to open a file", |window| {
-        asks(&desk.look_at(window)).then_some(())
+    screen.chord(key::CONTROL, u32::from(b'o'));
+    screen.wait(&mut program, "the window to open a file", |window| {
+        asks(&screen.look_at(window)).then_some(())
     });
     std::thread::sleep(Duration::from_millis(700));
     // What the small window leaves in sight of the world.
-    let beside = |window| part(&desk.look_at(window), [650, 165, 80, 380]);
+    let beside = |window| part(&screen.look_at(window), [650, 165, 80, 380]);
     let still = beside(program.window);
     for letter in [b'k', b'p', b'r'] {
-        desk.tap(u32::from(letter));
+        screen.tap(u32::from(letter));
     }
-    desk.tap(key::SPACE);
+    screen.tap(key::SPACE);
     std::thread::sleep(Duration::from_millis(700));
-    desk.keep(program.window, "editor_typing");
+    screen.keep(program.window, "editor_typing");
     assert!(
         changed(&still, &beside(program.window)) < 0.05,
         "the world hears what is typed"
@@ -145,17 +145,17 @@ fn a_world_is_played_and_forked_and_text_fields_keep_their_keys() {
         changed(&before, &tree(program.window)) < 0.01,
         "a shortcut acts on what is typed"
     );
-    desk.tap(key::ESCAPE);
-    desk.wait(&mut program, "the small window to close", |window| {
-        (!asks(&desk.look_at(window))).then_some(())
+    screen.tap(key::ESCAPE);
+    screen.wait(&mut program, "the small window to close", |window| {
+        (!asks(&screen.look_at(window))).then_some(())
     });
     // A fork: another line below the first.
-    desk.tap(u32::from(b'k'));
-    desk.wait(&mut program, "the fork", |window| {
+    screen.tap(u32::from(b'k'));
+    screen.wait(&mut program, "the fork", |window| {
         (changed(&before, &tree(window)) > 0.02).then_some(())
     });
     std::thread::sleep(Duration::from_millis(1500));
-    desk.keep(program.window, "editor_forked");
+    screen.keep(program.window, "editor_forked");
 }
 
 #[test]
@@ -163,32 +163,32 @@ fn pictures_are_dropped_and_refused_in_words_and_prompts_are_exported() {
     if !windowed() {
         return;
     }
-    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), "desert.png");
+    let (screen, data) = (Screen::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&screen, data.path(), "desert.png");
     let text = data.path().join("notes.png");
     std::fs::write(&text, "no picture at all").unwrap();
-    desk.drop_file(&mut program, &text);
-    desk.wait(&mut program, "the refusal", |window| {
-        has_refusal(&desk.look_at(window)).then_some(())
+    screen.drop_file(&mut program, &text);
+    screen.wait(&mut program, "the refusal", |window| {
+        has_refusal(&screen.look_at(window)).then_some(())
     });
-    desk.keep(program.window, "editor_refusal");
+    screen.keep(program.window, "editor_refusal");
     let drawing = data.path().join("blue.png");
     RgbImage::from_pixel(300, 200, image::Rgb(BLUE))
         .save(&drawing)
         .unwrap();
-    desk.drop_file(&mut program, &drawing);
-    desk.wait(&mut program, "the dropped picture", |window| {
-        (desk.blue_on_canvas(window) > 0.7).then_some(())
+    screen.drop_file(&mut program, &drawing);
+    screen.wait(&mut program, "the dropped picture", |window| {
+        (screen.blue_on_canvas(window) > 0.7).then_some(())
     });
-    desk.chord(key::CONTROL, u32::from(b'e'));
-    desk.wait(&mut program, "the window to export", |window| {
-        asks(&desk.look_at(window)).then_some(())
+    screen.chord(key::CONTROL, u32::from(b'e'));
+    screen.wait(&mut program, "the window to export", |window| {
+        asks(&screen.look_at(window)).then_some(())
     });
     std::thread::sleep(Duration::from_millis(700));
-    desk.keep(program.window, "editor_export");
-    desk.click(484, 441);
+    screen.keep(program.window, "editor_export");
+    screen.click(484, 441);
     let exported = data.path().join("prompt.png");
-    desk.wait(&mut program, "the exported prompt", |_| {
+    screen.wait(&mut program, "the exported prompt", |_| {
         exported.is_file().then_some(())
     });
     let picture = image::open(&exported).unwrap().into_rgb8();
@@ -201,52 +201,52 @@ fn two_checkpoints_are_played_side_by_side() {
     if !windowed() {
         return;
     }
-    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
+    let (screen, data) = (Screen::new(), tempfile::tempdir().unwrap());
     let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models");
     let other = other.join("coinrun.genie.safetensors");
     std::fs::copy(other, data.path().join("b.genie.safetensors")).unwrap();
-    let mut program = editor(&desk, data.path(), "meadow.png");
+    let mut program = editor(&screen, data.path(), "meadow.png");
     // View, Compare with a checkpoint.
-    let below = |window| part(&desk.look_at(window), [60, 30, 120, 50]);
+    let below = |window| part(&screen.look_at(window), [60, 30, 120, 50]);
     let closed = below(program.window);
-    desk.click(86, 12);
-    desk.wait(&mut program, "the menu", |window| {
+    screen.click(86, 12);
+    screen.wait(&mut program, "the menu", |window| {
         (below(window) != closed).then_some(())
     });
     std::thread::sleep(Duration::from_millis(700));
-    desk.click(150, 62);
-    desk.wait(&mut program, "the window to compare", |window| {
-        asks(&desk.look_at(window)).then_some(())
+    screen.click(150, 62);
+    screen.wait(&mut program, "the window to compare", |window| {
+        asks(&screen.look_at(window)).then_some(())
     });
     std::thread::sleep(Duration::from_millis(700));
     // In place of the folder that is suggested.
-    desk.chord(key::CONTROL, u32::from(b'a'));
+    screen.chord(key::CONTROL, u32::from(b'a'));
     for letter in "b.genie.safetensors".bytes() {
-        desk.tap(u32::from(letter));
+        screen.tap(u32::from(letter));
     }
-    desk.tap(key::ENTER);
+    screen.tap(key::ENTER);
     // Both worlds of the picture, each in its half.
     let half = |left: u32| [left, 250, 90, 150];
     for left in [450, 640] {
-        desk.wait(&mut program, "both worlds", |window| {
-            (colours(&part(&desk.look_at(window), half(left))) > 8).then_some(())
+        screen.wait(&mut program, "both worlds", |window| {
+            (colours(&part(&screen.look_at(window), half(left))) > 8).then_some(())
         });
     }
     std::thread::sleep(Duration::from_secs(1));
     let both = |window| {
-        let shot = desk.look_at(window);
+        let shot = screen.look_at(window);
         (part(&shot, half(450)), part(&shot, half(640)))
     };
     let before = both(program.window);
-    desk.click(780, 420);
-    desk.key(key::RIGHT, true);
-    desk.wait(&mut program, "both worlds to move", |window| {
+    screen.click(780, 420);
+    screen.key(key::RIGHT, true);
+    screen.wait(&mut program, "both worlds to move", |window| {
         let now = both(window);
         let moved = changed(&before.0, &now.0) > 0.05 && changed(&before.1, &now.1) > 0.05;
         moved.then_some(())
     });
-    desk.key(key::RIGHT, false);
-    desk.keep(program.window, "editor_compared");
+    screen.key(key::RIGHT, false);
+    screen.keep(program.window, "editor_compared");
 }
 
 #[test]
@@ -254,15 +254,15 @@ fn the_window_closes_at_once_and_the_picture_is_kept() {
     if !windowed() {
         return;
     }
-    let (desk, data) = (Desk::new(), tempfile::tempdir().unwrap());
-    let mut program = editor(&desk, data.path(), "desert.png");
-    let is_blue = |window| (desk.blue_on_canvas(window) > 0.05).then_some(());
-    desk.paint_rectangle();
-    desk.wait(&mut program, "a blue rectangle", is_blue);
+    let (screen, data) = (Screen::new(), tempfile::tempdir().unwrap());
+    let mut program = editor(&screen, data.path(), "desert.png");
+    let is_blue = |window| (screen.blue_on_canvas(window) > 0.05).then_some(());
+    screen.paint_rectangle();
+    screen.wait(&mut program, "a blue rectangle", is_blue);
     // At once, before the autosave of itself.
-    desk.close(&program);
-    assert!(desk.wait_for_exit(&mut program).success());
+    screen.close(&program);
+    assert!(screen.wait_for_exit(&mut program).success());
     drop(program);
-    let mut program = desk.editor(data.path(), &[], WIDE);
-    desk.wait(&mut program, "the picture as it was left", is_blue);
+    let mut program = screen.editor(data.path(), &[], WIDE);
+    screen.wait(&mut program, "the picture as it was left", is_blue);
 }

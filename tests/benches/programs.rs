@@ -21,8 +21,8 @@ mod linux {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use genie_tests::desk::{Desk, key};
     use genie_tests::example;
+    use genie_tests::screen::{Screen, key};
 
     /// Seconds for which the game is played and the editor rests.
     const TIME: u64 = 30;
@@ -34,43 +34,43 @@ mod linux {
             println!("skipped: there is no screen (DISPLAY is not set)");
             return;
         }
-        let desk = Desk::new();
-        println!("{}", game(&desk));
-        println!("{}", editor(&desk));
+        let screen = Screen::new();
+        println!("{}", game(&screen));
+        println!("{}", editor(&screen));
     }
 
-    fn game(desk: &Desk) -> String {
+    fn game(screen: &Screen) -> String {
         let data = tempfile::tempdir().unwrap();
         let mut command = Command::new(example("generative_level"));
         command
             .args(["--timings", "--seconds", "100"])
             .env("XDG_DATA_HOME", data.path())
             .stdout(Stdio::piped());
-        let mut game = desk.start(command, "Generative level", Some((1280, 720)));
+        let mut game = screen.start(command, "Generative level", Some((1280, 720)));
         std::thread::sleep(Duration::from_secs(6));
-        desk.tap(key::ENTER);
+        screen.tap(key::ENTER);
         std::thread::sleep(Duration::from_secs(2));
-        desk.tap(key::ENTER);
+        screen.tap(key::ENTER);
         let start = Instant::now();
-        desk.key(key::RIGHT, true);
+        screen.key(key::RIGHT, true);
         while start.elapsed() < Duration::from_secs(TIME) {
-            desk.key(key::SPACE, true);
+            screen.key(key::SPACE, true);
             std::thread::sleep(Duration::from_millis(600));
-            desk.key(key::SPACE, false);
+            screen.key(key::SPACE, false);
             std::thread::sleep(Duration::from_millis(500));
         }
-        desk.key(key::RIGHT, false);
+        screen.key(key::RIGHT, false);
         // Pause, title, quit: the last item of each menu.
-        desk.tap(key::ESCAPE);
+        screen.tap(key::ESCAPE);
         std::thread::sleep(Duration::from_millis(700));
-        desk.tap(key::UP);
-        desk.tap(key::ENTER);
+        screen.tap(key::UP);
+        screen.tap(key::ENTER);
         std::thread::sleep(Duration::from_secs(2));
-        desk.tap(key::UP);
-        desk.tap(key::ENTER);
-        desk.wait_for_exit(&mut game);
+        screen.tap(key::UP);
+        screen.tap(key::ENTER);
+        screen.wait_for_exit(&mut game);
         let mut said = String::new();
-        let out = desk.output(&mut game);
+        let out = screen.output(&mut game);
         out.unwrap().read_to_string(&mut said).unwrap();
         let line = said
             .lines()
@@ -79,14 +79,14 @@ mod linux {
         format!("{{\"program\": \"generative_level\", \"said\": \"{line}\"}}")
     }
 
-    fn editor(desk: &Desk) -> String {
+    fn editor(screen: &Screen) -> String {
         let data = tempfile::tempdir().unwrap();
         let mut command = Command::new(example("prompt_editor"));
         command.env("XDG_DATA_HOME", data.path());
-        let mut editor = desk.start(command, "Prompt editor", Some((1280, 800)));
+        let mut editor = screen.start(command, "Prompt editor", Some((1280, 800)));
         // Until strips and patches are drawn.
         std::thread::sleep(Duration::from_secs(40));
-        let process = desk.process(&editor);
+        let process = screen.process(&editor);
         let used = || -> f64 {
             let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
             let (_, fields) = stat.rsplit_once(')').unwrap();
@@ -97,7 +97,7 @@ mod linux {
         let before = used();
         std::thread::sleep(Duration::from_secs(TIME));
         let share = (used() - before) / TIME as f64;
-        desk.kill(&mut editor);
+        screen.kill(&mut editor);
         format!("{{\"program\": \"prompt_editor\", \"idle_share_of_a_core\": {share:.4}}}")
     }
 }

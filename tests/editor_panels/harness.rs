@@ -25,7 +25,7 @@ use crate::project::Project;
 use crate::study::{Study, Subject};
 use crate::toasts::{Toasts, ToastsPlugin};
 use crate::tools::Hand;
-use crate::ui::{Desk, UiPlugin, Work, show};
+use crate::ui::{EditorView, UiPlugin, Work, show};
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -138,8 +138,8 @@ impl Editor {
         let mut output = self.ctx.run_ui(input, |ui| {
             let ctx = ui.ctx().clone();
             app.update();
-            let draw = move |mut desk: ResMut<Desk>, mut work: Work| {
-                show(&ctx, desk.bypass_change_detection(), &mut work);
+            let draw = move |mut view: ResMut<EditorView>, mut work: Work| {
+                show(&ctx, view.bypass_change_detection(), &mut work);
             };
             app.world_mut().run_system_once(draw).unwrap();
         });

@@ -6,7 +6,7 @@ use bevy_egui::egui::{self, accesskit::Role};
 
 use crate::harness::{Editor, Shown};
 use crate::layout::Panel;
-use crate::ui::Desk;
+use crate::ui::EditorView;
 
 /// Roles of what can be pressed or changed.
 const ROLES: [Role; 7] = [
@@ -91,8 +91,8 @@ fn every_button_of_every_panel_has_a_name_and_a_tooltip() {
     editor.steps(5);
     let (mut seen, mut problems_found) = (BTreeSet::new(), Vec::new());
     for panel in Panel::ALL {
-        let mut desk = editor.world_mut().resource_mut::<Desk>();
-        desk.show_panel(panel, 1280.0);
+        let mut view = editor.world_mut().resource_mut::<EditorView>();
+        view.show_panel(panel, 1280.0);
         editor.steps(3);
         problems_found.extend(problems(&mut editor, &mut seen));
     }
@@ -103,20 +103,20 @@ fn every_button_of_every_panel_has_a_name_and_a_tooltip() {
     }
     for window in ["export", "help", "open", "save as", "compare"] {
         {
-            let mut desk = editor.world_mut().resource_mut::<Desk>();
+            let mut view = editor.world_mut().resource_mut::<EditorView>();
             match window {
-                "export" => desk.export = true,
-                "help" => desk.help = true,
-                "open" => desk.open = Some(String::new()),
-                "save as" => desk.save_as = Some(String::new()),
-                _ => desk.second = Some(String::new()),
+                "export" => view.export = true,
+                "help" => view.help = true,
+                "open" => view.open = Some(String::new()),
+                "save as" => view.save_as = Some(String::new()),
+                _ => view.second = Some(String::new()),
             }
         }
         editor.steps(4);
         problems_found.extend(problems(&mut editor, &mut seen));
-        let mut desk = editor.world_mut().resource_mut::<Desk>();
-        (desk.export, desk.help) = (false, false);
-        (desk.open, desk.save_as, desk.second) = (None, None, None);
+        let mut view = editor.world_mut().resource_mut::<EditorView>();
+        (view.export, view.help) = (false, false);
+        (view.open, view.save_as, view.second) = (None, None, None);
         editor.steps(2);
     }
     assert!(problems_found.is_empty(), "{problems_found:#?}");

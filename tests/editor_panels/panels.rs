@@ -14,7 +14,7 @@ use crate::shortcuts::{SHORTCUTS, Shortcut};
 use crate::study::Study;
 use crate::toasts::Toasts;
 use crate::tools::{Hand, Tool};
-use crate::ui::Desk;
+use crate::ui::EditorView;
 
 fn editor(data: &tempfile::TempDir) -> Editor {
     Editor::new(data.path(), 1280.0, 900.0)
@@ -23,7 +23,7 @@ fn editor(data: &tempfile::TempDir) -> Editor {
 fn show(editor: &mut Editor, panel: Panel) {
     editor
         .world_mut()
-        .resource_mut::<Desk>()
+        .resource_mut::<EditorView>()
         .show_panel(panel, 1280.0);
     editor.steps(4);
 }
@@ -266,7 +266,7 @@ fn the_help_lists_every_shortcut_and_every_one_does_something() {
     let file = data.path().join("my.prompt.json");
     editor.world_mut().resource_mut::<Project>().file = Some(file.clone());
     editor.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
-    assert!(editor.world().resource::<Desk>().save_as.is_some());
+    assert!(editor.world().resource::<EditorView>().save_as.is_some());
     editor.until("the folder", |world| !world.resource::<Files>().busy());
     assert!(!file.exists(), "saved without being asked");
 }
@@ -310,7 +310,7 @@ fn what_cannot_be_read_or_saved_is_said_with_its_reason_and_nothing_is_lost() {
     std::os::unix::fs::symlink("/dev/full", data.path().join("full.prompt.json.part")).unwrap();
     for (path, reason) in [(&blocked, "notes.png"), (&full, "No space left")] {
         editor.world_mut().resource_mut::<Toasts>().all.clear();
-        editor.world_mut().resource_mut::<Desk>().save_as = Some(path.display().to_string());
+        editor.world_mut().resource_mut::<EditorView>().save_as = Some(path.display().to_string());
         editor.steps(3);
         editor.click("Save as");
         editor.until("the reason", |world| {

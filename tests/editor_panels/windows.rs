@@ -8,7 +8,7 @@ use crate::files::Files;
 use crate::harness::Editor;
 use crate::project::Project;
 use crate::tools::{Hand, Tool};
-use crate::ui::Desk;
+use crate::ui::EditorView;
 
 fn editor(data: &tempfile::TempDir) -> Editor {
     Editor::new(data.path(), 1280.0, 900.0)
@@ -33,11 +33,11 @@ fn a_file_is_found_folder_by_folder_and_opened_by_two_clicks() {
     }
     let mut editor = editor(&data);
     let folder = format!("{}/", files.path().display());
-    editor.world_mut().resource_mut::<Desk>().open = Some(folder.clone());
+    editor.world_mut().resource_mut::<EditorView>().open = Some(folder.clone());
     look(&mut editor);
     editor.click("deep/");
     look(&mut editor);
-    let typed = |editor: &Editor| editor.world().resource::<Desk>().open.clone();
+    let typed = |editor: &Editor| editor.world().resource::<EditorView>().open.clone();
     assert_eq!(typed(&editor), Some(format!("{folder}deep/")));
     assert!(editor.node(Role::Button, "Red.PNG").is_some());
     for other in ["notes.txt", ".hidden.png"] {
@@ -51,7 +51,7 @@ fn a_file_is_found_folder_by_folder_and_opened_by_two_clicks() {
     assert!(editor.node(Role::Button, "deep/").is_some());
     editor.type_text("x");
     assert!(editor.node(Role::Button, "deep/").is_none());
-    editor.world_mut().resource_mut::<Desk>().open = Some(format!("{folder}deep/"));
+    editor.world_mut().resource_mut::<EditorView>().open = Some(format!("{folder}deep/"));
     look(&mut editor);
     editor.click("Red.PNG");
     assert_eq!(typed(&editor), Some(format!("{folder}deep/Red.PNG")));
@@ -63,7 +63,7 @@ fn a_file_is_found_folder_by_folder_and_opened_by_two_clicks() {
         canvas.colour((8, 8)) == Some([200, 10, 10])
     });
     // A folder that is not there is said not to be there.
-    editor.world_mut().resource_mut::<Desk>().open = Some(format!("{folder}nowhere/"));
+    editor.world_mut().resource_mut::<EditorView>().open = Some(format!("{folder}nowhere/"));
     look(&mut editor);
     assert!(
         editor.shows("nowhere/: No such file"),

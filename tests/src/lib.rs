@@ -1,12 +1,12 @@
 //! What the whole-project tests share: checkpoints that take no training, and apps that run without a window.
 
 mod checkpoint;
-#[cfg(target_os = "linux")]
-pub mod desk;
 mod example;
 mod headless;
 mod measuring;
 mod patience;
+#[cfg(target_os = "linux")]
+pub mod screen;
 mod threads;
 
 pub use checkpoint::{tiny_checkpoint, tiny_config, untrained_checkpoint};

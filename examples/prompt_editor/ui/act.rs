@@ -5,42 +5,42 @@ use std::path::Path;
 use bevy_egui::egui;
 use bevy_genie::prelude::*;
 
-use super::{Desk, Work, viewport_id};
+use super::{EditorView, Work, viewport_id};
 use crate::closing::Quit;
 use crate::files::PROJECT;
 use crate::shortcuts::{self, Action};
 
 /// Acts on the keys of this frame.
-pub(super) fn on_keys(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
-    if desk.typing {
+pub(super) fn on_keys(ctx: &egui::Context, view: &mut EditorView, work: &mut Work) {
+    if view.typing {
         return;
     }
-    for action in shortcuts::pressed(ctx, desk.playing) {
-        act(action, desk, work);
+    for action in shortcuts::pressed(ctx, view.playing) {
+        act(action, view, work);
     }
-    if desk.playing && desk.save_as.is_some() {
+    if view.playing && view.save_as.is_some() {
         // What is typed there is not for the world.
         ctx.memory_mut(|memory| memory.surrender_focus(viewport_id()));
     }
 }
 
 /// Does it.
-pub(super) fn act(action: Action, desk: &mut Desk, work: &mut Work) {
+pub(super) fn act(action: Action, view: &mut EditorView, work: &mut Work) {
     match action {
-        Action::Open => desk.open = Some(folder_of_last(work)),
-        Action::SaveAs => desk.save_as = Some(suggested_path(work)),
+        Action::Open => view.open = Some(folder_of_last(work)),
+        Action::SaveAs => view.save_as = Some(suggested_path(work)),
         Action::Save => match work.project.file.clone() {
             Some(path) => work.files.save(&work.project, path),
-            None => desk.save_as = Some(suggested_path(work)),
+            None => view.save_as = Some(suggested_path(work)),
         },
-        Action::Export => desk.export = !desk.export,
-        Action::Help => desk.help = !desk.help,
+        Action::Export => view.export = !view.export,
+        Action::Help => view.help = !view.help,
         Action::Quit => {
             work.quit.write(Quit);
         }
-        Action::Grid => desk.grid = !desk.grid,
+        Action::Grid => view.grid = !view.grid,
         // It closes itself, and nothing else is left.
-        Action::Leave if desk.has_small_window() => {}
+        Action::Leave if view.has_small_window() => {}
         _ => act_on_work(action, work),
     }
 }

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use bevy_egui::egui;
 
-use super::{Desk, Work};
+use super::{EditorView, Work};
 use crate::export::Exports;
 use crate::replacing::Replacing;
 use crate::toasts::Toasts;
 
-pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
-    let mut open = desk.export;
+pub(super) fn show(ctx: &egui::Context, view: &mut EditorView, work: &mut Work) {
+    let mut open = view.export;
     if !open {
-        desk.replacing_exports.forget();
+        view.replacing_exports.forget();
     }
     egui::Window::new("Export")
         .open(&mut open)
@@ -38,7 +38,7 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
                 path.push(ending);
                 PathBuf::from(path)
             };
-            let replacing = &mut desk.replacing_exports;
+            let replacing = &mut view.replacing_exports;
             let toasts = &mut *work.toasts;
             let mut chosen = |ui: &mut egui::Ui, label: &str, ending: &str, hint: &str| {
                 let button = ui.add_enabled(ready, egui::Button::new(label));
@@ -76,7 +76,7 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
             });
             work.files.memory.export_folder = Some(PathBuf::from(work.exports.folder.trim()));
         });
-    desk.export = open && !ctx.input(|input| input.key_pressed(egui::Key::Escape));
+    view.export = open && !ctx.input(|input| input.key_pressed(egui::Key::Escape));
 }
 
 /// A file that is there already is replaced by a second click.

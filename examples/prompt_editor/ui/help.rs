@@ -2,16 +2,16 @@
 
 use bevy_egui::egui;
 
-use super::Desk;
+use super::EditorView;
 use crate::shortcuts::SHORTCUTS;
 
 /// Width of the column of keys in points.
 const KEYS: f32 = 175.0;
 
-pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
+pub(super) fn show(ctx: &egui::Context, view: &mut EditorView) {
     let room = ctx.content_rect().height() - 90.0;
     egui::Window::new("Help")
-        .open(&mut desk.help)
+        .open(&mut view.help)
         .anchor(egui::Align2::CENTER_CENTER, egui::Vec2::ZERO)
         .resizable(false)
         .collapsible(false)
@@ -30,6 +30,6 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk) {
             });
         });
     if ctx.input(|input| input.key_pressed(egui::Key::Escape)) {
-        desk.help = false;
+        view.help = false;
     }
 }

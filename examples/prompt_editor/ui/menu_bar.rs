@@ -5,50 +5,50 @@ use std::path::PathBuf;
 use bevy_egui::egui;
 
 use super::act::act;
-use super::{Desk, Work};
+use super::{EditorView, Work};
 use crate::shortcuts::Action;
 
-pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
+pub(super) fn show(ui: &mut egui::Ui, view: &mut EditorView, work: &mut Work) {
     egui::MenuBar::new().ui(ui, |ui| {
         let file = ui.menu_button("File", |ui| {
-            entry(ui, Action::New, desk, work);
-            entry(ui, Action::Open, desk, work);
+            entry(ui, Action::New, view, work);
+            entry(ui, Action::Open, view, work);
             recent(ui, work);
             shipped(ui, work);
             ui.separator();
             for action in [Action::Save, Action::SaveAs, Action::Export] {
-                entry(ui, action, desk, work);
+                entry(ui, action, view, work);
             }
             ui.separator();
-            entry(ui, Action::Quit, desk, work);
+            entry(ui, Action::Quit, view, work);
         });
         file.response.on_hover_text("opens, saves and exports");
         let edit = ui.menu_button("Edit", |ui| {
-            entry(ui, Action::Undo, desk, work);
-            entry(ui, Action::Redo, desk, work);
+            entry(ui, Action::Undo, view, work);
+            entry(ui, Action::Redo, view, work);
         });
         edit.response.on_hover_text("changes of the picture");
-        let view = ui.menu_button("View", |ui| {
-            ui.checkbox(&mut desk.grid, "grid of patches")
+        let menu = ui.menu_button("View", |ui| {
+            ui.checkbox(&mut view.grid, "grid of patches")
                 .on_hover_text(Action::Grid.shortcut().tooltip());
             let compare = ui.button("Compare with a checkpoint...");
             let hint = "plays the picture on another model, beside this one";
             if compare.on_hover_text(hint).clicked() {
                 let models = genie_examples::assets::root().join("models");
-                desk.second = Some(models.join("").display().to_string());
+                view.second = Some(models.join("").display().to_string());
             }
             let reset = ui.button("Panels as at the beginning");
             if reset
                 .on_hover_text("puts every panel back where it was")
                 .clicked()
             {
-                desk.reset_layout();
+                view.reset_layout();
             }
         });
-        view.response.on_hover_text("what is shown, and where");
+        menu.response.on_hover_text("what is shown, and where");
         let help = Action::Help.shortcut();
         if ui.button(help.name).on_hover_text(help.tooltip()).clicked() {
-            act(Action::Help, desk, work);
+            act(Action::Help, view, work);
         }
     });
 }
@@ -98,10 +98,10 @@ fn open_one_of(
     }
 }
 
-fn entry(ui: &mut egui::Ui, action: Action, desk: &mut Desk, work: &mut Work) {
+fn entry(ui: &mut egui::Ui, action: Action, view: &mut EditorView, work: &mut Work) {
     let shortcut = action.shortcut();
     let button = egui::Button::new(shortcut.name).shortcut_text(shortcut.keys_in_words());
     if ui.add(button).on_hover_text(shortcut.hint).clicked() {
-        act(action, desk, work);
+        act(action, view, work);
     }
 }

@@ -46,7 +46,7 @@ const BAD: egui::Color32 = egui::Color32::from_rgb(245, 107, 97);
 /// What the window itself remembers.
 #[derive(Resource)]
 #[allow(clippy::struct_excessive_bools)] // Each is a check box or a window.
-pub(crate) struct Desk {
+pub(crate) struct EditorView {
     docks: Docks,
     kept_layouts: Option<Layouts>,
     textures: Textures,
@@ -77,7 +77,7 @@ pub(crate) struct Desk {
     styled: bool,
 }
 
-impl Default for Desk {
+impl Default for EditorView {
     fn default() -> Self {
         Self {
             docks: Docks::default(),
@@ -100,7 +100,7 @@ impl Default for Desk {
     }
 }
 
-impl Desk {
+impl EditorView {
     /// Brings a panel to the front of its area, in windows of this width.
     #[cfg(test)]
     pub(crate) fn show_panel(&mut self, panel: Panel, width: f32) {
@@ -168,7 +168,7 @@ pub(crate) struct UiPlugin;
 
 impl Plugin for UiPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<Desk>()
+        app.init_resource::<EditorView>()
             .add_systems(PreStartup, restore_layout)
             .add_systems(EguiPrimaryContextPass, (draw, listen).chain());
     }
@@ -228,55 +228,55 @@ impl TabViewer for Panels<'_, '_, '_> {
 }
 
 /// Panels are where they were left.
-fn restore_layout(files: Res<Files>, mut desk: ResMut<Desk>) {
+fn restore_layout(files: Res<Files>, mut view: ResMut<EditorView>) {
     let kept = files.memory.layout.clone();
     let kept = kept.and_then(|layout| serde_json::from_value(layout).ok());
-    desk.docks = kept.map_or_else(Docks::default, |kept| Docks::restore(&kept));
+    view.docks = kept.map_or_else(Docks::default, |kept| Docks::restore(&kept));
 }
 
 /// Remembers where the panels are, when the mouse has let go of them.
-fn keep_layout(ctx: &egui::Context, desk: &mut Desk, files: &mut Files) {
+fn keep_layout(ctx: &egui::Context, view: &mut EditorView, files: &mut Files) {
     if ctx.input(|input| input.pointer.any_down()) {
         return;
     }
-    let layouts = desk.docks.layouts();
-    if desk.kept_layouts.as_ref() != Some(&layouts) {
+    let layouts = view.docks.layouts();
+    if view.kept_layouts.as_ref() != Some(&layouts) {
         files.memory.layout = serde_json::to_value(&layouts).ok();
-        desk.kept_layouts = Some(layouts);
+        view.kept_layouts = Some(layouts);
     }
 }
 
-fn draw(mut contexts: EguiContexts, mut desk: ResMut<Desk>, mut work: Work) -> Result {
+fn draw(mut contexts: EguiContexts, mut view: ResMut<EditorView>, mut work: Work) -> Result {
     let ctx = contexts.ctx_mut()?.clone();
-    show(&ctx, desk.bypass_change_detection(), &mut work);
+    show(&ctx, view.bypass_change_detection(), &mut work);
     Ok(())
 }
 
 /// The whole window.
-pub(crate) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
-    if !desk.styled {
+pub(crate) fn show(ctx: &egui::Context, view: &mut EditorView, work: &mut Work) {
+    if !view.styled {
         style(ctx);
-        desk.styled = true;
+        view.styled = true;
     }
     work.toasts.age();
-    desk.playing = ctx.memory(|memory| memory.has_focus(viewport::id()));
-    desk.typing = !desk.playing && ctx.egui_wants_keyboard_input();
-    act::on_keys(ctx, desk, work);
+    view.playing = ctx.memory(|memory| memory.has_focus(viewport::id()));
+    view.typing = !view.playing && ctx.egui_wants_keyboard_input();
+    act::on_keys(ctx, view, work);
     let area = egui::UiBuilder::new()
         .layer_id(egui::LayerId::background())
         .max_rect(ctx.viewport_rect());
     let width = ctx.viewport_rect().width();
     let mut ui = egui::Ui::new(ctx.clone(), "editor".into(), area);
-    egui::Panel::top("bar").show(&mut ui, |ui| menu_bar::show(ui, desk, work));
-    egui::Panel::bottom("status").show(&mut ui, |ui| status::show(ui, desk, work));
-    let Desk {
+    egui::Panel::top("bar").show(&mut ui, |ui| menu_bar::show(ui, view, work));
+    egui::Panel::bottom("status").show(&mut ui, |ui| status::show(ui, view, work));
+    let EditorView {
         docks,
         textures,
         grid,
         tokens,
         playing,
         ..
-    } = desk;
+    } = view;
     let mut panels = Panels {
         work,
         textures,
@@ -293,20 +293,20 @@ pub(crate) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
                 .show_leaf_collapse_buttons(false)
                 .show_inside(ui, &mut panels);
         });
-    help::show(ctx, desk);
-    export::show(ctx, desk, work);
-    overlays::show(ctx, desk, work);
-    keep_layout(ctx, desk, &mut work.files);
+    help::show(ctx, view);
+    export::show(ctx, view, work);
+    overlays::show(ctx, view, work);
+    keep_layout(ctx, view, &mut work.files);
 }
 
 /// Keys go to the worlds that are looked at while the viewport has the focus.
-fn listen(desk: Res<Desk>, lines: Res<Lines>, mut keyboards: Query<&mut GenieKeyboard>) {
+fn listen(view: Res<EditorView>, lines: Res<Lines>, mut keyboards: Query<&mut GenieKeyboard>) {
     for (index, line) in lines.all.iter().enumerate() {
         let looked_at = index == lines.played || Some(index) == lines.beside;
         if let Ok(keyboard) = keyboards.get_mut(line.world) {
             keyboard
                 .map_unchanged(|keyboard| &mut keyboard.enabled)
-                .set_if_neq(desk.playing && looked_at);
+                .set_if_neq(view.playing && looked_at);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bevy_egui::egui;
 
 use super::ask::{Question, ask};
-use super::{BAD, Desk, Work};
+use super::{BAD, EditorView, Work};
 use crate::replacing::project_path;
 
 /// Names of pictures and recordings, projects, replays and saved worlds.
@@ -27,17 +27,17 @@ const COMPARE: Question = Question {
     endings: &[".safetensors"],
 };
 
-pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
-    if let Some(path) = ask(ctx, &OPEN, &mut work.files, &mut desk.open) {
+pub(super) fn show(ctx: &egui::Context, view: &mut EditorView, work: &mut Work) {
+    if let Some(path) = ask(ctx, &OPEN, &mut work.files, &mut view.open) {
         work.files.open(&path);
     }
-    if let Some(path) = ask(ctx, &SAVE_AS, &mut work.files, &mut desk.save_as) {
-        save_as(desk, work, path);
+    if let Some(path) = ask(ctx, &SAVE_AS, &mut work.files, &mut view.save_as) {
+        save_as(view, work, path);
     }
-    if desk.save_as.is_none() {
-        desk.replacing.forget();
+    if view.save_as.is_none() {
+        view.replacing.forget();
     }
-    if let Some(path) = ask(ctx, &COMPARE, &mut work.files, &mut desk.second) {
+    if let Some(path) = ask(ctx, &COMPARE, &mut work.files, &mut view.second) {
         let path = path.canonicalize().unwrap_or(path);
         let server = work.server.load_builder().override_unapproved();
         let model = server.load(path.clone());
@@ -54,16 +54,16 @@ pub(super) fn show(ctx: &egui::Context, desk: &mut Desk, work: &mut Work) {
 }
 
 /// Saves under a name, unless another file has it.
-fn save_as(desk: &mut Desk, work: &mut Work, path: PathBuf) {
+fn save_as(view: &mut EditorView, work: &mut Work, path: PathBuf) {
     let path = project_path(path);
-    if desk.replacing.allows(&path, work.project.file.as_deref()) {
+    if view.replacing.allows(&path, work.project.file.as_deref()) {
         work.files.save(&work.project, path);
     } else {
         let name = path.display().to_string();
         work.toasts.error(format!(
             "{name} is there already; press Enter again to replace it"
         ));
-        desk.save_as = Some(name);
+        view.save_as = Some(name);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bevy_egui::egui;
 
-use super::{BAD, Desk, Work};
+use super::{BAD, EditorView, Work};
 
 /// Work that is over sooner is not shown.
 const SHORT: Duration = Duration::from_millis(700);
@@ -28,7 +28,7 @@ enum Stop {
     Patches,
 }
 
-pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
+pub(super) fn show(ui: &mut egui::Ui, view: &mut EditorView, work: &mut Work) {
     ui.horizontal_wrapped(|ui| {
         let name = work.project.file.as_ref().and_then(|path| path.file_name());
         let name = name.map_or("not saved to a file".into(), |name| name.to_string_lossy());
@@ -40,7 +40,7 @@ pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
             ui.label(text).on_hover_text(problem);
             ui.separator();
         }
-        let keys = if desk.playing {
+        let keys = if view.playing {
             "keys go to the world; Escape gives them back"
         } else {
             "F1: help"
@@ -48,10 +48,10 @@ pub(super) fn show(ui: &mut egui::Ui, desk: &mut Desk, work: &mut Work) {
         ui.weak(keys);
         let all = under_way(work);
         if all.is_empty() {
-            desk.busy_since = None;
+            view.busy_since = None;
             return;
         }
-        let since = *desk.busy_since.get_or_insert_with(Instant::now);
+        let since = *view.busy_since.get_or_insert_with(Instant::now);
         if since.elapsed() < SHORT {
             return;
         }

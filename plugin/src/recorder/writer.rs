@@ -80,7 +80,7 @@ impl Writer {
         let (jobs, receiver) = bounded(CAPACITY);
         let (finish, finished) = bounded::<()>(1);
         let counts = Arc::new(Counts::default());
-        let desk = ClipWriter {
+        let clips = ClipWriter {
             folder: settings.folder.clone(),
             size: settings.size,
             fit: settings.fit,
@@ -92,7 +92,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("genie-recorder".to_owned())
             .spawn(move || {
-                desk.serve(&receiver);
+                clips.serve(&receiver);
                 drop(finish);
             })
             .inspect_err(|error| counts.fail(format!("the writer cannot be started: {error}")))

@@ -1,4 +1,4 @@
-//! The two programs of the project on the desk, and what they show once they have begun. Parts of a window are in thousandths: left,
+//! The two programs of the project on the screen, and what they show once they have begun. Parts of a window are in thousandths: left,
 //! top, width, height.
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use image::RgbImage;
 use x11rb::protocol::xproto::Window;
 
-use super::{Desk, Program, changed, colours, key, part, share_of};
+use super::{Program, Screen, changed, colours, key, part, share_of};
 use crate::example;
 
 /// In a level, to the right of the hero, which stays in one column and may jump there.
@@ -48,7 +48,7 @@ pub fn has_refusal(shot: &RgbImage) -> bool {
     share_of(&part(shot, CORNER), RED, 12) > 0.001
 }
 
-impl Desk {
+impl Screen {
     /// The game, which keeps its files in `data`, in a window of this size.
     pub fn game(&self, data: &Path, options: &[&str], size: (u32, u32)) -> Program {
         let mut command = Command::new(example("generative_level"));

@@ -10,10 +10,10 @@ use x11rb::protocol::xproto::{
     SELECTION_NOTIFY_EVENT, SelectionNotifyEvent, WindowClass,
 };
 
-use super::{Desk, Program};
+use super::{Program, Screen};
 
 #[allow(clippy::unwrap_used)] // Only tests come here, and they fail by panicking.
-impl Desk {
+impl Screen {
     /// Drops a file on a window, by the protocol XDND.
     ///
     /// # Panics

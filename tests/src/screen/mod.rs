@@ -1,4 +1,4 @@
-//! A desk: a screen to look at, keys to press, a mouse, and files to drop. Everything goes through the X server as if a
+//! A screen to look at, with keys to press, a mouse, and files to drop. Everything goes through the X server as if a
 //! person did it.
 
 mod drop;
@@ -52,7 +52,7 @@ pub fn windowed() -> bool {
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A connection to the screen.
-pub struct Desk {
+pub struct Screen {
     _turn: MutexGuard<'static, ()>,
     x: RustConnection,
     root: Window,
@@ -76,8 +76,8 @@ impl Drop for Program {
 }
 
 #[allow(clippy::unwrap_used)] // Only tests come here, and they fail by panicking.
-impl Desk {
-    /// A desk at the display that the environment names.
+impl Screen {
+    /// The screen of the display that the environment names.
     ///
     /// # Panics
     /// If there is none, or it cannot be sent keys.
@@ -92,8 +92,8 @@ impl Desk {
             std::thread::sleep(Duration::from_millis(250));
             connected = x11rb::connect(None);
         }
-        let (x, screen) = connected.unwrap();
-        let root = x.setup().roots[screen].root;
+        let (x, number) = connected.unwrap();
+        let root = x.setup().roots[number].root;
         let xtest = x.query_extension(b"XTEST").unwrap().reply().unwrap();
         assert!(xtest.present, "the X server cannot be sent test keys");
         Self {
@@ -325,9 +325,9 @@ impl Desk {
     /// What the screen shows where the window is.
     pub fn look_at(&self, window: Window) -> RgbImage {
         let place = self.x.get_geometry(window).unwrap().reply().unwrap();
-        let screen = self.x.get_geometry(self.root).unwrap().reply().unwrap();
-        let width = place.width.min(screen.width);
-        let height = place.height.min(screen.height);
+        let whole = self.x.get_geometry(self.root).unwrap().reply().unwrap();
+        let width = place.width.min(whole.width);
+        let height = place.height.min(whole.height);
         let shot = self.x.get_image(
             ImageFormat::Z_PIXMAP,
             self.root,
