@@ -210,7 +210,7 @@ fn draw(
     ghosts: Query<GhostWorld, With<Ghost>>,
     mut pictures: Query<(&mut Sprite, &mut Transform, &mut Visibility), With<GhostPicture>>,
     mut images: ResMut<Assets<Image>>,
-    mut drawn: Local<Option<(u64, u64)>>,
+    mut drawn: Local<Option<(AssetId<Image>, u64)>>,
 ) {
     let (Ok((goals, frame, stage, level, place)), Ok((of_ghost, shown, status))) =
         (runs.single(), ghosts.single())
@@ -220,9 +220,6 @@ fn draw(
     let Ok((mut sprite, mut transform, mut visibility)) = pictures.single_mut() else {
         return;
     };
-    let now = Some((frame.tick, shown.tick));
-    let moved = *drawn != now;
-    *drawn = now;
     let ahead = of_ghost.tally().position - goals.tally().position;
     let left = goals.hero_column() + ahead;
     let width = frame.pixels.width() as i32;
@@ -234,8 +231,12 @@ fn draw(
         return;
     };
     visibility.set_if_neq(Visibility::Visible);
-    if moved && let Some(mut image) = images.get_mut(&sprite.image) {
+    let now = Some((sprite.image.id(), shown.tick));
+    if *drawn != now
+        && let Some(mut image) = images.get_mut(&sprite.image)
+    {
         image.data = Some(cut_out(&shown.pixels, hero));
+        *drawn = now;
     }
     let scale = stage.scale;
     let of_hero = vec2(hero.width() as f32, hero.height() as f32) * scale;

@@ -68,5 +68,6 @@ mod toast;
 mod controls;
 mod files;
 mod harness;
+mod racing;
 mod script;
 mod sounds;
