@@ -10,7 +10,7 @@ use super::EvaluateError;
 /// Writes a value as indented JSON, under a temporary name first, so that a file of this name is always whole.
 ///
 /// # Errors
-/// [`EvaluateError::Io`] if the file cannot be written or the value has no JSON form.
+/// [`EvaluateError::File`] if the file cannot be written or the value has no JSON form.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), EvaluateError> {
     let mut bytes = serde_json::to_vec_pretty(value)
         .map_err(|error| EvaluateError::io("write", path)(error.into()))?;
