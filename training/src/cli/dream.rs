@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Instant;
 
 use genie_training::dream::{DreamError, DreamOptions, Stage, Status, dream};
-use genie_training::ingest::{CropChoice, IngestError, IngestOptions, PaceChoice, parse_pace};
+use genie_training::ingest::{IngestError, IngestOptions, PaceChoice, parse_pace};
 use genie_training::train::ActionSource;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliResult;
 use super::device_args::DeviceArgs;
 use super::dream_guard::Guard;
-use super::import::{Fit, Size, parse_crop, parse_size};
+use super::footage_args::FootageArgs;
 use super::interruption::Interruption;
 use super::outputs::check_output_of;
 
@@ -39,33 +39,11 @@ pub(crate) struct Args {
     /// Number of latent actions; as many as the footage shows unless given.
     #[arg(long, value_name = "A")]
     latent_actions: Option<usize>,
-    /// Width and height of the world's frames in pixels.
-    #[arg(long, default_value = "64x64", value_parser = parse_size)]
-    size: Size,
     /// Frames a second of the world; if not given, as many as the footage's motion asks for.
     #[arg(long, value_parser = parse_pace)]
     fps: Option<f64>,
-    /// Use a part of the picture: X,Y,WIDTH,HEIGHT in pixels, or `auto` to cut off black bars.
-    #[arg(long, value_parser = parse_crop)]
-    crop: Option<CropChoice>,
-    /// How pictures of another shape are fitted.
-    #[arg(long, value_enum, default_value = "cover")]
-    fit: Fit,
-    /// Frames a second of folders of pictures that do not say.
-    #[arg(long, value_name = "FPS", value_parser = parse_pace)]
-    pictures_fps: Option<f64>,
-    /// Begin at this second of each film, animation or folder.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
-    start: f64,
-    /// End at this second.
-    #[arg(long, value_name = "SECONDS")]
-    end: Option<f64>,
-    /// Keep what is blank, frozen or a menu, and do not part clips where scenes cut.
-    #[arg(long)]
-    keep_all: bool,
-    /// Whatever would be skipped, changed or assumed of the footage is an error.
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    footage: FootageArgs,
     /// The same seed, footage and steps give the same world.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -94,19 +72,10 @@ pub(crate) fn run(args: Args) -> CliResult {
         },
         latent_actions: args.latent_actions,
         footage: IngestOptions {
-            width: args.size.width,
-            height: args.size.height,
-            crop: args.crop.unwrap_or_default(),
             pace: args
                 .fps
                 .map_or(PaceChoice::FromFootage, PaceChoice::FramesPerSecond),
-            fit: args.fit.choice(),
-            pictures_pace: args.pictures_fps,
-            start: args.start,
-            end: args.end,
-            keep_all: args.keep_all,
-            strict: args.strict,
-            ..IngestOptions::default()
+            ..args.footage.options()
         },
         seed: args.seed,
     };

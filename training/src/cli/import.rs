@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use genie_training::ingest::{
-    CropChoice, DecoderChoice, FitChoice, IngestError, IngestOptions, PaceChoice, Progress,
-    Summary, ingest, parse_pace,
+    DecoderChoice, IngestError, IngestOptions, PaceChoice, Progress, Summary, ingest, parse_pace,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::CliResult;
 use super::bench::memory::peak_memory;
+use super::footage_args::FootageArgs;
 use super::interruption::Interruption;
 use super::outputs::check_output;
 
@@ -32,37 +32,18 @@ pub(crate) struct Args {
     /// Folder of the dataset.
     #[arg(long)]
     out: PathBuf,
-    /// Width and height of the dataset's frames in pixels.
-    #[arg(long, default_value = "64x64", value_parser = parse_size)]
-    size: Size,
     /// Frames a second, by the times of the footage: 10, 29.97, 30000/1001. If not given, as many as its motion asks for.
     #[arg(long, value_parser = parse_pace, conflicts_with = "every")]
     fps: Option<f64>,
     /// Take each n-th frame, whatever its time.
     #[arg(long, value_name = "N")]
     every: Option<u32>,
-    /// Frames a second of folders of pictures that do not say.
-    #[arg(long, value_name = "FPS", value_parser = parse_pace)]
-    pictures_fps: Option<f64>,
-    /// Use a part of the picture: X,Y,WIDTH,HEIGHT in pixels, or `auto` to cut off black bars.
-    #[arg(long, value_parser = parse_crop)]
-    crop: Option<CropChoice>,
-    /// How pictures of another shape are fitted.
-    #[arg(long, value_enum, default_value = "cover")]
-    fit: Fit,
     /// What lies under transparent pixels and beside contained pictures, as RRGGBB.
     #[arg(long, default_value = "000000", value_parser = parse_colour)]
     background: Colour,
-    /// Begin at this second of each film, animation or folder.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
-    start: f64,
-    /// End at this second.
-    #[arg(long, value_name = "SECONDS")]
-    end: Option<f64>,
-    /// Keep what is blank, frozen or a menu, and do not part clips where scenes cut.
-    #[arg(long)]
-    keep_all: bool,
-    /// Part clips after that many frames.
+    #[command(flatten)]
+    footage: FootageArgs,
+    /// Split clips after that many frames.
     #[arg(long, value_name = "FRAMES", default_value_t = 2000)]
     longest: u64,
     /// Drop pieces between cuts that have fewer frames.
@@ -71,9 +52,6 @@ pub(crate) struct Args {
     /// Add the footage to the dataset that is in the folder.
     #[arg(long)]
     append: bool,
-    /// Whatever would be skipped, changed or assumed is an error.
-    #[arg(long)]
-    strict: bool,
     /// What reads films: the program ffmpeg where there is one, else the built-in decoder of H.264.
     #[arg(long, value_enum, default_value = "auto")]
     decoder: Decoder,
@@ -86,26 +64,6 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(super) enum Fit {
-    /// Scale until the frame is covered, and cut off what sticks out.
-    Cover,
-    /// Scale until all of it is inside, with background beside it.
-    Contain,
-    /// Scale to the frame, proportions not kept.
-    Stretch,
-}
-
-impl Fit {
-    pub(super) fn choice(self) -> FitChoice {
-        match self {
-            Self::Cover => FitChoice::Cover,
-            Self::Contain => FitChoice::Contain,
-            Self::Stretch => FitChoice::Stretch,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Decoder {
     /// The program ffmpeg where there is one, else the built-in decoder.
     Auto,
@@ -115,44 +73,9 @@ enum Decoder {
     BuiltIn,
 }
 
-/// Frame size in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    pub(super) width: usize,
-    pub(super) height: usize,
-}
-
 /// A colour of three bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Colour([u8; 3]);
-
-pub(super) fn parse_size(text: &str) -> Result<Size, String> {
-    text.split_once(['x', 'X', '×'])
-        .and_then(|(width, height)| {
-            Some(Size {
-                width: width.trim().parse().ok()?,
-                height: height.trim().parse().ok()?,
-            })
-        })
-        .filter(|size| size.width > 0 && size.height > 0)
-        .ok_or_else(|| "expected WIDTHxHEIGHT in pixels, such as 64x64".to_owned())
-}
-
-pub(super) fn parse_crop(text: &str) -> Result<CropChoice, String> {
-    if text.eq_ignore_ascii_case("auto") {
-        return Ok(CropChoice::Auto);
-    }
-    let numbers: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
-    match numbers.as_deref() {
-        Some(&[x, y, width, height]) => Ok(CropChoice::Area {
-            x,
-            y,
-            width,
-            height,
-        }),
-        _ => Err("expected X,Y,WIDTH,HEIGHT in pixels, or auto".to_owned()),
-    }
-}
 
 fn parse_colour(text: &str) -> Result<Colour, String> {
     let digits = text.trim_start_matches('#');
@@ -170,20 +93,12 @@ fn parse_colour(text: &str) -> Result<Colour, String> {
 impl Args {
     fn options(&self) -> IngestOptions {
         IngestOptions {
-            width: self.size.width,
-            height: self.size.height,
-            fit: self.fit.choice(),
-            crop: self.crop.unwrap_or_default(),
             background: self.background.0,
             pace: match (self.fps, self.every) {
                 (Some(fps), _) => PaceChoice::FramesPerSecond(fps),
                 (None, Some(every)) => PaceChoice::Every(every),
                 (None, None) => PaceChoice::FromFootage,
             },
-            pictures_pace: self.pictures_fps,
-            start: self.start,
-            end: self.end,
-            keep_all: self.keep_all,
             longest_clip: self.longest,
             shortest_piece: self.shortest,
             decoder: match self.decoder {
@@ -192,8 +107,8 @@ impl Args {
                 Decoder::BuiltIn => DecoderChoice::BuiltIn,
             },
             append: self.append,
-            strict: self.strict,
             threads: self.threads,
+            ..self.footage.options()
         }
     }
 }
@@ -347,29 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_width_by_height() {
-        let wide = Size {
-            width: 160,
-            height: 90,
-        };
-        assert_eq!(parse_size("160x90"), Ok(wide));
-        assert_eq!(parse_size("160X90"), Ok(wide));
-        for wrong in ["", "64", "64x", "x", "axb", "-1x3", "0x4"] {
-            assert!(parse_size(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn crops_and_colours_are_read() {
-        let area = CropChoice::Area {
-            x: 1,
-            y: 2,
-            width: 30,
-            height: 40,
-        };
-        assert_eq!(parse_crop("1,2,30,40"), Ok(area));
-        assert_eq!(parse_crop("auto"), Ok(CropChoice::Auto));
-        assert!(parse_crop("1,2,3").is_err());
+    fn colours_are_read() {
         assert_eq!(parse_colour("#87ceeb"), Ok(Colour([0x87, 0xCE, 0xEB])));
         assert!(parse_colour("blue").is_err());
     }

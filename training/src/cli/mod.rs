@@ -9,6 +9,7 @@ mod device_args;
 mod dream;
 mod dream_guard;
 mod evaluate;
+mod footage_args;
 mod gameplay;
 mod import;
 mod interruption;
