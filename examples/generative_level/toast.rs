@@ -2,6 +2,7 @@
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
+use genie_examples::message;
 
 use crate::look::{EDGE, PANEL, RED, TEXT};
 use crate::states::GameSystems;
@@ -23,10 +24,10 @@ pub(crate) struct Toast {
 impl Toast {
     /// Something has gone wrong.
     pub(crate) fn error(text: impl ToString) -> Self {
-        // Errors of assets carry a backtrace, which the log has.
-        let text = text.to_string();
-        let text = text.lines().next().unwrap_or_default().to_owned();
-        Self { text, bad: true }
+        Self {
+            text: message::in_short(text),
+            bad: true,
+        }
     }
 
     /// Good to know.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
+use genie_examples::message;
 
 /// How long a message is shown.
 const SHOWN: Duration = Duration::from_secs(7);
@@ -30,9 +31,7 @@ pub(crate) struct Toasts {
 impl Toasts {
     /// Something has gone wrong.
     pub(crate) fn error(&mut self, text: impl ToString) {
-        // Errors of assets carry a backtrace, which the log has.
-        let text = text.to_string();
-        self.add(text.lines().next().unwrap_or_default().to_owned(), true);
+        self.add(message::in_short(text), true);
     }
 
     /// Good to know.
