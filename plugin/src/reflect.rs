@@ -24,6 +24,8 @@ pub struct GenieSamplerReflect {
     pub order_noise: f32,
     /// See [`SamplerSettings::adjacency`].
     pub adjacency: f32,
+    /// See [`SamplerSettings::action_guidance`].
+    pub action_guidance: f32,
 }
 
 /// [`UnmaskingOrder`] to inspectors.

@@ -41,6 +41,12 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
         "how much tokens are kept beside those that they had in the footage",
         (&mut sampler.adjacency, 0.0..=1.0),
     );
+    settled |= slide(
+        ui,
+        "action guidance",
+        "more, and actions are obeyed more surely; above 0 frames take up to twice as long",
+        (&mut sampler.action_guidance, 0.0..=4.0),
+    );
     ui.label("order of unmasking");
     for (order, name, hint) in [
         (

@@ -5,14 +5,16 @@
 //! finished tokens that adds theirs to the cache. That last pass is deferred and shares a batch with the first pass of the next
 //! frame.
 
+mod sampling;
 mod saved;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::transformer::{StreamRow, TransformerCache, Wanted};
-use crate::{Error, Frame, SamplerSettings, UnmaskedFrame, WorldModel, unmask_frames};
+use crate::{Error, Frame, SamplerSettings, WorldModel};
+use sampling::{Branch, commit_newest, first_pass, sample_frames, token_tensor};
 
 /// One running world.
 ///
@@ -220,7 +222,11 @@ impl Rollout {
         let mut copy = [self.clone()];
         let codes = self.model.config().tokenizer.quantizer.codes() as u32;
         let masked = vec![vec![codes; self.tokens.len()]];
-        let hidden = first_pass(&self.model, &mut copy, &[action as u32], &masked)?;
+        let branches = [Branch {
+            world: 0,
+            action: action as u32,
+        }];
+        let hidden = first_pass(&self.model, &mut copy, &branches, &masked)?;
         Ok(hidden.squeeze(0)?)
     }
 
@@ -251,136 +257,4 @@ impl Rollout {
         }
         model.frames(&patches)
     }
-}
-
-fn token_tensor(rows: &[&[u32]], device: &Device) -> Result<Tensor, Error> {
-    let width = rows.first().map_or(0, |row| row.len());
-    Ok(Tensor::from_vec(
-        rows.concat(),
-        (rows.len(), width),
-        device,
-    )?)
-}
-
-/// Embeddings `[R, D]` of rows of the model's action embeddings.
-fn actions_tensor(model: &WorldModel, actions: &[u32]) -> Result<Tensor, Error> {
-    let ids = Tensor::new(actions, model.device())?;
-    Ok(model.action_embeddings().index_select(&ids, 0)?)
-}
-
-/// Adds the keys and values of the newest frames to the pasts.
-fn commit_newest(model: &WorldModel, rollouts: &mut [Rollout]) -> Result<(), Error> {
-    let tokens: Vec<_> = rollouts.iter().map(|r| r.tokens.as_slice()).collect();
-    let ids = token_tensor(&tokens, model.device())?;
-    let actions: Vec<_> = rollouts.iter().map(|r| r.action).collect();
-    let rows: Vec<_> = rollouts
-        .iter()
-        .map(|r| StreamRow {
-            time: r.time,
-            cache: &r.past,
-            after: None,
-            wanted: Wanted::State,
-        })
-        .collect();
-    let (_, states) = model.dynamics().stream(
-        model.token_embeddings(),
-        &ids,
-        &actions_tensor(model, &actions)?,
-        &rows,
-    )?;
-    for (rollout, state) in rollouts.iter_mut().zip(states) {
-        rollout.past.push(state, model.dynamics().window());
-    }
-    Ok(())
-}
-
-/// The pass that finishes the newest frame of each world and starts the next one: hidden states `[B, N, D]` of the next
-/// frames, whose tokens are `masked`.
-fn first_pass(
-    model: &WorldModel,
-    rollouts: &mut [Rollout],
-    actions: &[u32],
-    masked: &[Vec<u32>],
-) -> Result<Tensor, Error> {
-    let clean = rollouts.iter().map(|r| r.tokens.as_slice());
-    let ids: Vec<_> = clean.chain(masked.iter().map(Vec::as_slice)).collect();
-    let ids = token_tensor(&ids, model.device())?;
-    let led_here = rollouts.iter().map(|r| r.action);
-    let led: Vec<_> = led_here.chain(actions.iter().copied()).collect();
-    let finished = rollouts.iter().map(|r| StreamRow {
-        time: r.time,
-        cache: &r.past,
-        after: None,
-        wanted: Wanted::State,
-    });
-    let started = rollouts.iter().enumerate().map(|(i, r)| StreamRow {
-        time: r.time + 1,
-        cache: &r.past,
-        after: Some(i),
-        wanted: Wanted::Output,
-    });
-    let rows: Vec<_> = finished.chain(started).collect();
-    let (hidden, states) = model.dynamics().stream(
-        model.token_embeddings(),
-        &ids,
-        &actions_tensor(model, &led)?,
-        &rows,
-    )?;
-    for (rollout, state) in rollouts.iter_mut().zip(states) {
-        rollout.past.push(state, model.dynamics().window());
-    }
-    Ok(hidden)
-}
-
-/// Samples the next frame's tokens of every world.
-fn sample_frames(
-    model: &WorldModel,
-    rollouts: &mut [Rollout],
-    actions: &[usize],
-) -> Result<(), Error> {
-    let actions: Vec<u32> = actions.iter().map(|&a| a as u32).collect();
-    let codes = model.config().tokenizer.quantizer.codes() as u32;
-    let per_frame = model.config().codes_per_frame();
-    let mut next = vec![vec![codes; per_frame]; rollouts.len()];
-    let mut hidden = first_pass(model, rollouts, &actions, &next)?;
-    let embedded = actions_tensor(model, &actions)?;
-    let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
-    for step in 0..most {
-        if step > 0 {
-            // All tokens may be decided already.
-            if !next.iter().flatten().any(|&token| token == codes) {
-                break;
-            }
-            let ids: Vec<_> = next.iter().map(Vec::as_slice).collect();
-            let ids = token_tensor(&ids, model.device())?;
-            let rows: Vec<_> = rollouts
-                .iter()
-                .map(|r| StreamRow {
-                    time: r.time + 1,
-                    cache: &r.past,
-                    after: None,
-                    wanted: Wanted::Output,
-                })
-                .collect();
-            let embeddings = model.token_embeddings();
-            hidden = model
-                .dynamics()
-                .stream(embeddings, &ids, &embedded, &rows)?
-                .0;
-        }
-        let frames = rollouts.iter_mut().zip(&mut next);
-        let frames = frames.map(|(rollout, tokens)| UnmaskedFrame {
-            sampler: &rollout.sampler,
-            before: &rollout.tokens,
-            tokens,
-            rng: &mut rollout.rng,
-        });
-        unmask_frames(model, &hidden, &mut frames.collect::<Vec<_>>(), step)?;
-    }
-    for ((rollout, tokens), action) in rollouts.iter_mut().zip(next).zip(actions) {
-        rollout.time += 1;
-        rollout.tokens = tokens;
-        rollout.action = action;
-    }
-    Ok(())
 }

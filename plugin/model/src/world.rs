@@ -78,13 +78,10 @@ impl WorldModel {
             .then(|| LatentActionModel::new(&config, latent))
             .transpose()?;
         let token_embeddings = dynamics.token_embeddings(tokenizer.quantizer().codebook())?;
-        let action_embeddings = Tensor::cat(
-            &[
-                &dynamics.action_embeddings(&codebook)?,
-                dynamics.start_embedding(),
-            ],
-            0,
-        )?;
+        let actions = dynamics.action_embeddings(&codebook)?;
+        let unknown = actions.mean_keepdim(0)?;
+        let action_embeddings =
+            Tensor::cat(&[&actions, dynamics.start_embedding(), &unknown], 0)?;
         Ok(Self {
             parts: Arc::new(Parts {
                 config,
@@ -180,9 +177,15 @@ impl WorldModel {
         &self.parts.token_embeddings
     }
 
-    /// Action embeddings `[A + 1, D]` of the dynamics model, that of a first frame last.
+    /// Action embeddings `[A + 2, D]` of the dynamics model: those of the actions, that of a first frame, and that of a frame whose
+    /// action is not known, which is the mean of those of the actions.
     pub fn action_embeddings(&self) -> &Tensor {
         &self.parts.action_embeddings
+    }
+
+    /// Row of the action embeddings that stands for an action which is not known.
+    pub(crate) fn unknown_action(&self) -> u32 {
+        self.action_count() as u32 + 1
     }
 
     /// Patches `[1, N, P]` of a frame of the world's size.

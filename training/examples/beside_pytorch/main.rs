@@ -91,6 +91,7 @@ impl Side {
             steps,
             order: UnmaskingOrder::Confidence,
             adjacency: 0.0,
+            action_guidance: 0.0,
             ..SamplerSettings::default()
         };
         let actions = vec![0; worlds];

@@ -9,7 +9,7 @@ impl Display for Evaluation {
         let sampler = &self.options.sampler;
         writeln!(
             f,
-            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), adjacency {}, seed {}",
+            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), adjacency {}, guidance {}, seed {}",
             self.options.clips,
             sampler.steps,
             sampler.temperature,
@@ -17,6 +17,7 @@ impl Display for Evaluation {
             sampler.order,
             sampler.order_noise,
             sampler.adjacency,
+            sampler.action_guidance,
             self.options.seed
         )?;
         writeln!(f, "\ntokenizer PSNR         {:6.2} dB", self.tokenizer_psnr)?;

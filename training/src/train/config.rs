@@ -293,6 +293,11 @@ pub struct CorruptionConfig {
     /// shipped configurations.
     #[serde(default)]
     pub actions: f32,
+    /// Share of transitions whose action the model is not told: it sees the mean of all action codes instead. What it predicts then is
+    /// what [`SamplerSettings::action_guidance`](genie_model::SamplerSettings::action_guidance) leads away from (classifier-free
+    /// guidance, Ho and Salimans 2022).
+    #[serde(default)]
+    pub unknown_actions: f32,
     /// Share of transitions that are relabelled with an action which is impossible where they begin (a jump below a ceiling, a
     /// step into a wall) and would have had the same effect: the only examples of such actions. See
     /// [`ActionPrior`](super::ActionPrior) and [`ActionEffects`](super::ActionEffects).
@@ -310,6 +315,7 @@ impl Default for CorruptionConfig {
         Self {
             tokens: 0.08,
             actions: 0.0,
+            unknown_actions: 0.0,
             impossible_actions: 0.0,
             scheduled_sampling: 0.0,
         }

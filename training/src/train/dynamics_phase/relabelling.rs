@@ -109,8 +109,8 @@ pub(super) fn all_motions(ranks: &dyn Ranks, own: &[MotionSigns]) -> Vec<MotionS
     unpacked.collect()
 }
 
-/// The new label of each transition; `None` where it keeps its own. `impossible` lists, where it is known, the impossible
-/// actions that a transition may be relabelled with.
+/// The new label of each transition; `None` where it keeps its own, `A` where the model is not told the action. `impossible` lists,
+/// where it is known, the impossible actions that a transition may be relabelled with.
 pub(super) fn draw_labels(
     config: &TrainConfig,
     transitions: usize,
@@ -123,7 +123,11 @@ pub(super) fn draw_labels(
         // Drawn in any case: what is random in a step does not depend on what has been learned.
         let [any, is_impossible, which] = rng.random::<[f32; 3]>();
         let other = rng.random_range(0..actions);
-        if any < corruption.actions {
+        // Trainings without them keep their random numbers.
+        let unknown = corruption.unknown_actions > 0.0;
+        if unknown && rng.random::<f32>() < corruption.unknown_actions {
+            Some(actions)
+        } else if any < corruption.actions {
             Some(other)
         } else if is_impossible < corruption.impossible_actions {
             let impossible = &impossible?[transition];
@@ -136,7 +140,8 @@ pub(super) fn draw_labels(
     labels.collect()
 }
 
-/// The codes `own [B, T - 1, C]` of transitions, with the row of `codes [A, C]` of the new label where there is one.
+/// The codes `own [B, T - 1, C]` of transitions, with the row of `codes [A, C]` of the new label where there is one, and the mean of
+/// all rows where that is `A`.
 pub(super) fn relabel(own: Tensor, codes: &Tensor, labels: &[Option<u32>]) -> Result<Tensor> {
     if labels.iter().all(Option::is_none) {
         return Ok(own);
@@ -150,7 +155,8 @@ pub(super) fn relabel(own: Tensor, codes: &Tensor, labels: &[Option<u32>]) -> Re
     let kept = Tensor::from_vec(kept, (batch, transitions, 1), device)?;
     let labels: Vec<u32> = labels.iter().map(|label| label.unwrap_or(0)).collect();
     let labels = Tensor::from_vec(labels, (batch, transitions), device)?;
-    let others = ops::gather_rows(codes, &labels)?;
+    let codes = Tensor::cat(&[codes, &codes.mean_keepdim(0)?], 0)?;
+    let others = ops::gather_rows(&codes, &labels)?;
     let others = others.reshape((batch, transitions, dim))?;
     let replaced = others.broadcast_mul(&kept.affine(-1.0, 1.0)?)?;
     own.broadcast_mul(&kept)? + replaced
