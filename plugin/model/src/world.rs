@@ -80,8 +80,7 @@ impl WorldModel {
         let token_embeddings = dynamics.token_embeddings(tokenizer.quantizer().codebook())?;
         let actions = dynamics.action_embeddings(&codebook)?;
         let unknown = actions.mean_keepdim(0)?;
-        let action_embeddings =
-            Tensor::cat(&[&actions, dynamics.start_embedding(), &unknown], 0)?;
+        let action_embeddings = Tensor::cat(&[&actions, dynamics.start_embedding(), &unknown], 0)?;
         Ok(Self {
             parts: Arc::new(Parts {
                 config,

@@ -67,7 +67,9 @@ pub(super) fn first_pass(
     let masked = branches.iter().map(|it| masked[it.world].as_slice());
     let ids = token_tensor(&clean.chain(masked).collect::<Vec<_>>(), model.device())?;
     let led_here = rollouts.iter().map(|r| r.action);
-    let led: Vec<_> = led_here.chain(branches.iter().map(|it| it.action)).collect();
+    let led: Vec<_> = led_here
+        .chain(branches.iter().map(|it| it.action))
+        .collect();
     let finished = rollouts.iter().map(|r| StreamRow {
         time: r.time,
         cache: &r.past,

@@ -161,3 +161,35 @@ pub(super) fn relabel(own: Tensor, codes: &Tensor, labels: &[Option<u32>]) -> Re
     let replaced = others.broadcast_mul(&kept.affine(-1.0, 1.0)?)?;
     own.broadcast_mul(&kept)? + replaced
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use candle_core::Device;
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn unknown_actions_are_the_mean_of_all_codes() {
+        let cpu = &Device::Cpu;
+        let codes = Tensor::new(&[[1f32, 0.0], [3.0, 2.0], [2.0, 10.0]], cpu).unwrap();
+        let own = Tensor::new(&[[[7f32, 7.0], [8.0, 8.0], [9.0, 9.0]]], cpu).unwrap();
+        let shown = relabel(own, &codes, &[Some(3), None, Some(1)]).unwrap();
+        let shown: Vec<Vec<Vec<f32>>> = shown.to_vec3().unwrap();
+        assert_eq!(shown, [[[2.0, 4.0], [8.0, 8.0], [3.0, 2.0]]]);
+    }
+
+    #[test]
+    fn as_many_actions_are_unknown_as_the_configuration_says() {
+        let mut config = TrainConfig::platformer();
+        config.corruption.actions = 0.0;
+        config.corruption.unknown_actions = 0.25;
+        let actions = config.model.latent_actions.actions as u32;
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let labels = draw_labels(&config, 4000, Some(&vec![Vec::new(); 4000]), &mut rng);
+        let unknown = labels.iter().filter(|&&it| it == Some(actions)).count();
+        assert!((900..1100).contains(&unknown), "{unknown}");
+        assert!(labels.iter().flatten().all(|&it| it == actions));
+    }
+}
