@@ -87,9 +87,9 @@ impl Quality {
     pub(crate) fn sampler(self) -> GenieSampler {
         let usual = GenieSamplerSettings::default();
         let (steps, action_guidance) = match self {
-            Self::Fast => (2, 0.0),
+            Self::Fast => (2, Some(0.0)),
             Self::Good => (usual.steps, usual.action_guidance),
-            Self::Best => (8, 1.0),
+            Self::Best => (8, Some(1.0)),
         };
         let sampler = GenieSamplerSettings {
             steps,

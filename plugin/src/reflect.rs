@@ -25,7 +25,7 @@ pub struct GenieSamplerReflect {
     /// See [`SamplerSettings::adjacency`].
     pub adjacency: f32,
     /// See [`SamplerSettings::action_guidance`].
-    pub action_guidance: f32,
+    pub action_guidance: Option<f32>,
 }
 
 /// [`UnmaskingOrder`] to inspectors.

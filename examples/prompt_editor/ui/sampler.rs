@@ -41,12 +41,19 @@ pub(super) fn show(ui: &mut egui::Ui, work: &mut Work) {
         "how much tokens are kept beside those that they had in the footage",
         (&mut sampler.adjacency, 0.0..=1.0),
     );
+    let model = work.models.get(&work.lines.model);
+    let own = model.map_or(0.0, |model| model.config().dynamics.action_guidance);
+    let before = sampler.action_guidance.unwrap_or(own);
+    let mut guidance = before;
     settled |= slide(
         ui,
         "action guidance",
         "more, and actions are obeyed more surely; above 0 frames take up to twice as long",
-        (&mut sampler.action_guidance, 0.0..=4.0),
+        (&mut guidance, 0.0..=4.0),
     );
+    if guidance.to_bits() != before.to_bits() {
+        sampler.action_guidance = Some(guidance);
+    }
     ui.label("order of unmasking");
     for (order, name, hint) in [
         (

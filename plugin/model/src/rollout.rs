@@ -111,6 +111,12 @@ impl Rollout {
         Ok(())
     }
 
+    /// How far frames are led away from those without a known action: as the sampler says, else as the world does.
+    fn guidance(&self) -> f32 {
+        let own = self.model.config().dynamics.action_guidance;
+        self.sampler.action_guidance.unwrap_or(own)
+    }
+
     /// Bytes of memory that this world's caches take, shared or not.
     pub fn memory_bytes(&self) -> usize {
         let values = |cache: &TransformerCache| -> usize {

@@ -66,8 +66,8 @@ pub struct SamplerSettings {
     pub adjacency: f32,
     /// How far frames are led away from those that the model expects without knowing the action, 0 to 10: with more, actions are
     /// obeyed more surely and worlds become less varied (classifier-free guidance, Ho and Salimans 2022). Above 0 a frame takes up to
-    /// twice as long; best for worlds that were trained with unknown actions.
-    pub action_guidance: f32,
+    /// twice as long. `None` is as the world says ([`DynamicsConfig::action_guidance`](crate::DynamicsConfig::action_guidance)).
+    pub action_guidance: Option<f32>,
 }
 
 /// Buffers of `V` values each.
@@ -115,7 +115,7 @@ impl Default for SamplerSettings {
             order: UnmaskingOrder::ConfidenceThreshold,
             order_noise: 1.0,
             adjacency: 0.3,
-            action_guidance: 0.0,
+            action_guidance: None,
         }
     }
 }
@@ -148,10 +148,11 @@ impl SamplerSettings {
                 self.top_p
             )));
         }
-        if !(0.0..=10.0).contains(&self.action_guidance) {
+        if let Some(guidance) = self.action_guidance
+            && !(0.0..=10.0).contains(&guidance)
+        {
             return Err(Error::Sampler(format!(
-                "action_guidance must be 0 to 10, not {}",
-                self.action_guidance
+                "action_guidance must be 0 to 10, not {guidance}"
             )));
         }
         if !(0.0..=1.0).contains(&self.adjacency) {

@@ -8,11 +8,11 @@ use common::{picture, random_world, residual_config, small_config};
 use genie_model::{Fit, Rollout, SamplerSettings, WorldModel};
 
 /// All tokens in one step, each the likeliest.
-fn surest(action_guidance: f32) -> SamplerSettings {
+fn surest(guidance: f32) -> SamplerSettings {
     SamplerSettings {
         steps: 1,
         temperature: 0.0,
-        action_guidance,
+        action_guidance: Some(guidance),
         ..Default::default()
     }
 }
@@ -81,9 +81,9 @@ fn worlds_of_different_guidance_step_together_as_alone() {
         let mut alone: Vec<_> = [1.0, 0.0, 2.5, 0.0]
             .into_iter()
             .zip(0..)
-            .map(|(action_guidance, seed)| {
+            .map(|(guidance, seed)| {
                 let sampler = SamplerSettings {
-                    action_guidance,
+                    action_guidance: Some(guidance),
                     ..Default::default()
                 };
                 start(&world, seed, sampler)
@@ -107,8 +107,28 @@ fn worlds_of_different_guidance_step_together_as_alone() {
 #[test]
 fn settings_without_guidance_are_read_as_none_and_wrong_ones_are_refused() {
     let old: SamplerSettings = serde_json::from_str(r#"{"steps": 3}"#).unwrap();
-    assert_eq!(old.action_guidance.to_bits(), 0);
+    assert_eq!(old.action_guidance, None);
     for wrong in [-0.1, 10.5, f32::NAN] {
         assert!(surest(wrong).validate().is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn a_world_says_how_far_its_actions_are_guided() {
+    let plain = small_config();
+    let mut guided = plain.clone();
+    guided.dynamics.action_guidance = 2.0;
+    let [plain, guided] = [&plain, &guided].map(|config| random_world(config, 34));
+    let play = |world: &WorldModel, action_guidance: Option<f32>| {
+        let sampler = SamplerSettings {
+            action_guidance,
+            ..Default::default()
+        };
+        let mut rollout = start(world, 3, sampler);
+        (0..4).for_each(|frame| drop(rollout.step(frame % 4).unwrap().clone()));
+        rollout.tokens().to_vec()
+    };
+    assert_eq!(play(&guided, None), play(&plain, Some(2.0)));
+    assert_eq!(play(&guided, Some(0.0)), play(&plain, None));
+    assert_ne!(play(&guided, None), play(&plain, None));
 }

@@ -91,7 +91,7 @@ impl Side {
             steps,
             order: UnmaskingOrder::Confidence,
             adjacency: 0.0,
-            action_guidance: 0.0,
+            action_guidance: None,
             ..SamplerSettings::default()
         };
         let actions = vec![0; worlds];

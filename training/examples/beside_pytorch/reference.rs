@@ -117,7 +117,7 @@ fn rollout(world: &WorldModel, tensors: &mut HashMap<String, Tensor>) -> Result<
         order: UnmaskingOrder::Confidence,
         order_noise: 0.0,
         adjacency: 0.0,
-        action_guidance: 0.0,
+        action_guidance: None,
         ..SamplerSettings::default()
     };
     let mut rollout = world.prompt_with(&footage::frame(1)?, 0, Fit::default(), sampler)?;

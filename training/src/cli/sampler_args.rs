@@ -24,8 +24,8 @@ pub(crate) struct SamplerArgs {
     /// Share, 0 to 1, of the penalty of token pairs that the footage never shows side by side.
     #[arg(long, alias = "neighbours")]
     adjacency: Option<f32>,
-    /// How far frames are led away from those without a known action, 0 to 10: actions are obeyed more surely, and frames take up to
-    /// twice as long.
+    /// How far frames are led away from those without a known action, 0 to 10, instead of as far as the world says: with more,
+    /// actions are obeyed more surely; above 0 frames take up to twice as long.
     #[arg(long)]
     action_guidance: Option<f32>,
 }
@@ -57,7 +57,7 @@ impl SamplerArgs {
             },
             order_noise: self.order_noise.unwrap_or(default.order_noise),
             adjacency: self.adjacency.unwrap_or(default.adjacency),
-            action_guidance: self.action_guidance.unwrap_or(default.action_guidance),
+            action_guidance: self.action_guidance.or(default.action_guidance),
         };
         settings.validate()?;
         Ok(settings)

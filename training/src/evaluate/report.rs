@@ -7,6 +7,10 @@ use super::{Evaluation, PromptFigures};
 impl Display for Evaluation {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let sampler = &self.options.sampler;
+        let guidance = match sampler.action_guidance {
+            Some(guidance) => guidance.to_string(),
+            None => "of the world".to_owned(),
+        };
         writeln!(
             f,
             "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), adjacency {}, guidance {}, seed {}",
@@ -17,7 +21,7 @@ impl Display for Evaluation {
             sampler.order,
             sampler.order_noise,
             sampler.adjacency,
-            sampler.action_guidance,
+            guidance,
             self.options.seed
         )?;
         writeln!(f, "\ntokenizer PSNR         {:6.2} dB", self.tokenizer_psnr)?;

@@ -145,6 +145,14 @@ pub struct DynamicsConfig {
     /// [`undo_changed_weight`](crate::DynamicsModel::undo_changed_weight).
     #[serde(default = "unweighted")]
     pub changed_weight: f32,
+    /// The [`action_guidance`](crate::SamplerSettings::action_guidance) that the world is played with where the sampler asks for no
+    /// other, 0 to 10. 0, for none, is left out of files.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub action_guidance: f32,
+}
+
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 fn unused_transformer() -> TransformerConfig {
@@ -317,6 +325,11 @@ impl GenieConfig {
             weight.is_finite() && weight > 0.0,
             "dynamics.changed_weight",
             "above 0",
+        )?;
+        check(
+            (0.0..=10.0).contains(&self.dynamics.action_guidance),
+            "dynamics.action_guidance",
+            "0 to 10",
         )?;
         let mut transformers = vec![
             ("tokenizer.encoder", &self.tokenizer.encoder),

@@ -53,6 +53,7 @@ impl GenieConfig {
                 },
                 conditioning: ActionConditioning::Added,
                 changed_weight: 5.0,
+                action_guidance: 0.0,
             },
         }
     }
@@ -105,6 +106,7 @@ impl GenieConfig {
                 transformer: TransformerConfig::new(12, 512, 8, 64, window),
                 conditioning: ActionConditioning::Added,
                 changed_weight: 1.0,
+                action_guidance: 0.0,
             },
         }
     }
@@ -161,6 +163,7 @@ impl GenieConfig {
                 ),
                 conditioning: ActionConditioning::Added,
                 changed_weight: 1.0,
+                action_guidance: 0.0,
             },
         })
     }

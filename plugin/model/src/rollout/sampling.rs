@@ -144,7 +144,7 @@ fn combined(hidden: Tensor, rollouts: &[Rollout]) -> candle_core::Result<Tensor>
     }
     let mut without = worlds;
     let frames = rollouts.iter().enumerate().map(|(world, rollout)| {
-        let (own, guidance) = (hidden.get(world)?, rollout.sampler.action_guidance);
+        let (own, guidance) = (hidden.get(world)?, rollout.guidance());
         if guidance == 0.0 {
             return Ok(own);
         }
@@ -166,7 +166,7 @@ pub(super) fn sample_frames(
         .map(|(world, &action)| Branch { world, action })
         .collect();
     for (world, rollout) in rollouts.iter().enumerate() {
-        if rollout.sampler.action_guidance > 0.0 {
+        if rollout.guidance() > 0.0 {
             let action = model.unknown_action();
             branches.push(Branch { world, action });
         }
