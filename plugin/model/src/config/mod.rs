@@ -151,6 +151,8 @@ pub struct DynamicsConfig {
     pub action_guidance: f32,
 }
 
+// By reference, as serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(value: &f32) -> bool {
     *value == 0.0
 }
