@@ -23,15 +23,17 @@ const HURRYING: Duration = Duration::from_millis(5);
 const SETTLING: Duration = Duration::from_millis(150);
 /// For how long.
 const SETTLED: Duration = Duration::from_millis(1500);
+/// Waits for what is due are whole multiples of this.
+const STEP: Duration = Duration::from_millis(500);
 /// Time from frame to frame while nothing moves.
 const RESTING: Duration = Duration::from_mins(1);
 
-/// How long to wait for something that is due after a time: one of a few lengths, the longest that is not too long. A change of the
-/// pace draws the window at once, and a pace that counts down would change in every frame.
+/// How long to wait for something that is due after a time: a little too long, in whole steps. A change of the pace draws the window at
+/// once, and a pace that counts down would change in every frame.
 fn wait_for(due: Duration) -> Duration {
-    let lengths = std::iter::successors(Some(SETTLING), |length| Some(*length * 2));
-    let lengths = lengths.take_while(|length| *length <= due.min(RESTING));
-    lengths.last().unwrap_or(SETTLING)
+    let steps = due.as_millis().div_ceil(STEP.as_millis()).max(1);
+    STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+        .min(RESTING)
 }
 
 /// Chooses how often the program wakes up.
