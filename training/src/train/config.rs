@@ -104,7 +104,10 @@ impl TrainConfig {
         let shares = [
             ("corruption.tokens", self.corruption.tokens),
             ("corruption.actions", self.corruption.actions),
-            ("corruption.unknown_actions", self.corruption.unknown_actions),
+            (
+                "corruption.unknown_actions",
+                self.corruption.unknown_actions,
+            ),
             (
                 "corruption.impossible_actions",
                 self.corruption.impossible_actions,
