@@ -202,7 +202,7 @@ pub fn evaluate(
     };
     course.part_done(work.play)?;
     Ok(Evaluation {
-        options: options.clone(),
+        options: options.as_played(world),
         tokenizer_psnr,
         controllability,
         one_picture,

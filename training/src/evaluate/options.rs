@@ -1,6 +1,6 @@
 //! How an evaluation is done.
 
-use genie_model::SamplerSettings;
+use genie_model::{SamplerSettings, WorldModel};
 use serde::{Deserialize, Serialize};
 
 use super::EvaluateError;
@@ -42,6 +42,14 @@ impl Default for EvaluateOptions {
 }
 
 impl EvaluateOptions {
+    /// The options with what they leave to the world.
+    pub(super) fn as_played(&self, world: &WorldModel) -> Self {
+        let mut options = self.clone();
+        let own = world.config().dynamics.action_guidance;
+        options.sampler.action_guidance.get_or_insert(own);
+        options
+    }
+
     /// Whether they can be used, before any work is done.
     ///
     /// # Errors

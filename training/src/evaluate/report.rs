@@ -7,10 +7,6 @@ use super::{Evaluation, PromptFigures};
 impl Display for Evaluation {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let sampler = &self.options.sampler;
-        let guidance = match sampler.action_guidance {
-            Some(guidance) => guidance.to_string(),
-            None => "of the world".to_owned(),
-        };
         writeln!(
             f,
             "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), adjacency {}, guidance {}, seed {}",
@@ -21,7 +17,7 @@ impl Display for Evaluation {
             sampler.order,
             sampler.order_noise,
             sampler.adjacency,
-            guidance,
+            sampler.action_guidance.unwrap_or_default(),
             self.options.seed
         )?;
         writeln!(f, "\ntokenizer PSNR         {:6.2} dB", self.tokenizer_psnr)?;
