@@ -57,7 +57,7 @@ impl Settings {
     }
 }
 
-/// How much work a frame takes.
+/// How many MaskGIT steps a frame takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Quality {
@@ -66,7 +66,7 @@ pub(crate) enum Quality {
     /// The model's own four.
     #[default]
     Good,
-    /// Eight, and frames that are led away from those without a known action.
+    /// Eight.
     Best,
 }
 
@@ -79,24 +79,19 @@ impl Quality {
         match self {
             Self::Fast => "fast (2 steps)",
             Self::Good => "good (4 steps)",
-            Self::Best => "best (8 steps, actions guided)",
+            Self::Best => "best (8 steps)",
         }
     }
 
     /// The sampler.
     pub(crate) fn sampler(self) -> GenieSampler {
         let usual = GenieSamplerSettings::default();
-        let (steps, action_guidance) = match self {
-            Self::Fast => (2, Some(0.0)),
-            Self::Good => (usual.steps, usual.action_guidance),
-            Self::Best => (8, Some(1.0)),
+        let steps = match self {
+            Self::Fast => 2,
+            Self::Good => usual.steps,
+            Self::Best => 8,
         };
-        let sampler = GenieSamplerSettings {
-            steps,
-            action_guidance,
-            ..usual
-        };
-        sampler.into()
+        GenieSamplerSettings { steps, ..usual }.into()
     }
 }
 

@@ -7,6 +7,8 @@
 //! - [`TokenAdjacency`] lowers the logits of tokens that the footage never shows beside those that are decided: tokens of one
 //!   step are drawn independently, which otherwise gives a tree without its crown.
 
+use std::ops::RangeInclusive;
+
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,9 @@ pub enum UnmaskingOrder {
 const THRESHOLD: f32 = 0.9;
 /// Added to the priority of predictions above the threshold: more than log-probabilities and noise differ by.
 const ABOVE_THRESHOLD: f32 = 1e3;
+
+/// How far frames may be led away from those without a known action.
+pub(crate) const GUIDANCE: RangeInclusive<f32> = 0.0..=10.0;
 
 /// A token that was drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -149,7 +154,7 @@ impl SamplerSettings {
             )));
         }
         if let Some(guidance) = self.action_guidance
-            && !(0.0..=10.0).contains(&guidance)
+            && !GUIDANCE.contains(&guidance)
         {
             return Err(Error::Sampler(format!(
                 "action_guidance must be 0 to 10, not {guidance}"

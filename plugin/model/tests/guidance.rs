@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{Device, IndexOp, Tensor};
-use common::{picture, random_world, residual_config, small_config};
+use common::{picture, random_world, small_config};
 use genie_model::{Fit, Rollout, SamplerSettings, WorldModel};
 
 /// All tokens in one step, each the likeliest.
@@ -71,36 +71,6 @@ fn guided_tokens_are_those_of_states_led_away_from_the_unknown_action() {
         let likeliest: Vec<_> = likeliest.collect();
         rollout.step(action as usize).unwrap();
         assert_eq!(rollout.tokens(), likeliest, "guidance {guidance}");
-    }
-}
-
-#[test]
-fn worlds_of_different_guidance_step_together_as_alone() {
-    for config in [small_config(), residual_config()] {
-        let world = random_world(&config, 33);
-        let mut alone: Vec<_> = [1.0, 0.0, 2.5, 0.0]
-            .into_iter()
-            .zip(0..)
-            .map(|(guidance, seed)| {
-                let sampler = SamplerSettings {
-                    action_guidance: Some(guidance),
-                    ..Default::default()
-                };
-                start(&world, seed, sampler)
-            })
-            .collect();
-        let mut together = alone.clone();
-        for frame in 0..6 {
-            let actions = [frame % 4, (frame + 1) % 4, 2, 3];
-            for (rollout, action) in alone.iter_mut().zip(actions) {
-                rollout.step(action).unwrap();
-            }
-            let mut batch: Vec<_> = together.iter_mut().collect();
-            Rollout::step_all(&mut batch, &actions).unwrap();
-        }
-        for (a, b) in alone.iter().zip(&together) {
-            assert_eq!(a.tokens(), b.tokens());
-        }
     }
 }
 

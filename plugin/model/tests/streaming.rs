@@ -258,18 +258,29 @@ fn memory_stays_flat_for_a_thousand_frames() {
 
 #[test]
 fn worlds_stepped_together_give_the_same_frames_as_alone() {
-    together_as_alone(&small_config());
-    together_as_alone(&residual_config());
+    for config in [small_config(), residual_config()] {
+        together_as_alone(&config, [None; 4]);
+        together_as_alone(&config, [Some(1.0), None, Some(2.5), Some(0.0)]);
+    }
 }
 
-fn together_as_alone(config: &GenieConfig) {
+/// Worlds with these action guidances.
+fn together_as_alone(config: &GenieConfig, guidances: [Option<f32>; 4]) {
     let world = random_world(config, 20);
-    let mut alone: Vec<_> = (0..3)
-        .map(|i| world.prompt(&picture(32, i), i).unwrap())
-        .collect();
+    let worlds = guidances.into_iter().zip(0..).map(|(guidance, seed)| {
+        let sampler = SamplerSettings {
+            action_guidance: guidance,
+            ..Default::default()
+        };
+        let picture = picture(32, seed);
+        world
+            .prompt_with(&picture, seed, Fit::Crop, sampler)
+            .unwrap()
+    });
+    let mut alone: Vec<_> = worlds.collect();
     let mut together = alone.clone();
     for frame in 0..8 {
-        let actions = [frame % 4, (frame + 1) % 4, 2];
+        let actions = [frame % 4, (frame + 1) % 4, 2, 3];
         for (rollout, action) in alone.iter_mut().zip(actions) {
             rollout.step(action).unwrap();
         }

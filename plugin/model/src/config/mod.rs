@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ops::TokenGrid;
+use crate::sampler::GUIDANCE;
 
 /// More stages than this are refused.
 const MOST_STAGES: usize = 16;
@@ -329,7 +330,7 @@ impl GenieConfig {
             "above 0",
         )?;
         check(
-            (0.0..=10.0).contains(&self.dynamics.action_guidance),
+            GUIDANCE.contains(&self.dynamics.action_guidance),
             "dynamics.action_guidance",
             "0 to 10",
         )?;

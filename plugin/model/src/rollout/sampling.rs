@@ -31,28 +31,7 @@ fn actions_tensor(model: &WorldModel, actions: &[u32]) -> Result<Tensor, Error> 
 
 /// Adds the keys and values of the newest frames to the pasts.
 pub(super) fn commit_newest(model: &WorldModel, rollouts: &mut [Rollout]) -> Result<(), Error> {
-    let tokens: Vec<_> = rollouts.iter().map(|r| r.tokens.as_slice()).collect();
-    let ids = token_tensor(&tokens, model.device())?;
-    let actions: Vec<_> = rollouts.iter().map(|r| r.action).collect();
-    let rows: Vec<_> = rollouts
-        .iter()
-        .map(|r| StreamRow {
-            time: r.time,
-            cache: &r.past,
-            after: None,
-            wanted: Wanted::State,
-        })
-        .collect();
-    let (_, states) = model.dynamics().stream(
-        model.token_embeddings(),
-        &ids,
-        &actions_tensor(model, &actions)?,
-        &rows,
-    )?;
-    for (rollout, state) in rollouts.iter_mut().zip(states) {
-        rollout.past.push(state, model.dynamics().window());
-    }
-    Ok(())
+    first_pass(model, rollouts, &[], &[]).map(drop)
 }
 
 /// The pass that finishes the newest frame of each world and starts the next ones: hidden states `[R, N, D]` of the `R` branches, whose
@@ -137,21 +116,23 @@ fn guided(own: &Tensor, unknown: &Tensor, guidance: f32) -> candle_core::Result<
 
 /// Hidden states `[B, N, D]` of the next frames of the worlds from those `[R, N, D]` of their branches: the worlds' own, then those
 /// without an action of the worlds that are guided.
-fn combined(hidden: Tensor, rollouts: &[Rollout]) -> candle_core::Result<Tensor> {
+fn combined(
+    hidden: Tensor,
+    rollouts: &[Rollout],
+    branches: &[Branch],
+) -> candle_core::Result<Tensor> {
     let worlds = rollouts.len();
-    if hidden.dim(0)? == worlds {
+    if branches.len() == worlds {
         return Ok(hidden);
     }
-    let mut without = worlds;
-    let frames = rollouts.iter().enumerate().map(|(world, rollout)| {
-        let (own, guidance) = (hidden.get(world)?, rollout.guidance());
-        if guidance == 0.0 {
-            return Ok(own);
-        }
-        without += 1;
-        guided(&own, &hidden.get(without - 1)?, guidance)
-    });
-    Tensor::stack(&frames.collect::<candle_core::Result<Vec<_>>>()?, 0)
+    let mut frames = (0..worlds)
+        .map(|world| hidden.get(world))
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    for (row, branch) in branches.iter().enumerate().skip(worlds) {
+        let guidance = rollouts[branch.world].guidance();
+        frames[branch.world] = guided(&frames[branch.world], &hidden.get(row)?, guidance)?;
+    }
+    Tensor::stack(&frames, 0)
 }
 
 /// Samples the next frame's tokens of every world.
@@ -174,7 +155,8 @@ pub(super) fn sample_frames(
     let codes = model.config().tokenizer.quantizer.codes() as u32;
     let per_frame = model.config().codes_per_frame();
     let mut next = vec![vec![codes; per_frame]; rollouts.len()];
-    let mut hidden = combined(first_pass(model, rollouts, &branches, &next)?, rollouts)?;
+    let started = first_pass(model, rollouts, &branches, &next)?;
+    let mut hidden = combined(started, rollouts, &branches)?;
     let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
     for step in 0..most {
         if step > 0 {
@@ -182,7 +164,8 @@ pub(super) fn sample_frames(
             if !next.iter().flatten().any(|&token| token == codes) {
                 break;
             }
-            hidden = combined(further_pass(model, rollouts, &branches, &next)?, rollouts)?;
+            let further = further_pass(model, rollouts, &branches, &next)?;
+            hidden = combined(further, rollouts, &branches)?;
         }
         let frames = rollouts.iter_mut().zip(&mut next);
         let frames = frames.map(|(rollout, tokens)| UnmaskedFrame {
