@@ -60,7 +60,12 @@ fn bad_checkpoints_and_prompts_fail_their_world_only() {
             .spawn(GenieWorld::new(model, checkered(16, 16)))
             .id();
         let message = wait_for_failure(&mut app, &failures, world);
-        assert!(message.contains(name), "{message}");
+        let file = format!("{name}.genie.safetensors");
+        assert_eq!(message.matches(&file).count(), 1, "{message}");
+        assert!(
+            !message.contains('\n') && !message.contains("asset loader"),
+            "{message}"
+        );
     }
 
     let nowhere = folder.path().join("nowhere.png");
@@ -206,9 +211,15 @@ fn a_prompt_asset_loads_without_a_renderer() {
     let one = wait_for_tick(&mut app, from_asset, 0);
     let other = wait_for_tick(&mut app, from_pixels, 0);
     assert_eq!(one.pixels, other.pixels);
-    let missing = spawn(&mut app, server.load("missing.png").into());
-    let message = wait_for_failure(&mut app, &failures, missing);
-    assert!(message.contains("missing.png"), "{message}");
+    std::fs::write(folder.path().join("words.png"), "no picture").unwrap();
+    for name in ["missing.png", "words.png"] {
+        let without = spawn(&mut app, server.load(name).into());
+        let message = wait_for_failure(&mut app, &failures, without);
+        assert!(
+            message.contains(name) && !message.contains('\n'),
+            "{message}"
+        );
+    }
 }
 
 #[test]

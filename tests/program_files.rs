@@ -8,7 +8,6 @@ use std::fs;
 use std::path::Path;
 
 use genie_examples::json_file::{self, JsonFileError};
-use genie_examples::message;
 use genie_examples::picture::{self, LONGEST_EDGE, PictureError};
 use genie_examples::script::Script;
 use genie_model::{ActionLabel, Frame};
@@ -166,17 +165,6 @@ fn a_picture_that_is_written_is_read_as_it_was() {
     let path = folder.path().join("new/folder/drawing.png");
     picture::write_png(&path, &picture).unwrap();
     assert_eq!(picture::read(&path).unwrap().pixels(), picture.pixels());
-}
-
-#[test]
-fn errors_of_assets_are_shown_without_what_nobody_asked_for() {
-    let long = "model: Failed to load asset '/a/cut.genie.safetensors' with asset loader 'bevy_genie::model::GenieModelLoader': \
-        /a/cut.genie.safetensors: not a whole file\n   0: some::frame";
-    let short = "model: /a/cut.genie.safetensors: not a whole file";
-    assert_eq!(message::in_short(long), short);
-    for other in ["notes.png: not a picture", "", "Failed to load asset 'x'"] {
-        assert_eq!(message::in_short(other), other);
-    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use genie_examples::message;
 
 use crate::look::{EDGE, PANEL, RED, TEXT};
 use crate::states::GameSystems;
@@ -25,7 +24,7 @@ impl Toast {
     /// Something has gone wrong.
     pub(crate) fn error(text: impl ToString) -> Self {
         Self {
-            text: message::in_short(text),
+            text: text.to_string(),
             bad: true,
         }
     }

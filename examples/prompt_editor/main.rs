@@ -148,7 +148,7 @@ fn learn_model(
         return;
     }
     if let LoadState::Failed(error) = server.load_state(&lines.model) {
-        toasts.error(error);
+        toasts.error(GenieError::of_asset(&error));
         *known = true;
         lines.without_model = true;
     }

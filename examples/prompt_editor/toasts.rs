@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use bevy_genie::prelude::*;
-use genie_examples::message;
 
 /// How long a message is shown.
 const SHOWN: Duration = Duration::from_secs(7);
@@ -31,7 +30,7 @@ pub(crate) struct Toasts {
 impl Toasts {
     /// Something has gone wrong.
     pub(crate) fn error(&mut self, text: impl ToString) {
-        self.add(message::in_short(text), true);
+        self.add(text.to_string(), true);
     }
 
     /// Good to know.

@@ -7,7 +7,6 @@ pub mod gif;
 pub mod headless;
 pub mod held_action;
 pub mod json_file;
-pub mod message;
 pub mod ordinary_file;
 pub mod picture;
 pub mod progress;

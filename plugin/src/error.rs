@@ -1,5 +1,7 @@
 //! What can go wrong with a world.
 
+use bevy::asset::AssetLoadError;
+
 use crate::timeline::replay::GenieReplayError;
 use crate::timeline::save::GenieSaveError;
 use crate::world::prompt::GeniePromptError;
@@ -35,4 +37,28 @@ pub enum GenieError {
     /// The worker thread could not be started, or is gone.
     #[error("the worker thread is not running")]
     WorkerGone,
+}
+
+impl GenieError {
+    /// That the server could not load a checkpoint, with the reason alone.
+    pub fn of_asset(error: &AssetLoadError) -> Self {
+        Self::Load(reason(error))
+    }
+}
+
+/// Why an asset could not be loaded: its path and what its loader says, without which loader that was, and without a backtrace.
+pub(crate) fn reason(error: &AssetLoadError) -> String {
+    let (path, text) = match error {
+        AssetLoadError::AssetLoaderError(error) => {
+            (error.path().to_string(), error.error().to_string())
+        }
+        // These name what they are about themselves.
+        other => (String::new(), other.to_string()),
+    };
+    let line = text.lines().next().unwrap_or_default();
+    if line.contains(&path) {
+        line.to_owned()
+    } else {
+        format!("{path}: {line}")
+    }
 }

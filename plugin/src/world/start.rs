@@ -3,7 +3,7 @@
 use bevy::asset::LoadState;
 use bevy::prelude::*;
 
-use crate::error::GenieError;
+use crate::error::{GenieError, reason};
 use crate::input::action_map::GenieActionMap;
 use crate::model::GenieModel;
 use crate::output::frame::GenieTexture;
@@ -51,7 +51,7 @@ pub(crate) fn start_worlds(
         }
         let Some(model) = models.get(&genie.model) else {
             if let LoadState::Failed(error) = server.load_state(&genie.model) {
-                let error = GenieError::Load(error.to_string());
+                let error = GenieError::of_asset(&error);
                 fail(&mut commands, world, &mut status, error);
             }
             continue;
@@ -100,7 +100,7 @@ fn source(
         GeniePrompt::Image(handle) => match images.get(handle) {
             Some(image) => PromptSource::Image(Box::new(image.clone())),
             None => match server.load_state(handle) {
-                LoadState::Failed(error) => return Err(GeniePromptError::Asset(error.to_string())),
+                LoadState::Failed(error) => return Err(GeniePromptError::Asset(reason(&error))),
                 _ => return Ok(None),
             },
         },

@@ -332,6 +332,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_share_of_more_than_all_is_named() {
+        let mut config = TrainConfig::game();
+        config.corruption.unknown_actions = 1.5;
+        let error = config.validate(Path::new("mine.toml")).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("corruption.unknown_actions must be 0 to 1"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn the_shipped_world_has_the_preset_of_its_name() {
         let config = TrainConfig::platformer();
         assert_eq!(config.model, GenieConfig::platformer());
