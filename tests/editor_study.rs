@@ -90,6 +90,34 @@ fn pictures_of_the_game_and_noise_are_told_apart_in_words_errors_and_tokens() {
     let patch = model.config().tokenizer.patch;
     let (column, row) = (worst % mixed.columns, worst / mixed.columns);
     assert!(column * patch < 8 && row * patch < 8, "{column}, {row}");
+    // Its own patches in the order of their columns are known, and stand where none of them ever stood.
+    let turned: Vec<u8> = (0..64 * 64)
+        .flat_map(|at| {
+            let (y, x) = (at / 64, at % 64);
+            let from = (x / 8 * 8 + y % 8) * 64 + y / 8 * 8 + x % 8;
+            meadow.pixels()[from * 3..][..3].to_vec()
+        })
+        .collect();
+    let turned = Frame::from_rgb(64, 64, turned).unwrap();
+    study.ask(Subject::Canvas, &Canvas::from(&turned));
+    let scrambled = answered(&mut study, &mut palette);
+    assert!(scrambled.foreign_share() < 0.02);
+    let words = scrambled.in_words();
+    assert!(words.starts_with("Known patches, put together"), "{words}");
+    // The prompts that are cut from play stand as they do in the footage; one is drawn by hand.
+    for entry in std::fs::read_dir(assets().join("prompts")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "png") && !path.ends_with("drawing.png")
+        {
+            study.ask(
+                Subject::Canvas,
+                &Canvas::from(&picture::read(&path).unwrap()),
+            );
+            let found = answered(&mut study, &mut palette);
+            println!("{}: {}", path.display(), found.in_words());
+            assert!(found.misplaced.unwrap() < 0.2, "{}", path.display());
+        }
+    }
     // The stamps are the model's own patches, sorted by what they look like.
     assert!(palette.len() > 20, "{} stamps", palette.len());
     assert!(palette.of(Theme::Green).next().is_some());

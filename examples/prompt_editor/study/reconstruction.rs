@@ -20,7 +20,12 @@ pub(crate) struct Reconstruction {
     pub(crate) psnr: f64,
     /// The largest mean error of a channel in each patch, 0 to 255.
     pub(crate) errors: Vec<f32>,
+    /// Share of the patches that stand beside one that the footage never shows there; `None` where the model does not know.
+    pub(crate) misplaced: Option<f32>,
 }
+
+/// Share of misplaced patches from which a picture is said to be strange. New frames of the footage have fewer.
+const STRANGE: f32 = 0.2;
 
 impl Reconstruction {
     /// Share of the patches that the model draws visibly otherwise.
@@ -31,15 +36,25 @@ impl Reconstruction {
 
     /// How far the picture is outside the model's experience.
     pub(crate) fn in_words(&self) -> String {
+        let misplaced = self.misplaced.unwrap_or(0.0);
         let verdict = match self.psnr {
+            30.0.. if misplaced >= STRANGE => {
+                "Known patches, put together as the model has never seen them: it may change what you see."
+            }
             38.0.. => "Just like what the model was trained on.",
             30.0.. => "Close to what the model knows.",
             22.0.. => "Strange to the model: it will change what you see.",
             _ => "Foreign to the model: it sees another picture than you.",
         };
         let off = (100.0 * self.foreign_share()).round();
+        let beside = self.misplaced.map_or_else(String::new, |share| {
+            format!(
+                " {:.0} % stand where they never stood in the footage.",
+                100.0 * share
+            )
+        });
         format!(
-            "{verdict} Reconstruction {:.1} dB, {off:.0} % of the patches differ visibly.",
+            "{verdict} Reconstruction {:.1} dB, {off:.0} % of the patches differ visibly.{beside}",
             self.psnr
         )
     }
@@ -82,7 +97,14 @@ pub(super) fn reconstruct(
     let codes: Vec<u32> = tokens.flatten_all()?.to_vec1()?;
     let redrawn = GeniePicture::from_rgb(width, height, pixels)?;
     let columns = width.div_ceil(patch);
+    let adjacency = model.adjacency().filter(|_| stages == 1);
+    let misplaced = adjacency.map(|adjacency| {
+        let places = codes.iter().enumerate();
+        let wrong = places.filter(|&(place, &code)| !adjacency.fits(&codes, place, code));
+        wrong.count() as f32 / codes.len().max(1) as f32
+    });
     Ok(Reconstruction {
+        misplaced,
         errors: patch_errors(&picture, &redrawn, patch),
         psnr: psnr(picture.pixels(), redrawn.pixels()),
         tokens: codes.into_iter().step_by(stages.max(1)).collect(),
