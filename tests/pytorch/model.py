@@ -416,8 +416,8 @@ class Genie(nn.Module):
         """Reads a `*.genie.safetensors` file; every parameter must be there, and nothing else."""
         with safe_open(path, "pt") as file:
             config = json.loads(file.metadata()["config"])
-            # Pairs of tokens are for the sampler, and no weights.
-            names = [name for name in file.keys() if not name.startswith("adjacency.")]
+            # Pairs of tokens are for the sampler, and no weights; older files call them neighbours.
+            names = [name for name in file.keys() if not name.startswith(("adjacency.", "neighbours."))]
             tensors = {name: file.get_tensor(name).float() for name in names}
         features = tensors["latent_actions.encoder.embed.weight"].shape[1]
         genie = cls(config, features)

@@ -18,7 +18,9 @@ use super::status::Stage;
 use super::workshop::beside;
 use super::{DreamError, Dreamt};
 use crate::dataset::Dataset;
-use crate::evaluate::{Evaluation, KnownActions, evaluate as evaluate_world, write_json};
+use crate::evaluate::{
+    Evaluation, KnownActions, WorldParts, evaluate as evaluate_world, write_json,
+};
 use crate::ingest::Inspection;
 use crate::label::label as label_world;
 use crate::train::{ActionSource, RunFolder, TrainConfig};
@@ -104,7 +106,11 @@ pub(super) fn report(
     let footage = footage_to_compare(dreamer)?;
     let advance = dreamer.advance(Stage::Report);
     let pictures = pictures(&world, &footage, dreamer.options.seed, &advance)?;
-    let prompts = prompts::write(&training, &beside(out, "prompts"))?;
+    let prompts = prompts::write(
+        &WorldParts::new(&world)?,
+        &training,
+        &beside(out, "prompts"),
+    )?;
     let seconds = dreamer.seconds();
     let name = out
         .file_name()

@@ -12,8 +12,10 @@
 //! | `speed`, `effort` | how fast worlds dream here, and how thoroughly one is evaluated in the time |
 //! | `pacer` | how many steps fit the time, whatever else the machine does |
 //! | `health` | what stands against a good world, each with its remedy |
+//! | `beginnings` | frames that show the player, to begin from |
 //! | `prompts`, `pictures`, `curves`, `page` | what is shown: pictures to begin from, and the report |
 
+mod beginnings;
 mod curves;
 mod data_uri;
 mod dreamer;

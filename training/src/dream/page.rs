@@ -8,7 +8,7 @@ use super::metrics::{Metrics, Series};
 use super::pictures::Pictures;
 use super::workshop::Imported;
 use crate::evaluate::Evaluation;
-use crate::ingest::{Finding, Inspection};
+use crate::ingest::{Finding, Inspection, pace_in_words};
 use crate::train::TrainConfig;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
@@ -64,7 +64,7 @@ pub(super) fn page(told: &Told) -> String {
     };
     let _ = write!(
         page,
-        "<h2>What each action does</h2><p>From one frame, each action is held for the length of a strip. Strips that look \
+        "<h2>What each action does</h2><p>From one frame, which shows the player where one was found, each action is held for the length of a strip. Strips that look \
          alike are actions that do the same here.</p><table>"
     );
     for (number, (name, strip)) in told.pictures.actions.iter().enumerate() {
@@ -103,15 +103,16 @@ fn summary(told: &Told) -> String {
     let worst = if told.findings.is_empty() {
         "Nothing stands against it.".to_owned()
     } else {
-        format!(
-            "{} things stand against it; what helps is below.",
-            told.findings.len()
-        )
+        let things = match told.findings.len() {
+            1 => "One thing stands".to_owned(),
+            several => format!("{several} things stand"),
+        };
+        format!("{things} against it; what helps is below.")
     };
     format!(
-        "A world of {} actions at {:.4} frames a second, learned from {minutes:.1} minutes of footage in {:.1} minutes. {worst}",
+        "A world of {} actions at {} frames a second, learned from {minutes:.1} minutes of footage in {:.1} minutes. {worst}",
         told.evaluation.usage.len(),
-        told.config.model.frames_per_second,
+        pace_in_words(f64::from(told.config.model.frames_per_second)),
         told.seconds / 60.0,
     )
 }
@@ -248,7 +249,8 @@ fn footage(told: &Told) -> String {
         remarks,
     } = told.imported;
     let mut text = format!(
-        "<p>{frames} frames in {clips} clips at {frames_per_second:.4} frames a second: {}.</p>",
+        "<p>{frames} frames in {clips} clips at {} frames a second: {}.</p>",
+        pace_in_words(*frames_per_second),
         escaped(pace)
     );
     let look = told.inspection;

@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{ActionInference, EvaluateError};
+use super::{ActionInference, EvaluateError, PlayerPlaces};
 use crate::dataset::Dataset;
 use crate::gameplay::GameplayRules;
 
@@ -69,6 +69,19 @@ impl<'a> WorldParts<'a> {
         let config = self.config();
         let frame_size = (config.frame_height, config.frame_width);
         self.actions.infer(clips, frame_size)
+    }
+
+    /// Where the player is in every frame of some clips but their last one; `None` if nothing is known of a player.
+    ///
+    /// # Errors
+    /// Bytes that are not two whole frames at least.
+    pub fn player_places(
+        &self,
+        clips: &[&[u8]],
+    ) -> Result<Option<Vec<PlayerPlaces>>, EvaluateError> {
+        let config = self.config();
+        let frame_size = (config.frame_height, config.frame_width);
+        self.actions.player_places(clips, frame_size)
     }
 
     /// Frames before a transition that help to infer its action.

@@ -5,7 +5,7 @@ use std::path::Path;
 use genie_model::{LatentActionModel, WorldModel};
 
 use super::EvaluateError;
-use crate::actions::{AnchoredAgent, ClipsInMemory};
+use crate::actions::{AnchoredAgent, ClipActions, ClipsInMemory};
 
 /// Clips that the encoder sees at once.
 const BATCH: usize = 16;
@@ -75,11 +75,7 @@ impl<'a> ActionInference<'a> {
                 Ok(actions)
             }
             Self::Agent(agent) => {
-                let clips = ClipsInMemory {
-                    frame_size,
-                    clips: clips.iter().map(|clip| clip.to_vec()).collect(),
-                };
-                let found = agent.apply(&clips)?;
+                let found = apply(agent, clips, frame_size)?;
                 Ok(found
                     .into_iter()
                     .map(|clip| clip.into_iter().map(|it| it.code).collect())
@@ -87,4 +83,41 @@ impl<'a> ActionInference<'a> {
             }
         }
     }
+
+    /// Where the player is in every frame of some clips but their last one, [x, y] in pixels; `None` in a frame that does not show it. `None`
+    /// altogether if nothing is known of a player.
+    ///
+    /// # Errors
+    /// Bytes that are not whole frames, or a clip of fewer than two.
+    pub(super) fn player_places(
+        &self,
+        clips: &[&[u8]],
+        frame_size: (usize, usize),
+    ) -> Result<Option<Vec<PlayerPlaces>>, EvaluateError> {
+        let Self::Agent(agent) = self else {
+            return Ok(None);
+        };
+        let found = apply(agent, clips, frame_size)?;
+        let places = found.into_iter().map(|clip| {
+            let places = clip.into_iter();
+            places.map(|it| it.present.then_some(it.position)).collect()
+        });
+        Ok(Some(places.collect()))
+    }
+}
+
+/// Where the player is in each frame of a clip, [x, y] in pixels.
+pub type PlayerPlaces = Vec<Option<[f32; 2]>>;
+
+/// What the player does in clips in memory.
+fn apply(
+    agent: &AnchoredAgent,
+    clips: &[&[u8]],
+    frame_size: (usize, usize),
+) -> Result<Vec<ClipActions>, EvaluateError> {
+    let clips = ClipsInMemory {
+        frame_size,
+        clips: clips.iter().map(|clip| clip.to_vec()).collect(),
+    };
+    Ok(agent.apply(&clips)?)
 }

@@ -98,7 +98,7 @@ pub use evaluation::Evaluation;
 pub(crate) use footage::MOST_SEGMENTS;
 pub use footage::{Footage, Segment, WorldParts};
 pub use health::Health;
-pub use inference::ActionInference;
+pub use inference::{ActionInference, PlayerPlaces};
 pub use json::write_json;
 pub use judge::Judge;
 pub use known_actions::KnownActions;

@@ -51,6 +51,7 @@ pub use beforehand::{FootageChanges, FoundFootage};
 pub use error::IngestError;
 pub use inspection::{Finding, Inspection};
 pub use options::{CropChoice, DecoderChoice, FitChoice, IngestOptions, PaceChoice};
+pub(crate) use pace::pace_in_words;
 pub use pace::parse_pace;
 pub use progress::Progress;
 pub use remark::{Remark, RemarkKind};

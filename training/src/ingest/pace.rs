@@ -33,6 +33,11 @@ pub fn parse_pace(text: &str) -> Result<f64, String> {
     })
 }
 
+/// A pace as people write it: `15`, `29.97`, with four digits after the point at most.
+pub(crate) fn pace_in_words(pace: f64) -> String {
+    format!("{}", (1e4 * pace).round() / 1e4)
+}
+
 /// The pace that a folder's file says, or that of one above it up to `top` and its parent.
 pub(super) fn told_pace(folder: &Path, top: &Path) -> Result<Option<f64>, String> {
     let mut at = Some(folder);

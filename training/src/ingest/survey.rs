@@ -5,6 +5,7 @@ use genie_model::{Frame, PixelRect, median, percentile};
 
 use super::geometry::Geometry;
 use super::look::changed_share;
+use super::pace::pace_in_words;
 use super::source::{Source, SourceInfo, Wanted};
 use super::{FitChoice, IngestOptions};
 
@@ -127,12 +128,15 @@ pub(super) fn choose_pace(surveys: &[Survey]) -> Option<(f64, String)> {
     };
     let why = match speed {
         Some(speed) => format!(
-            "the footage has {own:.4} frames a second and what moves fast in it moves {:.1} pixels a frame (of 64) at {pace:.4}, \
+            "the footage has {} frames a second and what moves fast in it moves {:.1} pixels a frame (of 64) at {}, \
              where up to {LIKED_PIXELS} are well learned: {each}",
-            speed / pace
+            pace_in_words(own),
+            speed / pace,
+            pace_in_words(pace)
         ),
         None => format!(
-            "the footage has {own:.4} frames a second, and no movement was found to judge by: {each}"
+            "the footage has {} frames a second, and no movement was found to judge by: {each}",
+            pace_in_words(own)
         ),
     };
     Some((pace, why))

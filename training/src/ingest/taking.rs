@@ -1,6 +1,7 @@
 //! Which frames of all footage are taken, and at which pace: as asked for, as in the dataset that is added to, or by a look at the footage.
 
 use super::geometry::Geometry;
+use super::pace::pace_in_words;
 use super::parallel::parallel;
 use super::remark::{Remark, RemarkKind};
 use super::source::{Source, SourceInfo};
@@ -75,9 +76,10 @@ pub(super) fn choose_taking(
         general.push(Remark::new(
             RemarkKind::Changed,
             format!(
-                "with --every the pace of the footage counts, and it differs: {own:.4} and {:.4} frames a second come out as one \
+                "with --every the pace of the footage counts, and it differs: {} and {} frames a second come out as one \
                  (--fps goes by time instead)",
-                other.pace
+                pace_in_words(own),
+                pace_in_words(other.pace)
             ),
         ));
     }
@@ -85,6 +87,9 @@ pub(super) fn choose_taking(
     Ok(Taken {
         taking: Taking::Every(u64::from(every)),
         pace,
-        why: format!("every {every} frames of footage at {own:.4} frames a second"),
+        why: format!(
+            "every {every} frames of footage at {} frames a second",
+            pace_in_words(own)
+        ),
     })
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::pace::pace_in_words;
 use super::taking::Taken;
 use super::ticks::Taking;
 use super::{IngestError, IngestOptions, PaceChoice};
@@ -66,10 +67,10 @@ pub(super) fn check_thinned(
         return Ok(());
     }
     Err(IngestError::Request(format!(
-        "{} has {} frames a second, and --every {every} would add footage at {:.4}",
+        "{} has {} frames a second, and --every {every} would add footage at {}",
         out.display(),
-        index.frames_per_second,
-        taken.pace
+        pace_in_words(index.frames_per_second),
+        pace_in_words(taken.pace)
     )))
 }
 

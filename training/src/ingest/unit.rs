@@ -13,6 +13,7 @@ use super::cutting::{CutSettings, Cutter};
 use super::frame_sorter::FrameSorter;
 use super::geometry::Geometry;
 use super::menus::MenuFinder;
+use super::pace::pace_in_words;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind};
 use super::report::UnitReport;
@@ -306,7 +307,8 @@ fn remark_on_ticks(ticks: &Ticks, pace: f64, remarks: &mut Vec<Remark>) {
         (
             ticks.repeated,
             format!(
-                "frames show the one before again: the footage has fewer than {pace:.4} frames a second there"
+                "frames show the one before again: the footage has fewer than {} frames a second there",
+                pace_in_words(pace)
             ),
         ),
         (
