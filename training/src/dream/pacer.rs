@@ -10,8 +10,6 @@ const KNOWN_SHARE: f64 = 0.02;
 const LATE: f64 = 0.04;
 /// By how much it may end earlier before it gets more steps.
 const EARLY: f64 = 0.12;
-/// Share of the steps up to which there can be more of them: later the learning rate falls already.
-const MORE_UNTIL: f64 = 0.5;
 
 /// Another number of steps for a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +26,22 @@ pub(super) struct Pacer {
     /// Time from its making on, in seconds.
     time: f64,
     steps: u64,
+    /// Share of the steps up to which there can be more of them.
+    more_until: f64,
     /// When the first step was seen, and its number.
     first: Cell<Option<(Instant, u64)>>,
     wanted: RefCell<Option<Replanned>>,
 }
 
 impl Pacer {
-    /// For a phase of so many steps that should end at a time.
-    pub(super) fn new(steps: u64, now: Instant, until: Instant) -> Self {
+    /// For a phase of so many steps that should end at a time. There can be more of them until the learning rate falls, over the last share
+    /// `decay` of them.
+    pub(super) fn new(steps: u64, decay: f64, now: Instant, until: Instant) -> Self {
         Self {
             until,
             time: until.saturating_duration_since(now).as_secs_f64(),
             steps,
+            more_until: 1.0 - decay,
             first: Cell::new(None),
             wanted: RefCell::new(None),
         }
@@ -62,7 +64,7 @@ impl Pacer {
         let needed = each * (self.steps - step) as f64;
         let late = needed > left + LATE * self.time + each;
         let early = needed < left * (1.0 - EARLY)
-            && (step as f64) < self.steps as f64 * MORE_UNTIL
+            && (step as f64) < self.steps as f64 * self.more_until
             && possible > self.steps + 1;
         if !late && !early {
             return false;
@@ -85,24 +87,39 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// How many steps there are at the end when each takes so many milliseconds.
+    /// How many steps there are at the end when each takes so many milliseconds, and how long all of them take.
     fn run(planned: u64, each: u64, time: u64) -> (u64, u64) {
+        run_with(planned, |_| each, time)
+    }
+
+    /// The same where steps take longer at one time than at another; `each` is told how many milliseconds are gone.
+    fn run_with(planned: u64, each: impl Fn(u64) -> u64, time: u64) -> (u64, u64) {
         let begin = Instant::now();
         let until = begin + Duration::from_millis(time);
         let (mut now, mut step, mut steps) = (begin, 0, planned);
-        let mut pacer = Pacer::new(steps, begin, until);
+        let mut pacer = Pacer::new(steps, 0.3, begin, until);
         while step < steps {
             step += 1;
-            now += Duration::from_millis(each);
+            let gone = now.saturating_duration_since(begin).as_millis() as u64;
+            now += Duration::from_millis(each(gone));
             if step < steps && pacer.step(step, now) {
                 steps = pacer.replanned().map_or(steps, |replanned| replanned.steps);
-                pacer = Pacer::new(steps, now, until);
+                pacer = Pacer::new(steps, 0.3, now, until);
             }
         }
         (
             steps,
             now.saturating_duration_since(begin).as_millis() as u64,
         )
+    }
+
+    #[test]
+    fn a_machine_that_has_time_again_does_more_steps_until_the_learning_rate_falls() {
+        // Twice as slow for the first half of the time.
+        let each = |gone: u64| if gone < 5000 { 20 } else { 10 };
+        let (steps, took) = run_with(1000, each, 10_000);
+        assert!(steps > 650, "{steps}");
+        assert!((8600..=11_000).contains(&took), "{took}");
     }
 
     #[test]

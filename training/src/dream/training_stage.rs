@@ -70,8 +70,10 @@ pub(super) fn train(dreamer: &Dreamer<'_>, config: &mut TrainConfig) -> Result<(
         let time = end.saturating_duration_since(began);
         let ends = [began + time.mul_f64(share), end];
         let phases = [&config.tokenizer, &config.dynamics];
-        let pacers =
-            [0, 1].map(|phase| Pacer::new(phases[phase].steps, Instant::now(), ends[phase]));
+        let pacers = [0, 1].map(|phase| {
+            let decay = phases[phase].decay;
+            Pacer::new(phases[phase].steps, decay, Instant::now(), ends[phase])
+        });
         let stages = [Stage::Tokenizer, Stage::Dynamics];
         let stop = |name: &str, step: u64| {
             let phase = usize::from(name == TrainingPhase::Dynamics.name());

@@ -163,7 +163,9 @@ impl TrainConfig {
 
     /// Probability of scheduled sampling in this step of the dynamics.
     pub(super) fn scheduled_sampling_at(&self, step: u64) -> f32 {
-        let progress = step as f64 / self.dynamics.steps.max(1) as f64;
+        let from = self.corruption.scheduled_sampling_from;
+        let since = step.saturating_sub(from) as f64;
+        let progress = since / self.dynamics.steps.saturating_sub(from).max(1) as f64;
         self.corruption.scheduled_sampling * progress as f32
     }
 }
@@ -312,6 +314,9 @@ pub struct CorruptionConfig {
     /// because samples of an untrained model are noise. Such a step takes a third longer.
     #[serde(default, alias = "own_mistakes")]
     pub scheduled_sampling: f32,
+    /// Step of the dynamics from which on it rises. A short training has other errors than drift, and learns more in the same time without.
+    #[serde(default)]
+    pub scheduled_sampling_from: u64,
 }
 
 impl Default for CorruptionConfig {
@@ -322,6 +327,7 @@ impl Default for CorruptionConfig {
             unknown_actions: 0.0,
             impossible_actions: 0.0,
             scheduled_sampling: 0.0,
+            scheduled_sampling_from: 0,
         }
     }
 }
@@ -330,6 +336,27 @@ impl Default for CorruptionConfig {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scheduled_sampling_rises_to_its_share_from_the_step_where_it_begins() {
+        let mut config = TrainConfig::game();
+        config.corruption.scheduled_sampling = 0.6;
+        config.dynamics.steps = 3000;
+        for (from, step, expected) in [
+            (0, 0, 0.0),
+            (0, 1500, 0.3),
+            (1000, 999, 0.0),
+            (1000, 1000, 0.0),
+            (1000, 2000, 0.3),
+            (1000, 3000, 0.6),
+            (3000, 2999, 0.0),
+            (5000, 2999, 0.0),
+        ] {
+            config.corruption.scheduled_sampling_from = from;
+            let rate = config.scheduled_sampling_at(step);
+            assert!((rate - expected).abs() < 1e-6, "{from}, {step}: {rate}");
+        }
+    }
 
     #[test]
     fn a_share_of_more_than_all_is_named() {
