@@ -117,6 +117,13 @@ impl Rollout {
         self.sampler.action_guidance.unwrap_or(own)
     }
 
+    /// The sampler's settings as this world takes them.
+    fn own_sampler(&self) -> SamplerSettings {
+        let mut sampler = self.sampler.clone();
+        sampler.temperature *= self.model.config().dynamics.temperature;
+        sampler
+    }
+
     /// Bytes of memory that this world's caches take, shared or not.
     pub fn memory_bytes(&self) -> usize {
         let values = |cache: &TransformerCache| -> usize {

@@ -56,7 +56,8 @@ pub struct Drawn {
 pub struct SamplerSettings {
     /// MaskGIT steps per frame, 1 to 25.
     pub steps: usize,
-    /// Softmax temperature; 0 takes the likeliest token.
+    /// Softmax temperature, as a multiple of the world's own ([`DynamicsConfig::temperature`](crate::DynamicsConfig::temperature)); 0 takes
+    /// the likeliest token.
     pub temperature: f32,
     /// Nucleus sampling: tokens are drawn from the likeliest ones that together have this probability. An unlikely token
     /// stays in a world for long. 1 draws from all tokens.

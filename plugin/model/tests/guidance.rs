@@ -102,3 +102,28 @@ fn a_world_says_how_far_its_actions_are_guided() {
     assert_eq!(play(&guided, Some(0.0)), play(&plain, None));
     assert_ne!(play(&guided, None), play(&plain, None));
 }
+
+#[test]
+fn a_temperature_of_the_world_is_that_of_the_sampler_times_its_own() {
+    let mut config = small_config();
+    let usual = random_world(&config, 31);
+    config.dynamics.temperature = 0.4;
+    let cooler = random_world(&config, 31);
+    let play = |world: &WorldModel, temperature: f32| {
+        let sampler = SamplerSettings {
+            temperature,
+            ..Default::default()
+        };
+        let mut rollout = start(world, 5, sampler);
+        (0..6)
+            .map(|step| rollout.step(step % 3).unwrap().clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(play(&cooler, 1.0), play(&usual, 0.4));
+    assert_ne!(play(&cooler, 1.0), play(&usual, 1.0));
+    for wrong in [0.0, -1.0, 2.5, f32::NAN] {
+        config.dynamics.temperature = wrong;
+        let error = config.validate().unwrap_err().to_string();
+        assert!(error.contains("dynamics.temperature"), "{error}");
+    }
+}

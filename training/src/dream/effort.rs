@@ -6,7 +6,7 @@ use super::forecast::After;
 use super::pictures::frames_dreamt;
 use super::speed::seconds_per_frame;
 use crate::dataset::{Dataset, TrueActions};
-use crate::evaluate::{EvaluateOptions, expected_frames};
+use crate::evaluate::{EvaluateOptions, expected_frames, frames_for_choice};
 use crate::label::LabelOptions;
 use crate::train::{ActionSource, TrainConfig};
 
@@ -69,14 +69,23 @@ pub(super) fn expected_after(dreamer: &Dreamer<'_>) -> Result<Option<After>, Dre
     }))
 }
 
-/// What they take for a world of so many actions of which a frame takes `each` seconds.
-fn expected(dreamer: &Dreamer<'_>, actions: usize, each: f64, judged: bool) -> After {
-    let label = match dreamer.options.actions {
+/// Frames that are dreamt to name so many actions.
+fn frames_for_labels(dreamer: &Dreamer<'_>, actions: usize) -> f64 {
+    match dreamer.options.actions {
         ActionSource::Learned => label_options(dreamer).expected_frames(actions),
         ActionSource::Given => 0.0,
-    };
+    }
+}
+
+/// Share of the stage that names so many actions in which it is chosen how the world is sampled.
+pub(super) fn share_of_choice(dreamer: &Dreamer<'_>, actions: usize) -> f64 {
+    frames_for_choice() / (frames_for_choice() + frames_for_labels(dreamer, actions))
+}
+
+/// What they take for a world of so many actions of which a frame takes `each` seconds.
+fn expected(dreamer: &Dreamer<'_>, actions: usize, each: f64, judged: bool) -> After {
     After {
-        label: each * label,
+        label: each * (frames_for_choice() + frames_for_labels(dreamer, actions)),
         evaluate: each * expected_frames(&evaluate_options(dreamer), actions, judged),
         report: each * frames_dreamt(actions) + PAGE_SECONDS,
     }

@@ -8,7 +8,7 @@ use genie_model::checkpoint::Checkpoint;
 use genie_model::{WorldModel, atomic_file};
 
 use super::dreamer::Dreamer;
-use super::effort::{evaluate_options, known_actions, label_options};
+use super::effort::{evaluate_options, known_actions, label_options, share_of_choice};
 use super::health;
 use super::metrics;
 use super::page::{Told, page};
@@ -19,13 +19,13 @@ use super::workshop::beside;
 use super::{DreamError, Dreamt};
 use crate::dataset::Dataset;
 use crate::evaluate::{
-    Evaluation, KnownActions, WorldParts, evaluate as evaluate_world, write_json,
+    Evaluation, KnownActions, WorldParts, choose_sampling, evaluate as evaluate_world, write_json,
 };
 use crate::ingest::Inspection;
 use crate::label::label as label_world;
 use crate::train::{ActionSource, RunFolder, TrainConfig};
 
-/// Names the actions of the world.
+/// Chooses how the world is sampled, and names its actions.
 pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
     dreamer.go_on()?;
     dreamer.status(Stage::Label, 0.0);
@@ -37,9 +37,18 @@ pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
     let mut checkpoint = Checkpoint::read(RunFolder::world_of(&workshop.run()))?;
     let world = WorldModel::new(checkpoint.clone(), dreamer.device)?;
     let dataset = Dataset::open(&workshop.training())?;
+    let advance = dreamer.advance(Stage::Label);
+    let choosing = share_of_choice(dreamer, world.action_count());
+    // By the footage of the training: what is held out is for the evaluation alone.
+    let choice = choose_sampling(&world, &dataset, dreamer.options.seed, &|done| {
+        advance(choosing * done)
+    })?;
+    checkpoint.config.dynamics.temperature = choice.temperature;
+    checkpoint.config.dynamics.action_guidance = choice.action_guidance;
     if dreamer.options.actions == ActionSource::Learned {
+        let world = WorldModel::new(checkpoint.clone(), dreamer.device)?;
         let options = label_options(dreamer);
-        let advance = dreamer.advance(Stage::Label);
+        let advance = |done: f64| advance(choosing + (1.0 - choosing) * done);
         checkpoint.actions = label_world(&world, &dataset, &options, &advance)?.labels;
     }
     Ok(checkpoint.write(&out, DType::F16)?)
@@ -126,6 +135,7 @@ pub(super) fn report(
         evaluation,
         findings: &findings,
         pictures: &pictures,
+        played: &world.config().dynamics,
         seconds,
     });
     let report = beside(out, "report.html");

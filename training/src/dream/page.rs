@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use genie_model::DynamicsConfig;
+
 use super::curves::curves;
 use super::data_uri;
 use super::metrics::{Metrics, Series};
@@ -30,6 +32,8 @@ pub(super) struct Told<'a> {
     pub(super) evaluation: &'a Evaluation,
     pub(super) findings: &'a [Finding],
     pub(super) pictures: &'a Pictures,
+    /// How the world is played.
+    pub(super) played: &'a DynamicsConfig,
     pub(super) seconds: f64,
 }
 
@@ -92,7 +96,14 @@ pub(super) fn page(told: &Told) -> String {
             "real frames above rebuilt ones"
         )
     );
-    let _ = write!(page, "<h2>Figures</h2>{}", figures(told.evaluation));
+    let _ = write!(
+        page,
+        "<h2>Figures</h2><p>Played at a temperature of {:.2} and an action guidance of {:.1}, under which it stays nearest to the \
+         footage of the training.</p>{}",
+        told.played.temperature,
+        told.played.action_guidance,
+        figures(told.evaluation)
+    );
     let _ = write!(page, "<h2>Training</h2>{}", training(told));
     let _ = write!(page, "<h2>Footage</h2>{}</html>", footage(told));
     page

@@ -79,6 +79,7 @@ mod pressed_keys;
 mod random_play;
 mod recording;
 mod report;
+mod sampling_choice;
 mod spread;
 mod ssim;
 mod statistics;
@@ -110,6 +111,7 @@ pub use pressed_keys::{PressedKeys, pressed_keys};
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
 };
+pub use sampling_choice::{SamplingChoice, choose_sampling, frames_for_choice};
 pub use spread::{FigureSpread, Spread};
 pub use ssim::ssim;
 pub use statistics::{Contingency, standard_error};

@@ -150,6 +150,20 @@ pub struct DynamicsConfig {
     /// other, 0 to 10. 0, for none, is left out of files.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub action_guidance: f32,
+    /// What the sampler's [`temperature`](crate::SamplerSettings::temperature) is multiplied by, above 0 and at most 2: a world that was
+    /// trained for a short time is surer of the likeliest tokens than of the others. 1 is left out of files.
+    #[serde(default = "unchanged", skip_serializing_if = "is_unchanged")]
+    pub temperature: f32,
+}
+
+fn unchanged() -> f32 {
+    1.0
+}
+
+// By reference, as serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref, clippy::float_cmp)]
+fn is_unchanged(value: &f32) -> bool {
+    *value == 1.0
 }
 
 // By reference, as serde calls it.
@@ -333,6 +347,12 @@ impl GenieConfig {
             GUIDANCE.contains(&self.dynamics.action_guidance),
             "dynamics.action_guidance",
             "0 to 10",
+        )?;
+        let temperature = self.dynamics.temperature;
+        check(
+            temperature > 0.0 && temperature <= 2.0,
+            "dynamics.temperature",
+            "above 0, at most 2",
         )?;
         let mut transformers = vec![
             ("tokenizer.encoder", &self.tokenizer.encoder),

@@ -54,6 +54,7 @@ impl GenieConfig {
                 conditioning: ActionConditioning::Added,
                 changed_weight: 5.0,
                 action_guidance: 0.0,
+                temperature: 1.0,
             },
         }
     }
@@ -107,6 +108,7 @@ impl GenieConfig {
                 conditioning: ActionConditioning::Added,
                 changed_weight: 1.0,
                 action_guidance: 0.0,
+                temperature: 1.0,
             },
         }
     }
@@ -164,6 +166,7 @@ impl GenieConfig {
                 conditioning: ActionConditioning::Added,
                 changed_weight: 1.0,
                 action_guidance: 0.0,
+                temperature: 1.0,
             },
         })
     }

@@ -157,7 +157,8 @@ pub(super) fn sample_frames(
     let mut next = vec![vec![codes; per_frame]; rollouts.len()];
     let started = first_pass(model, rollouts, &branches, &next)?;
     let mut hidden = combined(started, rollouts, &branches)?;
-    let most = rollouts.iter().map(|r| r.sampler.steps).max().unwrap_or(1);
+    let samplers: Vec<_> = rollouts.iter().map(Rollout::own_sampler).collect();
+    let most = samplers.iter().map(|it| it.steps).max().unwrap_or(1);
     for step in 0..most {
         if step > 0 {
             // All tokens may be decided already.
@@ -167,9 +168,9 @@ pub(super) fn sample_frames(
             let further = further_pass(model, rollouts, &branches, &next)?;
             hidden = combined(further, rollouts, &branches)?;
         }
-        let frames = rollouts.iter_mut().zip(&mut next);
-        let frames = frames.map(|(rollout, tokens)| UnmaskedFrame {
-            sampler: &rollout.sampler,
+        let frames = rollouts.iter_mut().zip(&samplers).zip(&mut next);
+        let frames = frames.map(|((rollout, sampler), tokens)| UnmaskedFrame {
+            sampler,
             before: &rollout.tokens,
             tokens,
             rng: &mut rollout.rng,

@@ -1,0 +1,191 @@
+//! Which temperature and action guidance suit a world: those under which it stays nearest to real footage.
+//!
+//! A world that was trained for a short time is surer of the likeliest tokens than of the others, and what it expects without knowing the
+//! action is worth little to lead away from. One that was trained for long is best as it is.
+
+use genie_model::{SamplerSettings, WorldModel, psnr};
+
+use super::course::Advance;
+use super::statistics::mean;
+use super::{EvaluateError, Footage, WorldParts, Worlds};
+use crate::dataset::Dataset;
+
+/// Prompts, and frames that are generated from each.
+const PROMPTS: usize = 24;
+const STEPS: usize = 4;
+/// Temperatures that are tried.
+const TEMPERATURES: [f32; 3] = [1.0, 0.6, 0.35];
+/// By how many dB real frames must be nearer under another choice than under the world's own.
+const LEAST_GAIN: f64 = 0.3;
+
+/// How a world is sampled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SamplingChoice {
+    /// See [`DynamicsConfig::temperature`](genie_model::DynamicsConfig::temperature).
+    pub temperature: f32,
+    /// See [`DynamicsConfig::action_guidance`](genie_model::DynamicsConfig::action_guidance).
+    pub action_guidance: f32,
+}
+
+impl SamplingChoice {
+    /// Those of a world.
+    fn of(world: &WorldModel) -> Self {
+        let dynamics = &world.config().dynamics;
+        Self {
+            temperature: dynamics.temperature,
+            action_guidance: dynamics.action_guidance,
+        }
+    }
+
+    /// What is tried for a world; its own come first.
+    fn tried(self) -> Vec<Self> {
+        let mut all = vec![self];
+        for action_guidance in [self.action_guidance, 0.0] {
+            for temperature in TEMPERATURES {
+                let choice = Self {
+                    temperature,
+                    action_guidance,
+                };
+                if !all.contains(&choice) {
+                    all.push(choice);
+                }
+            }
+        }
+        all
+    }
+
+    /// The sampler that a world of the settings `own` is played with, so that it is as this says.
+    fn sampler(self, own: Self) -> SamplerSettings {
+        SamplerSettings {
+            temperature: self.temperature / own.temperature,
+            action_guidance: Some(self.action_guidance),
+            ..SamplerSettings::default()
+        }
+    }
+}
+
+/// About how many frames a choice dreams, of worlds that dream together.
+pub fn frames_for_choice() -> f64 {
+    (2 * TEMPERATURES.len() * PROMPTS * STEPS) as f64
+}
+
+/// The settings under which rollouts under the inferred actions are nearest to the real frames, by their mean PSNR; the world's own, unless
+/// others are better by 0.3 dB.
+///
+/// # Errors
+/// Footage that does not fit the world, a checkpoint from which no actions can be inferred, a model that breaks down, or what `advance`
+/// returns.
+pub fn choose_sampling(
+    world: &WorldModel,
+    dataset: &Dataset,
+    seed: u64,
+    advance: &Advance<'_>,
+) -> Result<SamplingChoice, EvaluateError> {
+    let parts = WorldParts::new(world)?;
+    let footage = Footage::choose(&parts, dataset, PROMPTS, seed)?;
+    let size = parts.frame_bytes();
+    let clips: Vec<&[u8]> = footage.segments.iter().map(|it| &it.bytes[..]).collect();
+    let actions = parts.infer(&clips)?;
+    // As late as there is room for what follows, since actions are inferred from what was before.
+    let starts: Vec<usize> = clips
+        .iter()
+        .map(|clip| (clip.len() / size - 1 - STEPS).min(parts.frames_before()))
+        .collect();
+    let frames = |after: usize| -> Vec<&[u8]> {
+        let places = clips.iter().zip(&starts);
+        places
+            .map(|(clip, start)| &clip[(start + after) * size..][..size])
+            .collect()
+    };
+    let own = SamplingChoice::of(world);
+    let tried = own.tried();
+    let mut figures = Vec::with_capacity(tried.len());
+    for (number, choice) in tried.iter().enumerate() {
+        let mut worlds = Worlds::start(&parts, &frames(0), seed, &choice.sampler(own))?;
+        let mut nearness = Vec::with_capacity(STEPS * clips.len());
+        for step in 0..STEPS {
+            let now: Vec<usize> = (actions.iter().zip(&starts))
+                .map(|(actions, start)| actions[start + step])
+                .collect();
+            worlds.step(&now)?;
+            let real = frames(step + 1);
+            let pairs = worlds.frames().zip(real);
+            nearness.extend(pairs.map(|(frame, real)| psnr(frame.pixels(), real)));
+            let done = number * STEPS + step + 1;
+            advance(done as f64 / (tried.len() * STEPS) as f64)?;
+        }
+        figures.push(mean(&nearness));
+    }
+    for (choice, figure) in tried.iter().zip(&figures) {
+        tracing::debug!("{choice:?}: {figure:.2} dB");
+    }
+    Ok(tried[best(&figures)])
+}
+
+/// The place of the highest figure, unless it gains less than it must on the first.
+fn best(figures: &[f64]) -> usize {
+    let better = |best: usize, at: usize| {
+        if figures[at] > figures[best] {
+            at
+        } else {
+            best
+        }
+    };
+    let best = (0..figures.len()).fold(0, better);
+    if figures[best] >= figures[0] + LEAST_GAIN {
+        best
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::tests::{tiny_dataset, tiny_world};
+
+    #[test]
+    fn a_world_keeps_its_own_settings_unless_others_are_clearly_nearer() {
+        assert_eq!(best(&[20.0, 20.2, 19.0]), 0);
+        assert_eq!(best(&[20.0, 20.4, 20.5, 20.3]), 2);
+        assert_eq!(best(&[20.0, f64::NAN, 20.4]), 2);
+        let own = SamplingChoice {
+            temperature: 1.0,
+            action_guidance: 1.0,
+        };
+        assert_eq!(own.tried().len(), 2 * TEMPERATURES.len());
+        let unguided = SamplingChoice {
+            action_guidance: 0.0,
+            ..own
+        };
+        assert_eq!(unguided.tried().len(), TEMPERATURES.len());
+        assert_eq!(own.tried()[0], own);
+    }
+
+    #[test]
+    fn a_choice_is_the_same_for_the_same_seed_and_can_be_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = tiny_dataset(folder.path(), 4, 12);
+        let world = tiny_world(1);
+        let told = std::cell::RefCell::new(Vec::new());
+        let choose = |end: f64| {
+            choose_sampling(&world, &dataset, 3, &|share| {
+                told.borrow_mut().push(share);
+                if share >= end {
+                    Err(EvaluateError::Stopped)
+                } else {
+                    Ok(())
+                }
+            })
+        };
+        let chosen = choose(2.0).unwrap();
+        assert!(SamplingChoice::of(&world).tried().contains(&chosen));
+        let all = told.borrow().clone();
+        assert!(
+            all.is_sorted() && (all[all.len() - 1] - 1.0).abs() < 1e-9,
+            "{all:?}"
+        );
+        assert_eq!(choose(2.0).unwrap(), chosen);
+        assert!(matches!(choose(0.5), Err(EvaluateError::Stopped)));
+    }
+}
