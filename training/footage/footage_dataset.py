@@ -1,5 +1,6 @@
 """Writes recorded frames as a dataset that `genie train`, `genie actions` and `genie evaluate` open directly: shards of raw
-frames, `dataset.json`, and the true actions in a file of their own (`true_actions.bin`), which only evaluation reads."""
+frames, `dataset.json`, and the true actions in a file of their own (`true_actions.bin`, with their keys in `true_actions.json`), which
+only evaluation reads, and a training that is told to."""
 
 import json
 import struct
@@ -15,7 +16,10 @@ SHARD_BYTES = 64 << 20
 class DatasetWriter:
     """Appends clips to shards; the folder is a dataset only once `finish` has written its index."""
 
-    def __init__(self, folder, frames_per_second, size=(64, 64)):
+    def __init__(self, folder, frames_per_second, game, keys, size=(64, 64)):
+        """`game` says what was recorded, `keys` what each true action holds, joined by `+`."""
+        self.game = game
+        self.keys = keys
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         if any(self.folder.iterdir()):
@@ -62,8 +66,10 @@ class DatasetWriter:
             out.write(b"GENIEACT" + struct.pack("<IQ", VERSION, len(self.actions)))
             for actions in self.actions:
                 out.write(struct.pack("<Q", len(actions)) + actions)
+        (self.folder / "true_actions.json").write_text(json.dumps({"keys": self.keys}, indent=2))
         index = {
             "format_version": VERSION,
+            "game": self.game,
             "height": self.height,
             "width": self.width,
             "channels": 3,
@@ -73,6 +79,15 @@ class DatasetWriter:
         partial = self.folder / "dataset.json.partial"
         partial.write_text(json.dumps(index, indent=2))
         partial.rename(self.folder / "dataset.json")
+
+
+def keys_of_actions(buttons, alike):
+    """What each true action holds: of the buttons that are alike, the one with the fewest keys."""
+    actions = {}
+    for keys, action in zip(buttons, alike):
+        if action not in actions or len(keys.split("+")) < len(actions[action].split("+")) or not keys:
+            actions[action] = keys
+    return [actions[action] for action in sorted(actions)]
 
 
 class HeldActions:

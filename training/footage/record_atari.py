@@ -17,10 +17,17 @@ import gymnasium
 import numpy as np
 from PIL import Image
 
-from footage_dataset import ClipCutter, DatasetWriter, HeldActions, arguments
+from footage_dataset import ClipCutter, DatasetWriter, HeldActions, arguments, keys_of_actions
 
 FRAMES_PER_SECOND = 15
 ALIKE = {"Pong": [0, 0, 1, 2, 1, 2]}
+
+
+def buttons_of(environment):
+    """What each button holds: RIGHTFIRE is right and space."""
+    keys = {"FIRE": "space", "UP": "up", "DOWN": "down", "LEFT": "left", "RIGHT": "right"}
+    meanings = environment.unwrapped.get_action_meanings()
+    return ["+".join(sorted(key for name, key in keys.items() if name in meaning)) for meaning in meanings]
 
 
 def scaled(picture):
@@ -38,7 +45,7 @@ def record(game, out, options):
     buttons = int(environment.action_space.n)
     alike = ALIKE.get(game, list(range(buttons)))
     random = np.random.default_rng(options.seed)
-    writer = DatasetWriter(out, FRAMES_PER_SECOND)
+    writer = DatasetWriter(out, FRAMES_PER_SECOND, f"Atari {game}", keys_of_actions(buttons_of(environment), alike))
     cutter = ClipCutter(writer, options.clip_frames)
     while writer.transitions < options.transitions:
         picture, _ = environment.reset(seed=int(random.integers(1 << 30)))

@@ -1,5 +1,5 @@
 """Records public games under random play as films (H.264 in mp4), as somebody's screen recordings would be, with what was pressed beside
-each (`NAME.actions.csv`, which `genie dream` reads for evaluation only).
+each (`NAME.actions.csv`, which `genie dream` reads for evaluation only, unless told otherwise).
 
     python3.11 -m venv ~/venvs/footage && ~/venvs/footage/bin/pip install -r training/footage/requirements.txt
     ~/venvs/footage/bin/python training/footage/record_films.py climber fruitbot Seaquest --out films
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from footage_dataset import HeldActions
+from footage_dataset import HeldActions, keys_of_actions
 
 FRAMES_PER_SECOND = 15
 
@@ -31,7 +31,7 @@ class Film:
         self.actions.write("frame,keys\n")
         self.frames = 0
 
-    def add(self, frame, action):
+    def add(self, frame, keys):
         if self.encoder is None:
             height, width = frame.shape[:2]
             command = ["ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
@@ -39,7 +39,7 @@ class Film:
             command += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p", str(self.path)]
             self.encoder = subprocess.Popen(command, stdin=subprocess.PIPE)
         self.encoder.stdin.write(np.ascontiguousarray(frame).tobytes())
-        self.actions.write(f"{self.frames},action_{action}\n")
+        self.actions.write(f"{self.frames},{keys}\n")
         self.frames += 1
 
     def close(self):
@@ -50,20 +50,21 @@ class Film:
 
 
 def procgen(game, random, seed):
-    """Frames of a Procgen game and the actions that are taken on them; True actions are those that it tells apart."""
+    """Frames of a Procgen game and the keys that are held on them; buttons that it treats alike are the same keys."""
     from procgen import ProcgenGym3Env
 
-    from record_procgen import ALIKE, DIRECTIONS, FIRES
+    from record_procgen import ALIKE, BUTTONS, DIRECTIONS, FIRES
 
     buttons = DIRECTIONS + (game in FIRES)
     alike = ALIKE.get(game, list(range(buttons)))
+    keys = keys_of_actions(BUTTONS, alike)
     environment = ProcgenGym3Env(
         num=1, env_name=game, start_level=0, num_levels=0, rand_seed=seed, distribution_mode="easy", num_threads=0, render_mode="rgb_array"
     )
     player = HeldActions(random, buttons)
     while True:
         action = player.next()
-        yield environment.get_info()[0]["rgb"], alike[action]
+        yield environment.get_info()[0]["rgb"], keys[alike[action]]
         environment.act(np.array([action], dtype=np.int32))
 
 
@@ -72,7 +73,7 @@ def atari(game, random, seed):
     import ale_py
     import gymnasium
 
-    from record_atari import ALIKE
+    from record_atari import ALIKE, buttons_of
 
     gymnasium.register_envs(ale_py)
     environment = gymnasium.make(
@@ -80,11 +81,12 @@ def atari(game, random, seed):
     )
     buttons = int(environment.action_space.n)
     alike = ALIKE.get(game, list(range(buttons)))
+    keys = keys_of_actions(buttons_of(environment), alike)
     player = HeldActions(random, buttons)
     picture, _ = environment.reset(seed=seed)
     while True:
         action = player.next()
-        yield picture, alike[action]
+        yield picture, keys[alike[action]]
         picture, _, over, cut_short, _ = environment.step(action)
         if over or cut_short:
             picture, _ = environment.reset(seed=int(random.integers(1 << 30)))

@@ -14,12 +14,12 @@ import argparse
 import numpy as np
 from procgen import ProcgenGym3Env
 
-from footage_dataset import ClipCutter, DatasetWriter, HeldActions, arguments
+from footage_dataset import ClipCutter, DatasetWriter, HeldActions, arguments, keys_of_actions
 
 FRAMES_PER_SECOND = 15
 # Columns of Procgen's table of buttons: 3 * (x + 1) + (y + 1) for the nine directions, then the action buttons.
 DIRECTIONS = 9
-FIRE = 9
+BUTTONS = ["down+left", "left", "left+up", "down", "", "up", "down+right", "right", "right+up", "space"]
 # Sideways wins over up and down in games on a grid.
 GRID = [0, 0, 0, 1, 2, 3, 4, 4, 4]
 # Down does nothing without a ladder.
@@ -54,7 +54,7 @@ def record(game, out, options):
         num_threads=1,
     )
     random = np.random.default_rng(options.seed)
-    writer = DatasetWriter(out, FRAMES_PER_SECOND)
+    writer = DatasetWriter(out, FRAMES_PER_SECOND, f"procgen {game}", keys_of_actions(BUTTONS, alike))
     players = [HeldActions(random, buttons) for _ in range(count)]
     cutters = [ClipCutter(writer, options.clip_frames) for _ in range(count)]
     while writer.transitions < options.transitions:

@@ -34,6 +34,8 @@ fn a_stopped_run_goes_on_to_the_same_world() {
     let never = |_: &str, _: u64| false;
     let ended = train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
     assert_eq!(ended, Ended::Complete);
+    // The true actions are for evaluation only: without them the same world comes out.
+    std::fs::remove_file(data.join("true_actions.bin")).unwrap();
     for (phase, stop_at) in [("tokenizer", 3), ("dynamics", 11), ("dynamics", 22)] {
         let stop = |name: &str, steps: u64| name == phase && steps == stop_at;
         let resume = two.exists();
@@ -44,8 +46,6 @@ fn a_stopped_run_goes_on_to_the_same_world() {
     let tokens = two.join("dynamics/tokens/shard-00000.tokens");
     let kept = std::fs::read(&tokens).unwrap();
     std::fs::write(&tokens, &kept[..kept.len() / 2]).unwrap();
-    // The true actions are for evaluation only: without them the same world comes out.
-    std::fs::remove_file(data.join("true_actions.bin")).unwrap();
     let ended = train(&config, &data, &two, true, &Device::Cpu, &never).unwrap();
     assert_eq!(ended, Ended::Complete);
     assert_eq!(world(&one), world(&two));
@@ -65,7 +65,8 @@ fn a_stopped_run_goes_on_to_the_same_world() {
     assert!(loaded.latent_action_model().is_some());
 }
 
-/// Where the player is found in the footage, no rule and no true action is asked: the world says so by its checkpoint alone.
+/// Where the player is found in the footage, no rule and no true action is asked: without them the same player is found, and the same world
+/// comes out.
 #[test]
 fn a_run_on_found_actions_goes_on_to_the_same_world() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,9 +83,9 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     config.model.tokenizer.encoder.window = 1;
     let never = |_: &str, _: u64| false;
     train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
+    std::fs::remove_file(data.join("true_actions.bin")).unwrap();
     let stop = |name: &str, steps: u64| name == "dynamics" && steps == 11;
     train(&config, &data, &two, false, &Device::Cpu, &stop).unwrap();
-    std::fs::remove_file(data.join("true_actions.bin")).unwrap();
     let tokens = two.join("dynamics/tokens/shard-00000.tokens");
     let kept = std::fs::read(&tokens).unwrap();
     let mut damaged = kept.clone();
@@ -310,6 +311,43 @@ fn short() -> TrainConfig {
     config
 }
 
+/// The first step's figures, of the same weights and clips.
+fn first_figures(config: &TrainConfig, data: &Path, run: &Path, phase: &str) -> serde_json::Value {
+    let never = |_: &str, _: u64| false;
+    train(config, data, run, false, &Device::Cpu, &never).unwrap();
+    let text = std::fs::read_to_string(run.join(phase).join("metrics.jsonl")).unwrap();
+    serde_json::from_str(text.lines().next().unwrap()).unwrap()
+}
+
+#[test]
+fn what_the_losses_weigh_is_the_configurations() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let data = at("data");
+    footage(&data);
+    let mut config = short();
+    let latent = &mut config.model.latent_actions;
+    latent.input = LatentActionInput::Pixels;
+    latent.decoder = Some(latent.encoder.clone());
+    let of = |config: &TrainConfig, run: &str, phase: &str| {
+        let figures = first_figures(config, &data, &at(run), phase);
+        figures["loss"].as_f64().unwrap()
+    };
+    let usual = ["tokenizer", "dynamics"].map(|phase| of(&config, phase, phase));
+    config.losses.absolute_error = 0.0;
+    let without = of(&config, "without", "tokenizer");
+    assert!(without < usual[0], "{without} {usual:?}");
+    config.losses.commitment = 0.0;
+    assert!(of(&config, "uncommitted", "tokenizer") < without);
+    let mut config = TrainConfig {
+        model: config.model,
+        ..short()
+    };
+    config.losses.action_pixels = 0.0;
+    let without = of(&config, "unseen", "dynamics");
+    assert!(without < usual[1] - 1e-6, "{without} {usual:?}");
+}
+
 #[test]
 fn what_a_run_is_resumed_with_must_fit_and_what_does_not_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -427,6 +465,59 @@ fn given_actions_are_those_of_the_world_and_its_encoder_learns_to_see_them() {
         .unwrap_err()
         .to_string();
     assert!(said.contains("actions.csv"), "{said}");
+}
+
+/// Of footage of which one clip in six says what was pressed, the actions are these keys, and evaluation infers them.
+#[test]
+fn a_part_of_the_footage_that_is_labelled_names_the_actions_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (all, data, run) = (at("all"), at("data"), at("run"));
+    generate_dataset(&all, 12, 60, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
+    let (all, truth) = (
+        Dataset::open(&all).unwrap(),
+        TrueActions::open(&all).unwrap(),
+    );
+    let mut writer = DatasetWriter::create(&data, all.format()).unwrap();
+    let mut frames = Vec::new();
+    for clip in 0..12 {
+        all.read_frames(clip, 0, 60, &mut frames).unwrap();
+        let known = truth.clip(clip).filter(|_| clip % 6 == 1);
+        writer.push_clip(&frames, known).unwrap();
+    }
+    writer.finish().unwrap();
+    let names =
+        serde_json::json!({"keys": ["left", "", "right", "left+space", "space", "right+space"]});
+    std::fs::write(data.join("true_actions.json"), names.to_string()).unwrap();
+
+    let mut config = short();
+    config.model.latent_actions.input = LatentActionInput::Agent;
+    config.model.tokenizer.encoder.window = 1;
+    config.action_source = ActionSource::Given;
+    let never = |_: &str, _: u64| false;
+    let train = |config: &TrainConfig| train(config, &data, &run, false, &Device::Cpu, &never);
+    config.model.latent_actions.input = LatentActionInput::Motion;
+    let said = train(&config).unwrap_err().to_string();
+    assert!(
+        said.contains("2 of 12 clips") && said.contains("labelled"),
+        "{said}"
+    );
+    config.model.latent_actions.input = LatentActionInput::Agent;
+    config.action_source = ActionSource::Labelled;
+    train(&config).unwrap();
+
+    let world = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+    let right = world.action_named("right").unwrap();
+    assert_eq!(world.actions()[right].keys, [["ArrowRight"]]);
+    let options = EvaluateOptions {
+        clips: 8,
+        horizon: 1,
+        survival: 1,
+        ..EvaluateOptions::default()
+    };
+    let figures = evaluate(&world, &all, Some((&truth).into()), &options, &|_| Ok(())).unwrap();
+    let known = figures.true_actions.unwrap();
+    assert!(known.all.nats > 0.5, "{:?}", known.all);
 }
 
 #[test]

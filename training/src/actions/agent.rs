@@ -11,7 +11,8 @@ use super::code_model::CodeModel;
 use super::codes::{Describer, find_codes};
 use super::description::Description;
 use super::encoder::{Encoder, Seen};
-use super::footage::{FrameSource, WorkingSize};
+use super::footage::{FrameSource, SomeClips, WorkingSize};
+use super::key_reader::{KeyReader, LabelledPlaces};
 use super::looks::{LookReader, crops};
 use super::observation::{ClipObservation, camera_moves, observe, scrolls};
 use super::tracking::{TrackedFrame, track};
@@ -92,6 +93,9 @@ pub struct AnchoredAgent {
     /// Trained on the codes; agents that only code transitions are kept without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     encoder: Option<Encoder>,
+    /// Reads what was pressed in place of the codes, where some transitions were labelled with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keys: Option<Box<KeyReader>>,
     report: AgentReport,
 }
 
@@ -219,6 +223,7 @@ impl AnchoredAgent {
             describer,
             codes,
             encoder: Some(encoder),
+            keys: None,
             report,
         };
         let mut actions: Vec<ClipActions> = vec![Vec::new(); source.clip_count()];
@@ -289,7 +294,7 @@ impl AnchoredAgent {
             })
             .collect();
         let pictures = crops(source, clips, &tracks, size, self.looks.reach)?;
-        Ok(tracks
+        let mut found: Vec<ClipActions> = tracks
             .par_iter()
             .zip(&pictures)
             .map(|(track, crops)| {
@@ -301,7 +306,11 @@ impl AnchoredAgent {
                 };
                 self.encode(seen, size)
             })
-            .collect())
+            .collect();
+        if let Some(keys) = &self.keys {
+            keys.name(&SomeClips::new(source, clips.to_vec()), &mut found)?;
+        }
+        Ok(found)
     }
 
     fn encode(&self, seen: Seen<'_>, size: WorkingSize) -> ClipActions {
@@ -345,9 +354,28 @@ impl AnchoredAgent {
         self
     }
 
-    /// Number of codes.
+    /// The same agent, but what was pressed takes the place of its codes, read as in the labelled ones of the transitions that it was `found`
+    /// in; also these transitions, so read.
+    ///
+    /// # Errors
+    /// Footage that cannot be read.
+    pub(crate) fn with_labels(
+        mut self,
+        source: &dyn FrameSource,
+        mut found: Vec<ClipActions>,
+        labelled: LabelledPlaces<'_>,
+        seed: u64,
+    ) -> Result<(Self, Vec<ClipActions>), DatasetError> {
+        let keys = KeyReader::fit(source, &found, self.codes.len(), labelled, seed)?;
+        keys.name(source, &mut found)?;
+        self.keys = Some(Box::new(keys));
+        Ok((self, found))
+    }
+
+    /// Number of codes, or of actions that were labelled.
     pub fn actions(&self) -> usize {
-        self.codes.len()
+        let keys = self.keys.as_ref();
+        keys.map_or(self.codes.len(), |keys| keys.kinds())
     }
 
     /// Frames before a transition that distinguish the player from the scene.
@@ -371,6 +399,9 @@ impl AnchoredAgent {
             return Some(problem);
         }
         if let Some(problem) = self.settings.problem() {
+            return Some(problem);
+        }
+        if let Some(problem) = self.keys.as_ref().and_then(|keys| keys.problem()) {
             return Some(problem);
         }
         (self.looks.problem(&self.settings)).or_else(|| match &self.encoder {

@@ -138,6 +138,11 @@ impl AgentSights {
         }
     }
 
+    /// Number of values of a transition's track.
+    pub(super) const fn track_width() -> usize {
+        TRACK_VALUES
+    }
+
     /// The track around a transition.
     pub(super) fn track(&self, transition: usize) -> &[f32; TRACK_VALUES] {
         &self.tracks[transition]

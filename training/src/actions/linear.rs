@@ -3,9 +3,10 @@
 use genie_model::ops::{AdamWStep, adamw_step, matmul_nn, matmul_nt, matmul_tn};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 /// A linear map of rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Linear {
     pub(super) inputs: usize,
     pub(super) outputs: usize,

@@ -13,7 +13,8 @@
 //!
 //! An encoder is trained to say the codes from what is around a transition (`encoder`); it is used on request.
 //!
-//! Nothing that finds a player reads true actions. Where a dataset has them they judge what was found: [`PairCounts`] measures the information of codes about them,
+//! Nothing that finds a player reads true actions. Where somebody labels some transitions with what was pressed, the actions of all are read
+//! as such by what was learnt without labels (`key_reader`). Where a dataset has them they judge what was found: [`PairCounts`] measures the information of codes about them,
 //! [`ActionClassifier`] learns to see them in frames alone, whoever is in these.
 
 mod agent;
@@ -34,6 +35,7 @@ mod frame_sights;
 mod hand_rule;
 mod information;
 mod k_means;
+mod key_reader;
 mod linear;
 mod looks;
 mod motion_series;
@@ -66,6 +68,7 @@ pub use few_labels::{FewLabels, few_label_actions};
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
 pub use hand_rule::HandRule;
 pub use information::PairCounts;
+pub(crate) use key_reader::LabelledPlaces;
 pub use places::TransitionPlace;
 pub use score::ActionScore;
 pub use settings::AgentSettings;

@@ -1,5 +1,7 @@
 //! Multinomial logistic regression, for few examples, which a network would learn by heart.
 
+use serde::{Deserialize, Serialize};
+
 use super::linear::Linear;
 use super::network::softmax;
 
@@ -19,6 +21,7 @@ pub(super) struct Examples {
 }
 
 /// Probabilities of classes as the softmax of a linear map.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct SoftmaxRegression {
     map: Linear,
 }
@@ -96,6 +99,15 @@ impl SoftmaxRegression {
                     .sum::<f64>()
             })
             .sum()
+    }
+
+    /// Whether it maps so many values to so many classes, in one that comes from a file.
+    pub(super) fn maps(&self, inputs: usize, classes: usize) -> bool {
+        let Linear { weights, bias, .. } = &self.map;
+        (self.map.inputs, self.map.outputs) == (inputs, classes)
+            && bias.len() == classes
+            && inputs.checked_mul(classes) == Some(weights.len())
+            && weights.iter().chain(bias).all(|value| value.is_finite())
     }
 
     /// Probabilities of the classes for each of some rows.

@@ -235,6 +235,33 @@ fn a_player_in_the_middle_of_a_moving_picture_moves_against_it() {
     );
 }
 
+/// Motion features see no further than a patch; the search does, whatever the patch of the tokenizer.
+#[test]
+fn motion_beyond_a_patch_is_seen() {
+    let scene = Scene {
+        height: 64,
+        width: 64,
+        follows: false,
+        player: true,
+    };
+    // Every fourth frame, in which the player has gone by eight pixels: two patches of four.
+    let drawn = draw(&scene, &[240; 12], 9);
+    let fast = |clip: &Vec<u8>| -> Vec<u8> {
+        let frames = clip.chunks_exact(64 * 64 * 3);
+        frames.step_by(4).flatten().copied().collect()
+    };
+    let clips = ClipsInMemory {
+        frame_size: (64, 64),
+        clips: drawn.clips.clips.iter().map(fast).collect(),
+    };
+    let (_, found) = AnchoredAgent::fit(&clips, &quick(), 0).unwrap();
+    let far = found.iter().flatten().map(|step| step.displacement);
+    let far = far.filter(|way| way.iter().any(|part| part.abs() > 7.5));
+    // A command is held for some frames, so that many of these steps are whole ones.
+    let share = far.count() as f64 / found.iter().flatten().count() as f64;
+    assert!(share > 0.06, "{share}");
+}
+
 #[test]
 fn larger_frames_are_measured_in_their_own_pixels() {
     let scene = Scene {
@@ -319,6 +346,73 @@ fn one_label_in_a_hundred_tells_most_of_the_commands_and_the_others_are_not_read
     // Labels that say nothing tell nothing.
     let shuffled = ask(&truth(&learnt.commands, &|_| false));
     assert!(shuffled.head < 0.1 && shuffled.table < 0.1, "{shuffled:?}");
+}
+
+#[test]
+fn few_labels_name_the_actions_of_all_transitions_in_this_footage_and_in_other() {
+    let scene = Scene {
+        height: 64,
+        width: 64,
+        follows: false,
+        player: true,
+    };
+    let (learnt, other) = (draw(&scene, &[100; 12], 1), draw(&scene, &[60; 6], 2));
+    let (agent, found) = AnchoredAgent::fit(&learnt.clips, &quick(), 0).unwrap();
+    let places = (0..12).flat_map(|clip| {
+        (5..99)
+            .step_by(25)
+            .map(move |frame| TransitionPlace { clip, frame })
+    });
+    let places: Vec<TransitionPlace> = places.collect();
+    let pressed = places
+        .iter()
+        .map(|it| learnt.commands[it.clip][it.frame] as u8);
+    let pressed: Vec<u8> = pressed.collect();
+    let labelled = LabelledPlaces {
+        places: &places,
+        actions: &pressed,
+        kinds: COMMANDS.len(),
+    };
+    let (named, named_found) = agent
+        .with_labels(&learnt.clips, found, labelled, 0)
+        .unwrap();
+    assert_eq!(named.actions(), COMMANDS.len());
+    let right = |found: &[ClipActions], commands: &[Vec<usize>]| {
+        let steps = found.iter().flatten().zip(commands.iter().flatten());
+        let right = steps
+            .filter(|(step, command)| step.code == **command)
+            .count();
+        right as f64 / commands.iter().flatten().count() as f64
+    };
+    let there = right(&named_found, &learnt.commands);
+    assert!(
+        there > 0.7,
+        "{there} of the transitions, {} of which are labelled",
+        places.len()
+    );
+
+    // As it comes back from a checkpoint.
+    let (path, text) = (std::path::Path::new("a world"), named.to_bytes());
+    let back = AnchoredAgent::from_bytes(path, &text).unwrap();
+    assert!(back == named);
+    assert!(back.apply(&learnt.clips).unwrap() == named_found);
+    let elsewhere = right(&back.apply(&other.clips).unwrap(), &other.commands);
+    assert!(
+        elsewhere > 0.7,
+        "{elsewhere} of the transitions of other clips"
+    );
+    let text = String::from_utf8(text).unwrap();
+    for (from, to) in [
+        ("\"kinds\":[", "\"kinds\":[7,"),
+        ("\"factor\":1.0", "\"factor\":0.0"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let damaged = text.replacen(from, to, 1);
+        assert!(
+            AnchoredAgent::from_bytes(path, damaged.as_bytes()).is_err(),
+            "{to}"
+        );
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! What is learnt of an agent's transitions without labels, for evaluation only: chains of states, and principal components of its pictures.
+//! What is learnt of an agent's transitions without labels: chains of states, and principal components of its pictures.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::AgentSettings;
 use super::agent::ClipActions;
@@ -26,6 +27,7 @@ const COMPONENTS: usize = 24;
 const PICTURES: usize = 4_000;
 
 /// Chains of states over the agent's transitions, learnt without labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Chains {
     describer: Describer,
     settings: AgentSettings,
@@ -68,6 +70,29 @@ impl Chains {
             factor,
             models: [of_codes, finer],
         }
+    }
+
+    /// Numbers of values that [`States::around`] gives of the codes and of the finer states.
+    pub(super) fn widths(&self) -> [usize; 2] {
+        [
+            self.models[0].len(),
+            self.models[1].len() * STATE_LAGS.len(),
+        ]
+    }
+
+    /// What does not fit together in chains that come from a file.
+    pub(super) fn problem(&self) -> Option<String> {
+        let models = || self.models.iter().find_map(CodeModel::problem);
+        let describer = || self.describer.problem();
+        let settings = || self.settings.problem();
+        let factor = || {
+            (!(self.factor >= 1.0 && self.factor.is_finite()))
+                .then(|| "expected a factor of 1 or more".to_owned())
+        };
+        models()
+            .or_else(describer)
+            .or_else(settings)
+            .or_else(factor)
     }
 
     /// Probabilities of all states at each transition of some footage.
@@ -122,6 +147,7 @@ impl States {
 }
 
 /// Principal components of pictures of the agent, before and after a transition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Components {
     mean: Vec<f32>,
     /// Directions, the strongest first, over the deviation along the first.
@@ -156,6 +182,20 @@ impl Components {
             mean: mean.as_slice().to_vec(),
             directions,
         }
+    }
+
+    /// Number of components.
+    pub(super) fn len(&self) -> usize {
+        self.directions.len()
+    }
+
+    /// What does not fit together in some that come from a file.
+    pub(super) fn problem(&self) -> Option<String> {
+        let width = AgentSights::close_values();
+        let rows = || self.directions.iter().chain([&self.mean]);
+        let fits =
+            rows().all(|row| row.len() == width) && rows().flatten().all(|value| value.is_finite());
+        (!fits).then(|| format!("expected components of {width} finite values"))
     }
 
     /// What each transition has of them.

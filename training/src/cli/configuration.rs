@@ -11,7 +11,8 @@ pub(super) struct Source {
     /// TOML file with the model, the phases and the seed; see `training/configs`.
     #[arg(long)]
     pub(super) config: Option<PathBuf>,
-    /// A configuration by name: `platformer`, or the paper's `coinrun` and `paper-41M` to `paper-10.1B` with its hyperparameters.
+    /// A configuration by name: `game` for any game, `platformer`, `paper-actions`, or the paper's `coinrun` and `paper-41M` to `paper-10.1B`
+    /// with its hyperparameters.
     #[arg(long)]
     pub(super) preset: Option<String>,
 }
@@ -26,7 +27,9 @@ impl Source {
         }
         let name = self.preset.as_deref().unwrap_or("platformer");
         let config = TrainConfig::preset(name).ok_or_else(|| {
-            format!("--preset {name}: there are platformer, coinrun and paper-41M to paper-10.1B")
+            format!(
+                "--preset {name}: there are game, platformer, paper-actions, coinrun and paper-41M to paper-10.1B"
+            )
         })?;
         let table = toml::Table::try_from(config).map_err(|e| format!("--preset {name}: {e}"))?;
         Ok((table, format!("--preset {name}")))
@@ -62,8 +65,8 @@ fn config_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let name = path.display();
         format!(
-            "--config {name}: {error}; expected a TOML file, or --preset with one of platformer, coinrun and paper-41M to \
-             paper-10.1B"
+            "--config {name}: {error}; expected a TOML file, or --preset with one of game, platformer, paper-actions, \
+             coinrun and paper-41M to paper-10.1B"
         )
     })
 }
@@ -114,7 +117,15 @@ mod tests {
 
     #[test]
     fn presets_need_no_file_and_take_settings() {
-        for name in ["platformer", "coinrun", "paper-41M", "paper-10.1B"] {
+        let names = [
+            "game",
+            "platformer",
+            "paper-actions",
+            "coinrun",
+            "paper-41M",
+            "paper-10.1B",
+        ];
+        for name in names {
             let config = read_config(&preset(name), &[]).unwrap();
             assert_eq!(Some(config), TrainConfig::preset(name), "{name}");
         }

@@ -55,8 +55,10 @@ pub(crate) struct Args {
 enum Actions {
     /// Learned from the footage alone.
     Learned,
-    /// Those of `actions.csv` beside the footage.
+    /// Those of `actions.csv` beside all of the footage.
     Given,
+    /// Those of `actions.csv` beside a part of the footage, a hundredth or more; the rest is read from the pictures of the player.
+    Labelled,
 }
 
 /// Dreams, and says what came out.
@@ -69,6 +71,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         actions: match args.actions {
             Actions::Learned => ActionSource::Learned,
             Actions::Given => ActionSource::Given,
+            Actions::Labelled => ActionSource::Labelled,
         },
         latent_actions: args.latent_actions,
         footage: IngestOptions {

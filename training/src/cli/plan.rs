@@ -11,7 +11,7 @@ use super::CliResult;
 /// Arguments of `genie plan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Training by name: `platformer`, `coinrun`, or `paper-41M` to `paper-10.1B`.
+    /// Training by name: `game`, `platformer`, `paper-actions`, `coinrun`, or `paper-41M` to `paper-10.1B`.
     #[arg(long, required_unless_present = "config")]
     preset: Option<String>,
     /// TOML file of a training instead.
@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let config = match (&args.preset, &args.config) {
         (Some(name), _) => TrainConfig::preset(name).ok_or_else(|| {
             format!(
-                "there is no preset `{name}`; there are platformer, coinrun and paper-41M to paper-10.1B"
+                "there is no preset `{name}`; there are game, platformer, paper-actions, coinrun and paper-41M to paper-10.1B"
             )
         })?,
         (None, Some(path)) => {

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// (a value that is not TOML is taken as text); can be given several times.
     #[arg(long = "set", value_name = "SETTING=VALUE")]
     settings: Vec<String>,
+    /// Number of latent actions in place of the configuration's; `auto` chooses it from the footage, where the player is found in it.
+    #[arg(long, value_name = "COUNT", value_parser = action_settings)]
+    actions: Option<String>,
     /// The type of activations on graphics processors, in place of the configuration's: `bf16` takes half the memory of `f32` and is
     /// several times as fast there; `f16` is for those without it.
     #[arg(long, value_parser = ["f32", "bf16", "f16"])]
@@ -80,9 +83,21 @@ fn in_ranks(work: impl FnOnce() -> Result<Ended, TrainError>) -> Result<(Ended, 
     Ok((work()?, true))
 }
 
+/// The setting for a number of actions as it was typed.
+fn action_settings(typed: &str) -> Result<String, String> {
+    if typed == "auto" {
+        return Ok("action_count=footage".to_owned());
+    }
+    match typed.parse::<usize>() {
+        Ok(count @ 2..=256) => Ok(format!("model.latent_actions.actions={count}")),
+        _ => Err("expected a number from 2 to 256, or auto".to_owned()),
+    }
+}
+
 /// Trains both phases to their end, or until it is asked to stop.
 pub(crate) fn run(args: Args) -> CliResult {
     let mut settings = args.settings;
+    settings.extend(args.actions);
     settings.extend(args.precision.map(|it| format!("precision={it}")));
     let config = read_config(&args.source, &settings)?;
     if !args.any_pace {
@@ -112,6 +127,7 @@ pub(crate) fn run(args: Args) -> CliResult {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use genie_training::train::ActionCount;
 
     #[test]
     fn a_configuration_has_one_source() {
@@ -127,6 +143,20 @@ mod tests {
         assert!(with(&["--config", "c.toml", "--device", "cuda:1"]).is_ok());
         assert!(with(&[]).is_err());
         assert!(with(&["--preset", "coinrun", "--config", "c.toml"]).is_err());
+    }
+
+    #[test]
+    fn actions_are_counted_or_chosen_from_the_footage() {
+        let source = Source {
+            config: None,
+            preset: Some("game".to_owned()),
+        };
+        let config = |typed| read_config(&source, &[action_settings(typed).unwrap()]).unwrap();
+        assert_eq!(config("auto").action_count, ActionCount::Footage);
+        assert_eq!(config("12").model.latent_actions.actions, 12);
+        for wrong in ["", "1", "257", "Auto", "8.0"] {
+            assert!(action_settings(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -15,7 +15,8 @@ const VERSION: u32 = 1;
 /// Largest file that is read: a byte per frame.
 const MOST_BYTES: u64 = 4 << 30;
 
-/// The true actions of all clips of a dataset, as indices into whatever set of actions the game has.
+/// The true actions of the clips of a dataset, as indices into whatever set of actions the game has. They may be known of some clips
+/// alone: the others have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrueActions {
     clips: Vec<Vec<u8>>,
@@ -80,10 +81,10 @@ impl TrueActions {
         }
         for (clip, actions) in self.clips.iter().enumerate() {
             let frames = dataset.clip_len(clip);
-            if actions.len() + 1 != frames {
+            if !actions.is_empty() && actions.len() + 1 != frames {
                 return wrong(format!(
                     "it belongs to other footage: clip {clip} has {} actions and {frames} frames, expected one action less \
-                     than frames",
+                     than frames, or none",
                     actions.len()
                 ));
             }
@@ -112,7 +113,18 @@ impl TrueActions {
         Self { clips }
     }
 
-    /// The actions of a clip: action i leads from frame i to frame i + 1, so there is one less than frames.
+    /// Whether those of a clip are known.
+    pub fn is_known(&self, clip: usize) -> bool {
+        self.clip(clip).is_some_and(|actions| !actions.is_empty())
+    }
+
+    /// Number of transitions whose true action is known.
+    pub fn known_transitions(&self) -> usize {
+        self.clips.iter().map(Vec::len).sum()
+    }
+
+    /// The actions of a clip: action i leads from frame i to frame i + 1, so there is one less than frames; none where they are not
+    /// known.
     pub fn clip(&self, clip: usize) -> Option<&[u8]> {
         self.clips.get(clip).map(Vec::as_slice)
     }

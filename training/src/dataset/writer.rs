@@ -147,9 +147,9 @@ impl DatasetWriter {
                 .map_err(DatasetError::io("give its final name to", &path))?;
             self.renamed += 1;
         }
-        // All clips or none: a file with holes would be read as "stood still".
-        let actions: Option<Vec<&[u8]>> = self.actions.iter().map(Option::as_deref).collect();
-        if let Some(actions) = actions {
+        if self.actions.iter().any(Option::is_some) {
+            let actions = self.actions.iter().map(Option::as_deref);
+            let actions: Vec<&[u8]> = actions.map(Option::unwrap_or_default).collect();
             let path = self.folder.join(ACTIONS_NAME);
             atomic_file::write(&path, &encode(&actions))
                 .map_err(DatasetError::io("write", &path))?;
@@ -232,6 +232,7 @@ impl Drop for DatasetWriter {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dataset::TrueActions;
 
     const FORMAT: FrameFormat = FrameFormat {
         height: 2,
@@ -259,6 +260,22 @@ mod tests {
         writer.finish().unwrap();
         let again = DatasetWriter::create(folder.path(), FORMAT);
         assert!(matches!(again, Err(DatasetError::Exists { .. })));
+    }
+
+    #[test]
+    fn true_actions_may_be_known_of_some_clips_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = DatasetWriter::create(folder.path(), FORMAT).unwrap();
+        writer.push_clip(&[1; 24], None).unwrap();
+        writer.push_clip(&[1; 36], Some(&[3, 0])).unwrap();
+        let dataset = writer.finish().unwrap();
+        let actions = TrueActions::of(&dataset).unwrap().unwrap();
+        assert_eq!(
+            [0, 1, 2].map(|clip| actions.is_known(clip)),
+            [false, true, false]
+        );
+        assert_eq!(actions.clip(1), Some([3, 0].as_slice()));
+        assert_eq!(actions.known_transitions(), 2);
     }
 
     #[test]

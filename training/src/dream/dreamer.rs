@@ -193,11 +193,11 @@ impl<'a> Dreamer<'a> {
         usual_after(self.options)
     }
 
-    /// What labels, evaluation and report take is known.
-    pub(super) fn expect(&self, after: After) {
+    /// What labels, evaluation and report take is known, and the tokens of the footage in seconds.
+    pub(super) fn expect(&self, after: After, tokens: f64) {
         let training_ends = self.training_seconds(after);
         let mut forecast = self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
-        forecast.replan(training_ends, after);
+        forecast.replan(training_ends, after, tokens);
     }
 
     /// A phase has another number of steps, of which a share is done.

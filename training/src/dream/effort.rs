@@ -8,7 +8,7 @@ use super::speed::seconds_per_frame;
 use crate::dataset::{Dataset, TrueActions};
 use crate::evaluate::{EvaluateOptions, expected_frames, frames_for_choice};
 use crate::label::LabelOptions;
-use crate::train::{ActionSource, TrainConfig};
+use crate::train::ActionSource;
 
 /// Reading files and writing the page and its pictures, in seconds.
 const PAGE_SECONDS: f64 = 2.0;
@@ -50,12 +50,9 @@ pub(super) fn known_actions(dataset: &Dataset) -> Option<TrueActions> {
 
 /// What labels, evaluation and report will take, by the speed of a world as the run trains one; `None` before there is a run.
 pub(super) fn expected_after(dreamer: &Dreamer<'_>) -> Result<Option<After>, DreamError> {
-    let path = dreamer.workshop.run().join("config.toml");
-    let Ok(text) = std::fs::read_to_string(&path) else {
+    let Some(config) = dreamer.workshop.run_config()? else {
         return Ok(None);
     };
-    let config: TrainConfig = toml::from_str(&text)
-        .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
     let each = seconds_per_frame(&config.model, dreamer.device)?;
     let actions = config.model.latent_actions.actions;
     let held_out = Dataset::open(&dreamer.workshop.held_out())?;
@@ -73,7 +70,7 @@ pub(super) fn expected_after(dreamer: &Dreamer<'_>) -> Result<Option<After>, Dre
 fn frames_for_labels(dreamer: &Dreamer<'_>, actions: usize) -> f64 {
     match dreamer.options.actions {
         ActionSource::Learned => label_options(dreamer).expected_frames(actions),
-        ActionSource::Given => 0.0,
+        ActionSource::Given | ActionSource::Labelled => 0.0,
     }
 }
 

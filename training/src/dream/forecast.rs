@@ -41,6 +41,10 @@ impl After {
 pub(super) struct Forecast {
     after: After,
     training_ends: f64,
+    /// How long the tokens of the footage take, which are made between the phases of the training.
+    tokens: f64,
+    /// When the first phase was done.
+    tokens_begun: Option<f64>,
     /// The stage at hand, and when it was first heard of, at which share.
     stage: Stage,
     begun: f64,
@@ -54,6 +58,8 @@ impl Forecast {
         Self {
             after,
             training_ends,
+            tokens: 0.0,
+            tokens_begun: None,
             stage: Stage::Import,
             begun: now,
             first: 0.0,
@@ -61,10 +67,11 @@ impl Forecast {
         }
     }
 
-    /// The training ends at another time, since what comes after it takes another one.
-    pub(super) fn replan(&mut self, training_ends: f64, after: After) {
+    /// The training ends at another time, since what comes after it takes another one; it is known how long the tokens take.
+    pub(super) fn replan(&mut self, training_ends: f64, after: After, tokens: f64) {
         self.training_ends = training_ends;
         self.after = after;
+        self.tokens = tokens;
     }
 
     /// The stage at hand has another number of steps from now on.
@@ -86,8 +93,14 @@ impl Forecast {
         let training = (self.training_ends - now).max(0.0);
         let after = self.after;
         match stage {
-            Stage::Import | Stage::Plan | Stage::Tokenizer => {
-                training.max(own.unwrap_or(0.0)) + after.total()
+            Stage::Import | Stage::Plan => training.max(own.unwrap_or(0.0)) + after.total(),
+            Stage::Tokenizer => {
+                if done >= 1.0 {
+                    self.tokens_begun.get_or_insert(now);
+                }
+                let made = self.tokens_begun.map_or(0.0, |begun| now - begun);
+                let tokens = (self.tokens - made).max(0.0);
+                training.max(own.unwrap_or(0.0) + tokens) + after.total()
             }
             Stage::Dynamics => {
                 let trust = (share / TRUSTED_SHARE).clamp(0.0, 1.0);
@@ -260,6 +273,20 @@ mod tests {
         }
         let late = said.iter().filter(|it| it.0 == Stage::Label).nth(60);
         assert_within(0.35, *late.expect("there are a hundred of each stage"));
+    }
+
+    #[test]
+    fn tokens_that_take_longer_than_the_training_had_are_waited_for() {
+        let mut forecast = Forecast::new(0.0, 1000.0, After::within(100.0));
+        forecast.left(Stage::Tokenizer, 0.0, 0.0);
+        // They fit: the training ends when it should.
+        forecast.replan(1000.0, After::within(100.0), 300.0);
+        assert!((forecast.left(Stage::Tokenizer, 0.5, 100.0) - 1000.0).abs() < 1e-9);
+        forecast.replan(1000.0, After::within(100.0), 3000.0);
+        assert!((forecast.left(Stage::Tokenizer, 0.5, 100.0) - 3200.0).abs() < 1e-9);
+        for (now, left) in [(200.0, 3100.0), (1200.0, 2100.0), (2200.0, 1100.0)] {
+            assert!((forecast.left(Stage::Tokenizer, 1.0, now) - left).abs() < 1e-9);
+        }
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub(super) fn import(dreamer: &Dreamer<'_>, paths: &[PathBuf]) -> Result<(), Dre
              film.mp4)"
         )));
     }
+    if dreamer.options.actions == ActionSource::Labelled && !found.has_actions() {
+        return Err(DreamError::Request(
+            "--actions labelled: nothing says what was pressed in any of the footage (a file actions.csv beside some pictures, \
+             film.actions.csv beside some film.mp4)"
+                .to_owned(),
+        ));
+    }
     let progress = Progress::default();
     let over = AtomicBool::new(false);
     let imported = thread::scope(|scope| {

@@ -45,7 +45,8 @@ pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
     })?;
     checkpoint.config.dynamics.temperature = choice.temperature;
     checkpoint.config.dynamics.action_guidance = choice.action_guidance;
-    if dreamer.options.actions == ActionSource::Learned {
+    let config = workshop.config()?;
+    if config.is_none_or(|config| config.action_source == ActionSource::Learned) {
         let world = WorldModel::new(checkpoint.clone(), dreamer.device)?;
         let options = label_options(dreamer);
         let advance = |done: f64| advance(choosing + (1.0 - choosing) * done);

@@ -34,6 +34,9 @@ pub(super) fn configuration(
         // What could have been pressed is known.
         config.corruption.impossible_actions = 0.0;
     }
+    if options.actions == ActionSource::Labelled {
+        config.action_source = ActionSource::Labelled;
+    }
     let longest = dataset.longest_clip();
     if longest < LEAST_WINDOW {
         return Err(DreamError::Request(format!(
@@ -47,7 +50,8 @@ pub(super) fn configuration(
     Ok(config)
 }
 
-/// The same training for footage in which no player is found: actions are distinguished by what moves.
+/// The same training for footage in which no player is found: actions are distinguished by what moves, by a rule (`motion_start` of the
+/// training).
 pub(super) fn without_player(config: &TrainConfig) -> TrainConfig {
     let usual = TrainConfig::platformer().model.latent_actions;
     let mut config = config.clone();
@@ -58,6 +62,7 @@ pub(super) fn without_player(config: &TrainConfig) -> TrainConfig {
         config.model.latent_actions = usual;
     }
     config.action_count = ActionCount::Model;
+    config.action_source = ActionSource::Learned;
     config.actions_frozen = TrainConfig::platformer().actions_frozen;
     config
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::DreamError;
 use super::dreamer::Dreamer;
@@ -16,7 +16,7 @@ use super::status::Stage;
 use crate::actions::AgentError;
 use crate::dataset::Dataset;
 use crate::ingest::{Finding, Inspection};
-use crate::train::{Ended, TrainConfig, TrainError, TrainingPhase, train_quietly};
+use crate::train::{Ended, TrainConfig, TrainError, TrainingPhase, time_tokens, train_quietly};
 
 /// Share of a phase after which its health is looked at while it goes on.
 const CHECKED_AT: f64 = 0.6;
@@ -57,18 +57,25 @@ pub(super) fn train(dreamer: &Dreamer<'_>, config: &mut TrainConfig) -> Result<(
         TOKENIZER_SHARE
     };
     let mut after: Option<After> = None;
+    let mut tokens = Duration::ZERO;
     let checked = [Cell::new(false), Cell::new(false)];
     loop {
         if after.is_none() {
             after = expected_after(dreamer)?;
             if let Some(after) = after {
-                tracing::debug!("after the training: {after:.1?}");
-                dreamer.expect(after);
+                // Only before the second phase: it keeps them.
+                if share > 0.0 {
+                    let begun = workshop.run_config()?.unwrap_or_else(|| config.clone());
+                    tokens = time_tokens(&begun, &workshop.training(), dreamer.device)?;
+                }
+                tracing::debug!("after the training: {after:.1?}; tokens: {tokens:.1?}");
+                dreamer.expect(after, tokens.as_secs_f64());
             }
         }
         let end = dreamer.training_ends(after.unwrap_or_else(|| dreamer.usual_after()));
         let time = end.saturating_duration_since(began);
-        let ends = [began + time.mul_f64(share), end];
+        // The tokens of the footage are made between the phases.
+        let ends = [began + time.saturating_sub(tokens).mul_f64(share), end];
         let phases = [&config.tokenizer, &config.dynamics];
         let pacers = [0, 1].map(|phase| {
             let decay = phases[phase].decay;

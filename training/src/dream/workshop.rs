@@ -203,14 +203,12 @@ impl Workshop {
 
     /// The training that was chosen.
     pub(super) fn config(&self) -> Result<Option<TrainConfig>, DreamError> {
-        let path = self.config_path();
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = fs::read_to_string(&path).map_err(DreamError::io("read", &path))?;
-        let config = toml::from_str(&text)
-            .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
-        Ok(Some(config))
+        read_config(&self.config_path())
+    }
+
+    /// The same as the run has it, which says what was chosen from the footage; `None` before there is a run.
+    pub(super) fn run_config(&self) -> Result<Option<TrainConfig>, DreamError> {
+        read_config(&self.run().join("config.toml"))
     }
 
     pub(super) fn note_config(&self, config: &TrainConfig) -> Result<(), DreamError> {
@@ -219,6 +217,17 @@ impl Workshop {
             .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
         atomic_file::write(&path, text.as_bytes()).map_err(DreamError::io("write", &path))
     }
+}
+
+/// The training in a file, if it is there.
+fn read_config(path: &Path) -> Result<Option<TrainConfig>, DreamError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(path).map_err(DreamError::io("read", path))?;
+    let config = toml::from_str(&text)
+        .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
+    Ok(Some(config))
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DreamError> {

@@ -68,7 +68,7 @@ pub(super) struct Split<'a> {
 
 impl<'a> Split<'a> {
     /// Scored clips begin with those of the footage's segments, in their order. There are at most about `most` transitions to learn
-    /// from, and half as many that are scored.
+    /// from, and half as many that are scored. Clips whose true actions are not known are in neither part.
     pub(super) fn new(
         dataset: &'a Dataset,
         footage: &Footage,
@@ -87,9 +87,11 @@ impl<'a> Split<'a> {
             .collect();
         others.shuffle(&mut rng);
         let mut scored = [drawn, others].concat();
+        scored.retain(|&clip| known.actions.is_known(clip));
         let learnt = if let Some((dataset, actions)) = known.learn {
             let mut clips: Vec<usize> = (0..dataset.clip_count()).collect();
             clips.shuffle(&mut rng);
+            clips.retain(|&clip| actions.is_known(clip));
             KnownClips {
                 dataset,
                 clips,
@@ -153,5 +155,25 @@ mod tests {
             );
             assert_eq!(split.learnt.dataset.folder(), other.folder());
         }
+    }
+
+    #[test]
+    fn clips_of_which_nothing_is_known_are_neither_learnt_from_nor_scored() {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = tiny_dataset(folder.path(), 12, 8);
+        let all = TrueActions::open(folder.path()).unwrap();
+        let some = (0..12).map(|clip| match clip % 3 {
+            0 => all.clip(clip).unwrap().to_vec(),
+            _ => Vec::new(),
+        });
+        let some = TrueActions::from_clips(some.collect());
+        some.check(&dataset).unwrap();
+        let world = tiny_world(1);
+        let parts = WorldParts::new(&world).unwrap();
+        let footage = Footage::choose(&parts, &dataset, 4, 3).unwrap();
+        let split = Split::new(&dataset, &footage, KnownActions::from(&some), (1000, 3));
+        let mut clips = [split.scored.clips, split.learnt.clips].concat();
+        clips.sort_unstable();
+        assert_eq!(clips, [0, 3, 6, 9]);
     }
 }

@@ -16,7 +16,7 @@
 //!   footage did.
 //!
 //! True actions are a file beside the footage. Nothing that learns a world reads them, with one exception: training with
-//! `action_source = "given"`, which takes what was pressed for the latent actions. Otherwise they are read here, by `genie actions`, which
+//! `action_source = "given"` or `"labelled"`, which takes what was pressed for the latent actions. Otherwise they are read here, by `genie actions`, which
 //! scores the actions that it found, and by `genie label --labelled`, which names latent actions by the keys of a share of the transitions.
 //!
 //! # The judge
@@ -223,7 +223,7 @@ pub fn evaluate(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::dataset::TrueActions;
+    use crate::dataset::{DatasetWriter, TrueActions};
     use crate::gameplay::{GameplayOptions, generate_dataset};
     use candle_core::Device;
     use genie_model::GenieConfig;
@@ -321,6 +321,17 @@ pub(crate) mod tests {
             assert!(blocked.as_in_footage() + blocked.as_commanded() <= 1.0);
         }
 
+        // The names in the JSON are what people compare.
+        let json = serde_json::to_value(&figures).unwrap();
+        for name in ["information", "visible_information", "decoding_accuracy"] {
+            assert!(json["actions"][name].is_number(), "{name}");
+        }
+        assert!(json["obedience"]["footage"]["accuracy"].is_number());
+        for at in json["obedience"]["horizons"].as_array().unwrap() {
+            for name in ["accuracy", "chance"] {
+                assert!(at["dream"][name].is_number(), "{at}");
+            }
+        }
         // Every figure is a finite number: JSON writes the others as null.
         let json = serde_json::to_string(&figures).unwrap();
         assert!(!json.contains("null"), "{json}");
@@ -375,6 +386,37 @@ pub(crate) mod tests {
             assert!(matches!(run(end), Err(EvaluateError::Stopped)));
             let last = told.borrow().last().copied().unwrap();
             assert!((last - end).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn footage_that_is_not_said_to_be_the_built_in_game_is_not_taken_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = tiny_dataset(&folder.path().join("said"), 4, 20);
+        let truth = TrueActions::open(said.folder()).unwrap();
+        let unsaid = folder.path().join("unsaid");
+        let mut writer = DatasetWriter::create(&unsaid, said.format()).unwrap();
+        let mut frames = Vec::new();
+        for clip in 0..4 {
+            said.read_frames(clip, 0, 20, &mut frames).unwrap();
+            writer.push_clip(&frames, truth.clip(clip)).unwrap();
+        }
+        let unsaid = writer.finish().unwrap();
+        let options = EvaluateOptions {
+            clips: 3,
+            horizon: 1,
+            survival: 1,
+            judged_transitions: 0,
+            ..EvaluateOptions::default()
+        };
+        let world = tiny_world(1);
+        for (dataset, built_in) in [(said, true), (unsaid, false)] {
+            let known = Some((&truth).into());
+            let figures = evaluate(&world, &dataset, known, &options, &|_| Ok(())).unwrap();
+            assert_eq!(figures.survival.is_some(), built_in);
+            let known = figures.true_actions.unwrap();
+            assert_eq!(known.steer.is_some(), built_in);
+            assert_eq!(known.jump.is_some(), built_in);
         }
     }
 

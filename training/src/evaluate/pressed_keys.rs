@@ -45,8 +45,8 @@ impl PressedKeys {
     }
 }
 
-/// What the latent actions of a world belong to, by a share of a dataset's transitions, in clips that are drawn by `seed`; `None` for an
-/// action that they hardly show.
+/// What the latent actions of a world belong to, by a share of a dataset's transitions, in clips that are drawn by `seed` from those whose
+/// true actions are known; `None` for an action that they hardly show.
 ///
 /// # Errors
 /// A share that is not above 0 and at most 1, a dataset without true actions, or footage that does not fit the world.
@@ -68,8 +68,9 @@ pub fn pressed_keys(
     truth.check(dataset)?;
     let mut clips: Vec<usize> = (0..dataset.clip_count()).collect();
     clips.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let count = |&clip: &usize| truth.clip(clip).map_or(0, <[u8]>::len);
+    let count = |&clip: &usize| dataset.clip_len(clip).saturating_sub(1);
     let all: usize = clips.iter().map(count).sum();
+    clips.retain(|&clip| truth.is_known(clip));
     let most = (share * all as f64).ceil() as usize;
     let known = KnownClips {
         dataset,

@@ -1,8 +1,8 @@
-//! True actions of a dataset: of all its clips, or of none.
+//! True actions of a dataset, of all its clips or of some.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,24 @@ struct ActionNames {
     keys: Vec<String>,
 }
 
+impl ActionNames {
+    /// For actions that have no names.
+    fn numbers(actions: &TrueActions) -> Self {
+        let clips = (0..actions.clip_count()).filter_map(|clip| actions.clip(clip));
+        let count = clips
+            .flatten()
+            .max()
+            .map_or(0, |&last| usize::from(last) + 1);
+        Self {
+            keys: (0..count)
+                .map(|action| format!("action_{action}"))
+                .collect(),
+        }
+    }
+}
+
 /// The true actions of the dataset that footage is added to.
 pub(super) struct KnownActions {
-    folder: PathBuf,
     /// Clips of that dataset.
     clips: usize,
     actions: Option<(TrueActions, ActionNames)>,
@@ -41,70 +56,59 @@ impl KnownActions {
         let names = fs::read(folder.join(TRUE_ACTIONS_NAMES)).ok();
         let names = names.and_then(|text| serde_json::from_slice(&text).ok());
         Self {
-            folder: folder.to_path_buf(),
             clips,
-            actions: known.zip(names),
+            actions: known.map(|known| {
+                let names = names.unwrap_or_else(|| ActionNames::numbers(&known));
+                (known, names)
+            }),
         }
     }
-}
 
-/// Whether the dataset will have true actions, or a remark that it will have none although some are known.
-///
-/// # Errors
-/// Footage without true actions that would be added to a dataset that has some: nothing that is known may be lost.
-pub(super) fn check_actions(
-    units: &[Finished],
-    known: &KnownActions,
-) -> Result<Option<Remark>, IngestError> {
-    let with = |unit: &&Finished| unit.result.actions.is_some();
-    let filled = || {
-        let all = units.iter();
-        all.filter(|unit| !unit.result.report.clips.is_empty())
-    };
-    let without = filled().find(|unit| unit.result.actions.is_none());
-    if let (Some(without), true) = (without, known.actions.is_some()) {
-        return Err(IngestError::Request(format!(
-            "{} has true actions, and {} has none to add to them: put a file of actions beside it, import it into another folder, or \
-             remove {TRUE_ACTIONS_NAME} and {TRUE_ACTIONS_NAMES} first",
-            known.folder.display(),
-            without.result.report.source
-        )));
+    /// Clips of that dataset whose true actions are known.
+    fn known_clips(&self) -> usize {
+        let Some((actions, _)) = &self.actions else {
+            return 0;
+        };
+        (0..self.clips)
+            .filter(|&clip| actions.is_known(clip))
+            .count()
     }
-    let lost = filled().any(|unit| with(&unit)) && !is_complete(units, known);
-    Ok(lost.then(|| {
+}
+
+/// A remark that the true actions of some clips are not known, although those of others are.
+pub(super) fn check_actions(units: &[Finished], known: &KnownActions) -> Option<Remark> {
+    let count = |known: bool| -> usize {
+        let units = units
+            .iter()
+            .filter(|unit| unit.result.actions.is_some() == known);
+        units.map(|unit| unit.result.report.clips.len()).sum()
+    };
+    let old = known.known_clips();
+    let (with, without) = (count(true) + old, count(false) + known.clips - old);
+    (with > 0 && without > 0).then(|| {
+        let all = with + without;
         Remark::new(
-            RemarkKind::Skipped,
-            "true actions are not known for all clips: the dataset has none",
+            RemarkKind::Assumed,
+            format!("true actions are known for {with} of {all} clips; of the others the dataset says nothing"),
         )
-    }))
+    })
 }
 
-/// Whether the actions of all clips are known.
-fn is_complete(units: &[Finished], known: &KnownActions) -> bool {
-    let mut filled = units
-        .iter()
-        .filter(|unit| !unit.result.report.clips.is_empty())
-        .peekable();
-    (known.clips == 0 || known.actions.is_some())
-        && filled.peek().is_some()
-        && filled.all(|unit| unit.result.actions.is_some())
-}
-
-/// Writes the true actions if all clips have some.
+/// Writes the true actions if any clip has some.
 pub(super) fn write_actions(
     out: &Path,
     units: &[Finished],
     known: &KnownActions,
 ) -> Result<(), IngestError> {
-    if !is_complete(units, known) {
-        return Ok(());
-    }
     let all = || {
+        let units = units.iter();
         units
-            .iter()
             .filter_map(|unit| unit.result.actions.as_ref())
             .flatten()
     };
+    if known.known_clips() == 0 && all().next().is_none() {
+        return Ok(());
+    }
     let mut names: Vec<String> = known
         .actions
         .as_ref()
@@ -124,11 +128,20 @@ pub(super) fn write_actions(
     }
     let number = |keys: &String| names.iter().position(|name| name == keys).unwrap_or(0) as u8;
     let mut clips: Vec<Vec<u8>> = Vec::new();
-    if let Some((actions, _)) = &known.actions {
-        let old = (0..known.clips).filter_map(|clip| actions.clip(clip));
-        clips.extend(old.map(<[u8]>::to_vec));
+    let old = known.actions.as_ref().map(|(actions, _)| actions);
+    clips.extend((0..known.clips).map(|clip| {
+        let actions = old.and_then(|actions| actions.clip(clip));
+        actions.unwrap_or_default().to_vec()
+    }));
+    for unit in units {
+        match &unit.result.actions {
+            Some(actions) => {
+                clips.extend((actions.iter()).map(|clip| clip.iter().map(number).collect()));
+            }
+            // Nothing is said of them, as a clip without actions.
+            None => clips.extend(unit.result.report.clips.iter().map(|_| Vec::new())),
+        }
     }
-    clips.extend(all().map(|clip| clip.iter().map(number).collect()));
     let slices: Vec<&[u8]> = clips.iter().map(Vec::as_slice).collect();
     let path = out.join(TRUE_ACTIONS_NAME);
     atomic_file::write(&path, &encode_true_actions(&slices))

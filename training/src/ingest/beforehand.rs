@@ -42,6 +42,12 @@ impl FoundFootage {
         without.map(|source| source.name.as_str()).collect()
     }
 
+    /// Whether anything has a file of true actions beside it.
+    pub fn has_actions(&self) -> bool {
+        let sources = &self.found.sources;
+        sources.iter().any(|source| source.actions.is_some())
+    }
+
     /// What came, changed or went since the dataset in the folder was made; nothing where that is not known.
     pub fn changes(&self) -> FootageChanges {
         let before = Ledger::read(&self.out).into_footage();

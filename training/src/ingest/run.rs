@@ -197,7 +197,7 @@ impl Run<'_> {
                 .map_or(pace, |index| index.frames_per_second),
         };
         let known_actions = KnownActions::of(self.out, existing.as_ref());
-        general.extend(check_actions(&units, &known_actions)?);
+        general.extend(check_actions(&units, &known_actions));
         if self.options.strict {
             Self::refuse_remarks(&units, &general, &unreadable)?;
         }

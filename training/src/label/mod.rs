@@ -284,7 +284,9 @@ impl Display for Labels {
                 )?;
             }
             let keys: Vec<String> = label.keys.iter().map(|keys| keys.join("+")).collect();
-            writeln!(f, "  {}", keys.join(" or "))?;
+            write!(f, "  {}", keys.join(" or "))?;
+            let unclear = label.name == format!("action_{action}");
+            writeln!(f, "{}", if unclear { " (unclear)" } else { "" })?;
         }
         for (action, pressed) in self.pressed.iter().enumerate() {
             write!(f, "action {action}: ")?;
@@ -331,7 +333,12 @@ mod tests {
         assert_eq!(names.len(), labels.labels.len());
         let usage: f64 = labels.effects.iter().map(|effects| effects.usage).sum();
         assert!((usage - 1.0).abs() < 1e-9);
-        assert!(labels.to_string().lines().count() == world.action_count() + 2);
+        let text = labels.to_string();
+        assert!(text.lines().count() == world.action_count() + 2);
+        // What has no name is said to be unclear.
+        let unnamed = labels.labels.iter().enumerate();
+        let unnamed = unnamed.filter(|(action, label)| label.name == format!("action_{action}"));
+        assert_eq!(text.matches("(unclear)").count(), unnamed.count());
     }
 
     #[test]

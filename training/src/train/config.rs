@@ -62,6 +62,9 @@ pub struct TrainConfig {
     /// Where the actions come from.
     #[serde(default)]
     pub action_source: ActionSource,
+    /// Most of the transitions, as a share of all, whose true action is read where the source is `labelled`.
+    #[serde(default = "all_labels")]
+    pub labelled_share: f64,
     /// Where the number of actions comes from, for the input `agent`.
     #[serde(default)]
     pub action_count: ActionCount,
@@ -89,6 +92,12 @@ impl TrainConfig {
     /// How footage of any game is trained on: `configs/game.toml`.
     pub fn game() -> Self {
         toml::from_str(include_str!("../../configs/game.toml")).expect("a test reads the same file")
+    }
+
+    /// The paper's own latent actions, small: `configs/paper_actions.toml`.
+    pub fn paper_actions() -> Self {
+        toml::from_str(include_str!("../../configs/paper_actions.toml"))
+            .expect("a test reads the same file")
     }
 
     /// Checks the values of a configuration that is to be found at `path`.
@@ -126,10 +135,21 @@ impl TrainConfig {
         let given = (self.action_source == ActionSource::Given && no_encoder).then(|| {
             "action_source = \"given\" needs an encoder that learns to see them: model.latent_actions.input = \"motion\"".to_owned()
         });
+        let labelled = (self.action_source == ActionSource::Labelled && !no_encoder).then(|| {
+            "action_source = \"labelled\" needs the player in the footage: model.latent_actions.input = \"agent\"".to_owned()
+        });
+        let counted = (self.action_count == ActionCount::Footage && !no_encoder).then(|| {
+            "action_count = \"footage\" needs the player in the footage: model.latent_actions.input = \"agent\"".to_owned()
+        });
+        let labelled_share = (!(self.labelled_share > 0.0 && self.labelled_share <= 1.0))
+            .then(|| "labelled_share must be above 0 and at most 1".to_owned());
         let save_every = (!(self.save_every >= 0.0 && self.save_every.is_finite()))
             .then(|| "save_every must be 0 or more seconds".to_owned());
         let given = given
             .into_iter()
+            .chain(labelled)
+            .chain(counted)
+            .chain(labelled_share)
             .chain(save_every)
             .chain(self.losses.problem());
         let stages = self.choose_stages.as_ref().and_then(StageChoice::problem);
@@ -195,6 +215,9 @@ pub enum ActionSource {
     /// They are those that the footage says: the true actions of the dataset. The encoder of the latent action model learns to see
     /// them.
     Given,
+    /// They are those that the footage says of some transitions, a hundredth or more. What was pressed in the others is read from the pictures
+    /// of the player that was found, by what is learned of these transitions and of all without labels.
+    Labelled,
 }
 
 /// Where the number of latent actions comes from.
@@ -229,6 +252,10 @@ fn two_minutes() -> f64 {
 
 fn one() -> usize {
     1
+}
+
+fn all_labels() -> f64 {
+    1.0
 }
 
 fn default_true() -> bool {
@@ -368,6 +395,27 @@ mod tests {
             text.contains("corruption.unknown_actions must be 0 to 1"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn labels_need_a_player_and_a_share_of_them() {
+        let said = |change: fn(&mut TrainConfig)| {
+            let mut config = TrainConfig::game();
+            config.action_source = ActionSource::Labelled;
+            change(&mut config);
+            let checked = config.validate(Path::new("mine.toml"));
+            checked.err().map(|error| error.to_string())
+        };
+        assert_eq!(said(|config| config.labelled_share = 0.02), None);
+        let wrong = said(|config| config.labelled_share = 0.0).unwrap();
+        assert!(wrong.contains("labelled_share"), "{wrong}");
+        for source in [ActionSource::Labelled, ActionSource::Learned] {
+            let mut config = TrainConfig::platformer();
+            config.action_source = source;
+            config.action_count = ActionCount::Footage;
+            let wrong = config.validate(Path::new("mine.toml")).unwrap_err();
+            assert!(wrong.to_string().contains("\"agent\""), "{wrong}");
+        }
     }
 
     #[test]

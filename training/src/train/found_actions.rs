@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{ActionCount, ActionSource, TrainConfig};
 use super::error::TrainError;
-use super::given_actions::GivenActions;
+use super::given_actions::{GivenActions, LabelledActions};
 use crate::actions::{AnchoredAgent, ClipActions};
 use crate::dataset::{ClipWindow, Dataset};
 
@@ -21,8 +21,6 @@ pub(crate) struct FoundActions {
     /// What found them, for the checkpoint.
     agent: Vec<u8>,
     transitions: Transitions,
-    /// Labels of the actions, where the footage says what was pressed.
-    labels: Option<Vec<ActionLabel>>,
 }
 
 /// As they are written to the run's folder.
@@ -35,6 +33,9 @@ struct Transitions {
     codes: Vec<Vec<u16>>,
     /// For each clip the signs of the player's displacement, [x, y], in each transition.
     signs: Vec<Vec<[i8; 2]>>,
+    /// Labels of the actions, where the footage says what was pressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    labels: Option<Vec<ActionLabel>>,
 }
 
 impl Transitions {
@@ -55,6 +56,7 @@ impl Transitions {
             signs: (found.iter())
                 .map(|clip| clip.iter().map(|it| it.displacement.map(sign)).collect())
                 .collect(),
+            labels: None,
         }
     }
 
@@ -102,14 +104,19 @@ impl FoundActions {
                 actions: given.labels.len(),
                 signs: signs.collect(),
                 codes: given.codes,
+                labels: Some(given.labels),
             },
-            labels: Some(given.labels),
         }
     }
 
     /// Labels of the actions, where the footage says what was pressed.
     pub(crate) fn labels(&self) -> Option<&[ActionLabel]> {
-        self.labels.as_deref()
+        self.transitions.labels.as_deref()
+    }
+
+    /// Whether an encoder learns to see them, since nothing found them.
+    pub(crate) fn teach(&self) -> bool {
+        self.agent.is_empty() && self.transitions.labels.is_some()
     }
 
     /// Removes what was found for the run in a folder, if anything was.
@@ -143,11 +150,7 @@ impl FoundActions {
                 }
                 let agent =
                     std::fs::read(&agent_path).map_err(|e| TrainError::io(&agent_path, e))?;
-                Ok(Self {
-                    agent,
-                    transitions,
-                    labels: None,
-                })
+                Ok(Self { agent, transitions })
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let found = Self::find(config, dataset)?;
@@ -177,10 +180,25 @@ impl FoundActions {
             agent.margin(),
             agent.actions()
         );
+        let (agent, found, labels) = if config.action_source == ActionSource::Labelled {
+            let labelled = LabelledActions::draw(dataset, config.labelled_share, config.seed)?;
+            let places = labelled.places();
+            tracing::info!(
+                "what was pressed is read as in {} labelled transitions",
+                places.places.len()
+            );
+            let (agent, found) = agent.with_labels(dataset, found, places, config.seed)?;
+            (agent, found, Some(labelled.labels))
+        } else {
+            (agent, found, None)
+        };
+        let transitions = Transitions::new(agent.actions(), settings.least_motion, &found);
         Ok(Self {
-            transitions: Transitions::new(agent.actions(), settings.least_motion, &found),
+            transitions: Transitions {
+                labels,
+                ..transitions
+            },
             agent: agent.without_unused_encoder().to_bytes(),
-            labels: None,
         })
     }
 
@@ -207,8 +225,8 @@ impl FoundActions {
                     .map(|count| (0..count).map(|it| (it % actions) as u16).collect())
                     .collect(),
                 signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
+                labels: given.then(|| (0..actions).map(label).collect()),
             },
-            labels: given.then(|| (0..actions).map(label).collect()),
         })
     }
 

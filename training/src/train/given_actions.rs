@@ -1,14 +1,20 @@
-//! Latent actions that the footage says: what was pressed, where its dataset has true actions.
+//! Latent actions that the footage says: what was pressed, where its dataset has true actions, of all of it or of a part.
 
 use std::collections::BTreeMap;
 
 use genie_model::ActionLabel;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
 use super::error::TrainError;
+use crate::actions::{LabelledPlaces, TransitionPlace};
 use crate::dataset::{Dataset, DatasetError, TrueActions, key_label, key_names, pressed};
 
 /// Most actions of a world: what is pressed rarely becomes the most similar of these.
 const MOST_ACTIONS: usize = 16;
+/// Most labelled transitions that are learnt from: many more say little more, and take long.
+const MOST_LABELS: usize = 4000;
 /// Share of the transitions below which what is pressed is rare.
 const RARE: f64 = 0.002;
 
@@ -27,16 +33,24 @@ impl GivenActions {
     /// # Errors
     /// A dataset without true actions, or with those of other footage.
     pub(crate) fn of(dataset: &Dataset) -> Result<Self, TrainError> {
-        let truth = TrueActions::of(dataset)?.ok_or_else(|| {
-            DatasetError::Request(format!(
-                "{}: nothing says what was pressed in this footage: it needs a file actions.csv in each folder of pictures, or \
-                 film.actions.csv beside film.mp4",
-                dataset.folder().display()
-            ))
-        })?;
+        let truth = truth_of(
+            dataset,
+            "each folder of pictures, or film.actions.csv beside each film.mp4",
+        )?;
         let clips: Vec<&[u8]> = (0..dataset.clip_count())
             .map(|clip| truth.clip(clip).unwrap_or_default())
             .collect();
+        let whole = |clip: &usize| clips[*clip].len() + 1 >= dataset.clip_len(*clip);
+        let known = (0..clips.len()).filter(whole).count();
+        if known < clips.len() {
+            return Err(DatasetError::Request(format!(
+                "{}: what was pressed is known of {known} of {} clips alone: action_source = \"given\" needs it of all; with \
+                 action_source = \"labelled\" the rest is read from the pictures",
+                dataset.folder().display(),
+                clips.len()
+            ))
+            .into());
+        }
         Ok(Self::new(&clips, &key_names(dataset.folder())))
     }
 
@@ -95,6 +109,73 @@ impl GivenActions {
             });
         }
         Self { labels, codes }
+    }
+}
+
+/// The true actions of a dataset, which are asked for in so many files.
+fn truth_of(dataset: &Dataset, files: &str) -> Result<TrueActions, TrainError> {
+    Ok(TrueActions::of(dataset)?.ok_or_else(|| {
+        DatasetError::Request(format!(
+            "{}: nothing says what was pressed in this footage: it needs a file actions.csv in {files}",
+            dataset.folder().display()
+        ))
+    })?)
+}
+
+/// What was pressed in some transitions of a dataset, as actions of a world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LabelledActions {
+    /// One label for each action: its name, and the keys that it stands for.
+    pub(super) labels: Vec<ActionLabel>,
+    places: Vec<TransitionPlace>,
+    /// The action of each of these.
+    actions: Vec<u8>,
+}
+
+impl LabelledActions {
+    /// At most so large a share of a dataset's transitions, in clips that are drawn by `seed` from those whose true actions are known.
+    ///
+    /// # Errors
+    /// A dataset without true actions, or with those of other footage.
+    pub(super) fn draw(dataset: &Dataset, share: f64, seed: u64) -> Result<Self, TrainError> {
+        let truth = truth_of(
+            dataset,
+            "some folders of pictures, or film.actions.csv beside some films",
+        )?;
+        let count = |clip: usize| dataset.clip_len(clip).saturating_sub(1);
+        let all: usize = (0..dataset.clip_count()).map(count).sum();
+        let mut clips: Vec<usize> = (0..dataset.clip_count()).collect();
+        clips.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let known = clips.into_iter().flat_map(|clip| {
+            let actions = truth.clip(clip).unwrap_or_default().iter().enumerate();
+            actions.map(move |(frame, &action)| (TransitionPlace { clip, frame }, action))
+        });
+        let most = (share * all as f64).ceil() as usize;
+        let mut known: Vec<(TransitionPlace, u8)> = known.take(most).collect();
+        known.sort_unstable();
+        let kept = known.len().min(MOST_LABELS);
+        let known = (0..kept).map(|at| known[at * known.len() / kept]);
+        let (places, pressed): (Vec<_>, Vec<u8>) = known.unzip();
+        let given = GivenActions::new(&[&pressed], &key_names(dataset.folder()));
+        Ok(Self {
+            labels: given.labels,
+            places,
+            actions: given
+                .codes
+                .concat()
+                .iter()
+                .map(|&code| code as u8)
+                .collect(),
+        })
+    }
+
+    /// Where they are.
+    pub(super) fn places(&self) -> LabelledPlaces<'_> {
+        LabelledPlaces {
+            places: &self.places,
+            actions: &self.actions,
+            kinds: self.labels.len(),
+        }
     }
 }
 

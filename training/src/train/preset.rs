@@ -10,8 +10,9 @@ const PAPER_TOKENIZER_RATE: f64 = 3e-4;
 const PAPER_DYNAMICS_RATE: f64 = 3e-5;
 
 impl TrainConfig {
-    /// A training by the name of its model, see [`GenieConfig::preset`]: `platformer` as shipped; `coinrun` and `paper-41M` to
-    /// `paper-10.1B` with the hyperparameters of the paper (appendices C to F), as far as it gives them. `None` for other names.
+    /// A training by name: `game` for any game, `platformer` as shipped, `paper-actions` for the paper's own latent actions in a small model;
+    /// and by the name of its model, see [`GenieConfig::preset`]: `coinrun` and `paper-41M` to `paper-10.1B` with the hyperparameters of the
+    /// paper (appendices C to F), as far as it gives them. `None` for other names.
     ///
     /// The paper's: a tokenizer of 300,000 steps at a learning rate of 3e-4, 48 clips of 16 frames a step; latent actions and
     /// dynamics at 3e-5, 36 clips and 200,000 steps for `CoinRun`, 256 clips and 200,000 steps for the scaling study, 512 clips
@@ -19,8 +20,11 @@ impl TrainConfig {
     /// random, the latent actions learn from pixels alone, nothing in the past is corrupted, and masks are drawn evenly between
     /// half of the tokens and all. Its learning rates fall to a tenth along a cosine; here they fall to nothing along a line.
     pub fn preset(name: &str) -> Option<Self> {
-        if name == "platformer" {
-            return Some(Self::platformer());
+        match name {
+            "game" => return Some(Self::game()),
+            "platformer" => return Some(Self::platformer()),
+            "paper-actions" => return Some(Self::paper_actions()),
+            _ => {}
         }
         let (batch, steps) = match name {
             "coinrun" => (36, 200_000),
@@ -83,6 +87,10 @@ mod tests {
             TrainConfig::preset("platformer"),
             Some(TrainConfig::platformer())
         );
+        assert_eq!(TrainConfig::preset("game"), Some(TrainConfig::game()));
+        let paper = TrainConfig::preset("paper-actions").unwrap();
+        assert!(!paper.dynamics_trains_actions && paper.initial_weights == InitialWeights::Random);
+        assert!(paper.model.latent_actions.decoder.is_some());
         assert_eq!(TrainConfig::preset("paper-12M"), None);
     }
 }

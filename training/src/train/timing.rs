@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use candle_core::Device;
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+use genie_model::VideoTokenizer;
 
 use super::batches::open_footage;
 use super::config::{InitialWeights, TrainConfig};
@@ -13,6 +15,7 @@ use super::found_actions::FoundActions;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
 use super::ranks::{Spent, current_ranks};
+use super::token_cache::{Tokenising, keeps_tokens};
 use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
 
@@ -56,7 +59,7 @@ pub struct StepTime {
 /// What a step does may depend on how far the training is: latent actions are frozen at its beginning, and contexts are sampled from
 /// the model more and more often. So the steps are spread evenly over the phase. One step before them is not counted. What a
 /// training does between steps (pictures, metrics, saved states) and the comparison of actions in one step of twenty are left out,
-/// and so are the tokens of all footage, which a training makes once and its steps read.
+/// and so are the tokens of all footage, which a training makes once and its steps read ([`time_tokens`]).
 ///
 /// The weights are discarded.
 ///
@@ -83,6 +86,37 @@ pub fn time_steps(
             let numbers = spread(config.dynamics.steps, steps);
             take(&mut dynamics, config.seed, &numbers)
         }
+    })
+}
+
+/// How long it takes to make the tokens of all footage, which a training does once between its phases: by those of some frames under random
+/// weights. Nothing where it does not.
+///
+/// # Errors
+/// Those of [`train`](super::train) that do not come from a run folder.
+pub fn time_tokens(
+    config: &TrainConfig,
+    data: &Path,
+    device: &Device,
+) -> Result<Duration, TrainError> {
+    let dataset = open_footage(config, Path::new("the configuration"), data)?;
+    let frames = dataset.total_frames();
+    if !keeps_tokens(&config.model, &config.dynamics, frames) {
+        return Ok(Duration::ZERO);
+    }
+    with_precision(config, device, || {
+        let variables = random_tokenizer(config, &dataset, device)?.into_variables();
+        let weights = variables.snapshot()?;
+        let vb = VarBuilder::from_tensors(weights.clone(), DType::F32, device);
+        let tokenising = Tokenising {
+            dataset: &dataset,
+            model: &config.model,
+            tokenizer: &VideoTokenizer::new(&config.model, vb.pp("tokenizer"))?,
+            weights: &weights,
+            device,
+        };
+        let each = tokenising.seconds_per_frame()?;
+        Ok(Duration::from_secs_f64(each * frames as f64))
     })
 }
 
@@ -159,6 +193,17 @@ mod tests {
         assert_eq!(spread(100, 4), [12, 37, 62, 87]);
         assert_eq!(spread(0, 2), [1, 1]);
         assert!(spread(10, 0).is_empty());
+    }
+
+    #[test]
+    fn tokens_take_time_where_they_are_kept() {
+        let mut config = tiny();
+        let (folder, _) = footage(&config);
+        config.model.tokenizer.encoder.window = 1;
+        let time = |config: &TrainConfig| time_tokens(config, folder.path(), &Device::Cpu).unwrap();
+        assert!(time(&config) > Duration::ZERO);
+        config.model.tokenizer.encoder.window = 4;
+        assert_eq!(time(&config), Duration::ZERO);
     }
 
     /// What training freezes is not trained in what is timed, and what it trains is.

@@ -103,17 +103,21 @@ fn true_actions_come_from_a_file_beside_the_frames() {
         Some([0, 1].as_slice())
     );
 
-    // A clip without them leaves the dataset without them.
+    // Of a clip without them the dataset says nothing.
     std::fs::remove_file(second.join("actions.csv")).unwrap();
     let without = folder.path().join("without");
     let summary = import(folder.path(), &without, &keeping(4, 4));
     let summary = summary.unwrap();
     assert!(
-        said(&summary).contains("true actions are not known for all clips"),
+        said(&summary).contains("true actions are known for 1 of 2 clips"),
         "{}",
         said(&summary)
     );
-    assert!(TrueActions::open(&without).is_err());
+    let actions = TrueActions::of(&Dataset::open(&without).unwrap())
+        .unwrap()
+        .unwrap();
+    assert_eq!(actions.clip(0), Some([0, 0, 2, 2, 1].as_slice()));
+    assert!(!actions.is_known(1));
 }
 
 #[test]
@@ -137,18 +141,24 @@ fn adding_footage_without_actions_takes_none_away() {
         append: true,
         ..keeping(4, 4)
     };
-    let error = import(&second, &out, &add).unwrap_err().to_string();
-    assert!(
-        error.contains("has true actions") && error.contains("/b"),
-        "{error}"
-    );
+    let strict = IngestOptions {
+        strict: true,
+        ..add.clone()
+    };
+    let error = import(&second, &out, &strict).unwrap_err().to_string();
+    assert!(error.contains("1 of 2 clips"), "{error}");
     assert_eq!(files(), before);
-    save(&second, "actions.csv", b"frame,keys\n0,jump\n");
     import(&second, &out, &add).unwrap();
-    let actions = TrueActions::open(&out).unwrap();
-    assert_eq!(actions.clip_count(), 2);
+    let third = folder.path().join("c");
+    clip(&third, 40..44);
+    save(&third, "actions.csv", b"frame,keys\n0,jump\n");
+    import(&third, &out, &add).unwrap();
+    let actions = TrueActions::of(&Dataset::open(&out).unwrap())
+        .unwrap()
+        .unwrap();
     assert_eq!(actions.clip(0), Some([0, 0, 1, 1].as_slice()));
-    assert_eq!(actions.clip(1), Some([2, 2, 2].as_slice()));
+    assert_eq!(actions.clip(1), Some([].as_slice()));
+    assert_eq!(actions.clip(2), Some([2, 2, 2].as_slice()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use candle_core::Tensor;
 use super::data::{DataMaker, Tokens};
 use super::state::DynamicsPhase;
 use crate::train::error::TrainError;
+use crate::train::found_actions::FoundActions;
 use crate::train::read_ahead::Pass;
 use crate::train::token_cache::exact_tokens;
 
@@ -38,7 +39,7 @@ impl DynamicsPhase<'_> {
         let model = &self.config.model;
         let latent = &self.networks.latent;
         // Not where the actions are known and nothing learns to see them.
-        let encodes = (self.found.as_ref()).is_none_or(|found| found.labels().is_some());
+        let encodes = (self.found.as_ref()).is_none_or(FoundActions::teach);
         DataMaker {
             reader: self.batches.reader.clone(),
             kept: self.tokens.kept(),

@@ -10,7 +10,7 @@ use super::adjacency::count_adjacency;
 use crate::train::config::PhaseConfig;
 use crate::train::error::TrainError;
 use crate::train::ranks::{Alone, Ranks};
-use crate::train::token_cache::{TokenCache, Tokenising, tokens_are_the_frames_own};
+use crate::train::token_cache::{TokenCache, Tokenising, keeps_tokens};
 
 /// Where the tokens of the footage are kept.
 #[derive(Debug)]
@@ -39,16 +39,10 @@ impl FootageTokens {
         phase: &PhaseConfig,
         ranks: &dyn Ranks,
     ) -> Result<Self, TrainError> {
-        let model = tokenising.model;
-        let seen = phase
-            .steps
-            .saturating_mul((phase.batch * phase.clip_frames) as u64);
-        let adjacency = model.tokenizer.quantizer.stages() == 1;
-        let worth_it = adjacency || seen >= tokenising.dataset.total_frames();
+        let frames = tokenising.dataset.total_frames();
         let mut kept = None;
         if let Some(folder) = &folder
-            && worth_it
-            && tokens_are_the_frames_own(model)
+            && keeps_tokens(tokenising.model, phase, frames)
         {
             let ranks = if folder.shared { ranks } else { &Alone };
             kept = TokenCache::open(&folder.path, tokenising, ranks)?.map(Arc::new);

@@ -40,7 +40,7 @@ impl DynamicsPhase<'_> {
             let numbers = Tensor::from_slice(&assigned, (count, frames - 1), &self.device)?;
             let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &numbers)?;
             let codes = codes.reshape((count, frames - 1, ()))?;
-            let encoded = if found.labels().is_some() {
+            let encoded = if found.teach() {
                 Some(self.taught(batch, &codes, &numbers)?)
             } else {
                 None

@@ -14,12 +14,16 @@ use candle_core::{DType, Device, Tensor};
 use genie_model::{Fnv1a, GenieConfig, VideoTokenizer, frames_to_patches, ops};
 
 use self::file::{Described, TokenFile, WriteError, check};
+use super::config::PhaseConfig;
 use super::error::TrainError;
 use super::ranks::Ranks;
 use crate::dataset::{ClipWindow, Dataset};
 
 /// Frames whose tokens are made in one go.
 const FRAMES_AT_ONCE: usize = 64;
+/// Frames, and about the seconds, in which it is measured how long tokens take.
+const TIMED_FRAMES: usize = 512;
+const TIMED_SECONDS: f64 = 1.0;
 /// Pause between two messages on how far it is.
 const MESSAGE_EVERY: Duration = Duration::from_secs(20);
 
@@ -59,6 +63,21 @@ impl Tokenising<'_> {
         let (height, width, patch) = (c.frame_height, c.frame_width, c.tokenizer.patch);
         let patches = frames_to_patches(bytes, height, width, patch, self.device)?;
         exact_tokens(self.tokenizer, &patches.unsqueeze(0)?)
+    }
+
+    /// Seconds that the tokens of a frame take, measured on the first clip.
+    pub(super) fn seconds_per_frame(&self) -> Result<f64, TrainError> {
+        let count = FRAMES_AT_ONCE.min(self.dataset.clip_len(0));
+        let mut bytes = Vec::new();
+        // The first ones set up buffers.
+        self.frames((0, 0, count), &mut bytes)?;
+        let begun = Instant::now();
+        let mut frames = 0;
+        while frames < TIMED_FRAMES && begun.elapsed().as_secs_f64() < TIMED_SECONDS {
+            self.frames((0, 0, count), &mut bytes)?;
+            frames += count.max(1);
+        }
+        Ok(begun.elapsed().as_secs_f64() / frames.max(1) as f64)
     }
 
     /// A number that is another one for another tokenizer, as far as tokens depend on it.
@@ -178,6 +197,16 @@ pub(super) fn exact_tokens(
 ) -> Result<Vec<u32>, TrainError> {
     let tokens = ops::with_activations(DType::F32, || tokenizer.tokenize(patches))?;
     Ok(tokens.flatten_all()?.to_vec1()?)
+}
+
+/// Whether a training keeps the tokens of all footage: if steps can read them, and do not look at fewer frames than there are, unless
+/// something else needs all of them.
+pub(super) fn keeps_tokens(model: &GenieConfig, phase: &PhaseConfig, frames: u64) -> bool {
+    let seen = phase
+        .steps
+        .saturating_mul((phase.batch * phase.clip_frames) as u64);
+    let adjacency = model.tokenizer.quantizer.stages() == 1;
+    (adjacency || seen >= frames) && tokens_are_the_frames_own(model)
 }
 
 /// Whether the tokens that the encoder gives a frame are the same in every window: if it looks at no frame but that one.
