@@ -258,3 +258,48 @@ impl FoundActions {
             .collect()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::actions::AgentTransition;
+
+    /// What relabelling goes by is what the player that was found does, and not what moves in the picture.
+    #[test]
+    fn motions_are_those_of_the_player_that_was_found() {
+        let step = |code, displacement| AgentTransition {
+            code,
+            displacement,
+            seen: true,
+            look: [0.0; 2],
+            present: true,
+            position: [9.0; 2],
+        };
+        let clip = vec![
+            step(0, [0.0, 0.0]),
+            step(1, [2.5, 0.1]),
+            step(2, [0.0, -3.0]),
+            step(1, [-1.0, 1.0]),
+        ];
+        let transitions = Transitions {
+            labels: Some(vec![ActionLabel::default(); 3]),
+            ..Transitions::new(3, 0.4, &[Vec::new(), clip])
+        };
+        let text = serde_json::to_vec(&transitions).unwrap();
+        let found = FoundActions {
+            agent: vec![1],
+            transitions: serde_json::from_slice(&text).unwrap(),
+        };
+        let window = [ClipWindow { clip: 1, start: 1 }];
+        assert_eq!(found.codes(&window, 4), [1, 2, 1]);
+        let own = |own| MotionSigns { scene: [0; 2], own };
+        assert_eq!(
+            found.motions(&window, 4),
+            [own([1, 0]), own([0, -1]), own([-1, 1])]
+        );
+        // They are labelled, but nothing has to learn to see what something has found.
+        assert_eq!(found.labels().unwrap().len(), 3);
+        assert!(!found.teach());
+    }
+}
