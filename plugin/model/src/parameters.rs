@@ -131,4 +131,18 @@ mod tests {
             assert!(off < 0.08, "{name}: {count} parameters, {off:.3} off");
         }
     }
+
+    #[test]
+    fn the_papers_models_have_its_published_sizes() {
+        // Section 3: 200M parameters of the tokenizer, 300M of the latent action model, 10.7B of all.
+        let config = GenieConfig::paper("10.1B").unwrap();
+        let millions = |part: &str| parameter_count(&config, part).unwrap() as f64 / 1e6;
+        for (part, published) in [("tokenizer", 200.0), ("latent_actions", 300.0)] {
+            let found = millions(part);
+            let rounded = (found / 100.0).round() * 100.0;
+            assert!((rounded - published).abs() < 1.0, "{part}: {found}");
+        }
+        let off = (millions("") / 10_700.0 - 1.0).abs();
+        assert!(off < 0.08, "{off:.3} off");
+    }
 }

@@ -79,6 +79,9 @@ impl GenieConfig {
     }
 
     /// The paper's `CoinRun` case study (appendix F): 64x64 frames, 6 latent actions, width 512 throughout.
+    ///
+    /// Its layers are built as blocks of two attentions each. Those of [`paper`](Self::paper) are built as half as many; for this model there is no
+    /// parameter count to tell which is meant, and this is the larger reading.
     pub fn coinrun() -> Self {
         let window = 16;
         Self {
@@ -116,9 +119,9 @@ impl GenieConfig {
     /// The paper's Platformers model with the dynamics of the given row of its scaling table, or `None` for a name
     /// that the table does not have. Names: `41M`, `96M`, `192M`, `404M`, `811M`, `1.6B`, `2.7B` and `10.1B`.
     ///
-    /// The table counts attention layers. Its parameter counts fit a spatiotemporal block of one spatial and one
-    /// temporal attention with a four times wider feed-forward for every two of them, so a row of `L` layers is built
-    /// with `ceil(L / 2)` blocks.
+    /// The paper's tables count attention layers. Its parameter counts (200M for the tokenizer, 300M for the latent action model and those of the
+    /// table for the dynamics) fit a spatiotemporal block of one spatial and one temporal attention with a four times wider feed-forward
+    /// for every two of them, so that `L` layers are built as `ceil(L / 2)` blocks.
     pub fn paper(dynamics: &str) -> Option<Self> {
         let (layers, heads, width, head_width) = match dynamics {
             "41M" => (18, 8, 512, 64),
@@ -132,6 +135,9 @@ impl GenieConfig {
             _ => return None,
         };
         let window = 16;
+        let stack = |layers: usize, width, heads, head_width| {
+            TransformerConfig::new(layers.div_ceil(2), width, heads, head_width, window)
+        };
         Some(Self {
             // Patches reach beyond the lower edge: 23 rows of the tokenizer's, 6 of the latent action model's.
             frame_height: 90,
@@ -144,25 +150,19 @@ impl GenieConfig {
                     dim: 32,
                     stages: 1,
                 },
-                encoder: TransformerConfig::new(12, 512, 8, 64, window),
-                decoder: TransformerConfig::new(20, 1024, 16, 64, window),
+                encoder: stack(12, 512, 8, 64),
+                decoder: stack(20, 1024, 16, 64),
             },
             latent_actions: LatentActionConfig {
                 actions: 8,
                 dim: 32,
                 patch: 16,
                 input: LatentActionInput::Pixels,
-                encoder: TransformerConfig::new(20, 1024, 16, 64, window),
-                decoder: Some(TransformerConfig::new(20, 1024, 16, 64, window)),
+                encoder: stack(20, 1024, 16, 64),
+                decoder: Some(stack(20, 1024, 16, 64)),
             },
             dynamics: DynamicsConfig {
-                transformer: TransformerConfig::new(
-                    usize::div_ceil(layers, 2),
-                    width,
-                    heads,
-                    head_width,
-                    window,
-                ),
+                transformer: stack(layers, width, heads, head_width),
                 conditioning: ActionConditioning::Added,
                 changed_weight: 1.0,
                 action_guidance: 0.0,
