@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::loss_weights::LossWeights;
-use super::optimiser::OptimiserConfig;
+use super::phase_config::PhaseConfig;
 use super::stage_choice::StageChoice;
 use crate::actions::AgentSettings;
 
@@ -250,70 +250,12 @@ fn two_minutes() -> f64 {
     120.0
 }
 
-fn one() -> usize {
-    1
-}
-
 fn all_labels() -> f64 {
     1.0
 }
 
 fn default_true() -> bool {
     true
-}
-
-/// Length and pace of one phase.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PhaseConfig {
-    /// Optimiser steps.
-    pub steps: u64,
-    /// Clips per step.
-    pub batch: usize,
-    /// Passes that a step is divided into, each with its share of the clips, for batches that the memory has no room for. The steps
-    /// stay the same.
-    #[serde(default = "one")]
-    pub accumulate: usize,
-    /// Frames per clip.
-    pub clip_frames: usize,
-    /// Learning rate at its height.
-    pub learning_rate: f64,
-    /// Steps over which the learning rate rises.
-    pub warmup: u64,
-    /// Share of the steps, at the end, over which it falls to zero.
-    pub decay: f64,
-    /// The optimiser.
-    #[serde(default)]
-    pub optimiser: OptimiserConfig,
-    /// Steps between pictures.
-    pub pictures_every: u64,
-}
-
-impl PhaseConfig {
-    /// Learning rate of a step: warmup, stable, decay.
-    pub fn learning_rate_at(&self, step: u64) -> f64 {
-        let rise = (step + 1) as f64 / self.warmup.max(1) as f64;
-        let left = self.steps.saturating_sub(step) as f64;
-        let fall = left / (self.steps as f64 * self.decay).max(1.0);
-        self.learning_rate * rise.min(1.0).min(fall)
-    }
-
-    /// What makes the phase impossible, as `field must be ..`.
-    fn problem(&self) -> Option<&'static str> {
-        if self.batch == 0 {
-            Some("batch must be at least 1")
-        } else if self.accumulate == 0 || !self.batch.is_multiple_of(self.accumulate) {
-            Some("accumulate must divide batch")
-        } else if self.clip_frames < 2 {
-            Some("clip_frames must be at least 2")
-        } else if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            Some("learning_rate must be above 0")
-        } else if !(0.0..=1.0).contains(&self.decay) {
-            Some("decay must be 0 to 1")
-        } else {
-            None
-        }
-    }
 }
 
 /// Corruption of what the dynamics model is trained on, so that play recovers from its own errors.
@@ -429,24 +371,5 @@ mod tests {
         let config = TrainConfig::game();
         config.validate(Path::new("game.toml")).unwrap();
         assert_eq!(config.model.latent_actions.input, LatentActionInput::Agent);
-    }
-
-    #[test]
-    fn learning_rate_rises_stays_and_falls() {
-        let phase = PhaseConfig {
-            steps: 100,
-            batch: 1,
-            accumulate: 1,
-            clip_frames: 2,
-            learning_rate: 2.0,
-            warmup: 10,
-            decay: 0.2,
-            optimiser: OptimiserConfig::default(),
-            pictures_every: 10,
-        };
-        assert!((phase.learning_rate_at(4) - 1.0).abs() < 1e-9);
-        assert!((phase.learning_rate_at(50) - 2.0).abs() < 1e-9);
-        assert!((phase.learning_rate_at(90) - 1.0).abs() < 1e-9);
-        assert!(phase.learning_rate_at(99) > 0.0);
     }
 }

@@ -7,12 +7,16 @@ use toml::Value;
 use super::config::TrainConfig;
 
 /// Settings of a phase that may change while a run is under way: its length and its pace, and what only shows it.
-const MAY_CHANGE: [&str; 5] = [
+const MAY_CHANGE: [&str; 8] = [
     "steps",
     "pictures_every",
     "learning_rate",
     "warmup",
     "decay",
+    "decay_curve",
+    "final_share",
+    // Not what a step is, but how much memory it takes.
+    "accumulate",
 ];
 /// Differences that are listed.
 const MOST_TOLD: usize = 6;
@@ -49,7 +53,7 @@ pub(super) fn differences(of_run: &TrainConfig, given: &TrainConfig) -> Option<S
 }
 
 fn may_change(name: &str) -> bool {
-    if name == "save_every" {
+    if ["save_every", "recompute"].contains(&name) {
         return true;
     }
     ["tokenizer.", "dynamics."].iter().any(|phase| {
@@ -96,6 +100,9 @@ mod tests {
         given.dynamics.steps += 100;
         given.dynamics.learning_rate /= 4.0;
         given.save_every = 7.5;
+        // What a run that had no room goes on with.
+        given.recompute = true;
+        given.dynamics.accumulate = 4;
         assert_eq!(differences(&run, &given), None);
         given.dynamics.batch = 9;
         given.model.latent_actions.actions = 8;

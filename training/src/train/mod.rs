@@ -40,6 +40,7 @@ mod motion_start;
 mod optimiser;
 mod patch_sample;
 mod phase;
+mod phase_config;
 mod phase_run;
 mod precision;
 mod preset;
@@ -64,8 +65,7 @@ pub use action_prior::ActionPrior;
 pub use codebook::{CodeStatistics, EmaCodebook};
 pub use comparison::{Comparison, Place, compare};
 pub use config::{
-    ActionCount, ActionSource, CorruptionConfig, InitialWeights, PhaseConfig, Precision,
-    TrainConfig,
+    ActionCount, ActionSource, CorruptionConfig, InitialWeights, Precision, TrainConfig,
 };
 pub use data_driven::{distinguishing_projection, start_tokenizer};
 pub use error::TrainError;
@@ -75,6 +75,7 @@ pub use metrics::MetricsLog;
 pub use motion_start::{MotionStart, WayToMove, motion_start};
 pub use optimiser::{BlockMatrices, Gradients, Optimiser, OptimiserConfig};
 pub use patch_sample::{PatchStatistics, patch_statistics};
+pub use phase_config::{DecayCurve, PhaseConfig};
 pub use phase_run::Ended;
 #[cfg(feature = "mpi")]
 pub use ranks::MpiRanks;

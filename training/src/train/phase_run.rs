@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::config::PhaseConfig;
 use super::error::TrainError;
 use super::metrics::MetricsLog;
 use super::phase::{Phase, step_rng};
+use super::phase_config::PhaseConfig;
 use super::ranks::current_ranks;
 use super::run_folder::RunFolder;
 use super::saved_state::Progress;

@@ -2,23 +2,26 @@
 
 use genie_model::GenieConfig;
 
-use super::{CorruptionConfig, InitialWeights, OptimiserConfig, PhaseConfig, TrainConfig};
+use super::{
+    CorruptionConfig, DecayCurve, InitialWeights, OptimiserConfig, PhaseConfig, TrainConfig,
+};
 
-/// Learning rate of the paper's tokenizer at its height.
-const PAPER_TOKENIZER_RATE: f64 = 3e-4;
-/// Learning rate of the paper's latent actions and dynamics at its height.
-const PAPER_DYNAMICS_RATE: f64 = 3e-5;
+/// Learning rate of the paper's tokenizer at its height, and the share of it that is left in the end.
+const PAPER_TOKENIZER_RATE: (f64, f64) = (3e-4, 1.0);
+/// The same of its latent actions and dynamics.
+const PAPER_DYNAMICS_RATE: (f64, f64) = (3e-5, 0.1);
 
 impl TrainConfig {
     /// A training by name: `game` for any game, `platformer` as shipped, `paper-actions` for the paper's own latent actions in a small model;
     /// and by the name of its model, see [`GenieConfig::preset`]: `coinrun` and `paper-41M` to `paper-10.1B` with the hyperparameters of the
     /// paper (appendices C to F), as far as it gives them. `None` for other names.
     ///
-    /// The paper's: a tokenizer of 300,000 steps at a learning rate of 3e-4, 48 clips of 16 frames a step; latent actions and
-    /// dynamics at 3e-5, 36 clips and 200,000 steps for `CoinRun`, 256 clips and 200,000 steps for the scaling study, 512 clips
+    /// The paper's: a tokenizer of 300,000 steps at a learning rate of 3e-4, with 48 clips of 16 frames a step for `CoinRun` and 64 (the
+    /// smaller of two batches that it compares) for the others; latent actions and dynamics at 3e-5, which falls to a tenth along a
+    /// cosine, with 36 clips and 200,000 steps for `CoinRun`, 256 clips and 200,000 steps for the scaling study, 512 clips
     /// and 125,000 steps for the largest model; `AdamW` with decays of 0.9 and 0.9 and a weight decay of 1e-4. All weights start at
     /// random, the latent actions learn from pixels alone, nothing in the past is corrupted, and masks are drawn evenly between
-    /// half of the tokens and all. Its learning rates fall to a tenth along a cosine; here they fall to nothing along a line.
+    /// half of the tokens and all.
     pub fn preset(name: &str) -> Option<Self> {
         match name {
             "game" => return Some(Self::game()),
@@ -26,15 +29,15 @@ impl TrainConfig {
             "paper-actions" => return Some(Self::paper_actions()),
             _ => {}
         }
-        let (batch, steps) = match name {
-            "coinrun" => (36, 200_000),
-            "paper-10.1B" => (512, 125_000),
-            _ => (256, 200_000),
+        let (tokenizer_batch, batch, steps) = match name {
+            "coinrun" => (48, 36, 200_000),
+            "paper-10.1B" => (64, 512, 125_000),
+            _ => (64, 256, 200_000),
         };
         let model = (name == "coinrun" || name.starts_with("paper-"))
             .then(|| GenieConfig::preset(name))
             .flatten()?;
-        let phase = |steps, batch, learning_rate, warmup| PhaseConfig {
+        let phase = |steps, batch, (learning_rate, final_share): (f64, f64), warmup| PhaseConfig {
             steps,
             batch,
             accumulate: 1,
@@ -42,6 +45,8 @@ impl TrainConfig {
             learning_rate,
             warmup,
             decay: 1.0,
+            decay_curve: DecayCurve::Cosine,
+            final_share,
             optimiser: OptimiserConfig {
                 beta1: 0.9,
                 beta2: 0.9,
@@ -51,7 +56,7 @@ impl TrainConfig {
             pictures_every: 5000,
         };
         let mut config = Self {
-            tokenizer: phase(300_000, 48, PAPER_TOKENIZER_RATE, 10_000),
+            tokenizer: phase(300_000, tokenizer_batch, PAPER_TOKENIZER_RATE, 10_000),
             dynamics: phase(steps, batch, PAPER_DYNAMICS_RATE, 5000),
             corruption: CorruptionConfig {
                 tokens: 0.0,
@@ -76,10 +81,25 @@ mod tests {
 
     #[test]
     fn trainings_of_the_paper_have_its_models_and_pixels_teach_their_actions() {
-        for name in ["coinrun", "paper-41M", "paper-10.1B"] {
+        let rows = [
+            "41M", "96M", "192M", "404M", "811M", "1.6B", "2.7B", "10.1B",
+        ];
+        let rows = rows.map(|row| format!("paper-{row}"));
+        for name in rows.iter().map(String::as_str).chain(["coinrun"]) {
             let config = TrainConfig::preset(name).unwrap();
             assert_eq!(Some(&config.model), GenieConfig::preset(name).as_ref());
-            config.model.validate().unwrap();
+            config.validate(std::path::Path::new(name)).unwrap();
+            // Tables 8 and 9: warmups, and learning rates from their height to their end.
+            for (phase, warmup, [high, low]) in [
+                (&config.tokenizer, 10_000, [3e-4, 3e-4]),
+                (&config.dynamics, 5_000, [3e-5, 3e-6]),
+            ] {
+                assert_eq!(phase.warmup, warmup);
+                let near =
+                    |step, rate: f64| (phase.learning_rate_at(step) / rate - 1.0).abs() < 0.02;
+                assert!(near(warmup, high) && near(phase.steps - 1, low), "{name}");
+                assert!(near(warmup / 2, high / 2.0));
+            }
             assert!(!config.dynamics_trains_actions, "{name}");
             assert!(config.model.latent_actions.decoder.is_some(), "{name}");
         }

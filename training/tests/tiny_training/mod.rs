@@ -7,7 +7,9 @@ use std::path::Path;
 
 use genie_model::GenieConfig;
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
-use genie_training::train::{CorruptionConfig, OptimiserConfig, PhaseConfig, TrainConfig};
+use genie_training::train::{
+    CorruptionConfig, DecayCurve, OptimiserConfig, PhaseConfig, TrainConfig,
+};
 
 /// Steps of two small clips.
 fn phase(steps: u64) -> PhaseConfig {
@@ -19,6 +21,8 @@ fn phase(steps: u64) -> PhaseConfig {
         learning_rate: 1e-3,
         warmup: 2,
         decay: 0.4,
+        decay_curve: DecayCurve::Linear,
+        final_share: 0.0,
         optimiser: OptimiserConfig::default(),
         pictures_every: 50,
     }
