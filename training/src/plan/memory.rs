@@ -19,7 +19,7 @@ fn bytes(precision: Precision) -> f64 {
 pub struct Memory {
     /// Master weights, their copy in the format of the products, and what is frozen.
     pub weights: f64,
-    /// Gradients of all weights.
+    /// Gradients of all weights; with several passes those of one pass beside their sum.
     pub gradients: f64,
     /// What the optimiser remembers.
     pub optimiser: f64,
@@ -36,7 +36,14 @@ impl Memory {
     }
 }
 
-fn trained(parameters: f64, frozen: f64, optimiser_values: f64, precision: Precision) -> Memory {
+/// Bytes that belong to weights, where a step takes one pass or several.
+fn trained(
+    parameters: f64,
+    frozen: f64,
+    optimiser_values: f64,
+    passes: usize,
+    precision: Precision,
+) -> Memory {
     let copy = if precision == Precision::F32 {
         0.0
     } else {
@@ -44,7 +51,7 @@ fn trained(parameters: f64, frozen: f64, optimiser_values: f64, precision: Preci
     };
     Memory {
         weights: parameters * (4.0 + copy) + frozen * bytes(precision),
-        gradients: parameters * 4.0,
+        gradients: parameters * if passes > 1 { 8.0 } else { 4.0 },
         optimiser: parameters * optimiser_values * 4.0,
         activations: 0.0,
         logits: 0.0,
@@ -76,6 +83,11 @@ fn kept(t: &TransformerConfig, recompute: bool) -> f64 {
     }
 }
 
+/// The passes of a processor in a step of `batch` clips, `clips` of which it takes at once.
+fn passes(batch: usize, clips: usize, options: &PlanOptions) -> usize {
+    batch.div_ceil(options.count.max(1)).div_ceil(clips.max(1))
+}
+
 /// The tokenizer's phase, for `clips` clips at once.
 pub(super) fn tokenizer_phase(
     config: &TrainConfig,
@@ -95,7 +107,13 @@ pub(super) fn tokenizer_phase(
     Memory {
         // Patches, what is made of them, and the error.
         activations: tokens * (coders + codes + 3.0 * patch) * bytes(options.precision),
-        ..trained(parameters as f64, 0.0, values, options.precision)
+        ..trained(
+            parameters as f64,
+            0.0,
+            values,
+            passes(phase.batch, clips, options),
+            options.precision,
+        )
     }
 }
 
@@ -121,7 +139,13 @@ pub(super) fn dynamics_phase(
     Memory {
         activations: (streams + actions) * bytes(options.precision),
         logits: 2.0 * masked * (quantizer.stages() * quantizer.codes()) as f64 * 4.0,
-        ..trained(parameters as f64, frozen as f64, values, options.precision)
+        ..trained(
+            parameters as f64,
+            frozen as f64,
+            values,
+            passes(phase.batch, clips, options),
+            options.precision,
+        )
     }
 }
 

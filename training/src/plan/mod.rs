@@ -175,6 +175,8 @@ mod tests {
         let plan = plan(&config, &options(256)).unwrap();
         assert!((plan.dynamics.tokens / 942e9 - 1.0).abs() < 2e-3);
         assert!((plan.parameters[2] as f64 / 10.1e9 - 1.0).abs() < 0.08);
+        let all: usize = plan.parameters.iter().sum();
+        assert!((all as f64 / 10.7e9 - 1.0).abs() < 0.08, "{all}");
         // About six operations for each parameter and token, twice because clean and masked frames are read side by side.
         let parameters = plan.parameters[2] as f64;
         let tokens = plan.dynamics.tokens / plan.dynamics.steps as f64;
@@ -185,6 +187,30 @@ mod tests {
             !plan.dynamics.fits,
             "a copy of 10 billion parameters with AdamW is above 80 GB"
         );
+    }
+
+    #[test]
+    fn the_papers_scaling_study_reads_750_billion_tokens_and_its_smallest_model_fits_16_gigabytes()
+    {
+        // Table 10 of the paper: 200,000 steps of 256 clips.
+        for (name, parameters) in [("41M", 41e6), ("404M", 404e6), ("2.7B", 2.7e9)] {
+            let config = TrainConfig::preset(&format!("paper-{name}")).unwrap();
+            let plan = plan(&config, &options(64)).unwrap();
+            assert!((plan.dynamics.tokens / 750e9 - 1.0).abs() < 1e-2, "{name}");
+            assert!((plan.parameters[2] as f64 / parameters - 1.0).abs() < 0.08);
+        }
+        // One clip at once, in float32.
+        for name in ["coinrun", "paper-41M"] {
+            let config = TrainConfig::preset(name).unwrap();
+            let single = PlanOptions {
+                precision: Precision::F32,
+                ..options(1)
+            };
+            let plan = plan(&config, &single).unwrap();
+            for memory in [plan.tokenizer.memory, plan.dynamics.memory] {
+                assert!(memory.total() < 16e9, "{name}: {memory:?}");
+            }
+        }
     }
 
     #[test]

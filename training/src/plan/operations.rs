@@ -256,6 +256,36 @@ mod tests {
         assert!((saved - 0.5 * (embed + 2.0 * (block(1.0) + 16.0))).abs() < 1e-6);
     }
 
+    /// Tables 10 and 12 of the paper say how many operations its dynamics models took. They are 3.4 (2.7B) to 6.9 (10.1B) for each parameter and
+    /// token, so that the paper does not count alike everywhere: what is counted here is within a factor of two of each.
+    #[test]
+    fn the_papers_dynamics_take_about_its_operations() {
+        for (name, published) in [
+            ("41M", 2.05e20),
+            ("96M", 3.58e20),
+            ("192M", 6.4e20),
+            ("404M", 1.2e21),
+            ("811M", 2.2e21),
+            ("1.6B", 4.04e21),
+            ("2.7B", 6.91e21),
+            ("10.1B", 6.6e22),
+        ] {
+            let config = TrainConfig::preset(&format!("paper-{name}")).unwrap();
+            let (dynamics, phase) = (&config.model.dynamics.transformer, &config.dynamics);
+            let tokens = config.model.tokens_per_frame() as f64;
+            let frames = phase.steps as f64 * (phase.batch * phase.clip_frames) as f64;
+            let logits = tokens * 2.0 * dynamics.width as f64 * 1024.0;
+            let seen = mean_seen(phase.clip_frames, dynamics.window);
+            // One stream: its model reads clean and masked frames in one, this one side by side.
+            let counted = 3.0 * frames * (blocks(dynamics, tokens, seen) + logits);
+            let ratio = counted / published;
+            assert!((0.5..2.0).contains(&ratio), "{name}: {ratio:.2}");
+            if name == "41M" {
+                assert!((0.9..1.1).contains(&ratio), "{ratio:.2}");
+            }
+        }
+    }
+
     #[test]
     fn more_is_more() {
         let tiny = tiny();
