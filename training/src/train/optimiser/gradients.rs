@@ -5,6 +5,9 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 
 use crate::train::ranks::Ranks;
 
+/// Values of gradients that are summed over all ranks in one go.
+const BUCKET: usize = 1 << 23;
+
 /// One gradient for each variable of an optimiser, in its order; none for variables that the loss does not depend on.
 #[derive(Clone, Debug, Default)]
 pub struct Gradients(pub(super) Vec<Option<Tensor>>);
@@ -26,28 +29,28 @@ impl Gradients {
         Ok(Self(scaled.map(Option::transpose).collect::<Result<_>>()?))
     }
 
-    /// Sums over all ranks, which have gradients of the same variables. They go through the memory of the host.
+    /// Sums over all ranks, which have gradients of the same variables. They go through the memory of the host, some variables at a time, so
+    /// that it holds no second copy of all.
     pub(in crate::train) fn summed(self, ranks: &dyn Ranks) -> Result<Self> {
         if ranks.count() == 1 {
             return Ok(self);
         }
-        let mut values = Vec::new();
-        for gradient in self.0.iter().flatten() {
-            let gradient = gradient.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-            values.extend(gradient.flatten_all()?.to_vec1::<f32>()?);
+        self.summed_in_buckets(ranks, BUCKET)
+    }
+
+    fn summed_in_buckets(self, ranks: &dyn Ranks, most: usize) -> Result<Self> {
+        let mut summed = Vec::with_capacity(self.0.len());
+        let (mut bucket, mut size) = (Vec::new(), 0);
+        for gradient in self.0 {
+            size += gradient.as_ref().map_or(0, Tensor::elem_count);
+            bucket.push(gradient);
+            if size >= most {
+                summed.extend(sum_bucket(std::mem::take(&mut bucket), ranks)?);
+                size = 0;
+            }
         }
-        ranks.sum(&mut values);
-        let mut rest = values.as_slice();
-        let summed = self.0.into_iter().map(|gradient| {
-            let Some(gradient) = gradient else {
-                return Ok(None);
-            };
-            let (own, others) = rest.split_at(gradient.elem_count());
-            rest = others;
-            let sum = Tensor::from_slice(own, gradient.shape(), gradient.device())?;
-            Ok(Some(sum.to_dtype(gradient.dtype())?))
-        });
-        Ok(Self(summed.collect::<Result<_>>()?))
+        summed.extend(sum_bucket(bucket, ranks)?);
+        Ok(Self(summed))
     }
 
     /// The sums of these gradients and of other ones of the same variables.
@@ -63,5 +66,101 @@ impl Gradients {
             (one, None) | (None, one) => Ok(one),
         });
         Ok(Self(sums.collect::<Result<_>>()?))
+    }
+}
+
+/// The sums of some gradients over all ranks.
+fn sum_bucket(bucket: Vec<Option<Tensor>>, ranks: &dyn Ranks) -> Result<Vec<Option<Tensor>>> {
+    let mut values = Vec::new();
+    for gradient in bucket.iter().flatten() {
+        let gradient = gradient.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+        values.extend(gradient.flatten_all()?.to_vec1::<f32>()?);
+    }
+    if values.is_empty() {
+        return Ok(bucket);
+    }
+    ranks.sum(&mut values);
+    let mut rest = values.as_slice();
+    let summed = bucket.into_iter().map(|gradient| {
+        let Some(gradient) = gradient else {
+            return Ok(None);
+        };
+        let (own, others) = rest.split_at(gradient.elem_count());
+        rest = others;
+        let sum = Tensor::from_slice(own, gradient.shape(), gradient.device())?;
+        Ok(Some(sum.to_dtype(gradient.dtype())?))
+    });
+    summed.collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// Two of a kind with the same values, which remember how many they summed.
+    #[derive(Debug, Default)]
+    struct Twins(RefCell<Vec<usize>>);
+
+    impl Ranks for Twins {
+        fn rank(&self) -> usize {
+            0
+        }
+
+        fn count(&self) -> usize {
+            2
+        }
+
+        fn sum(&self, values: &mut [f32]) {
+            self.0.borrow_mut().push(values.len());
+            values.iter_mut().for_each(|it| *it *= 2.0);
+        }
+
+        fn sum_wide(&self, _: &mut [f64]) {}
+
+        fn gather(&self, own: &[f32]) -> Vec<f32> {
+            own.to_vec()
+        }
+
+        fn gather_numbers(&self, own: &[u32]) -> Vec<u32> {
+            own.to_vec()
+        }
+
+        fn wait(&self) {}
+    }
+
+    #[test]
+    fn sums_over_ranks_are_the_same_in_buckets_of_any_size() {
+        let tensor = |from: f32, shape: &[usize]| {
+            let count: usize = shape.iter().product();
+            let values: Vec<f32> = (0..count).map(|at| from + at as f32).collect();
+            Some(Tensor::from_vec(values, shape, &Device::Cpu).unwrap())
+        };
+        let gradients = || {
+            Gradients(vec![
+                tensor(1.0, &[2, 3]),
+                None,
+                tensor(-4.0, &[5]),
+                tensor(0.5, &[1, 2]),
+                None,
+            ])
+        };
+        for (most, sums) in [(1, vec![6, 5, 2]), (7, vec![11, 2]), (100, vec![13])] {
+            let ranks = Twins::default();
+            let summed = gradients().summed_in_buckets(&ranks, most).unwrap();
+            assert_eq!(ranks.0.into_inner(), sums);
+            for (summed, own) in summed.iter().zip(gradients().iter()) {
+                assert_eq!(summed.map(Tensor::dims), own.map(Tensor::dims));
+                let (Some(summed), Some(own)) = (summed, own) else {
+                    continue;
+                };
+                let [summed, own] =
+                    [summed, own].map(|it| it.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+                let doubled: Vec<f32> = own.iter().map(|it| it * 2.0).collect();
+                assert_eq!(summed, doubled);
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The optimiser's steps as operations of candle, which stay on the device of the variables.
 //!
 //! Variables that are moved alike make a group, and each operation works on all of a group at once: on a graphics processor
-//! starting an operation takes longer than the arithmetic of most variables.
+//! starting an operation takes longer than the arithmetic of most variables. What an operation makes is as large as its group, so that groups
+//! have a limit.
 
 use candle_core::{DType, Result, Tensor, Var};
 use genie_model::ops::AdamWStep;
@@ -9,6 +10,11 @@ use genie_model::ops::AdamWStep;
 use super::gradients::Gradients;
 use super::muon::{MOMENTUM, POLYNOMIAL, ROUNDS, step_length};
 use super::rule::Kind;
+
+/// Values of a group from which another one is begun; few in tests, so that they have several groups of a kind.
+const GROUP_VALUES: usize = if cfg!(test) { 30 } else { 1 << 25 };
+/// Values of all groups up to which their joined gradients are held from the norm to the step; those of more are joined twice.
+const HELD_VALUES: usize = if cfg!(test) { 100 } else { 1 << 26 };
 
 /// State of all variables, on their device.
 #[derive(Debug)]
@@ -30,6 +36,8 @@ struct Group {
     members: Vec<usize>,
     /// Numbers of elements of the members.
     lengths: Vec<usize>,
+    /// Their sum.
+    values: usize,
     /// One flat tensor for each part of the state.
     memory: Vec<Tensor>,
 }
@@ -62,12 +70,15 @@ impl DeviceRules {
         let mut groups: Vec<Group> = Vec::new();
         for (at, (_, var)) in vars.iter().enumerate() {
             let (kind, decays, moved) = (&self.kinds[at], var.rank() >= 2, present[at]);
-            let same =
-                |it: &&mut Group| it.kind == *kind && it.decays == decays && it.moved == moved;
-            let group = groups.iter_mut().find(same);
+            let joins = |it: &&mut Group| {
+                let alike = it.kind == *kind && it.decays == decays && it.moved == moved;
+                alike && it.values < GROUP_VALUES
+            };
+            let group = groups.iter_mut().find(joins);
             if let Some(group) = group {
                 group.members.push(at);
                 group.lengths.push(var.elem_count());
+                group.values += var.elem_count();
             } else {
                 groups.push(Group {
                     kind: kind.clone(),
@@ -75,6 +86,7 @@ impl DeviceRules {
                     moved,
                     members: vec![at],
                     lengths: vec![var.elem_count()],
+                    values: var.elem_count(),
                     memory: Vec::new(),
                 });
             }
@@ -119,7 +131,8 @@ impl DeviceRules {
         self.regroup(self.present.clone(), vars, memory)
     }
 
-    /// Groups for these gradients, and the gradients of each group as one flat tensor, with the sum of all their squares.
+    /// Groups for these gradients, and the gradients of each group as one flat tensor, as far as there is room to hold them, with the sum of
+    /// all their squares.
     fn gathered(
         &mut self,
         vars: &[(String, Var)],
@@ -131,24 +144,21 @@ impl DeviceRules {
             self.regroup(present, vars, memory)?;
         }
         let mut total: Option<Tensor> = None;
+        let mut held = 0;
         let mut flat = Vec::with_capacity(self.groups.len());
         for group in &self.groups {
             if !group.moved {
                 flat.push(None);
                 continue;
             }
-            let members = group
-                .members
-                .iter()
-                .filter_map(|&at| gradients.0[at].as_ref());
-            let members = members.map(|it| it.flatten_all()?.to_dtype(DType::F32));
-            let joined = Tensor::cat(&members.collect::<Result<Vec<_>>>()?, 0)?;
+            let joined = group.joined(gradients)?;
             let squares = sum_of_squares(&joined)?;
             total = Some(match total {
                 Some(total) => (total + squares)?,
                 None => squares,
             });
-            flat.push(Some(joined));
+            held += group.values;
+            flat.push((held <= HELD_VALUES).then_some(joined));
         }
         let total = total.map_or(Ok(0.0), |it| it.to_scalar::<f32>())?;
         Ok((flat, f64::from(total)))
@@ -168,7 +178,13 @@ impl DeviceRules {
             return Ok(norm);
         };
         for (group, grad) in self.groups.iter_mut().zip(flat) {
-            let Some(grad) = grad else { continue };
+            if !group.moved {
+                continue;
+            }
+            let grad = match grad {
+                Some(grad) => grad,
+                None => group.joined(gradients)?,
+            };
             let grad = (grad * f64::from(settings.grad_scale))?;
             let members = group.members.iter().map(|&at| vars[at].1.flatten_all());
             let params = Tensor::cat(&members.collect::<Result<Vec<_>>>()?, 0)?;
@@ -188,6 +204,14 @@ impl DeviceRules {
 }
 
 impl Group {
+    /// The gradients of all members, one after the other.
+    fn joined(&self, gradients: &Gradients) -> Result<Tensor> {
+        let members = self.members.iter();
+        let members = members.filter_map(|&at| gradients.0[at].as_ref());
+        let members = members.map(|it| it.flatten_all()?.to_dtype(DType::F32));
+        Tensor::cat(&members.collect::<Result<Vec<_>>>()?, 0)
+    }
+
     /// What is taken from the parameters of the group for their gradients, both flat.
     fn update(&mut self, grad: &Tensor, settings: &AdamWStep) -> Result<Tensor> {
         let s = settings;
