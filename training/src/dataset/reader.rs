@@ -47,16 +47,32 @@ impl Dataset {
     /// # Errors
     /// A file that is missing, damaged or does not fit the index, or a dataset without clips.
     pub fn open(folder: &Path) -> Result<Self, DatasetError> {
+        Self::open_checking(folder, |_| true)
+    }
+
+    /// The same where other processes, `count` with this one, open it too: each compares the checksums of its part of the shards.
+    pub(crate) fn open_beside(
+        folder: &Path,
+        (rank, count): (usize, usize),
+    ) -> Result<Self, DatasetError> {
+        Self::open_checking(folder, |shard| shard % count.max(1) == rank)
+    }
+
+    /// Opens a dataset after comparing the checksums of some of its shards, and all else.
+    fn open_checking(
+        folder: &Path,
+        checked: impl Fn(usize) -> bool + Sync,
+    ) -> Result<Self, DatasetError> {
         let index_path = folder.join(INDEX_NAME);
         let index = Index::read(&index_path)?;
         let format = index.format();
         let mut shards = Vec::with_capacity(index.shards.len());
         let mut clips = Vec::new();
         let mut total_frames = 0u64;
-        index
-            .shards
-            .par_iter()
-            .try_for_each(|listed| check_sum(&folder.join(&listed.file), listed.checksum))?;
+        let listed = index.shards.par_iter().enumerate();
+        listed
+            .filter(|(shard, _)| checked(*shard))
+            .try_for_each(|(_, listed)| check_sum(&folder.join(&listed.file), listed.checksum))?;
         for listed in &index.shards {
             let path = folder.join(&listed.file);
             let overflow =
@@ -353,6 +369,70 @@ mod tests {
         for thread in threads {
             thread.join().unwrap();
         }
+    }
+
+    /// Frames are read where they are asked for, and the rest stays on the disk.
+    #[test]
+    #[cfg(unix)]
+    fn a_shard_that_is_larger_than_memory_is_read_in_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        sample(folder.path());
+        // A terabyte, of which the disk holds the header and two frames: a file with holes.
+        let frame = FORMAT.frame_bytes() as u64;
+        let frames = (1u64 << 40) / frame;
+        let index_path = folder.path().join(INDEX_NAME);
+        let mut index = Index::read(&index_path).unwrap();
+        index.shards.truncate(1);
+        // Earlier versions wrote no checksums.
+        index.shards[0].checksum = None;
+        index.shards[0].clip_frames = vec![frames];
+        fs::write(&index_path, serde_json::to_vec(&index).unwrap()).unwrap();
+        let file = fs::OpenOptions::new();
+        let mut file = file
+            .clone()
+            .write(true)
+            .open(folder.path().join("shard-00000.frames"));
+        let file = file.as_mut().unwrap();
+        let header = ShardHeader {
+            height: FORMAT.height as u32,
+            width: FORMAT.width as u32,
+            clips: 1,
+            frames,
+        };
+        let mut put = |at: u64, bytes: &[u8]| {
+            file.seek(SeekFrom::Start(at)).unwrap();
+            std::io::Write::write_all(file, bytes).unwrap();
+        };
+        put(0, &header.to_bytes());
+        let last: Vec<u8> = (0..2 * frame).map(|at| at as u8).collect();
+        put(HEADER_BYTES + (frames - 2) * frame, &last);
+        let dataset = Dataset::open(folder.path()).unwrap();
+        assert_eq!(dataset.total_frames(), frames);
+        let mut out = Vec::new();
+        dataset
+            .read_frames(0, frames as usize - 2, 2, &mut out)
+            .unwrap();
+        assert_eq!(out, last);
+        dataset
+            .read_frames(0, frames as usize / 2, 1, &mut out)
+            .unwrap();
+        assert_eq!(out, vec![0; frame as usize]);
+    }
+
+    /// One of two processes finds what is wrong in its part.
+    #[test]
+    fn processes_share_the_checksums() {
+        let folder = tempfile::tempdir().unwrap();
+        sample(folder.path());
+        let path = folder.path().join("shard-00001.frames");
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let opened = |rank, count| Dataset::open_beside(folder.path(), (rank, count));
+        assert_eq!(opened(0, 2).unwrap().total_frames(), 9);
+        let error = opened(1, 2).unwrap_err().to_string();
+        assert!(error.contains("shard-00001.frames"), "{error}");
+        assert!(opened(0, 1).is_err());
     }
 
     #[test]

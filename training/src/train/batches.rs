@@ -8,8 +8,9 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use genie_model::{GenieConfig, frames_to_patches};
 
-use super::config::{PhaseConfig, TrainConfig};
+use super::config::TrainConfig;
 use super::error::TrainError;
+use super::phase_config::PhaseConfig;
 use super::ranks::{Ranks, current_ranks};
 use super::read_ahead::Pass;
 use crate::dataset::{ClipSampler, ClipWindow, Dataset};
@@ -141,7 +142,8 @@ pub(super) fn open_footage(
     data: &std::path::Path,
 ) -> Result<Dataset, TrainError> {
     config.validate(path)?;
-    let dataset = Dataset::open(data)?;
+    let ranks = current_ranks();
+    let dataset = Dataset::open_beside(data, (ranks.rank(), ranks.count()))?;
     let wanted = (config.model.frame_height, config.model.frame_width);
     let found = (dataset.format().height, dataset.format().width);
     if found != wanted {

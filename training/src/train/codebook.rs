@@ -210,6 +210,13 @@ impl EmaCodebook {
         revived
     }
 
+    /// Takes up the codes, counts and sums of the first of the `ranks`.
+    pub(super) fn follow_first(&mut self, ranks: &dyn Ranks) {
+        for values in [&mut self.codes, &mut self.counts, &mut self.sums] {
+            ranks.follow_first(values);
+        }
+    }
+
     /// The state as named tensors.
     ///
     /// # Errors

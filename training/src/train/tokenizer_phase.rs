@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::batches::Batches;
 use super::codebook::CodeStatistics;
-use super::config::{InitialWeights, PhaseConfig, TrainConfig};
+use super::config::{InitialWeights, TrainConfig};
 use super::data_driven::start_tokenizer;
 use super::error::TrainError;
 use super::loss_scale::LossScale;
@@ -17,7 +17,8 @@ use super::loss_weights::LossWeights;
 use super::optimiser::{Gradients, Optimiser};
 use super::patch_sample::patch_statistics;
 use super::phase::{Phase, Start};
-use super::ranks::Ranks;
+use super::phase_config::PhaseConfig;
+use super::ranks::{Ranks, current_ranks};
 use super::read_ahead::{Pass, ReadAhead};
 use super::residual_codebooks::ResidualCodebooks;
 use super::run_folder::RunFolder;
@@ -74,6 +75,7 @@ impl TokenizerPhase {
             );
             start_tokenizer(&variables, &model, &statistics, config.seed)?;
         }
+        variables.follow_first(&*current_ranks())?;
         let mut codebooks = match model.tokenizer.quantizer {
             QuantizerConfig::Vq { stages, .. } => {
                 let codes = variables.get("tokenizer.quantizer.codebook")?;

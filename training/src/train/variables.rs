@@ -10,6 +10,7 @@ use genie_model::Fnv1a;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::ranks::Ranks;
 use super::saved_state::{Part, SavedTensors, parts};
 
 /// Named variables, ordered by name. A model built on [`builder`](Self::builder) creates its variables here, each from
@@ -93,6 +94,19 @@ impl Variables {
                 candle_core::bail!("the saved state has no {name}")
             };
             var.set(&value.to_device(&self.device)?)?;
+        }
+        Ok(())
+    }
+
+    /// Takes up the values of the first of the `ranks`.
+    pub(super) fn follow_first(&self, ranks: &dyn Ranks) -> candle_core::Result<()> {
+        if ranks.count() == 1 {
+            return Ok(());
+        }
+        for (_, var) in self.all() {
+            let mut values = var.flatten_all()?.to_vec1::<f32>()?;
+            ranks.follow_first(&mut values);
+            var.set(&Tensor::from_vec(values, var.shape(), &self.device)?)?;
         }
         Ok(())
     }

@@ -150,6 +150,8 @@ impl<'a> DynamicsPhase<'a> {
             }
             Start::New(_) => {}
         }
+        phase.variables.follow_first(&*phase.batches.ranks)?;
+        phase.codebook.follow_first(&*phase.batches.ranks);
         Ok((phase, progress))
     }
 }
@@ -186,7 +188,7 @@ impl Phase for DynamicsPhase<'_> {
 
     /// One strip per latent action from the same prompts, and a rollout under inferred actions below the real clip.
     fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
-        let world = WorldModel::new(self.checkpoint(step)?, &Device::Cpu)?;
+        let world = WorldModel::new(self.checkpoint(step)?, &self.device)?;
         let bytes = self.batches.reader.clips((0, 0))?;
         let (count, frames, _) = self.shape();
         let clips = Clips {

@@ -110,10 +110,86 @@ impl dyn Ranks + '_ {
         self.rank() == 0
     }
 
+    /// Replaces values by those of the first rank, so that all go on from the same: what each computes by itself may differ in the last
+    /// bits among kinds of processors.
+    pub(super) fn follow_first(&self, values: &mut [f32]) {
+        if self.count() == 1 {
+            return;
+        }
+        if !self.writes() {
+            values.fill(0.0);
+        }
+        self.sum(values);
+    }
+
     /// Whether it is so on any rank.
     pub(super) fn any(&self, own: bool) -> bool {
         let mut found = [f64::from(u8::from(own))];
         self.sum_wide(&mut found);
         found[0] > 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of two, the other of which has these values.
+    #[derive(Debug)]
+    struct Beside {
+        rank: usize,
+        others: Vec<f32>,
+    }
+
+    impl Ranks for Beside {
+        fn rank(&self) -> usize {
+            self.rank
+        }
+
+        fn count(&self) -> usize {
+            2
+        }
+
+        fn sum(&self, values: &mut [f32]) {
+            values
+                .iter_mut()
+                .zip(&self.others)
+                .for_each(|(a, b)| *a += b);
+        }
+
+        fn sum_wide(&self, _: &mut [f64]) {}
+
+        fn gather(&self, own: &[f32]) -> Vec<f32> {
+            own.to_vec()
+        }
+
+        fn gather_numbers(&self, own: &[u32]) -> Vec<u32> {
+            own.to_vec()
+        }
+
+        fn wait(&self) {}
+    }
+
+    #[test]
+    fn all_ranks_take_up_the_values_of_the_first() {
+        let values = [0.1f32, -3.0, f32::MIN_POSITIVE];
+        let second: &dyn Ranks = &Beside {
+            rank: 1,
+            others: values.to_vec(),
+        };
+        let mut own = [0.10001, 7.0, 0.0];
+        second.follow_first(&mut own);
+        assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
+        // The other one adds nothing to the first one's.
+        let first: &dyn Ranks = &Beside {
+            rank: 0,
+            others: vec![0.0; 3],
+        };
+        let mut own = values;
+        first.follow_first(&mut own);
+        assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
+        let alone: &dyn Ranks = &Alone;
+        alone.follow_first(&mut own);
+        assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
     }
 }

@@ -9,6 +9,9 @@ use mpi::traits::{Communicator, CommunicatorCollectives, Equivalence};
 
 use super::Ranks;
 
+/// Values that are summed in one go.
+const AT_ONCE: usize = 1 << 24;
+
 /// The processes of an MPI job. MPI ends with this value.
 pub struct MpiRanks {
     world: SimpleCommunicator,
@@ -18,6 +21,15 @@ pub struct MpiRanks {
 impl std::fmt::Debug for MpiRanks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "rank {} of {}", self.world.rank(), self.world.size())
+    }
+}
+
+impl Drop for MpiRanks {
+    /// MPI ends when all processes say so. One that panics ends the job instead, because the others wait for it elsewhere.
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.count() > 1 {
+            self.abort();
+        }
     }
 }
 
@@ -35,6 +47,15 @@ impl MpiRanks {
     /// Ends all processes of the job: what a rank does that cannot go on, so that the others do not wait for it.
     pub fn abort(&self) -> ! {
         self.world.abort(1)
+    }
+
+    /// MPI counts with 31 bits, and what a rank adds to a sum has to be in another place than the sum.
+    fn summed<T: Equivalence + Copy>(&self, values: &mut [T]) {
+        for values in values.chunks_mut(AT_ONCE) {
+            let own = values.to_vec();
+            self.world
+                .all_reduce_into(&own[..], values, SystemOperation::sum());
+        }
     }
 
     fn gathered<T: Equivalence + Default + Clone>(&self, own: &[T]) -> Vec<T> {
@@ -68,15 +89,11 @@ impl Ranks for MpiRanks {
     }
 
     fn sum(&self, values: &mut [f32]) {
-        let own = values.to_vec();
-        self.world
-            .all_reduce_into(&own[..], values, SystemOperation::sum());
+        self.summed(values);
     }
 
     fn sum_wide(&self, values: &mut [f64]) {
-        let own = values.to_vec();
-        self.world
-            .all_reduce_into(&own[..], values, SystemOperation::sum());
+        self.summed(values);
     }
 
     fn gather(&self, own: &[f32]) -> Vec<f32> {
