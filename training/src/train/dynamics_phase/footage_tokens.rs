@@ -7,10 +7,10 @@ use std::sync::Arc;
 use genie_model::TokenAdjacency;
 
 use super::adjacency::count_adjacency;
-use crate::train::config::PhaseConfig;
 use crate::train::error::TrainError;
+use crate::train::phase_config::PhaseConfig;
 use crate::train::ranks::{Alone, Ranks};
-use crate::train::token_cache::{TokenCache, Tokenising, keeps_tokens};
+use crate::train::token_cache::{TokenCache, Tokenising, counts_all_frames, keeps_tokens};
 
 /// Where the tokens of the footage are kept.
 #[derive(Debug)]
@@ -67,9 +67,10 @@ impl FootageTokens {
         if let Some(known) = self.adjacency.get() {
             return Ok(known.clone());
         }
-        // Where steps cannot read kept tokens, this can: it reads whole clips. One rank counts.
+        // Where steps cannot read kept tokens, this can: it reads clips from their beginning. One rank counts.
+        let frames = tokenising.dataset.total_frames();
         let opened = match (&self.kept, &self.folder) {
-            (None, Some(folder)) if tokenising.model.tokenizer.quantizer.stages() == 1 => {
+            (None, Some(folder)) if counts_all_frames(tokenising.model, frames) => {
                 TokenCache::open(&folder.path, tokenising, &Alone)?
             }
             _ => None,

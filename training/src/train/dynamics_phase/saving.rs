@@ -52,7 +52,11 @@ impl DynamicsPhase<'_> {
     }
 
     /// Writes the world as it is now, with the labels of its actions where they are known.
-    pub(super) fn save_world(&self, folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+    pub(in crate::train) fn save_world(
+        &self,
+        folder: &RunFolder,
+        step: u64,
+    ) -> Result<(), TrainError> {
         let mut world = self.checkpoint(step)?;
         if let Some(labels) = folder.labels()
             && labels.len() == world.actions.len()

@@ -14,13 +14,15 @@ use candle_core::{DType, Device, Tensor};
 use genie_model::{Fnv1a, GenieConfig, VideoTokenizer, frames_to_patches, ops};
 
 use self::file::{Described, TokenFile, WriteError, check};
-use super::config::PhaseConfig;
 use super::error::TrainError;
+use super::phase_config::PhaseConfig;
 use super::ranks::Ranks;
 use crate::dataset::{ClipWindow, Dataset};
 
 /// Frames whose tokens are made in one go.
-const FRAMES_AT_ONCE: usize = 64;
+pub(super) const FRAMES_AT_ONCE: usize = 64;
+/// The most frames whose tokens are counted for the adjacency of tokens; of more footage every n-th part is.
+pub(super) const MOST_COUNTED_FRAMES: u64 = 250_000;
 /// Frames, and about the seconds, in which it is measured how long tokens take.
 const TIMED_FRAMES: usize = 512;
 const TIMED_SECONDS: f64 = 1.0;
@@ -53,7 +55,8 @@ impl Tokenising<'_> {
         Ok(())
     }
 
-    fn frames(
+    /// The codes of some frames of a clip, which are read into `bytes`.
+    pub(super) fn frames(
         &self,
         (clip, start, count): (usize, usize, usize),
         bytes: &mut Vec<u8>,
@@ -205,8 +208,12 @@ pub(super) fn keeps_tokens(model: &GenieConfig, phase: &PhaseConfig, frames: u64
     let seen = phase
         .steps
         .saturating_mul((phase.batch * phase.clip_frames) as u64);
-    let adjacency = model.tokenizer.quantizer.stages() == 1;
-    (adjacency || seen >= frames) && tokens_are_the_frames_own(model)
+    (counts_all_frames(model, frames) || seen >= frames) && tokens_are_the_frames_own(model)
+}
+
+/// Whether the adjacency of tokens is that of all frames of the footage.
+pub(super) fn counts_all_frames(model: &GenieConfig, frames: u64) -> bool {
+    model.tokenizer.quantizer.stages() == 1 && frames <= MOST_COUNTED_FRAMES
 }
 
 /// Whether the tokens that the encoder gives a frame are the same in every window: if it looks at no frame but that one.
