@@ -221,23 +221,24 @@ fn a_run_with_several_codes_per_token_goes_on_to_the_same_world() {
     assert_eq!(rollout.tokens().len(), 3 * 64);
 }
 
-/// Footage of 40x24 pixels: a square that goes up and down over a slope of grey.
-fn wide_footage(folder: &Path) {
+/// Footage of at least 40x24 pixels: a square that goes up and down over a slope of grey.
+fn wide_footage(folder: &Path, (width, height): (usize, usize)) {
     let format = FrameFormat {
-        height: 24,
-        width: 40,
+        height,
+        width,
         frames_per_second: 10.0,
     };
     let mut writer = DatasetWriter::create(folder, format).unwrap();
     for clip in 0..6_usize {
         let frames = (0..16_usize).flat_map(|time| {
             let (left, top) = (5 * clip, (time + clip) % 16);
-            (0..24 * 40).flat_map(move |pixel| {
-                let (x, y) = (pixel % 40, pixel / 40);
+            (0..height * width).flat_map(move |pixel| {
+                let (x, y) = (pixel % width, pixel / width);
                 if (left..left + 8).contains(&x) && (top..top + 8).contains(&y) {
                     [230, 60, 40]
                 } else {
-                    [(4 * x) as u8, (4 * x) as u8, (6 * y) as u8]
+                    let (across, down) = (160 * x / width, 150 * y / height);
+                    [across as u8, across as u8, down as u8]
                 }
             })
         });
@@ -248,14 +249,42 @@ fn wide_footage(folder: &Path) {
     writer.finish().unwrap();
 }
 
-/// A quantizer without a codebook (FSQ), and frames that are no squares: the tokenizer learns, and the world plays.
+/// 160x90 footage with patches of 4 pixels for tokens and of 16 for latent actions, both of which reach beyond the lower edge, as in the paper.
+#[test]
+fn footage_of_the_papers_size_is_padded_and_cropped_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    let (width, height) = (160, 90);
+    wide_footage(&data, (width, height));
+    let mut config = short();
+    config.corruption = CorruptionConfig::default();
+    config.dynamics_trains_actions = false;
+    let model = &mut config.model;
+    (model.frame_width, model.frame_height) = (width, height);
+    model.tokenizer.patch = 4;
+    let latent = &mut model.latent_actions;
+    (latent.patch, latent.input) = (16, LatentActionInput::Pixels);
+    latent.decoder = Some(latent.encoder.clone());
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+    let loaded = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+    let prompt = Frame::filled(width, height, [90, 90, 60]);
+    let mut rollout = loaded.prompt(&prompt, 1).unwrap();
+    rollout.step(1).unwrap();
+    assert_eq!(rollout.tokens().len(), 40 * 23);
+    let frame = rollout.frame();
+    assert_eq!((frame.width(), frame.height()), (width, height));
+}
+
+/// A quantizer without a codebook (FSQ), and frames that are no squares and that patches do not divide: the tokenizer learns, and the world
+/// plays.
 #[test]
 fn fixed_codes_and_frames_that_are_no_squares_are_trained() {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
-    wide_footage(&data);
+    wide_footage(&data, (44, 26));
     let mut config = config();
-    (config.model.frame_width, config.model.frame_height) = (40, 24);
+    (config.model.frame_width, config.model.frame_height) = (44, 26);
     config.model.tokenizer.quantizer = QuantizerConfig::Fsq {
         levels: vec![8, 5, 5],
     };
@@ -273,14 +302,14 @@ fn fixed_codes_and_frames_that_are_no_squares_are_trained() {
     let (early, late) = (&lines[0], lines.last().unwrap());
     assert!(psnr(late) > psnr(early) + 3.0, "{early} {late}");
     let loaded = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
-    let prompt = Frame::filled(40, 24, [90, 90, 60]);
+    let prompt = Frame::filled(44, 26, [90, 90, 60]);
     let mut rollout = loaded.prompt(&prompt, 1).unwrap();
     rollout.step(1).unwrap();
     assert_eq!(
         (rollout.frame().width(), rollout.frame().height()),
-        (40, 24)
+        (44, 26)
     );
-    assert_eq!(rollout.tokens().len(), 5 * 3);
+    assert_eq!(rollout.tokens().len(), 6 * 4);
 }
 
 #[test]
@@ -379,6 +408,9 @@ fn what_a_run_is_resumed_with_must_fit_and_what_does_not_is_named() {
     harmless.dynamics.pictures_every = 7;
     harmless.dynamics.learning_rate = 1e-4;
     harmless.dynamics.steps = 5;
+    // Where there was no room for what was begun.
+    harmless.recompute = true;
+    harmless.dynamics.accumulate = 2;
     resume(&harmless, &data, &run).unwrap();
 
     // Other footage.
@@ -421,6 +453,17 @@ fn the_world_of_a_complete_run_is_written_again_and_keeps_its_labels() {
     let first = world(&run);
     let path = run.join("world.genie.safetensors");
     std::fs::remove_file(&path).unwrap();
+    train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(world(&run), first);
+
+    // A run that was killed between its last state and its world has the world of an earlier one, and a copy may be cut off.
+    let mut earlier = Checkpoint::read(&path).unwrap();
+    let steps = ("dynamics_steps".to_owned(), "2".to_owned());
+    earlier.provenance.extend([steps]);
+    earlier.write(&path, candle_core::DType::F16).unwrap();
+    train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(world(&run), first);
+    std::fs::write(&path, &first[..first.len() / 2]).unwrap();
     train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
     assert_eq!(world(&run), first);
 

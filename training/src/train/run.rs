@@ -18,7 +18,6 @@ use super::precision::with_precision;
 use super::ranks::current_ranks;
 use super::run_data::keep_footage;
 use super::run_folder::RunFolder;
-use super::saved_state::Progress;
 use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
@@ -214,10 +213,10 @@ fn train_phases(
     };
     let ended = run_phase(&mut dynamics, steps, config.seed, folder)?;
     let writes = current_ranks().writes();
-    if writes && ended == Ended::Complete && !folder.world().exists() {
-        tracing::info!("the world is not in the run's folder any more: written again");
-        let step = at.step.max(config.dynamics.steps);
-        dynamics.save(folder, Progress { step, ..at })?;
+    let step = at.step.max(config.dynamics.steps);
+    if writes && ended == Ended::Complete && !folder.has_world_after(step) {
+        tracing::info!("the world in the run's folder is not that of its end: written again");
+        dynamics.save_world(folder, step)?;
     }
     Ok(ended)
 }

@@ -156,6 +156,13 @@ impl RunFolder {
         Ok(write_sheet(&path, &rows, PICTURE_SCALE)?)
     }
 
+    /// Whether the exported world is there, whole, and that of so many steps of the dynamics: a run may have been killed after its state was
+    /// written and before the world was.
+    pub(super) fn has_world_after(&self, step: u64) -> bool {
+        let world = Checkpoint::read(self.world());
+        world.is_ok_and(|it| it.provenance.get("dynamics_steps") == Some(&step.to_string()))
+    }
+
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
@@ -196,12 +203,13 @@ impl RunFolder {
         let metadata = numbers.map(|(name, number)| (name.to_owned(), number.to_string()));
         let metadata = HashMap::from(metadata);
         let written = atomic_file::write_by(&path, |temporary| {
-            safetensors::serialize_to_file(parts, Some(metadata), temporary).map_err(|error| {
-                match error {
-                    safetensors::SafeTensorError::IoError(error) => error,
-                    other => std::io::Error::other(other),
-                }
-            })
+            let written = safetensors::serialize_to_file(parts, Some(metadata), temporary);
+            written.map_err(|error| match error {
+                safetensors::SafeTensorError::IoError(error) => error,
+                other => std::io::Error::other(other),
+            })?;
+            // A machine that goes down must not leave an empty file in the place of the last state.
+            File::open(temporary)?.sync_all()
         });
         written.map_err(|error| TrainError::io(&path, error))
     }
