@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
-# Trains on several processes of one or more machines with Open MPI or MPICH. `genie` is built with the feature `mpi`:
+# Trains on several processes of one or more machines with Open MPI or MPICH:
+#
+#     PROCESSES=2 training/cluster/mpirun.sh --preset coinrun --data /shared/data --run /shared/runs/coinrun
+#
+# `genie` is built with the feature `mpi`:
 #
 #     cargo build --release -p genie_training --bin genie --features mpi      # Debian: libopenmpi-dev openmpi-bin libclang-dev
 #
@@ -11,7 +15,16 @@ set -euo pipefail
 processes="${PROCESSES:-2}"
 # Threads of one process: the cores of a machine divided by its processes.
 threads="${THREADS:-$(($(nproc) / processes > 0 ? $(nproc) / processes : 1))}"
+export RAYON_NUM_THREADS="$threads"
 
-# More machines: --hostfile HOSTS, a line `name slots=N` for each. Without binding, threads of a process have all its cores.
-exec mpirun -n "$processes" --bind-to none -x RAYON_NUM_THREADS="$threads" ${MPIRUN_OPTIONS:-} \
-    "${GENIE:-genie}" train "$@"
+# Without binding, threads of a process have all its cores. Open MPI wants to be told what to hand on of the environment; MPICH hands on
+# all of it.
+if mpirun --version 2>&1 | grep -qE 'Open MPI|OpenRTE|PRRTE'; then
+    options=(--bind-to none -x RAYON_NUM_THREADS)
+else
+    options=(-bind-to none)
+fi
+
+# More machines: MPIRUN_OPTIONS="--hostfile HOSTS" with a line `name slots=N` for each (Open MPI), or "-f HOSTS" with `name:N` (MPICH).
+# shellcheck disable=SC2086
+exec mpirun -n "$processes" "${options[@]}" ${MPIRUN_OPTIONS:-} "${GENIE:-genie}" train "$@"
