@@ -209,7 +209,7 @@ impl RunFolder {
                 other => std::io::Error::other(other),
             })?;
             // A machine that goes down must not leave an empty file in the place of the last state.
-            File::open(temporary)?.sync_all()
+            File::options().write(true).open(temporary)?.sync_all()
         });
         written.map_err(|error| TrainError::io(&path, error))
     }

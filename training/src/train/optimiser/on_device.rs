@@ -12,7 +12,7 @@ use super::muon::{MOMENTUM, POLYNOMIAL, ROUNDS, step_length};
 use super::rule::Kind;
 
 /// Values of a group from which another one is begun; few in tests, so that they have several groups of a kind.
-const GROUP_VALUES: usize = if cfg!(test) { 30 } else { 1 << 25 };
+const GROUP_VALUES: usize = if cfg!(test) { 60 } else { 1 << 25 };
 /// Values of all groups up to which their joined gradients are held from the norm to the step; those of more are joined twice.
 const HELD_VALUES: usize = if cfg!(test) { 100 } else { 1 << 26 };
 
