@@ -310,6 +310,8 @@ mod tests {
     use super::super::{DatasetWriter, TrueActions};
     use super::*;
     use std::fs;
+    #[cfg(unix)]
+    use std::io::Write;
 
     const FORMAT: FrameFormat = FrameFormat {
         height: 4,
@@ -387,12 +389,8 @@ mod tests {
         index.shards[0].checksum = None;
         index.shards[0].clip_frames = vec![frames];
         fs::write(&index_path, serde_json::to_vec(&index).unwrap()).unwrap();
-        let file = fs::OpenOptions::new();
-        let mut file = file
-            .clone()
-            .write(true)
-            .open(folder.path().join("shard-00000.frames"));
-        let file = file.as_mut().unwrap();
+        let shard = folder.path().join("shard-00000.frames");
+        let mut file = File::options().write(true).open(shard).unwrap();
         let header = ShardHeader {
             height: FORMAT.height as u32,
             width: FORMAT.width as u32,
@@ -401,7 +399,7 @@ mod tests {
         };
         let mut put = |at: u64, bytes: &[u8]| {
             file.seek(SeekFrom::Start(at)).unwrap();
-            std::io::Write::write_all(file, bytes).unwrap();
+            file.write_all(bytes).unwrap();
         };
         put(0, &header.to_bytes());
         let last: Vec<u8> = (0..2 * frame).map(|at| at as u8).collect();

@@ -80,8 +80,8 @@ impl GenieConfig {
 
     /// The paper's `CoinRun` case study (appendix F): 64x64 frames, 6 latent actions, width 512 throughout.
     ///
-    /// Its layers are built as blocks of two attentions each. Those of [`paper`](Self::paper) are built as half as many; for this model there is no
-    /// parameter count to tell which is meant, and this is the larger reading.
+    /// Its layers are built as blocks of two attentions each. Those of [`paper`](Self::paper) are built as half as many; for this
+    /// model there is no parameter count to tell which is meant, and this is the larger reading.
     pub fn coinrun() -> Self {
         let window = 16;
         Self {
@@ -119,9 +119,9 @@ impl GenieConfig {
     /// The paper's Platformers model with the dynamics of the given row of its scaling table, or `None` for a name
     /// that the table does not have. Names: `41M`, `96M`, `192M`, `404M`, `811M`, `1.6B`, `2.7B` and `10.1B`.
     ///
-    /// The paper's tables count attention layers. Its parameter counts (200M for the tokenizer, 300M for the latent action model and those of the
-    /// table for the dynamics) fit a spatiotemporal block of one spatial and one temporal attention with a four times wider feed-forward
-    /// for every two of them, so that `L` layers are built as `ceil(L / 2)` blocks.
+    /// The paper's tables count attention layers. Its parameter counts (200M for the tokenizer, 300M for the latent action model and
+    /// those of the table for the dynamics) fit a spatiotemporal block of one spatial and one temporal attention with a four times
+    /// wider feed-forward for every two of them, so that `L` layers are built as `ceil(L / 2)` blocks.
     pub fn paper(dynamics: &str) -> Option<Self> {
         let (layers, heads, width, head_width) = match dynamics {
             "41M" => (18, 8, 512, 64),
