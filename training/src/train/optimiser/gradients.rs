@@ -115,7 +115,9 @@ mod tests {
 
         fn sum(&self, values: &mut [f32]) {
             self.0.borrow_mut().push(values.len());
-            values.iter_mut().for_each(|it| *it *= 2.0);
+            for value in values {
+                *value *= 2.0;
+            }
         }
 
         fn sum_wide(&self, _: &mut [f64]) {}
