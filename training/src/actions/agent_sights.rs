@@ -1,10 +1,10 @@
 //! What classifiers of true actions see of transitions through a player that was found.
 
-use super::agent::ClipActions;
 use super::footage::{FrameSource, Planes, Window, WorkingSize};
 use super::frame_sights::{FRAMES, WORKING_EDGE};
 use super::looks::crop;
 use super::places::{TransitionPlace, by_window};
+use super::transition::ClipActions;
 use crate::dataset::{CHANNELS, DatasetError};
 
 /// Half the edge of the picture around the agent, in working pixels.

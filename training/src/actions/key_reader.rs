@@ -9,13 +9,13 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::agent::ClipActions;
 use super::agent_sights::AgentSights;
 use super::footage::{FrameSource, WorkingSize};
 use super::frame_sights::WORKING_EDGE;
 use super::network::{Network, TrainingPlan};
 use super::places::TransitionPlace;
 use super::softmax_regression::{Examples, SoftmaxRegression};
+use super::transition::ClipActions;
 use super::unlabelled::{Chains, Components, States};
 use super::view::mean_of;
 use crate::dataset::DatasetError;

@@ -53,6 +53,7 @@ mod stored;
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod tracking;
+mod transition;
 mod unlabelled;
 mod unpredictability;
 mod view;
@@ -60,9 +61,7 @@ mod view_choice;
 mod visible;
 mod visible_score;
 
-pub use agent::{
-    AgentError, AgentReport, AgentTransition, AnchoredAgent, CandidateReport, ClipActions,
-};
+pub use agent::{AgentError, AgentReport, AnchoredAgent, CandidateReport};
 pub use classifier::ActionClassifier;
 pub use few_labels::{FewLabels, few_label_actions};
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
@@ -74,5 +73,6 @@ pub use score::ActionScore;
 pub use settings::AgentSettings;
 pub use sheet::code_examples;
 pub use stored::StoredAgentError;
+pub use transition::{AgentTransition, ClipActions};
 pub use visible::{Labelled, visible_actions};
 pub use visible_score::VisibleActions;

@@ -1,7 +1,7 @@
 //! Information of codes about true actions, where these are known.
 
-use super::agent::ClipActions;
 use super::information::PairCounts;
+use super::transition::ClipActions;
 use crate::dataset::TrueActions;
 
 /// How well codes stand for the player's true actions.

@@ -1,7 +1,8 @@
 //! Pictures of what each code does: transitions before and after, with the agent's place drawn in.
 
-use super::agent::{AnchoredAgent, ClipActions};
+use super::agent::AnchoredAgent;
 use super::footage::FrameSource;
+use super::transition::ClipActions;
 use crate::dataset::{CHANNELS, DatasetError};
 
 /// Colour of the box around the agent.

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::AgentSettings;
-use super::agent::ClipActions;
 use super::agent_sights::AgentSights;
 use super::code_model::CodeModel;
 use super::codes::{Describer, find_codes};
 use super::description::Description;
 use super::places::TransitionPlace;
+use super::transition::ClipActions;
 
 /// States of the finer chain.
 const FINE_STATES: usize = 20;

@@ -3,11 +3,11 @@
 //! Each looks in its own way (see [`View`]): two at the frames alone, two through the agent that was found. Means of some are asked too.
 //! Which of them finds most is tried on part of the footage that is learnt from, so that the figure on what is scored is not the best of many.
 
-use super::agent::ClipActions;
 use super::agent_sights::AgentSights;
 use super::footage::FrameSource;
 use super::frame_sights::FrameSights;
 use super::places::{TransitionPlace, known_places};
+use super::transition::ClipActions;
 use super::view::{Truth, View};
 use super::view_choice::ChosenViews;
 use super::visible_score::VisibleActions;

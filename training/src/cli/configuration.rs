@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use genie_training::train::TrainConfig;
+use genie_training::train::{PRESETS, TrainConfig};
 
 /// Where a configuration comes from.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,11 +26,8 @@ impl Source {
             return Ok((table, path.display().to_string()));
         }
         let name = self.preset.as_deref().unwrap_or("platformer");
-        let config = TrainConfig::preset(name).ok_or_else(|| {
-            format!(
-                "--preset {name}: there are game, platformer, paper-actions, coinrun and paper-41M to paper-10.1B"
-            )
-        })?;
+        let config = TrainConfig::preset(name)
+            .ok_or_else(|| format!("--preset {name}: there are {PRESETS}"))?;
         let table = toml::Table::try_from(config).map_err(|e| format!("--preset {name}: {e}"))?;
         Ok((table, format!("--preset {name}")))
     }
@@ -64,10 +61,7 @@ pub(super) fn read_config(
 fn config_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let name = path.display();
-        format!(
-            "--config {name}: {error}; expected a TOML file, or --preset with one of game, platformer, paper-actions, \
-             coinrun and paper-41M to paper-10.1B"
-        )
+        format!("--config {name}: {error}; expected a TOML file, or --preset with one of {PRESETS}")
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use genie_training::evaluate::write_json;
 use genie_training::plan::{Accelerator, PhasePlan, Plan, PlanOptions, plan};
-use genie_training::train::{Precision, TrainConfig};
+use genie_training::train::{PRESETS, Precision, TrainConfig};
 
 use super::CliResult;
 
@@ -50,11 +50,8 @@ fn accelerator(name: &str) -> Result<Accelerator, String> {
 /// Prints the plan.
 pub(crate) fn run(args: Args) -> CliResult {
     let config = match (&args.preset, &args.config) {
-        (Some(name), _) => TrainConfig::preset(name).ok_or_else(|| {
-            format!(
-                "there is no preset `{name}`; there are game, platformer, paper-actions, coinrun and paper-41M to paper-10.1B"
-            )
-        })?,
+        (Some(name), _) => TrainConfig::preset(name)
+            .ok_or_else(|| format!("there is no preset `{name}`; there are {PRESETS}"))?,
         (None, Some(path)) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| format!("{}: {error}", path.display()))?;

@@ -58,7 +58,6 @@ impl Shown {
         let size = [config.frame_width, config.frame_height];
         let bytes: Vec<&[u8]> = footage.segments.iter().map(|it| &it.bytes[..]).collect();
         let places = parts.player_places(&bytes)?;
-        let inferred = parts.infer(&bytes)?;
         let beginnings: Vec<Option<Beginning>> = (0..bytes.len())
             .map(|clip| {
                 let frames = bytes[clip].len() / parts.frame_bytes();
@@ -81,9 +80,12 @@ impl Shown {
                 .copied()
                 .collect()
         });
-        let clips = order.into_iter().take(ROWS).map(|clip| Clip {
+        order.truncate(ROWS);
+        let shown: Vec<&[u8]> = order.iter().map(|&clip| bytes[clip]).collect();
+        let clips = order.into_iter().zip(parts.infer(&shown)?);
+        let clips = clips.map(|(clip, actions)| Clip {
             bytes: bytes[clip].to_vec(),
-            actions: inferred[clip].clone(),
+            actions,
             start: start(clip),
         });
         Ok(Self {

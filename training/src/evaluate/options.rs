@@ -42,11 +42,13 @@ impl Default for EvaluateOptions {
 }
 
 impl EvaluateOptions {
-    /// The options with what they leave to the world.
+    /// The options as a world is played with them: with what they leave to it, and at its own temperature.
     pub(super) fn as_played(&self, world: &WorldModel) -> Self {
         let mut options = self.clone();
-        let own = world.config().dynamics.action_guidance;
-        options.sampler.action_guidance.get_or_insert(own);
+        let own = &world.config().dynamics;
+        let sampler = &mut options.sampler;
+        sampler.action_guidance.get_or_insert(own.action_guidance);
+        sampler.temperature *= own.temperature;
         options
     }
 
@@ -66,5 +68,31 @@ impl EvaluateOptions {
         }
         self.sampler.validate()?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use candle_core::Device;
+    use genie_model::GenieConfig;
+
+    use super::*;
+    use crate::evaluate::untrained_checkpoint;
+
+    #[test]
+    fn an_evaluation_says_what_the_world_was_played_with() {
+        let mut config = GenieConfig::tiny();
+        config.dynamics.temperature = 0.5;
+        config.dynamics.action_guidance = 2.0;
+        let checkpoint = untrained_checkpoint(&config, 1).unwrap();
+        let world = WorldModel::new(checkpoint, &Device::Cpu).unwrap();
+        let mut options = EvaluateOptions::default();
+        options.sampler.temperature = 0.8;
+        let played = options.as_played(&world).sampler;
+        assert!((played.temperature - 0.4).abs() < 1e-6);
+        assert_eq!(played.action_guidance, Some(2.0));
+        options.sampler.action_guidance = Some(0.0);
+        assert_eq!(options.as_played(&world).sampler.action_guidance, Some(0.0));
     }
 }

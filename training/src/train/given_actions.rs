@@ -157,15 +157,20 @@ impl LabelledActions {
         let known = (0..kept).map(|at| known[at * known.len() / kept]);
         let (places, pressed): (Vec<_>, Vec<u8>) = known.unzip();
         let given = GivenActions::new(&[&pressed], &key_names(dataset.folder()));
+        let codes = &given.codes[0];
+        if codes.iter().all(|code| code == &codes[0]) {
+            return Err(DatasetError::Request(format!(
+                "{}: in the {} labelled transitions hardly anything but one action is pressed: label clips in which there are others, or \
+                 more of them (labelled_share)",
+                dataset.folder().display(),
+                places.len()
+            ))
+            .into());
+        }
         Ok(Self {
             labels: given.labels,
             places,
-            actions: given
-                .codes
-                .concat()
-                .iter()
-                .map(|&code| code as u8)
-                .collect(),
+            actions: codes.iter().map(|&code| code as u8).collect(),
         })
     }
 
@@ -180,8 +185,31 @@ impl LabelledActions {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dataset::{DatasetWriter, FrameFormat};
+
+    #[test]
+    fn labels_of_one_action_alone_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let format = FrameFormat {
+            height: 1,
+            width: 1,
+            frames_per_second: 10.0,
+        };
+        let draw = |name: &str, labels: Option<&[u8]>| {
+            let mut writer = DatasetWriter::create(&folder.path().join(name), format).unwrap();
+            writer.push_clip(&[0; 15], labels).unwrap();
+            writer.push_clip(&[0; 15], None).unwrap();
+            LabelledActions::draw(&writer.finish().unwrap(), 1.0, 0)
+        };
+        let error = |name, labels| draw(name, labels).unwrap_err().to_string();
+        let one = error("one", Some(&[0; 4]));
+        assert!(one.contains("4 labelled transitions"), "{one}");
+        assert!(error("none", None).contains("actions.csv"));
+        assert_eq!(draw("two", Some(&[0, 1, 0, 1])).unwrap().labels.len(), 2);
+    }
 
     #[test]
     fn what_is_pressed_becomes_actions_with_keys_and_rare_ones_the_nearest() {

@@ -11,6 +11,9 @@ const PAPER_TOKENIZER_RATE: (f64, f64) = (3e-4, 1.0);
 /// The same of its latent actions and dynamics.
 const PAPER_DYNAMICS_RATE: (f64, f64) = (3e-5, 0.1);
 
+/// The names of [`TrainConfig::preset`] in words.
+pub const PRESETS: &str = "game, platformer, paper-actions, coinrun and paper-41M to paper-10.1B";
+
 impl TrainConfig {
     /// A training by name: `game` for any game, `platformer` as shipped, `paper-actions` for the paper's own latent actions in a small model;
     /// and by the name of its model, see [`GenieConfig::preset`]: `coinrun` and `paper-41M` to `paper-10.1B` with the hyperparameters of the

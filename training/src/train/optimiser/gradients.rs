@@ -99,39 +99,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-
-    /// Two of a kind with the same values, which remember how many they summed.
-    #[derive(Debug, Default)]
-    struct Twins(RefCell<Vec<usize>>);
-
-    impl Ranks for Twins {
-        fn rank(&self) -> usize {
-            0
-        }
-
-        fn count(&self) -> usize {
-            2
-        }
-
-        fn sum(&self, values: &mut [f32]) {
-            self.0.borrow_mut().push(values.len());
-            for value in values {
-                *value *= 2.0;
-            }
-        }
-
-        fn sum_wide(&self, _: &mut [f64]) {}
-
-        fn gather(&self, own: &[f32]) -> Vec<f32> {
-            own.to_vec()
-        }
-
-        fn gather_numbers(&self, own: &[u32]) -> Vec<u32> {
-            own.to_vec()
-        }
-
-        fn wait(&self) {}
-    }
+    use crate::train::ranks::OneOfTwo;
 
     #[test]
     fn sums_over_ranks_are_the_same_in_buckets_of_any_size() {
@@ -150,9 +118,16 @@ mod tests {
             ])
         };
         for (most, sums) in [(1, vec![6, 5, 2]), (7, vec![11, 2]), (100, vec![13])] {
-            let ranks = Twins::default();
+            // The other rank has the same values.
+            let counts = RefCell::new(Vec::new());
+            let ranks = OneOfTwo::new(0, |values: &mut [f32]| {
+                counts.borrow_mut().push(values.len());
+                for value in values {
+                    *value *= 2.0;
+                }
+            });
             let summed = gradients().summed_in_buckets(&ranks, most).unwrap();
-            assert_eq!(ranks.0.into_inner(), sums);
+            assert_eq!(*counts.borrow(), sums);
             for (summed, own) in summed.iter().zip(gradients().iter()) {
                 assert_eq!(summed.map(Tensor::dims), own.map(Tensor::dims));
                 let (Some(summed), Some(own)) = (summed, own) else {

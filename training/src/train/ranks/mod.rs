@@ -3,6 +3,8 @@
 //! What a step is does not depend on their number: all see the tokens of the whole batch and draw the same masks, gradients and
 //! statistics of codebooks are summed, and all weights stay the same everywhere. The first rank writes.
 
+#[cfg(test)]
+mod one_of_two;
 mod timed;
 #[cfg(feature = "mpi")]
 mod with_mpi;
@@ -12,6 +14,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+#[cfg(test)]
+pub(super) use one_of_two::OneOfTwo;
 pub use timed::TimedRanks;
 #[cfg(feature = "mpi")]
 pub use with_mpi::MpiRanks;
@@ -135,56 +139,22 @@ mod tests {
     use super::*;
 
     /// One of two, the other of which has these values.
-    #[derive(Debug)]
-    struct Beside {
-        rank: usize,
-        others: Vec<f32>,
-    }
-
-    impl Ranks for Beside {
-        fn rank(&self) -> usize {
-            self.rank
-        }
-
-        fn count(&self) -> usize {
-            2
-        }
-
-        fn sum(&self, values: &mut [f32]) {
-            values
-                .iter_mut()
-                .zip(&self.others)
-                .for_each(|(a, b)| *a += b);
-        }
-
-        fn sum_wide(&self, _: &mut [f64]) {}
-
-        fn gather(&self, own: &[f32]) -> Vec<f32> {
-            own.to_vec()
-        }
-
-        fn gather_numbers(&self, own: &[u32]) -> Vec<u32> {
-            own.to_vec()
-        }
-
-        fn wait(&self) {}
+    fn beside(rank: usize, others: Vec<f32>) -> impl Ranks {
+        OneOfTwo::new(rank, move |values: &mut [f32]| {
+            let pairs = values.iter_mut().zip(&others);
+            pairs.for_each(|(own, other)| *own += other);
+        })
     }
 
     #[test]
     fn all_ranks_take_up_the_values_of_the_first() {
         let values = [0.1f32, -3.0, f32::MIN_POSITIVE];
-        let second: &dyn Ranks = &Beside {
-            rank: 1,
-            others: values.to_vec(),
-        };
+        let second: &dyn Ranks = &beside(1, values.to_vec());
         let mut own = [0.10001, 7.0, 0.0];
         second.follow_first(&mut own);
         assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
         // The other one adds nothing to the first one's.
-        let first: &dyn Ranks = &Beside {
-            rank: 0,
-            others: vec![0.0; 3],
-        };
+        let first: &dyn Ranks = &beside(0, vec![0.0; 3]);
         let mut own = values;
         first.follow_first(&mut own);
         assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
