@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::block_matching::Picture;
+use crate::patch::patch_grid;
 
 /// Shifts per axis: from one patch side to the left or up to one to the right or down, in quarters of a patch.
 const SHIFTS: usize = 9;
@@ -17,14 +18,16 @@ pub const MOTION_FEATURES: usize = SHIFTS * SHIFTS + 3;
 
 /// Features `[T - 1, N, MOTION_FEATURES]`, flattened, of the transitions between successive frames of a clip.
 ///
-/// `frames` holds `T` RGB frames of `height * width * 3` bytes; `patch` is the side of a patch in pixels. Shift features
+/// `frames` holds `T` RGB frames of `height * width * 3` bytes; `patch` is the side of a patch in pixels. Frames that patches do not
+/// divide are padded as by [`frames_to_patches`](crate::frames_to_patches). Shift features
 /// are standardised per patch (zeros for a patch that all shifts explain equally well), the next two lie
 /// between 0 and 1. The last feature is not negative and far above 0 where something moves by itself: the scene moves by
 /// the shift that explains most patches best.
 pub fn motion_features(frames: &[u8], height: usize, width: usize, patch: usize) -> Vec<f32> {
     let frame_len = height * width * 3;
     let pairs = (frames.len() / frame_len.max(1)).saturating_sub(1);
-    let tokens = (height / patch) * (width / patch);
+    let (rows, columns) = patch_grid(height, width, patch);
+    let tokens = rows * columns;
     let mut features = vec![0.0; pairs * tokens * MOTION_FEATURES];
     features
         .par_chunks_exact_mut(tokens * MOTION_FEATURES)
@@ -45,14 +48,22 @@ fn transition_features(
     patch: usize,
     features: &mut [f32],
 ) {
-    let padded = pad(before, height, width, patch);
+    let (rows, columns) = patch_grid(height, width, patch);
+    let [whole_height, whole_width] = [rows * patch, columns * patch];
+    let [padded_height, padded_width] = [whole_height, whole_width].map(|side| side + 2 * patch);
+    let padded = pad(
+        before,
+        [height, width],
+        patch,
+        [padded_height, padded_width],
+    );
+    let after = pad(after, [height, width], 0, [whole_height, whole_width]);
     let (Some(padded), Some(after)) = (
-        Picture::rgb(&padded, height + 2 * patch, width + 2 * patch),
-        Picture::rgb(after, height, width),
+        Picture::rgb(&padded, padded_height, padded_width),
+        Picture::rgb(&after, whole_height, whole_width),
     ) else {
         return;
     };
-    let columns = width / patch;
     let mut errors = [0.0f32; SHIFTS * SHIFTS];
     for (token, out) in features.chunks_exact_mut(MOTION_FEATURES).enumerate() {
         let (top, left) = (token / columns * patch, token % columns * patch);
@@ -160,17 +171,20 @@ pub fn motion_signs(features: &[f32]) -> MotionSigns {
     }
 }
 
-/// The frame with its edge pixels repeated `margin` times on every side.
-fn pad(frame: &[u8], height: usize, width: usize, margin: usize) -> Vec<u8> {
-    let mut padded = Vec::with_capacity((height + 2 * margin) * (width + 2 * margin) * 3);
-    for y in 0..height + 2 * margin {
+/// The frame of `[height, width]` with its edge pixels repeated: `margin` times above and to the left, and below and to the right as often
+/// as a picture of `padded` height and width takes.
+fn pad(frame: &[u8], [height, width]: [usize; 2], margin: usize, padded: [usize; 2]) -> Vec<u8> {
+    let [padded_height, padded_width] = padded;
+    let mut pixels = Vec::with_capacity(padded_height * padded_width * 3);
+    for y in 0..padded_height {
         let y = y.saturating_sub(margin).min(height - 1);
         let row = &frame[y * width * 3..][..width * 3];
-        padded.extend(std::iter::repeat_n(&row[..3], margin).flatten());
-        padded.extend(row);
-        padded.extend(std::iter::repeat_n(&row[row.len() - 3..], margin).flatten());
+        pixels.extend(std::iter::repeat_n(&row[..3], margin).flatten());
+        pixels.extend(row);
+        let rest = padded_width - margin - width;
+        pixels.extend(std::iter::repeat_n(&row[row.len() - 3..], rest).flatten());
     }
-    padded
+    pixels
 }
 
 #[cfg(test)]
@@ -260,6 +274,35 @@ mod tests {
         }
         let of_eight: Vec<usize> = (0..SHIFTS).map(|s| shift_origin(s, 8)).collect();
         assert_eq!(of_eight, [0, 2, 4, 6, 8, 10, 12, 14, 16]);
+    }
+
+    #[test]
+    fn frames_that_patches_do_not_divide_have_the_motion_of_padded_ones() {
+        let colours = [[20, 200, 40], [250, 10, 0]];
+        let crop = |frame: &[u8], height: usize, width: usize| -> Vec<u8> {
+            let rows = frame.chunks_exact(64 * 3).take(height);
+            rows.flat_map(|row| &row[..width * 3]).copied().collect()
+        };
+        let [before, after] = [picture(0, colours), picture(4, colours)];
+        let (height, width) = (45, 50);
+        let clip = [crop(&before, height, width), crop(&after, height, width)];
+        // The same frames, padded by hand: last columns and rows are repeated.
+        let padded = clip.each_ref().map(|frame| {
+            let pixel = |y: usize, x: usize| {
+                &frame[(y.min(height - 1) * width + x.min(width - 1)) * 3..][..3]
+            };
+            let places = (0..48 * 56).map(|place| (place / 56, place % 56));
+            places
+                .flat_map(|(y, x)| pixel(y, x))
+                .copied()
+                .collect::<Vec<u8>>()
+        });
+        let features = motion_features(&clip.concat(), height, width, 8);
+        assert_eq!(features.len(), 6 * 7 * MOTION_FEATURES);
+        assert_eq!(features, motion_features(&padded.concat(), 48, 56, 8));
+        // A patch in the middle came from half a patch further left.
+        let patch = &features[(3 * 7 + 3) * MOTION_FEATURES..][..MOTION_FEATURES];
+        assert_eq!(best_shift(patch), SHIFTS * SHIFTS / 2 - 2);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bevy::prelude::*;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use genie_model::{Fit, Frame};
+use genie_model::{Fit, Frame, atomic_file};
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
@@ -207,7 +207,8 @@ impl ClipWriter {
         if !self.open.contains_key(&clip) {
             fs::create_dir_all(&folder).map_err(said("make", &folder))?;
             let pace = self.folder.join(PACE);
-            fs::write(&pace, format!("{}\n", self.rate)).map_err(said("write", &pace))?;
+            let rate = format!("{}\n", self.rate);
+            atomic_file::write(&pace, rate.as_bytes()).map_err(said("write", &pace))?;
         }
         let path = folder.join(name(index));
         write_png(&path, &frame).map_err(said("write", &path))

@@ -80,11 +80,8 @@ impl FrameSights {
         part
     }
 
-    /// Motion of every patch between two frames; nothing where a frame is smaller than a patch.
+    /// Motion of every patch between two frames.
     fn patch_motion(&self, pair: &[Planes]) -> Vec<u8> {
-        if self.motion_values() == 0 {
-            return Vec::new();
-        }
         let pair: Vec<u8> = pair.iter().flat_map(Planes::interleaved).collect();
         let (height, width) = (self.size.height, self.size.width);
         let features = genie_model::motion_features(&pair, height, width, PATCH);
@@ -115,8 +112,9 @@ impl FrameSights {
     }
 
     /// Number of values of the motion of every patch.
-    pub(super) const fn motion_values(&self) -> usize {
-        (self.size.height / PATCH) * (self.size.width / PATCH) * genie_model::MOTION_FEATURES
+    pub(super) fn motion_values(&self) -> usize {
+        let (rows, columns) = genie_model::patch_grid(self.size.height, self.size.width, PATCH);
+        rows * columns * genie_model::MOTION_FEATURES
     }
 
     /// Writes the motion of every patch.

@@ -103,7 +103,8 @@ fn signs(source: &dyn FrameSource) -> Result<Vec<Vec<Signs>>, DatasetError> {
             let frames = read_window(source, window, size)?;
             let used = &frames[window.start - window.read_start..];
             let bytes: Vec<u8> = used.iter().flat_map(Planes::interleaved).collect();
-            let width = (size.height / PATCH) * (size.width / PATCH) * genie_model::MOTION_FEATURES;
+            let (rows, columns) = genie_model::patch_grid(size.height, size.width, PATCH);
+            let width = rows * columns * genie_model::MOTION_FEATURES;
             let features = genie_model::motion_features(&bytes, size.height, size.width, PATCH);
             Ok(features
                 .chunks_exact(width.max(1))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use genie_training::evaluate::write_json;
 use genie_training::ingest::{
     DecoderChoice, IngestError, IngestOptions, PaceChoice, Progress, Summary, ingest, parse_pace,
 };
@@ -168,8 +169,7 @@ pub(crate) fn run(args: Args) -> CliResult {
             resumed_sources: summary.resumed,
             peak_memory_bytes: peak_memory(),
         };
-        std::fs::write(path, serde_json::to_vec_pretty(&figures)?)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        write_json(path, &figures)?;
     }
     if summary.has_damage() {
         return Err(format!(

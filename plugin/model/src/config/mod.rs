@@ -284,14 +284,6 @@ impl GenieConfig {
                     &format!("1 to {name} ({side})"),
                 )?;
             }
-            if self.latent_actions.input == LatentActionInput::Motion {
-                let patch = self.latent_actions.patch;
-                check(
-                    side.is_multiple_of(patch),
-                    "latent_actions.patch",
-                    &format!("a divisor of {name} ({side}) where motion is the input"),
-                )?;
-            }
         }
         check(
             self.frames_per_second.is_finite() && self.frames_per_second > 0.0,
@@ -437,7 +429,7 @@ mod tests {
         let message = config.validate().unwrap_err().to_string();
         assert!(message.contains("tokenizer.patch"), "{message}");
         let mut config = GenieConfig::platformer();
-        config.latent_actions.patch = 7;
+        config.latent_actions.patch = 65;
         let message = config.validate().unwrap_err().to_string();
         assert!(message.contains("latent_actions.patch"), "{message}");
     }

@@ -3,7 +3,7 @@
 
 use candle_core::{D, Device, Tensor};
 
-use super::Rollout;
+use super::state::Rollout;
 use crate::transformer::{StreamRow, Wanted};
 use crate::{Error, UnmaskedFrame, WorldModel, unmask_frames};
 

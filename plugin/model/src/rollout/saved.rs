@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::Rollout;
+use super::state::Rollout;
 use crate::ops::KeyValue;
 use crate::transformer::{FrameState, TransformerCache};
 use crate::{Error, Frame, RolloutError, SamplerSettings, WorldModel};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Result, Tensor};
 use genie_model::{
-    LatentActionInput, MOTION_FEATURES, MotionSigns, motion_features, motion_signs, ops,
+    LatentActionInput, MOTION_FEATURES, MotionSigns, motion_features, motion_signs, ops, patch_grid,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -82,8 +82,8 @@ pub(super) fn motions(
         let features = clips.flat_map(|clip| motion_features(clip, height, width, patch));
         features.collect()
     };
-    let patches = (height / patch) * (width / patch);
-    let transitions = features.chunks_exact(patches * MOTION_FEATURES);
+    let (rows, columns) = patch_grid(height, width, patch);
+    let transitions = features.chunks_exact(rows * columns * MOTION_FEATURES);
     Ok(transitions.map(motion_signs).collect())
 }
 

@@ -1,7 +1,7 @@
 //! The gradients of an optimiser's variables, which can be summed over several passes before a step.
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 
 use crate::train::ranks::Ranks;
 
@@ -29,8 +29,7 @@ impl Gradients {
         Ok(Self(scaled.map(Option::transpose).collect::<Result<_>>()?))
     }
 
-    /// Sums over all ranks, which have gradients of the same variables. They go through the memory of the host, some variables at a time, so
-    /// that it holds no second copy of all.
+    /// Sums over all ranks, which have gradients of the same variables, some variables at a time, so that there is no second copy of all.
     pub(in crate::train) fn summed(self, ranks: &dyn Ranks) -> Result<Self> {
         if ranks.count() == 1 {
             return Ok(self);
@@ -71,23 +70,21 @@ impl Gradients {
 
 /// The sums of some gradients over all ranks.
 fn sum_bucket(bucket: Vec<Option<Tensor>>, ranks: &dyn Ranks) -> Result<Vec<Option<Tensor>>> {
-    let mut values = Vec::new();
-    for gradient in bucket.iter().flatten() {
-        let gradient = gradient.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-        values.extend(gradient.flatten_all()?.to_vec1::<f32>()?);
-    }
+    let values = bucket.iter().flatten();
+    let values = values.map(|gradient| gradient.flatten_all()?.to_dtype(DType::F32));
+    let values = values.collect::<Result<Vec<_>>>()?;
     if values.is_empty() {
         return Ok(bucket);
     }
-    ranks.sum(&mut values);
-    let mut rest = values.as_slice();
+    let sums = ranks.sum_tensor(&Tensor::cat(&values, 0)?)?;
+    let mut start = 0;
     let summed = bucket.into_iter().map(|gradient| {
         let Some(gradient) = gradient else {
             return Ok(None);
         };
-        let (own, others) = rest.split_at(gradient.elem_count());
-        rest = others;
-        let sum = Tensor::from_slice(own, gradient.shape(), gradient.device())?;
+        let sum = sums.narrow(0, start, gradient.elem_count())?;
+        start += gradient.elem_count();
+        let sum = sum.reshape(gradient.shape())?;
         Ok(Some(sum.to_dtype(gradient.dtype())?))
     });
     summed.collect()
@@ -97,6 +94,8 @@ fn sum_bucket(bucket: Vec<Option<Tensor>>, ranks: &dyn Ranks) -> Result<Vec<Opti
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::cell::RefCell;
+
+    use candle_core::Device;
 
     use super::*;
     use crate::train::ranks::OneOfTwo;

@@ -3,6 +3,8 @@
 //! What a step is does not depend on their number: all see the tokens of the whole batch and draw the same masks, gradients and
 //! statistics of codebooks are summed, and all weights stay the same everywhere. The first rank writes.
 
+#[cfg(all(feature = "mpi", feature = "cuda", unix))]
+mod device_memory;
 #[cfg(test)]
 mod one_of_two;
 mod timed;
@@ -13,6 +15,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
+
+use candle_core::{Device, Result, Tensor};
 
 #[cfg(test)]
 pub(super) use one_of_two::OneOfTwo;
@@ -40,6 +44,15 @@ pub trait Ranks: fmt::Debug {
     /// Replaces values by their sums over all ranks, which come out the same on each.
     fn sum(&self, values: &mut [f32]);
 
+    /// The sums of the values of tensors of `f32` that have the same shape on all ranks, on the device of this one's. They go through the
+    /// memory of the host, unless the ranks reach that of the device.
+    ///
+    /// # Errors
+    /// If the values cannot be copied.
+    fn sum_tensor(&self, values: &Tensor) -> Result<Tensor> {
+        through_host(self, values)
+    }
+
     /// The same for numbers of double precision.
     fn sum_wide(&self, values: &mut [f64]);
 
@@ -56,6 +69,14 @@ pub trait Ranks: fmt::Debug {
     fn spent(&self) -> Spent {
         Spent::default()
     }
+}
+
+/// Sums over all ranks in the memory of the host.
+fn through_host<R: Ranks + ?Sized>(ranks: &R, values: &Tensor) -> Result<Tensor> {
+    let host = values.to_device(&Device::Cpu)?.flatten_all()?;
+    let mut sums = host.to_vec1()?;
+    ranks.sum(&mut sums);
+    Tensor::from_vec(sums, values.shape(), values.device())
 }
 
 /// A training in one process.

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use candle_core::{Result, Tensor};
+
 use super::{Ranks, Spent};
 
 /// Other ranks, with the time that they take.
@@ -49,6 +51,10 @@ impl Ranks for TimedRanks {
         self.timed(|ranks| ranks.sum(values));
     }
 
+    fn sum_tensor(&self, values: &Tensor) -> Result<Tensor> {
+        self.timed(|ranks| ranks.sum_tensor(values))
+    }
+
     fn sum_wide(&self, values: &mut [f64]) {
         self.timed(|ranks| ranks.sum_wide(values));
     }
@@ -74,6 +80,8 @@ impl Ranks for TimedRanks {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::Duration;
+
+    use candle_core::Device;
 
     use super::*;
 
@@ -118,10 +126,13 @@ mod tests {
         let mut values = [1.0, 3.0];
         ranks.sum(&mut values);
         assert_eq!(values.map(f32::to_bits), [2f32, 6.0].map(f32::to_bits));
+        let tensor = Tensor::new(&[[0.5f32], [-2.0]], &Device::Cpu).unwrap();
+        let sums = ranks.sum_tensor(&tensor).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(sums, [[1.0], [-4.0]]);
         assert_eq!(ranks.gather_numbers(&[7]), [7, 7]);
         let spent = ranks.spent();
-        assert!(spent.waiting >= Duration::from_millis(40));
-        assert!(spent.exchanging >= Duration::from_millis(5));
+        assert!(spent.waiting >= Duration::from_millis(60));
+        assert!(spent.exchanging >= Duration::from_millis(10));
         assert!(spent.waiting + spent.exchanging <= start.elapsed());
     }
 }

@@ -1,5 +1,7 @@
 //! Ranks that MPI started: `mpirun -n 2 genie train ...`.
 
+#[cfg(all(feature = "cuda", unix))]
+use candle_core::{Result, Tensor};
 use mpi::Threading;
 use mpi::collective::SystemOperation;
 use mpi::datatype::PartitionMut;
@@ -15,6 +17,9 @@ const AT_ONCE: usize = 1 << 24;
 /// The processes of an MPI job. MPI ends with this value.
 pub struct MpiRanks {
     world: SimpleCommunicator,
+    /// Whether MPI reads and writes the memory of graphics processors, on all ranks.
+    #[cfg(all(feature = "cuda", unix))]
+    device_memory: bool,
     _universe: Universe,
 }
 
@@ -38,8 +43,11 @@ impl MpiRanks {
     pub fn start() -> Option<Self> {
         // Only the thread that trains calls MPI.
         let (universe, _) = mpi::initialize_with_threading(Threading::Funneled)?;
+        let world = universe.world();
         Some(Self {
-            world: universe.world(),
+            #[cfg(all(feature = "cuda", unix))]
+            device_memory: super::device_memory::supported_by_all(&world),
+            world,
             _universe: universe,
         })
     }
@@ -90,6 +98,15 @@ impl Ranks for MpiRanks {
 
     fn sum(&self, values: &mut [f32]) {
         self.summed(values);
+    }
+
+    #[cfg(all(feature = "cuda", unix))]
+    fn sum_tensor(&self, values: &Tensor) -> Result<Tensor> {
+        if self.device_memory && values.device().is_cuda() {
+            super::device_memory::sum(&self.world, values)
+        } else {
+            super::through_host(self, values)
+        }
     }
 
     fn sum_wide(&self, values: &mut [f64]) {
