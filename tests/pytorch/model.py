@@ -22,6 +22,11 @@ ROTARY_BASE = 100.0
 Config = dict[str, Any]
 
 
+def covered(side: int, patch: int) -> int:
+    """Patches that cover a side of a frame; the last one may reach beyond it."""
+    return -(-side // patch)
+
+
 def causal_mask(length: int, window: int) -> Tensor:
     """[T, T], added to logits: a frame sees itself and the `window - 1` frames before it."""
     times = torch.arange(length)
@@ -287,7 +292,7 @@ class Tokenizer(nn.Module):
             raise ValueError("only tokenizers with a learned codebook are written here")
         codes, dim = own["quantizer"]["vq"]["codes"], own["quantizer"]["vq"]["dim"]
         patch = own["patch"]
-        grid = config["frame_height"] // patch, config["frame_width"] // patch
+        grid = covered(config["frame_height"], patch), covered(config["frame_width"], patch)
         self.patch: int = patch
         self.rows: int = grid[0]
         self.encoder = Coder(own["encoder"], patch * patch * 3, dim, grid)
@@ -345,7 +350,7 @@ class LatentActions(nn.Module):
     def __init__(self, config: Config, features: int) -> None:
         super().__init__()
         own = config["latent_actions"]
-        grid = config["frame_height"] // own["patch"], config["frame_width"] // own["patch"]
+        grid = covered(config["frame_height"], own["patch"]), covered(config["frame_width"], own["patch"])
         self.encoder = self.Encoder(own, features, grid)
         self.codebook = nn.Parameter(torch.empty(own["actions"], own["dim"]), requires_grad=False)
 
@@ -368,7 +373,7 @@ class Dynamics(SpatioTemporal):
     def __init__(self, config: Config) -> None:
         own = config["dynamics"]
         patch = config["tokenizer"]["patch"]
-        grid = config["frame_height"] // patch, config["frame_width"] // patch
+        grid = covered(config["frame_height"], patch), covered(config["frame_width"], patch)
         super().__init__(own["transformer"], grid)
         # Half of what training's weights did is taken back in play.
         self.stays: float = 0.5 * math.log(own.get("changed_weight", 1.0))

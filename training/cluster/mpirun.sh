@@ -25,6 +25,15 @@ else
     options=(-bind-to none)
 fi
 
+# With `--device cuda` each process takes the graphics processor of its number on the machine.
+program='number="${OMPI_COMM_WORLD_LOCAL_RANK:-${MPI_LOCALRANKID:-0}}"
+arguments=() last=
+for it in "$@"; do
+    [ "$last" = --device ] && [ "$it" = cuda ] && it="cuda:$number"
+    arguments+=("$it") last="$it"
+done
+exec "$0" train "${arguments[@]}"'
+
 # More machines: MPIRUN_OPTIONS="--hostfile HOSTS" with a line `name slots=N` for each (Open MPI), or "-f HOSTS" with `name:N` (MPICH).
 # shellcheck disable=SC2086
-exec mpirun -n "$processes" "${options[@]}" ${MPIRUN_OPTIONS:-} "${GENIE:-genie}" train "$@"
+exec mpirun -n "$processes" "${options[@]}" ${MPIRUN_OPTIONS:-} bash -c "$program" "${GENIE:-genie}" "$@"

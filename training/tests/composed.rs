@@ -8,8 +8,8 @@ use candle_core::{DType, Device};
 use genie_model::ops::with_composed;
 use genie_model::{ActionConditioning, LatentActionInput, QuantizerConfig, WorldModel};
 use genie_training::train::{
-    BlockMatrices, Comparison, CorruptionConfig, Ended, InitialWeights, Place, Precision,
-    TrainConfig, TrainingPhase, compare, train,
+    ActionSource, BlockMatrices, Comparison, CorruptionConfig, Ended, InitialWeights, Place,
+    Precision, TrainConfig, TrainingPhase, compare, train,
 };
 use tiny_training::footage;
 
@@ -66,6 +66,52 @@ fn configurations() -> Vec<(&'static str, TrainConfig)> {
         (
             "places that attention knows",
             of(&|c| c.model.dynamics.transformer.rotary_space = true),
+        ),
+        (
+            "contexts that the model samples",
+            // Surely in the third step, which is compared.
+            of(&|c| (c.corruption.scheduled_sampling, c.dynamics.steps) = (1.0, 2)),
+        ),
+        (
+            "sampled contexts of several codes",
+            of(&|c| {
+                (c.corruption.scheduled_sampling, c.dynamics.steps) = (1.0, 2);
+                c.model.tokenizer.quantizer = QuantizerConfig::Vq {
+                    codes: 64,
+                    dim: 16,
+                    stages: 2,
+                };
+            }),
+        ),
+        (
+            "differences between frames",
+            of(&|c| c.model.latent_actions.input = LatentActionInput::Differences),
+        ),
+        (
+            "actions that are unknown",
+            of(&|c| c.corruption.unknown_actions = 0.5),
+        ),
+        (
+            "AdamW for all weights",
+            of(&|c| {
+                for phase in [&mut c.tokenizer, &mut c.dynamics] {
+                    phase.optimiser.block_matrices = BlockMatrices::AdamW;
+                }
+            }),
+        ),
+        (
+            "actions that are given",
+            of(&|c| {
+                c.action_source = ActionSource::Given;
+                c.corruption.impossible_actions = 0.0;
+            }),
+        ),
+        (
+            "actions of the player that is found",
+            of(&|c| {
+                c.model.latent_actions.input = LatentActionInput::Agent;
+                c.model.latent_actions.actions = 4;
+            }),
         ),
     ]
 }

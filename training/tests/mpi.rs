@@ -4,6 +4,7 @@
 
 mod tiny_training;
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -137,6 +138,10 @@ fn a_process_that_dies_ends_the_others() {
         std::thread::sleep(Duration::from_millis(100));
     };
     assert!(!status.success());
+    let mut said = String::new();
+    let mut stderr = mpirun.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(said.to_lowercase().contains("rank"), "{said}");
 }
 
 /// Twenty times a process of a run, or all of them at once, are killed at some moment. Resumed each time, the run comes to the weights of

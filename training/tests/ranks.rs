@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex};
 
 use candle_core::Device;
-use genie_training::train::{Ended, Ranks, TrainConfig, train, with_ranks};
+use genie_model::{LatentActionInput, QuantizerConfig};
+use genie_training::train::{Ended, InitialWeights, Ranks, TrainConfig, train, with_ranks};
 
 /// What the threads of a training share.
 struct Shared {
@@ -104,13 +105,20 @@ fn config() -> TrainConfig {
 }
 
 /// Runs a training in threads until `stop_at` steps of a phase; all must end alike.
-fn run(count: usize, data: &Path, folder: &Path, resume: bool, stop_at: (&str, u64)) -> Ended {
+fn run(
+    count: usize,
+    config: &TrainConfig,
+    data: &Path,
+    folder: &Path,
+    resume: bool,
+    stop_at: (&str, u64),
+) -> Ended {
     let ended: Vec<Ended> = std::thread::scope(|scope| {
         let threads = Thread::all(count).into_iter().map(|thread| {
             scope.spawn(move || {
                 with_ranks(Rc::new(thread), || {
                     let stop = |phase: &str, steps: u64| (phase, steps) == stop_at;
-                    train(&config(), data, folder, resume, &Device::Cpu, &stop).unwrap()
+                    train(config, data, folder, resume, &Device::Cpu, &stop).unwrap()
                 })
             })
         });
@@ -138,16 +146,86 @@ fn two_ranks_take_the_steps_of_one_and_either_goes_on_with_the_other_ones_run() 
     tiny_training::footage(&data);
     let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
     let never = ("nothing", 0);
-    assert_eq!(run(1, &data, &one, false, never), Ended::Complete);
-    assert_eq!(run(2, &data, &two, false, ("tokenizer", 9)), Ended::Stopped);
-    assert_eq!(run(4, &data, &two, true, ("dynamics", 11)), Ended::Stopped);
-    assert_eq!(run(2, &data, &two, true, never), Ended::Complete);
+    let config = config();
+    let run =
+        |count, folder: &Path, resume, stop_at| run(count, &config, &data, folder, resume, stop_at);
+    assert_eq!(run(1, &one, false, never), Ended::Complete);
+    assert_eq!(run(2, &two, false, ("tokenizer", 9)), Ended::Stopped);
+    assert_eq!(run(4, &two, true, ("dynamics", 11)), Ended::Stopped);
+    assert_eq!(run(2, &two, true, never), Ended::Complete);
     for phase in ["tokenizer", "dynamics"] {
         let (one, two) = (losses(&one, phase), losses(&two, phase));
         // A run that stops within a line of the metrics writes the mean of what came after.
         assert_eq!(one.len(), two.len());
         let (one, two) = (one.last().unwrap(), two.last().unwrap());
         assert!((one - two).abs() < 1e-4 * one.abs(), "{phase}: {one} {two}");
+    }
+}
+
+/// Whatever the model is made of.
+#[test]
+fn two_ranks_have_the_losses_of_one_in_every_line_of_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    tiny_training::footage(&data);
+    let of = |change: &dyn Fn(&mut TrainConfig)| {
+        let mut config = config();
+        change(&mut config);
+        config
+    };
+    let configurations = [
+        (
+            "several codes",
+            of(&|c| {
+                c.model.tokenizer.quantizer = QuantizerConfig::Vq {
+                    codes: 64,
+                    dim: 16,
+                    stages: 2,
+                };
+            }),
+        ),
+        (
+            "finite scalar quantisation",
+            of(&|c| {
+                c.model.tokenizer.quantizer = QuantizerConfig::Fsq {
+                    levels: vec![5, 4, 3],
+                };
+            }),
+        ),
+        (
+            "the paper's latent actions",
+            of(&|c| {
+                let actions = &mut c.model.latent_actions;
+                actions.input = LatentActionInput::Pixels;
+                actions.decoder = Some(actions.encoder.clone());
+                c.dynamics_trains_actions = false;
+                c.initial_weights = InitialWeights::Random;
+            }),
+        ),
+        (
+            "the player that is found",
+            of(&|c| c.model.latent_actions.input = LatentActionInput::Agent),
+        ),
+        (
+            "several passes",
+            of(&|c| (c.tokenizer.accumulate, c.dynamics.accumulate) = (2, 2)),
+        ),
+    ];
+    for (name, config) in configurations {
+        let runs = [1, 2].map(|count| {
+            let run_folder = folder.path().join(format!("{name} {count}"));
+            let ended = run(count, &config, &data, &run_folder, false, ("nothing", 0));
+            assert_eq!(ended, Ended::Complete);
+            run_folder
+        });
+        for phase in ["tokenizer", "dynamics"] {
+            let [one, two] = runs.each_ref().map(|run| losses(run, phase));
+            assert!(!one.is_empty() && one.len() == two.len());
+            for (one, two) in one.iter().zip(&two) {
+                let same = (one - two).abs() < 1e-4 * one.abs();
+                assert!(same, "{name}, {phase}: {one} {two}");
+            }
+        }
     }
 }
 

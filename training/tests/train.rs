@@ -253,27 +253,35 @@ fn wide_footage(folder: &Path, (width, height): (usize, usize)) {
 #[test]
 fn footage_of_the_papers_size_is_padded_and_cropped_back() {
     let folder = tempfile::tempdir().unwrap();
-    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    let data = folder.path().join("data");
     let (width, height) = (160, 90);
     wide_footage(&data, (width, height));
-    let mut config = short();
-    config.corruption = CorruptionConfig::default();
-    config.dynamics_trains_actions = false;
-    let model = &mut config.model;
-    (model.frame_width, model.frame_height) = (width, height);
-    model.tokenizer.patch = 4;
-    let latent = &mut model.latent_actions;
-    (latent.patch, latent.input) = (16, LatentActionInput::Pixels);
-    latent.decoder = Some(latent.encoder.clone());
-    let never = |_: &str, _: u64| false;
-    train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
-    let loaded = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
-    let prompt = Frame::filled(width, height, [90, 90, 60]);
-    let mut rollout = loaded.prompt(&prompt, 1).unwrap();
-    rollout.step(1).unwrap();
-    assert_eq!(rollout.tokens().len(), 40 * 23);
-    let frame = rollout.frame();
-    assert_eq!((frame.width(), frame.height()), (width, height));
+    for input in [LatentActionInput::Pixels, LatentActionInput::Motion] {
+        let run = folder.path().join(format!("{input:?}"));
+        let mut config = short();
+        config.corruption = CorruptionConfig::default();
+        let model = &mut config.model;
+        (model.frame_width, model.frame_height) = (width, height);
+        model.tokenizer.patch = 4;
+        let latent = &mut model.latent_actions;
+        (latent.patch, latent.input) = (16, input);
+        if input == LatentActionInput::Pixels {
+            latent.decoder = Some(latent.encoder.clone());
+            config.dynamics_trains_actions = false;
+        } else {
+            // Relabelling goes by motion, too.
+            config.corruption.impossible_actions = 0.5;
+        }
+        let never = |_: &str, _: u64| false;
+        train(&config, &data, &run, false, &Device::Cpu, &never).unwrap();
+        let loaded = WorldModel::load(run.join("world.genie.safetensors")).unwrap();
+        let prompt = Frame::filled(width, height, [90, 90, 60]);
+        let mut rollout = loaded.prompt(&prompt, 1).unwrap();
+        rollout.step(1).unwrap();
+        assert_eq!(rollout.tokens().len(), 40 * 23);
+        let frame = rollout.frame();
+        assert_eq!((frame.width(), frame.height()), (width, height));
+    }
 }
 
 /// A quantizer without a codebook (FSQ), and frames that are no squares: the tokenizer learns, and the world plays.

@@ -139,13 +139,13 @@ impl Quantizer {
         match self {
             Self::Vq { .. } => Ok(Quantized {
                 commitment: self.commitment(vectors, &tokens, &codes)?,
-                codes: (vectors + (codes - vectors.detach())?)?,
+                codes: ops::straight_through(vectors, &codes)?,
                 tokens,
             }),
             Self::Fsq { .. } => {
                 let bounded = bounded(vectors)?;
                 Ok(Quantized {
-                    codes: (&bounded + (codes - bounded.detach())?)?,
+                    codes: ops::straight_through(&bounded, &codes)?,
                     tokens,
                     commitment: Tensor::zeros((), DType::F32, vectors.device())?,
                 })
@@ -161,7 +161,8 @@ impl Quantizer {
         codes: &Tensor,
     ) -> Result<Tensor, Error> {
         let stages = self.stages();
-        let mut distance = (vectors - codes)?.sqr()?.mean_all()?;
+        let squared = |codes: &Tensor| ops::mean_errors(vectors, codes)?.get(0);
+        let mut distance = squared(codes)?;
         if stages > 1 {
             let codebook = self.codebook().detach();
             let rows = ops::table_rows(tokens, stages, codebook.dim(0)? / stages)?;
@@ -170,7 +171,7 @@ impl Quantizer {
             for stage in 0..stages - 1 {
                 let rows = rows.narrow(axis, stage, 1)?.squeeze(axis)?.contiguous()?;
                 sum = (sum + ops::gather_rows(&codebook, &rows)?)?;
-                distance = (distance + (vectors - &sum)?.sqr()?.mean_all()?)?;
+                distance = (distance + squared(&sum)?)?;
             }
         }
         Ok((distance / stages as f64)?)

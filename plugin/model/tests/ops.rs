@@ -112,6 +112,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn mean_errors_match(rows in 1usize..70, width in 1usize..2000, seed in 0u64..1000) {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let x = random(rng, &[rows, width]);
+        let target = random(rng, &[rows, width]).as_tensor().detach();
+        same(
+            rng,
+            &[x],
+            |v| ops::mean_errors(&v[0], &target),
+            |v| composed::mean_errors(&v[0], &target),
+        );
+    }
+
+    #[test]
     fn norms_and_linear_layers_match(rows in 1usize..90, k in 1usize..70, o in 1usize..70, seed in 0u64..1000) {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
         let x = random(rng, &[2, rows, k]);
@@ -544,6 +557,24 @@ fn matrix_products_match_a_plain_loop() {
             }
         }
     }
+}
+
+/// What is chosen for a value has its gradient, here and on other devices.
+#[test]
+fn gradients_pass_straight_through_a_choice() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(4);
+    let [x, chosen, direction] = [0; 3].map(|_| random(rng, &[3, 5]));
+    let through = || {
+        let out = ops::straight_through(&x, &chosen).unwrap();
+        assert_eq!(values(&out), values(&chosen));
+        let sum = (out * direction.as_tensor()).unwrap().sum_all().unwrap();
+        let gradients = sum.backward().unwrap();
+        assert!(gradients.get(&chosen).is_none());
+        assert_eq!(values(gradients.get(&x).unwrap()), values(&direction));
+    };
+    through();
+    ops::with_composed(through);
+    assert!(ops::straight_through(&x, &random(rng, &[5, 3])).is_err());
 }
 
 #[test]

@@ -115,8 +115,9 @@ impl Trainer {
             Work::Tokenizer(tokenizer) => {
                 let vectors = tokenizer.encode(&batch.patches)?;
                 let quantized = tokenizer.quantizer().quantize(&vectors)?;
-                let error = (tokenizer.decode(&quantized.codes)? - &batch.patches)?;
-                let pixels = (error.sqr()?.mean_all()? + (error.abs()?.mean_all()? * 0.1)?)?;
+                let decoded = tokenizer.decode(&quantized.codes)?;
+                let errors = ops::mean_errors(&decoded, &batch.patches)?;
+                let pixels = (errors.get(0)? + (errors.get(1)? * 0.1)?)?;
                 (pixels + (quantized.commitment * COMMITMENT)?)?
             }
             Work::Dynamics(work) => {

@@ -101,18 +101,18 @@ pub(super) fn tokenizer_phase(
     let patch = (model.tokenizer.patch * model.tokenizer.patch * 3) as f64;
     let codes =
         (2 + model.tokenizer.quantizer.stages()) as f64 * model.tokenizer.quantizer.dim() as f64;
-    let coders = kept(&model.tokenizer.encoder, options.recompute)
-        + kept(&model.tokenizer.decoder, options.recompute);
+    let coders = kept(&model.tokenizer.encoder, config.recompute)
+        + kept(&model.tokenizer.decoder, config.recompute);
     let values = optimiser_values(phase.optimiser.block_matrices);
     Memory {
         // Patches, what is made of them, and the error.
-        activations: tokens * (coders + codes + 3.0 * patch) * bytes(options.precision),
+        activations: tokens * (coders + codes + 3.0 * patch) * bytes(config.precision),
         ..trained(
             parameters as f64,
             0.0,
             values,
             passes(phase.batch, clips, options),
-            options.precision,
+            config.precision,
         )
     }
 }
@@ -129,22 +129,22 @@ pub(super) fn dynamics_phase(
     let phase = &config.dynamics;
     let frames = (clips * phase.clip_frames) as f64;
     let tokens = frames * model.tokens_per_frame() as f64;
-    let streams = 2.0 * tokens * kept(&model.dynamics.transformer, options.recompute);
-    let actions = frames * latent_actions(model, options.recompute);
+    let streams = 2.0 * tokens * kept(&model.dynamics.transformer, config.recompute);
+    let actions = frames * latent_actions(model, config.recompute);
     let values = optimiser_values(phase.optimiser.block_matrices);
     let quantizer = &model.tokenizer.quantizer;
     // In the mean three quarters of the tokens are masked; logits and their gradient are float32.
     let fully = f64::from(config.fully_masked);
     let masked = tokens * (fully + (1.0 - fully) * 0.75);
     Memory {
-        activations: (streams + actions) * bytes(options.precision),
+        activations: (streams + actions) * bytes(config.precision),
         logits: 2.0 * masked * (quantizer.stages() * quantizer.codes()) as f64 * 4.0,
         ..trained(
             parameters as f64,
             frozen as f64,
             values,
             passes(phase.batch, clips, options),
-            options.precision,
+            config.precision,
         )
     }
 }

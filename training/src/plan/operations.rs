@@ -1,10 +1,12 @@
 //! How much arithmetic each part has to do, counted from the configuration.
 
-use crate::train::TrainConfig;
 use genie_model::{
     ActionConditioning, GenieConfig, LatentActionInput, MOTION_FEATURES, QuantizerConfig,
     TransformerConfig, patch_grid,
 };
+use serde::Serialize;
+
+use crate::train::TrainConfig;
 
 /// Floating-point operations of each part; see [`count_operations`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +24,25 @@ pub struct Operations {
     /// A training step of the tokenizer.
     pub tokenizer_step: f64,
     /// A training step of latent actions and dynamics.
-    pub dynamics_step: f64,
+    pub dynamics_step: DynamicsOperations,
+}
+
+/// Floating-point operations of a step of latent actions and dynamics, by the model that takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DynamicsOperations {
+    /// Making the tokens with the frozen tokenizer.
+    pub tokenizer: f64,
+    /// The latent action model, its pixel decoder included.
+    pub latent_actions: f64,
+    /// The dynamics, on clean and masked tokens side by side.
+    pub dynamics: f64,
+}
+
+impl DynamicsOperations {
+    /// All of them together.
+    pub fn all(&self) -> f64 {
+        self.tokenizer + self.latent_actions + self.dynamics
+    }
 }
 
 /// Counts the operations of the matrix products and attentions of every part, a product and a sum as two. All else (norms,
@@ -108,7 +128,11 @@ pub fn count_operations(config: &TrainConfig) -> Operations {
         clean_pass,
         decode: decode(decoder.window as f64),
         tokenizer_step,
-        dynamics_step: tokenise + actions + embeddings + led + streams + logits,
+        dynamics_step: DynamicsOperations {
+            tokenizer: tokenise,
+            latent_actions: actions,
+            dynamics: embeddings + led + streams + logits,
+        },
     }
 }
 
@@ -224,16 +248,18 @@ mod tests {
         let decode_clip = project + block(1.5) + embed;
         let tokenizer_step =
             2.0 * (2.0 * embed + 3.0 * (block(1.0) + project + decode_clip) + nearest);
-        let dynamics_step = 2.0 * (encode + nearest)
+        let dynamics_step = DynamicsOperations {
+            tokenizer: 2.0 * (encode + nearest),
             // One transition: patches to an action of two values, the nearer of two.
-            + (2.0 * embed + 3.0 * (block(1.0) + 16.0) + 8.0)
+            latent_actions: 2.0 * embed + 3.0 * (block(1.0) + 16.0) + 8.0,
             // Embeddings of eight codes, and of an action.
-            + 2.0 * 128.0
-            + 3.0 * 16.0
-            // Two frames in two streams.
-            + 3.0 * 4.0 * block(1.5)
-            // All four tokens of the second frame are masked, with eight logits each.
-            + 3.0 * 4.0 * 64.0;
+            dynamics: 2.0 * 128.0
+                + 3.0 * 16.0
+                // Two frames in two streams.
+                + 3.0 * 4.0 * block(1.5)
+                // All four tokens of the second frame are masked, with eight logits each.
+                + 3.0 * 4.0 * 64.0,
+        };
         let by_hand = Operations {
             encode: encode + nearest,
             first_pass: further + clean,
@@ -248,11 +274,11 @@ mod tests {
         assert!((by_hand.decode - 7424.0).abs() < 1e-9);
         assert!((by_hand.first_pass - 1824.0).abs() < 1e-9);
         assert!((by_hand.tokenizer_step - 76768.0).abs() < 1e-9);
-        assert!((by_hand.dynamics_step - 46408.0).abs() < 1e-9);
+        assert!((by_hand.dynamics_step.all() - 46408.0).abs() < 1e-9);
         // No gradient of a frozen encoder, in half of the steps.
         let mut frozen = tiny();
         frozen.actions_frozen = frozen.dynamics.steps / 2;
-        let saved = dynamics_step - count_operations(&frozen).dynamics_step;
+        let saved = dynamics_step.all() - count_operations(&frozen).dynamics_step.all();
         assert!((saved - 0.5 * (embed + 2.0 * (block(1.0) + 16.0))).abs() < 1e-6);
     }
 
@@ -271,14 +297,9 @@ mod tests {
             ("10.1B", 6.6e22),
         ] {
             let config = TrainConfig::preset(&format!("paper-{name}")).unwrap();
-            let (dynamics, phase) = (&config.model.dynamics.transformer, &config.dynamics);
-            let tokens = config.model.tokens_per_frame() as f64;
-            let frames = phase.steps as f64 * (phase.batch * phase.clip_frames) as f64;
-            let logits = tokens * 2.0 * dynamics.width as f64 * 1024.0;
-            let seen = mean_seen(phase.clip_frames, dynamics.window);
-            // One stream: its model reads clean and masked frames in one, this one side by side.
-            let counted = 3.0 * frames * (blocks(dynamics, tokens, seen) + logits);
-            let ratio = counted / published;
+            let step = count_operations(&config).dynamics_step;
+            // The paper's model reads clean and masked frames in one stream, this one side by side in two.
+            let ratio = step.dynamics * config.dynamics.steps as f64 / 2.0 / published;
             assert!((0.5..2.0).contains(&ratio), "{name}: {ratio:.2}");
             if name == "41M" {
                 assert!((0.9..1.1).contains(&ratio), "{ratio:.2}");
@@ -294,7 +315,7 @@ mod tests {
         larger.model.dynamics.conditioning = ActionConditioning::Prepended;
         let (less, more) = (count_operations(&tiny), count_operations(&larger));
         assert!(more.further_pass > less.further_pass);
-        assert!(more.dynamics_step > less.dynamics_step);
+        assert!(more.dynamics_step.all() > less.dynamics_step.all());
         larger.model.tokenizer.quantizer = QuantizerConfig::Fsq { levels: vec![2; 3] };
         assert!(count_operations(&larger).encode < less.encode + 4.0 * 2.0 * 4.0);
         // Twice the codes of a token: a second search, and in training a second head beside what it knows of the first.
@@ -308,7 +329,8 @@ mod tests {
         assert!((two.encode - one.encode - 4.0 * 2.0 * 2.0 * 8.0).abs() < 1e-9);
         assert!((two.further_pass - one.further_pass).abs() < 1e-9);
         let second = 2.0 * 128.0 + 2.0 * 128.0 + 3.0 * 4.0 * (64.0 + 160.0);
-        assert!((two.dynamics_step - one.dynamics_step - second).abs() < 1e-9);
+        let [one, two] = [one, two].map(|it| it.dynamics_step.all());
+        assert!((two - one - second).abs() < 1e-9);
         // No blocks, no passes.
         larger.model.dynamics.transformer.layers = 0;
         assert!(count_operations(&larger).first_pass.abs() < 1e-9);

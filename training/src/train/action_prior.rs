@@ -8,6 +8,7 @@ use candle_nn::ops::softmax;
 use genie_model::{GenieConfig, ops};
 
 use super::optimiser::{Optimiser, OptimiserConfig};
+use super::ranks::Ranks;
 use super::saved_state::SavedTensors;
 use super::variables::Variables;
 
@@ -139,6 +140,11 @@ impl ActionPrior {
         }
         let matrix = Tensor::from_vec(matrix, (self.around.len(), tokens), &self.device)?;
         Ok(Around::Matrix { matrix, count })
+    }
+
+    /// Takes up the weights of the first of the `ranks`.
+    pub(super) fn follow_first(&self, ranks: &dyn Ranks) -> Result<()> {
+        self.variables.follow_first(ranks)
     }
 
     /// The state as named tensors.

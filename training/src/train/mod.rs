@@ -38,6 +38,7 @@ mod masking;
 mod metrics;
 mod motion_start;
 mod optimiser;
+mod pass_figures;
 mod patch_sample;
 mod phase;
 mod phase_config;

@@ -23,6 +23,9 @@ pub(super) trait Phase {
         step: u64,
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError>;
+    /// Takes up the weights, codebooks and what else decides about steps from the first rank: kinds of processors differ in the last bits, so that ranks would
+    /// drift apart.
+    fn follow_first(&mut self) -> Result<(), TrainError>;
     /// Has the data of these steps, which come next, read in a thread of its own ahead of each.
     fn read_ahead(&mut self, steps: Box<dyn Iterator<Item = u64> + Send>);
     /// How long steps have waited for data that are read ahead.

@@ -27,6 +27,9 @@ pub enum Ended {
     Stopped,
 }
 
+/// Steps after which all ranks take up what the first one has.
+const FOLLOW_EVERY: u64 = 100;
+
 /// Which steps of a phase to take.
 pub(super) struct Steps<'a> {
     pub(super) phase: &'a PhaseConfig,
@@ -86,6 +89,9 @@ pub(super) fn run_phase<P: Phase>(
                 let sum = sums.entry(name).or_default();
                 *sum = (sum.0 + value, sum.1 + 1);
             }
+        }
+        if ranks.count() > 1 && step % FOLLOW_EVERY == FOLLOW_EVERY - 1 {
+            phase.follow_first()?;
         }
         let progress = Progress {
             step: step + 1,
@@ -169,6 +175,10 @@ mod tests {
             };
             let figures = [("loss", loss), ("gradient_norm", 1.0)];
             Ok(figures.map(|(name, value)| (name.to_owned(), value)).into())
+        }
+
+        fn follow_first(&mut self) -> Result<(), TrainError> {
+            Ok(())
         }
 
         fn read_ahead(&mut self, _: Box<dyn Iterator<Item = u64> + Send>) {}

@@ -1,5 +1,7 @@
 //! How a training computes: in which precision, and what it keeps for gradients.
 
+use std::sync::Once;
+
 use candle_core::{DType, Device};
 use genie_model::ops::{self, with_activations, with_matmul_precision, with_recomputation};
 
@@ -19,7 +21,13 @@ pub(super) fn with_precision<T>(
     }
     let activations = config.activations();
     if activations != DType::F32 && device.is_cpu() && ops::fused(&[]) {
-        tracing::warn!("precision: the CPU trains in f32");
+        static SAID: Once = Once::new();
+        SAID.call_once(|| {
+            tracing::warn!(
+                "the CPU computes in float32; {} is for graphics processors",
+                config.precision.name()
+            );
+        });
     }
     with_matmul_precision(config.matmul_precision(), || {
         with_activations(activations, || with_recomputation(config.recompute, work))

@@ -3,7 +3,8 @@
 use genie_model::GenieConfig;
 
 use super::{
-    CorruptionConfig, DecayCurve, InitialWeights, OptimiserConfig, PhaseConfig, TrainConfig,
+    CorruptionConfig, DecayCurve, InitialWeights, OptimiserConfig, PhaseConfig, Precision,
+    TrainConfig,
 };
 
 /// Learning rate of the paper's tokenizer at its height, and the share of it that is left in the end.
@@ -12,7 +13,7 @@ const PAPER_TOKENIZER_RATE: (f64, f64) = (3e-4, 1.0);
 const PAPER_DYNAMICS_RATE: (f64, f64) = (3e-5, 0.1);
 
 /// The names of [`TrainConfig::preset`] in words.
-pub const PRESETS: &str = "game, platformer, paper-actions, coinrun and paper-41M to paper-10.1B";
+pub const PRESETS: &str = "game, platformer, paper-actions, coinrun, paper-41M, paper-96M, paper-192M, paper-404M, paper-811M, paper-1.6B, paper-2.7B and paper-10.1B";
 
 impl TrainConfig {
     /// A training by name: `game` for any game, `platformer` as shipped, `paper-actions` for the paper's own latent actions in a small model;
@@ -24,7 +25,7 @@ impl TrainConfig {
     /// cosine, with 36 clips and 200,000 steps for `CoinRun`, 256 clips and 200,000 steps for the scaling study, 512 clips
     /// and 125,000 steps for the largest model; `AdamW` with decays of 0.9 and 0.9 and a weight decay of 1e-4. All weights start at
     /// random, the latent actions learn from pixels alone, nothing in the past is corrupted, and masks are drawn evenly between
-    /// half of the tokens and all.
+    /// half of the tokens and all. Activations are bfloat16 on graphics processors.
     pub fn preset(name: &str) -> Option<Self> {
         match name {
             "game" => return Some(Self::game()),
@@ -67,6 +68,7 @@ impl TrainConfig {
             },
             fully_masked: 0.0,
             dynamics_trains_actions: false,
+            precision: Precision::Bf16,
             initial_weights: InitialWeights::Random,
             ..Self::platformer()
         };
@@ -84,11 +86,14 @@ mod tests {
 
     #[test]
     fn trainings_of_the_paper_have_its_models_and_pixels_teach_their_actions() {
-        let rows = [
-            "41M", "96M", "192M", "404M", "811M", "1.6B", "2.7B", "10.1B",
-        ];
-        let rows = rows.map(|row| format!("paper-{row}"));
-        for name in rows.iter().map(String::as_str).chain(["coinrun"]) {
+        let names = PRESETS
+            .split([',', ' '])
+            .filter(|it| !it.is_empty() && *it != "and");
+        let names: Vec<&str> = names.collect();
+        assert_eq!(names.len(), 12);
+        assert!(names.iter().all(|name| TrainConfig::preset(name).is_some()));
+        let ours = ["game", "platformer", "paper-actions"];
+        for name in names.into_iter().filter(|name| !ours.contains(name)) {
             let config = TrainConfig::preset(name).unwrap();
             assert_eq!(Some(&config.model), GenieConfig::preset(name).as_ref());
             config.validate(std::path::Path::new(name)).unwrap();
@@ -104,6 +109,7 @@ mod tests {
                 assert!(near(warmup / 2, high / 2.0));
             }
             assert!(!config.dynamics_trains_actions, "{name}");
+            assert_eq!(config.precision, Precision::Bf16, "{name}");
             assert!(config.model.latent_actions.decoder.is_some(), "{name}");
         }
         assert_eq!(

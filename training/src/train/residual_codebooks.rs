@@ -7,6 +7,7 @@ use genie_model::ops;
 use rand::Rng;
 
 use super::codebook::{CodeStatistics, EmaCodebook};
+use super::ranks::Ranks;
 use super::saved_state::SavedTensors;
 
 /// A codebook of `V` codes of width `C` for each of `Q` stages.
@@ -115,6 +116,13 @@ impl ResidualCodebooks {
             }
         });
         counted.collect()
+    }
+
+    /// Takes up the codebooks of the first of the `ranks`.
+    pub(super) fn follow_first(&mut self, ranks: &dyn Ranks) {
+        for stage in &mut self.stages {
+            stage.follow_first(ranks);
+        }
     }
 
     /// Moves every code towards the mean of what was assigned to it.

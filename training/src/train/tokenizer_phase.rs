@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use candle_core::{D, Device, Tensor};
-use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, patches_to_frames};
+use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, ops, patches_to_frames};
 use rand_chacha::ChaCha8Rng;
 
 use super::batches::Batches;
@@ -15,6 +15,7 @@ use super::error::TrainError;
 use super::loss_scale::LossScale;
 use super::loss_weights::LossWeights;
 use super::optimiser::{Gradients, Optimiser};
+use super::pass_figures::PassFigures;
 use super::patch_sample::patch_statistics;
 use super::phase::{Phase, Start};
 use super::phase_config::PhaseConfig;
@@ -65,7 +66,9 @@ impl TokenizerPhase {
         let model = config.model.clone();
         let variables = Variables::new(config.seed, device);
         let tokenizer = VideoTokenizer::new(&model, variables.builder().pp("tokenizer"))?;
-        if matches!(start, Start::New(InitialWeights::Footage)) {
+        let ranks = current_ranks();
+        // The others take up what the first one finds.
+        if matches!(start, Start::New(InitialWeights::Footage)) && ranks.writes() {
             tracing::info!("looking at the footage's patches");
             let statistics =
                 patch_statistics(dataset, &model, START_FRAMES, START_PATCHES, config.seed)?;
@@ -75,7 +78,7 @@ impl TokenizerPhase {
             );
             start_tokenizer(&variables, &model, &statistics, config.seed)?;
         }
-        variables.follow_first(&*current_ranks())?;
+        variables.follow_first(&*ranks)?;
         let mut codebooks = match model.tokenizer.quantizer {
             QuantizerConfig::Vq { stages, .. } => {
                 let codes = variables.get("tokenizer.quantizer.codebook")?;
@@ -166,7 +169,7 @@ impl Phase for TokenizerPhase {
         let passes = self.batches.passes;
         let revives = step % REVIVE_EVERY == REVIVE_EVERY - 1;
         let mut gradients = Gradients::default();
-        let (mut whole_loss, mut whole_mse) = (0.0, 0.0);
+        let mut whole = PassFigures::default();
         let mut assigned: Option<Vec<CodeStatistics>> = None;
         let mut candidates = Candidates::default();
         for pass in self.batches.own_passes.clone() {
@@ -174,9 +177,8 @@ impl Phase for TokenizerPhase {
             let vectors = self.tokenizer.encode(&patches)?;
             let quantized = self.tokenizer.quantizer().quantize(&vectors)?;
             let decoded = self.tokenizer.decode(&quantized.codes)?;
-            let error = (&decoded - &patches)?;
-            let mse = error.sqr()?.mean_all()?;
-            let l1 = error.abs()?.mean_all()?;
+            let errors = ops::mean_errors(&decoded, &patches)?;
+            let (mse, l1) = (errors.get(0)?, errors.get(1)?);
             let weights = self.losses;
             let loss = (&mse + (&l1 * weights.absolute_error)?)?;
             let loss = (loss + (&quantized.commitment * weights.commitment)?)?;
@@ -187,8 +189,7 @@ impl Phase for TokenizerPhase {
             };
             let of = |graph: &_| self.optimiser.gradients(graph);
             gradients = gradients.plus(self.scale.gradients(&loss, of)?)?;
-            whole_loss += f64::from(loss.to_scalar::<f32>()?);
-            whole_mse += f64::from(mse.to_scalar::<f32>()?) / passes as f64;
+            whole.add([&loss, &(mse / passes as f64)?])?;
             if let Some(codebooks) = &self.codebooks {
                 let residuals = codebooks.residuals(&vectors, &quantized.tokens)?;
                 let counted = codebooks.count(&residuals)?;
@@ -197,6 +198,7 @@ impl Phase for TokenizerPhase {
                     Some(sums) => sums.iter_mut().zip(&counted).for_each(|(a, b)| a.add(b)),
                 }
                 if revives {
+                    let error = (decoded.detach() - &patches)?;
                     let worst = worst_patches(&error, REVIVE_CANDIDATES)?;
                     let rows: Vec<usize> = worst.iter().map(|it| it.0).collect();
                     let errors = worst.into_iter().map(|it| it.1).collect();
@@ -205,7 +207,7 @@ impl Phase for TokenizerPhase {
             }
         }
         let ranks = &*self.batches.ranks;
-        let mut wholes = [whole_loss, whole_mse];
+        let mut wholes = whole.sums()?;
         ranks.sum_wide(&mut wholes);
         let [whole_loss, whole_mse] = wholes;
         let gradients = gradients.summed(ranks)?;
@@ -242,6 +244,15 @@ impl Phase for TokenizerPhase {
             )?;
         }
         Ok(figures)
+    }
+
+    fn follow_first(&mut self) -> Result<(), TrainError> {
+        let ranks = &*self.batches.ranks;
+        self.variables.follow_first(ranks)?;
+        if let Some(codebooks) = &mut self.codebooks {
+            codebooks.follow_first(ranks);
+        }
+        Ok(())
     }
 
     fn read_ahead(&mut self, steps: Box<dyn Iterator<Item = u64> + Send>) {

@@ -35,7 +35,7 @@ pub(super) fn repeated(row: &[f32], times: usize) -> Vec<f32> {
 
 /// A buffer of `n` elements, of which `write` writes all parts of `chunk` elements, the last of which may be shorter. It gets
 /// each part with the place where it starts.
-fn written(
+pub(super) fn written(
     n: usize,
     chunk: usize,
     write: impl Fn(usize, &mut [MaybeUninit<f32>]) + Sync,

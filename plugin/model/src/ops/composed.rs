@@ -51,6 +51,15 @@ pub fn linear_add(x: &Tensor, weight: &Tensor, residual: &Tensor) -> Result<Tens
     linear(x, weight)? + residual
 }
 
+/// The mean squared and the mean absolute difference of `x` and `target` of the same shape: `[2]`.
+///
+/// # Errors
+/// When shapes do not match.
+pub fn mean_errors(x: &Tensor, target: &Tensor) -> Result<Tensor> {
+    let error = (x - target)?;
+    Tensor::stack(&[error.sqr()?.mean_all()?, error.abs()?.mean_all()?], 0)
+}
+
 /// [`linear`] of [`rms_norm`].
 ///
 /// # Errors

@@ -29,6 +29,7 @@ mod level;
 mod linear;
 mod loss;
 mod matmul;
+mod mean_errors;
 mod node;
 mod norm;
 mod optimiser;
@@ -39,6 +40,7 @@ mod rotary;
 mod simd;
 mod slices;
 mod softmax;
+mod straight_through;
 mod sublayer;
 mod weight_gradients;
 
@@ -60,6 +62,7 @@ pub use matmul::{
     MatmulPrecision, matmul_nn, matmul_nt, matmul_precision, matmul_tn, set_matmul_precision,
     with_matmul_precision,
 };
+pub use mean_errors::mean_errors;
 pub use norm::rms_norm;
 pub use optimiser::{AdamWStep, adamw_step, sum_of_squares};
 pub(crate) use packed::{PackedLinear, PackedOnce};
@@ -70,5 +73,6 @@ pub use residual::{attention_branch, feed_forward_branch};
 pub use rotary::{ROTARY_BASE, TokenGrid};
 pub(crate) use slices::{hold, with_floats};
 pub(crate) use softmax::softmax_weights;
+pub use straight_through::straight_through;
 pub(crate) use sublayer::Branch;
 pub use sublayer::{AttentionWeights, FeedForwardWeights};

@@ -25,7 +25,7 @@ const MANY_TOKENS: usize = 1 << 16;
 /// The training whose steps are measured.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TrainingArgs {
-    /// A training and its untrained world by name: `platformer`, `coinrun`, `paper-41M` to `paper-10.1B`.
+    /// A training and its untrained world by name, see `genie train --help`.
     #[arg(long, default_value = "platformer", conflicts_with = "checkpoint")]
     pub(super) preset: String,
     /// TOML file of a training instead, whose untrained world is measured.
@@ -215,7 +215,7 @@ impl StepTimes {
     ) -> StepReport {
         let (settings, operations) = match self.phase {
             TrainingPhase::Tokenizer => (&config.tokenizer, operations.tokenizer_step),
-            TrainingPhase::Dynamics => (&config.dynamics, operations.dynamics_step),
+            TrainingPhase::Dynamics => (&config.dynamics, operations.dynamics_step.all()),
         };
         let milliseconds = median(self.milliseconds.iter().copied()).unwrap_or(0.0);
         let mean = |times: &[f64]| times.iter().sum::<f64>() / times.len().max(1) as f64;

@@ -49,12 +49,13 @@ pub(super) fn measure(
         let options = PlanOptions {
             accelerator: Accelerator::ALL[0].1,
             count: 1,
-            precision: Precision::F32,
-            recompute: config.recompute,
             micro_batch: Some(clips),
             utilisation: 1.0,
         };
-        let plan = plan(config, &options)?;
+        // What the CPU computes with.
+        let mut counted = config.clone();
+        counted.precision = Precision::F32;
+        let plan = plan(&counted, &options)?;
         let planned = match phase {
             TrainingPhase::Tokenizer => plan.tokenizer,
             TrainingPhase::Dynamics => plan.dynamics,

@@ -17,7 +17,7 @@ pub(super) struct PassLosses {
     /// Cross-entropy of the masked tokens, which is in `total`.
     pub(super) cross_entropy: Tensor,
     /// Squared error of the pixel decoder; 0 without one.
-    pub(super) pixels: f64,
+    pub(super) pixels: Tensor,
     pub(super) predicted: PredictedPass,
 }
 
@@ -49,12 +49,12 @@ impl DynamicsPhase<'_> {
         let predicted = networks.predict(&masking, context.as_ref(), shape, &codes)?;
         let (cross_entropy, logits) = networks.cross_entropy(&masking, &predicted)?;
         let (weights, share) = (self.config.losses, 1.0 / passes as f64);
-        let (mut total, mut squared_error) = (cross_entropy.clone(), 0.0);
+        let (mut total, mut squared_error) = (cross_entropy.clone(), cross_entropy.zeros_like()?);
         if let Some(encoded) = &shown.encoded {
             total = (total + (&encoded.actions.commitment * (weights.commitment * share))?)?;
             if let Some(patches) = &batch.action_patches {
                 let pixels = networks.pixel_loss(patches, &encoded.actions)?;
-                squared_error = f64::from(pixels.to_scalar::<f32>()?) * share;
+                squared_error = (pixels.detach() * share)?;
                 total = (total + (pixels * (weights.action_pixels * share))?)?;
             }
         }

@@ -150,8 +150,7 @@ impl<'a> DynamicsPhase<'a> {
             }
             Start::New(_) => {}
         }
-        phase.variables.follow_first(&*phase.batches.ranks)?;
-        phase.codebook.follow_first(&*phase.batches.ranks);
+        phase.follow_first()?;
         Ok((phase, progress))
     }
 }
@@ -165,6 +164,16 @@ impl Phase for DynamicsPhase<'_> {
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError> {
         self.take_step(step, rng)
+    }
+
+    fn follow_first(&mut self) -> Result<(), TrainError> {
+        let ranks = &*self.batches.ranks;
+        self.variables.follow_first(ranks)?;
+        self.codebook.follow_first(ranks);
+        if let Some(impossible) = &self.impossible {
+            impossible.follow_first(ranks)?;
+        }
+        Ok(())
     }
 
     fn read_ahead(&mut self, steps: Box<dyn Iterator<Item = u64> + Send>) {

@@ -92,6 +92,6 @@ impl Networks {
         let before = patches.narrow(1, 0, frames - 1)?.contiguous()?;
         let after = patches.narrow(1, 1, frames - 1)?.contiguous()?;
         let predicted = self.latent.predict(&before, &actions.codes)?;
-        Ok((predicted - after)?.sqr()?.mean_all()?)
+        Ok(ops::mean_errors(&predicted, &after)?.get(0)?)
     }
 }

@@ -32,6 +32,11 @@ impl ImpossibleActions {
         })
     }
 
+    /// Takes up what the first of the `ranks` has learned. What is counted of effects is the same on all of them.
+    pub(super) fn follow_first(&self, ranks: &dyn Ranks) -> Result<()> {
+        self.prior.follow_first(ranks)
+    }
+
     pub(super) fn state(&self) -> Result<HashMap<String, Tensor>> {
         let mut state = self.prior.state()?;
         state.extend(self.effects.state()?);

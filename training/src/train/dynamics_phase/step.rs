@@ -13,6 +13,7 @@ use super::shown_actions::ShownActions;
 use super::state::DynamicsPhase;
 use crate::train::error::TrainError;
 use crate::train::optimiser::Gradients;
+use crate::train::pass_figures::PassFigures;
 
 /// Steps between revivals of unused actions.
 const REVIVE_EVERY: u64 = 20;
@@ -55,7 +56,7 @@ impl DynamicsPhase<'_> {
 
         let codebook = self.codebook.tensor(&self.device)?;
         let mut gradients = Gradients::default();
-        let (mut whole_loss, mut whole_cross_entropy, mut whole_pixels) = (0.0, 0.0, 0.0);
+        let mut whole = PassFigures::default();
         let (mut points, mut last) = (Vec::new(), None);
         for (pass, batch) in own.clone().zip(&batches) {
             let shown = match held.take() {
@@ -65,16 +66,14 @@ impl DynamicsPhase<'_> {
             let losses = self.losses(batch, &shown, (&draws, pass), &codebook)?;
             let of = |graph: &_| self.optimiser.gradients(graph);
             gradients = gradients.plus(self.scale.gradients(&losses.total, of)?)?;
-            whole_loss += f64::from(losses.total.to_scalar::<f32>()?);
-            whole_cross_entropy += f64::from(losses.cross_entropy.to_scalar::<f32>()?);
-            whole_pixels += losses.pixels;
+            whole.add([&losses.total, &losses.cross_entropy, &losses.pixels])?;
             if let Some(encoded) = shown.encoded.as_ref().filter(|it| !it.frozen) {
                 let seen = encoded.points.detach().flatten_all()?.to_vec1::<f32>()?;
                 points.extend_from_slice(&seen);
             }
             last = Some((losses.predicted, shown.encoded.is_some()));
         }
-        let mut wholes = [whole_loss, whole_cross_entropy, whole_pixels];
+        let mut wholes = whole.sums()?;
         ranks.sum_wide(&mut wholes);
         let [whole_loss, whole_cross_entropy, whole_pixels] = wholes;
         let gradients = gradients.summed(&*ranks)?;

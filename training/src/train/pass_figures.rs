@@ -1,0 +1,59 @@
+//! Figures of the passes of a step.
+
+use candle_core::{Result, Tensor};
+
+/// The sums over the passes of a step of `K` figures, each a tensor of one number. They stay on the device until the step asks for them, so that no pass
+/// waits for the one before.
+#[derive(Debug)]
+pub(super) struct PassFigures<const K: usize> {
+    passes: Vec<Tensor>,
+}
+
+impl<const K: usize> Default for PassFigures<K> {
+    fn default() -> Self {
+        Self { passes: Vec::new() }
+    }
+}
+
+impl<const K: usize> PassFigures<K> {
+    /// Adds those of a pass, without their graphs.
+    pub(super) fn add(&mut self, figures: [&Tensor; K]) -> Result<()> {
+        self.passes
+            .push(Tensor::stack(&figures.map(Tensor::detach), 0)?);
+        Ok(())
+    }
+
+    /// Reads them back, all at once; zeros without a pass.
+    pub(super) fn sums(self) -> Result<[f64; K]> {
+        let mut sums = [0.0; K];
+        if self.passes.is_empty() {
+            return Ok(sums);
+        }
+        for pass in Tensor::stack(&self.passes, 0)?.to_vec2::<f32>()? {
+            for (sum, value) in sums.iter_mut().zip(pass) {
+                *sum += f64::from(value);
+            }
+        }
+        Ok(sums)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn figures_of_passes_are_summed_in_double_precision() {
+        let scalar = |value: f32| Tensor::new(value, &Device::Cpu).unwrap();
+        let mut figures = PassFigures::default();
+        for value in [1e8, 1.0, -1e8] {
+            figures.add([&scalar(value), &scalar(0.5)]).unwrap();
+        }
+        let [one, other] = figures.sums().unwrap();
+        assert!((one - 1.0).abs() < 1e-9 && (other - 1.5).abs() < 1e-9);
+        assert_eq!(PassFigures::<2>::default().sums().unwrap(), [0.0; 2]);
+    }
+}
