@@ -31,6 +31,17 @@ pub enum UnmaskingOrder {
     ConfidenceThreshold,
 }
 
+impl UnmaskingOrder {
+    /// Its name in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Confidence => "confidence",
+            Self::Random => "random",
+            Self::ConfidenceThreshold => "confidence threshold",
+        }
+    }
+}
+
 /// Probability from which a prediction is kept at once under [`UnmaskingOrder::ConfidenceThreshold`].
 const THRESHOLD: f32 = 0.9;
 /// Added to the priority of predictions above the threshold: more than log-probabilities and noise differ by.

@@ -177,8 +177,12 @@ impl Dataset {
         };
         let mut hash = Fnv1a::new();
         hash.write(checksum);
-        let clips = self.clips.iter().filter(|clip| clip.shard == shard);
-        clips.for_each(|clip| hash.write(clip.frames as u64));
+        // Clips stand in the order of their shards.
+        let [start, end] =
+            [shard, shard + 1].map(|shard| self.clips.partition_point(|clip| clip.shard < shard));
+        for clip in &self.clips[start..end] {
+            hash.write(clip.frames as u64);
+        }
         Ok(hash.finish())
     }
 

@@ -9,12 +9,12 @@ impl Display for Evaluation {
         let sampler = &self.options.sampler;
         writeln!(
             f,
-            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {:?} order (noise {}), adjacency {}, guidance {}, seed {}",
+            "{} prompts, {} MaskGIT steps, temperature {}, top-p {}, {} order (noise {}), adjacency {}, guidance {}, seed {}",
             self.options.clips,
             sampler.steps,
             sampler.temperature,
             sampler.top_p,
-            sampler.order,
+            sampler.order.name(),
             sampler.order_noise,
             sampler.adjacency,
             sampler.action_guidance.unwrap_or_default(),

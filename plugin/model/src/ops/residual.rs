@@ -15,7 +15,8 @@ use super::slices::with_floats;
 use super::sublayer::{AttentionWeights, Branch, FeedForwardWeights, Kept};
 use super::weight_gradients::WeightGradients;
 
-/// `x` plus attention over its norm: one attention branch of a block.
+/// `x` plus attention over its norm: one attention branch of a block. `x` has the shape that `pattern` takes, ending with the width `D` of the residual stream,
+/// which `heads` need not divide: the weights have a width of their own for all heads together.
 ///
 /// # Errors
 /// When shapes do not match.
@@ -33,7 +34,7 @@ pub fn attention_branch(
     residual(x, vec![vec![branch]], false)
 }
 
-/// `x` plus `relu(norm(x) up)^2 down`: the feed-forward branch of a block.
+/// `x` `[.., D]` plus `relu(norm(x) up)^2 down`: the feed-forward branch of a block, with `up` `[F, D]` and `down` `[D, F]`.
 ///
 /// # Errors
 /// When shapes do not match.

@@ -10,7 +10,9 @@ use super::adjacency::count_adjacency;
 use crate::train::error::TrainError;
 use crate::train::phase_config::PhaseConfig;
 use crate::train::ranks::{Alone, Ranks};
-use crate::train::token_cache::{TokenCache, Tokenising, counts_all_frames, keeps_tokens};
+use crate::train::token_cache::{
+    TokenCache, Tokenising, counts_all_frames, keeps_tokens, tokens_are_the_frames_own,
+};
 
 /// Where the tokens of the footage are kept.
 #[derive(Debug)]
@@ -41,6 +43,11 @@ impl FootageTokens {
     ) -> Result<Self, TrainError> {
         let frames = tokenising.dataset.total_frames();
         let mut kept = None;
+        if folder.is_some() && !tokens_are_the_frames_own(tokenising.model) {
+            tracing::info!(
+                "the tokenizer's encoder looks at several frames, so that a frame's tokens depend on the clip: they are made in every step"
+            );
+        }
         if let Some(folder) = &folder
             && keeps_tokens(tokenising.model, phase, frames)
         {
