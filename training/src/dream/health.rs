@@ -5,6 +5,7 @@ use std::path::Path;
 use genie_model::QuantizerConfig;
 
 use super::metrics::{self, Metrics};
+use crate::dataset::{Dataset, ShortClips};
 use crate::evaluate::Evaluation;
 use crate::ingest::Finding;
 use crate::train::TrainConfig;
@@ -25,6 +26,24 @@ fn finding(what: String, remedy: &str) -> Finding {
         what,
         remedy: remedy.to_owned(),
     }
+}
+
+/// Clips that are shorter than the windows of a training: nothing is learned from them.
+pub(super) fn of_windows(training: &Dataset, config: &TrainConfig) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (what, phase) in [
+        ("actions and dynamics are", &config.dynamics),
+        ("the tokenizer is", &config.tokenizer),
+    ] {
+        let short = ShortClips::of(training, phase.clip_frames);
+        if short.clips > 0 {
+            findings.push(finding(
+                format!("{short}: {what} not trained on them"),
+                "footage with fewer cuts, more frames a second (--fps), or --keep-all, which parts no clip where scenes cut",
+            ));
+        }
+    }
+    findings
 }
 
 /// The tokenizer after its phase.
@@ -153,8 +172,10 @@ pub(super) fn of_world(evaluation: &Evaluation) -> Vec<Finding> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dataset::{DatasetWriter, FrameFormat};
     use metrics::Series;
 
     fn series(values: &[f64]) -> Series {
@@ -189,5 +210,32 @@ mod tests {
         let falling: Vec<f64> = (0..20).map(|step| 3.0 - 0.1 * f64::from(step)).collect();
         metrics.insert("cross_entropy".to_owned(), series(&falling));
         assert!(of_dynamics(&metrics)[0].remedy.contains("--hours"));
+    }
+
+    #[test]
+    fn clips_that_no_step_sees_are_found_with_their_share() {
+        let folder = tempfile::tempdir().unwrap();
+        let format = FrameFormat {
+            height: 2,
+            width: 2,
+            frames_per_second: 10.0,
+        };
+        let mut writer = DatasetWriter::create(folder.path(), format).unwrap();
+        for frames in [7, 60, 13, 20] {
+            let pixels = vec![7; frames * format.frame_bytes()];
+            writer.push_clip(&pixels, None).unwrap();
+        }
+        let dataset = writer.finish().unwrap();
+        let mut config = TrainConfig::game();
+        (config.tokenizer.clip_frames, config.dynamics.clip_frames) = (8, 16);
+        let found = of_windows(&dataset, &config);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].what.starts_with("2 of 4 clips (20 of 100 frames, 20 %)"),
+            "{found:?}"
+        );
+        assert!(found[1].what.contains("the tokenizer"), "{found:?}");
+        (config.tokenizer.clip_frames, config.dynamics.clip_frames) = (7, 7);
+        assert_eq!(of_windows(&dataset, &config), []);
     }
 }

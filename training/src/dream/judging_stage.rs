@@ -109,6 +109,7 @@ pub(super) fn report(
     let training = Dataset::open(&workshop.training())?;
     let inspection = Inspection::of(&training)?;
     let mut findings = inspection.findings();
+    findings.extend(health::of_windows(&training, config));
     findings.extend(health::of_training(&run, config));
     findings.extend(health::of_world(evaluation));
     let labelled = workshop.labelled();

@@ -42,6 +42,7 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
     let training = Dataset::open(&workshop.training())?;
     warn(&Inspection::of(&training)?.findings());
     let config = configuration(&training, dreamer.options)?;
+    warn(&health::of_windows(&training, &config));
     workshop.note_config(&config)?;
     Ok(config)
 }
