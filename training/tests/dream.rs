@@ -150,6 +150,12 @@ fn what_cannot_be_is_said_before_any_work() {
     assert!(said(&options).contains("--latent-actions"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     options.latent_actions = None;
+    // What is in the way of the results is known before anything is read.
+    let prompts = folder.path().join("my.prompts");
+    std::fs::write(&prompts, "mine").unwrap();
+    assert!(said(&options).contains("my.prompts"));
+    std::fs::remove_file(&prompts).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     options.actions = ActionSource::Given;
     std::fs::write(folder.path().join("film.mp4"), b"whatever").unwrap();
     let error = said(&options);

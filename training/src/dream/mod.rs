@@ -6,6 +6,7 @@
 //! | `import_stage`, `training_stage`, `judging_stage` | what is done in them |
 //! | `dreamer` | what they share: the folder, the time, and how to tell how far they are |
 //! | `workshop` | the folder where they leave what they have done, so that a stopped dream goes on |
+//! | `outputs` | what is written beside the world, and whether it can be |
 //! | `split` | a part of the footage is held out of the training, for evaluation |
 //! | `plan` | which training fits the footage |
 //! | `forecast` | when it will be over |
@@ -28,6 +29,7 @@ mod import_stage;
 mod judging_stage;
 mod metrics;
 mod options;
+mod outputs;
 mod pacer;
 mod page;
 mod pictures;

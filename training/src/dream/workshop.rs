@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
 
+use super::outputs::beside;
 use super::{DreamError, DreamOptions};
 use crate::dataset::INDEX_NAME;
 use crate::train::{ActionSource, TrainConfig};
@@ -50,19 +51,6 @@ pub(super) struct Workshop {
     /// Hours that were asked for before, if others are now.
     before: Option<f64>,
     _lock: File,
-}
-
-/// The name of a file beside the world: its own without its endings, and another ending.
-pub(super) fn beside(world: &Path, ending: &str) -> PathBuf {
-    let name = world
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let stem = [".genie.safetensors", ".safetensors"]
-        .iter()
-        .find_map(|known| name.strip_suffix(known))
-        .unwrap_or(&name);
-    world.with_file_name(format!("{stem}.{ending}"))
 }
 
 impl Workshop {
@@ -263,10 +251,6 @@ mod tests {
     fn a_dream_goes_on_with_the_same_and_refuses_another() {
         let folder = tempfile::tempdir().unwrap();
         let world = folder.path().join("my.genie.safetensors");
-        assert_eq!(
-            beside(&world, "report.html"),
-            folder.path().join("my.report.html")
-        );
         let paths = [PathBuf::from("films")];
         let mut options = DreamOptions {
             hours: 1.0,
