@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Device;
 use genie_model::{Frame, WorldModel};
+use genie_training::dataset::{DatasetWriter, FrameFormat};
 use genie_training::dream::{DreamError, DreamOptions, Stage, dream};
-use genie_training::gameplay::{GameplayOptions, VideoKind, generate_dataset};
-use genie_training::ingest::IngestOptions;
+use genie_training::gameplay::{
+    GameplayOptions, GameplayRules, VideoKind, generate_clip, generate_dataset,
+};
+use genie_training::ingest::{IngestOptions, Progress, ingest};
 use genie_training::train::ActionSource;
 
 #[test]
@@ -118,6 +121,97 @@ fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() 
         WorldModel::load(&out).unwrap().fingerprint(),
         world.fingerprint()
     );
+}
+
+/// A dataset of small frames that says what was pressed.
+fn dataset_with_keys(folder: &std::path::Path) {
+    let format = FrameFormat {
+        height: 32,
+        width: 32,
+        frames_per_second: 10.0,
+    };
+    let mut writer = DatasetWriter::create(folder, format).unwrap();
+    for clip in 0..4 {
+        let (pixels, actions) = generate_clip(GameplayRules::FREE, 1, clip, 60);
+        // Every other pixel of every other line of 64.
+        let small: Vec<u8> = (pixels.chunks_exact(64 * 3).step_by(2))
+            .flat_map(|line| line.chunks_exact(3).step_by(2).flatten().copied())
+            .collect();
+        writer.push_clip(&small, Some(&actions)).unwrap();
+    }
+    writer.finish().unwrap();
+    let names = r#"{"keys": ["", "left", "right", "jump", "left+jump", "right+jump"]}"#;
+    std::fs::write(folder.join("true_actions.json"), names).unwrap();
+}
+
+#[test]
+fn a_dataset_is_dreamt_as_it_is_with_the_keys_that_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    dataset_with_keys(&data);
+    let out = folder.path().join("keys.genie.safetensors");
+    let mut options = DreamOptions {
+        hours: 1.0 / 3600.0,
+        actions: ActionSource::Given,
+        latent_actions: None,
+        footage: IngestOptions {
+            width: 32,
+            height: 32,
+            ..IngestOptions::default()
+        },
+        seed: 2,
+    };
+    let stop = AtomicBool::new(false);
+    let begin = |options: &DreamOptions| {
+        let paths = std::slice::from_ref(&data);
+        dream(paths, &out, options, &Device::Cpu, &|_| (), &stop)
+    };
+    // Its frames are as they are.
+    let error = begin(&options).unwrap_err().to_string();
+    assert!(
+        error.contains("is a dataset") && error.contains("--size"),
+        "{error}"
+    );
+    assert!(!folder.path().join("keys.dream").exists());
+    options.footage = IngestOptions::default();
+    let dreamt = begin(&options).unwrap();
+    let world = WorldModel::load(&dreamt.world).unwrap();
+    assert_eq!(world.config().frame_width, 32);
+    let names: Vec<&str> = world.actions().iter().map(|it| it.name.as_str()).collect();
+    assert!(
+        names.contains(&"idle") && names.contains(&"right"),
+        "{names:?}"
+    );
+    let right = world.actions().iter().find(|it| it.name == "right");
+    assert_eq!(right.unwrap().keys, [["ArrowRight"]]);
+    let page = std::fs::read_to_string(&dreamt.report).unwrap();
+    assert!(page.contains("240 frames in 4 clips"), "{page}");
+    assert!(!folder.path().join("keys.dream/footage").exists());
+}
+
+#[test]
+fn what_these_commands_write_is_answered_with_who_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let said = |input: &str, out: &str| {
+        let stop = AtomicBool::new(false);
+        let (options, progress) = (IngestOptions::default(), Progress::default());
+        ingest(&[at(input)], &at(out), &options, &progress, &stop)
+            .unwrap_err()
+            .to_string()
+    };
+    dataset_with_keys(&at("data"));
+    let error = said("data", "new");
+    assert!(
+        error.contains("a dataset") && error.contains("genie dream"),
+        "{error}"
+    );
+    std::fs::create_dir(at("films")).unwrap();
+    std::fs::write(at("films/film.mp4"), b"whatever").unwrap();
+    let error = said("films", "films");
+    assert!(error.contains("--out at once"), "{error}");
+    assert!(!at("new").exists());
+    assert_eq!(std::fs::read_dir(at("films")).unwrap().count(), 1);
 }
 
 #[test]

@@ -24,9 +24,13 @@ const SHOWN_REMARKS: usize = 10;
 /// Arguments of `genie dream`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Films, animations, folders of pictures, archives of these, and folders of all that; see `genie import`.
-    #[arg(required = true)]
+    /// Films, animations, folders of pictures, archives of these, and folders of all that (see `genie import`); or one dataset, whose
+    /// frames are taken as they are.
+    #[arg(required_unless_present = "video")]
     paths: Vec<PathBuf>,
+    /// The same as a path.
+    #[arg(long, value_name = "PATH")]
+    video: Vec<PathBuf>,
     /// File of the world; its report and a folder of prompts are written beside it.
     #[arg(long, default_value = "my.genie.safetensors")]
     out: PathBuf,
@@ -63,7 +67,8 @@ enum Actions {
 
 /// Dreams, and says what came out.
 pub(crate) fn run(args: Args) -> CliResult {
-    let inputs: Vec<_> = args.paths.iter().map(PathBuf::as_path).collect();
+    let paths: Vec<PathBuf> = args.video.iter().chain(&args.paths).cloned().collect();
+    let inputs: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
     check_output_of("safetensors", "--out", &args.out, &inputs)?;
     let device = args.device.open()?;
     let options = DreamOptions {
@@ -89,7 +94,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         scope.spawn(|| guard.watch(&interruption, &|| end_now(&display, &interruption)));
         let _over = guard.until_dropped();
         dream(
-            &args.paths,
+            &paths,
             &args.out,
             &options,
             &device,

@@ -231,7 +231,9 @@ mod tests {
         let found = of_windows(&dataset, &config);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(
-            found[0].what.starts_with("2 of 4 clips (20 of 100 frames, 20 %)"),
+            found[0]
+                .what
+                .starts_with("2 of 4 clips (20 of 100 frames, 20 %)"),
             "{found:?}"
         );
         assert!(found[1].what.contains("the tokenizer"), "{found:?}");

@@ -6,9 +6,9 @@ use genie_model::DynamicsConfig;
 
 use super::curves::curves;
 use super::data_uri;
+use super::imported::Imported;
 use super::metrics::{Metrics, Series};
 use super::pictures::Pictures;
-use super::workshop::Imported;
 use crate::evaluate::Evaluation;
 use crate::ingest::{Finding, Inspection, pace_in_words};
 use crate::train::TrainConfig;

@@ -58,11 +58,7 @@ impl Drop for Said<'_> {
     }
 }
 
-fn all(
-    dreamer: &Dreamer<'_>,
-    paths: &[PathBuf],
-    outputs: &Outputs,
-) -> Result<Dreamt, DreamError> {
+fn all(dreamer: &Dreamer<'_>, paths: &[PathBuf], outputs: &Outputs) -> Result<Dreamt, DreamError> {
     import(dreamer, paths)?;
     dreamer.note_spent()?;
     let mut config = plan(dreamer)?;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
 
+use super::imported::Imported;
 use super::outputs::beside;
 use super::{DreamError, DreamOptions};
-use crate::dataset::INDEX_NAME;
+use crate::dataset::{Dataset, INDEX_NAME};
 use crate::train::{ActionSource, TrainConfig};
 
 /// What was asked for, and how long it has been worked on.
@@ -24,23 +25,6 @@ struct State {
     spent: f64,
 }
 
-/// The result of the import, for the report.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Imported {
-    pub(super) clips: u64,
-    pub(super) frames: u64,
-    pub(super) frames_per_second: f64,
-    /// How that pace was chosen.
-    pub(super) pace: String,
-    /// What could not be read, and why.
-    pub(super) unreadable: Vec<String>,
-    /// What was left out, in words.
-    pub(super) left_out: Vec<String>,
-    /// What was skipped, changed or assumed, in words.
-    #[serde(default)]
-    pub(super) remarks: Vec<String>,
-}
-
 /// The folder of one dream, held by one process.
 #[derive(Debug)]
 pub(super) struct Workshop {
@@ -50,6 +34,8 @@ pub(super) struct Workshop {
     state: State,
     /// Hours that were asked for before, if others are now.
     before: Option<f64>,
+    /// The dataset that is dreamt as it is, where that was given in place of films.
+    dataset: Option<PathBuf>,
     _lock: File,
 }
 
@@ -91,7 +77,9 @@ impl Workshop {
                 ))
             })?;
             // Before there is footage nothing would be lost: a corrected command begins anew.
-            let begun = root.join("footage").join(INDEX_NAME).exists();
+            let begun = ["footage", "training"]
+                .iter()
+                .any(|name| root.join(name).join(INDEX_NAME).exists());
             let other = difference(&old, &state);
             if let Some(difference) = other.filter(|_| begun) {
                 return Err(DreamError::Request(format!(
@@ -103,7 +91,9 @@ impl Workshop {
             before = ((old.hours - state.hours).abs() > 1e-9).then_some(old.hours);
             state.spent = if other.is_some() { 0.0 } else { old.spent };
         }
+        let imported = root.join("footage").join(INDEX_NAME).exists();
         let workshop = Self {
+            dataset: dataset_of(paths).filter(|_| !imported),
             root,
             made,
             state,
@@ -116,13 +106,25 @@ impl Workshop {
 
     /// Removes the folder if this call made it and there is no footage in it yet: nothing is left of a dream that never began.
     pub(super) fn remove_if_empty(&self) {
-        if self.made && !self.footage().exists() {
+        let begun = self.footage_folder().exists() || self.training().exists();
+        if self.made && !begun {
             let _ = fs::remove_dir_all(&self.root);
         }
     }
 
-    pub(super) fn footage(&self) -> PathBuf {
+    /// The dataset that is dreamt as it is, if one was given.
+    pub(super) fn dataset(&self) -> Option<&Path> {
+        self.dataset.as_deref()
+    }
+
+    /// Where films are imported to.
+    pub(super) fn footage_folder(&self) -> PathBuf {
         self.root.join("footage")
+    }
+
+    /// The dataset of all the footage.
+    pub(super) fn footage(&self) -> PathBuf {
+        (self.dataset.clone()).unwrap_or_else(|| self.footage_folder())
     }
 
     pub(super) fn training(&self) -> PathBuf {
@@ -178,10 +180,15 @@ impl Workshop {
         write_json(&self.root.join("dream.json"), &state)
     }
 
+    /// What was imported. A dream that was killed before it noted that still knows its clips.
     pub(super) fn imported(&self) -> Imported {
-        fs::read(self.imported_path())
-            .ok()
+        let noted = fs::read(self.imported_path()).ok();
+        noted
             .and_then(|text| serde_json::from_slice(&text).ok())
+            .or_else(|| {
+                let dataset = Dataset::open(&self.footage()).ok()?;
+                Some(Imported::of_dataset(&dataset))
+            })
             .unwrap_or_default()
     }
 
@@ -204,6 +211,14 @@ impl Workshop {
         let text = toml::to_string_pretty(config)
             .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
         atomic_file::write(&path, text.as_bytes()).map_err(DreamError::io("write", &path))
+    }
+}
+
+/// The dataset that alone was given as footage.
+fn dataset_of(paths: &[PathBuf]) -> Option<PathBuf> {
+    match paths {
+        [path] if path.join(INDEX_NAME).is_file() => Some(path.clone()),
+        _ => None,
     }
 }
 

@@ -50,7 +50,9 @@ mod tests {
         let said = passed_over(&dataset, &config);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(
-            said[0].what.starts_with("2 of 4 clips (10 of 100 frames, 10 %)"),
+            said[0]
+                .what
+                .starts_with("2 of 4 clips (10 of 100 frames, 10 %)"),
             "{said:?}"
         );
         assert!(said[0].remedy.contains("dynamics.clip_frames"), "{said:?}");
