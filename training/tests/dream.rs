@@ -10,7 +10,7 @@ use genie_training::dream::{DreamError, DreamOptions, Stage, dream};
 use genie_training::gameplay::{
     GameplayOptions, GameplayRules, VideoKind, generate_clip, generate_dataset,
 };
-use genie_training::ingest::{IngestOptions, Progress, ingest};
+use genie_training::ingest::{IngestOptions, Inspection, Progress, ingest};
 use genie_training::train::ActionSource;
 
 #[test]
@@ -212,6 +212,67 @@ fn what_these_commands_write_is_answered_with_who_takes_it() {
     assert!(error.contains("--out at once"), "{error}");
     assert!(!at("new").exists());
     assert_eq!(std::fs::read_dir(at("films")).unwrap().count(), 1);
+}
+
+#[test]
+fn what_stands_against_footage_is_said_with_what_helps() {
+    let good = Inspection {
+        seconds: 600.0,
+        blank: 0.0,
+        frozen: 0.0,
+        cuts_per_minute: 0.5,
+        moving: 0.9,
+        pixels_per_frame: Some(3.0),
+    };
+    assert_eq!(good.findings(), []);
+    for (look, what, remedy) in [
+        (
+            Inspection {
+                pixels_per_frame: Some(20.0),
+                ..good
+            },
+            "20 pixels (of 64) from frame to frame",
+            "more frames a second",
+        ),
+        (
+            Inspection {
+                pixels_per_frame: Some(0.3),
+                ..good
+            },
+            "hardly anything moves",
+            "fewer frames a second",
+        ),
+        (
+            Inspection {
+                pixels_per_frame: None,
+                ..good
+            },
+            "nobody acts",
+            "--crop",
+        ),
+        (
+            Inspection {
+                cuts_per_minute: 5.0,
+                ..good
+            },
+            "5.0 scene cuts a minute lie inside clips",
+            "--keep-all",
+        ),
+        (
+            Inspection {
+                seconds: 30.0,
+                ..good
+            },
+            "30 seconds of footage",
+            "minutes of play",
+        ),
+    ] {
+        let found = look.findings();
+        assert!(
+            found.len() == 1 && found[0].what.contains(what) && found[0].remedy.contains(remedy),
+            "{what}: {found:?}"
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use candle_core::DType;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{WorldModel, atomic_file};
 
+use super::acted::Acted;
 use super::dreamer::Dreamer;
 use super::effort::{evaluate_options, known_actions, label_options, share_of_choice};
 use super::health;
@@ -109,6 +110,8 @@ pub(super) fn report(
     let inspection = Inspection::of(&training)?;
     let mut findings = inspection.findings();
     findings.extend(health::of_windows(&training, config));
+    let acted = Acted::of(&run, &training, config);
+    findings.extend(acted.as_ref().and_then(health::nobody_acts));
     findings.extend(health::of_training(&run, config));
     findings.extend(health::of_world(evaluation));
     let labelled = workshop.labelled();

@@ -13,10 +13,12 @@
 //! | `forecast` | when it will be over |
 //! | `speed`, `effort` | how fast worlds dream here, and how thoroughly one is evaluated in the time |
 //! | `pacer` | how many steps fit the time, whatever else the machine does |
+//! | `acted` | what is done in the footage |
 //! | `health` | what stands against a good world, each with its remedy |
 //! | `beginnings` | frames that show the player, to begin from |
 //! | `prompts`, `pictures`, `curves`, `page` | what is shown: pictures to begin from, and the report |
 
+mod acted;
 mod beginnings;
 mod curves;
 mod data_uri;
