@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::DreamError;
 use super::dreamer::Dreamer;
+use super::import_watch::ImportWatch;
 use super::imported::Imported;
 use super::status::Stage;
 use crate::dataset::{Dataset, INDEX_NAME, TrueActions};
@@ -48,7 +49,13 @@ pub(super) fn import(dreamer: &Dreamer<'_>, paths: &[PathBuf]) -> Result<(), Dre
     let over = AtomicBool::new(false);
     let imported = thread::scope(|scope| {
         scope.spawn(|| {
+            let begun = Instant::now();
+            let mut watch = ImportWatch::new(dreamer.time());
             while !over.load(Ordering::Relaxed) {
+                let now = begun.elapsed().as_secs_f64();
+                if let Some(it) = watch.look(now, progress.seconds(), progress.total_seconds()) {
+                    tracing::warn!("{}: {}", it.what, it.remedy);
+                }
                 let share = progress.seconds() / progress.total_seconds().max(1e-9);
                 dreamer.status(Stage::Import, share);
                 thread::sleep(Duration::from_millis(200));
@@ -62,7 +69,10 @@ pub(super) fn import(dreamer: &Dreamer<'_>, paths: &[PathBuf]) -> Result<(), Dre
         Err(IngestError::Stopped) => return Err(DreamError::Stopped),
         imported => imported?,
     };
-    dreamer.workshop.note_imported(&Imported::of(&summary))
+    dreamer.workshop.note_imported(&Imported {
+        seconds: dreamer.seconds(),
+        ..Imported::of(&summary)
+    })
 }
 
 /// Takes a dataset as it is: it was imported before.

@@ -20,6 +20,9 @@ pub(super) struct Imported {
     /// What was skipped, changed or assumed, in words.
     #[serde(default)]
     pub(super) remarks: Vec<String>,
+    /// How long it took; 0 where that is not known.
+    #[serde(default)]
+    pub(super) seconds: f64,
 }
 
 impl Imported {
@@ -52,6 +55,7 @@ impl Imported {
                     format!("{}: {about}{}", remark.kind.name(), remark.text)
                 })
                 .collect(),
+            seconds: 0.0,
         }
     }
 

@@ -10,6 +10,7 @@ use super::acted::Acted;
 use super::dreamer::Dreamer;
 use super::effort::{evaluate_options, known_actions, label_options, share_of_choice};
 use super::health;
+use super::import_watch::took_too_long;
 use super::metrics;
 use super::outputs::Outputs;
 use super::page::{Told, page};
@@ -108,7 +109,9 @@ pub(super) fn report(
     let run = workshop.run();
     let training = Dataset::open(&workshop.training())?;
     let inspection = Inspection::of(&training)?;
+    let imported = workshop.imported();
     let mut findings = inspection.findings();
+    findings.extend(took_too_long(imported.seconds, dreamer.time()));
     findings.extend(health::of_windows(&training, config));
     let acted = Acted::of(&run, &training, config);
     findings.extend(acted.as_ref().and_then(health::nobody_acts));
@@ -134,7 +137,7 @@ pub(super) fn report(
         .unwrap_or_default();
     let page = page(&Told {
         name: &name,
-        imported: &workshop.imported(),
+        imported: &imported,
         inspection: &inspection,
         config,
         tokenizer: &metrics::read(&run, "tokenizer"),
@@ -148,7 +151,6 @@ pub(super) fn report(
     let report = outputs.report.clone();
     atomic_file::write(&report, page.as_bytes()).map_err(DreamError::io("write", &report))?;
     dreamer.status(Stage::Report, 1.0);
-    let imported = workshop.imported();
     Ok(Dreamt {
         unreadable: imported.unreadable,
         remarks: imported.remarks,

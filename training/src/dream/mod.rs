@@ -7,6 +7,7 @@
 //! | `dreamer` | what they share: the folder, the time, and how to tell how far they are |
 //! | `workshop` | the folder where they leave what they have done, so that a stopped dream goes on |
 //! | `outputs` | what is written beside the world, and whether it can be |
+//! | `import_watch` | how much of the time the import takes |
 //! | `imported` | what an import made |
 //! | `split` | a part of the footage is held out of the training, for evaluation |
 //! | `plan` | which training fits the footage |
@@ -29,6 +30,7 @@ mod error;
 mod forecast;
 mod health;
 mod import_stage;
+mod import_watch;
 mod imported;
 mod judging_stage;
 mod metrics;
