@@ -22,6 +22,7 @@ fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() 
         ..GameplayOptions::default()
     };
     generate_dataset(&at("game"), 4, 80, 1, game, &|_| ()).unwrap();
+    std::fs::write(at("game/video/broken.mp4"), b"no film").unwrap();
     let paths = [at("game/video")];
     let out = at("my.genie.safetensors");
     let options = DreamOptions {
@@ -87,6 +88,7 @@ fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() 
         (world.config().frame_width, world.config().frame_height),
         (32, 32)
     );
+    assert!(dreamt.damaged && dreamt.unreadable[0].contains("broken.mp4"));
     assert!(dreamt.prompts.len() > 1);
     let prompt = Frame::decode(&std::fs::read(&dreamt.prompts[0]).unwrap()).unwrap();
     let mut rollout = world.prompt(&prompt, 1).unwrap();

@@ -13,6 +13,7 @@ use super::CliResult;
 use super::device_args::DeviceArgs;
 use super::dream_guard::Guard;
 use super::footage_args::FootageArgs;
+use super::hours::parse_hours;
 use super::interruption::Interruption;
 use super::outputs::check_output_of;
 
@@ -34,8 +35,8 @@ pub(crate) struct Args {
     /// File of the world; its report and a folder of prompts are written beside it.
     #[arg(long, default_value = "my.genie.safetensors")]
     out: PathBuf,
-    /// Hours from now to the report. A dream that is over goes on from its end when it is given more.
-    #[arg(long, default_value_t = 1.0)]
+    /// Hours from now to the report: 1.5, 1h30m, 90m. A dream that is over goes on from its end when it is given more.
+    #[arg(long, default_value = "1", value_parser = parse_hours)]
     hours: f64,
     /// Where the world's actions come from.
     #[arg(long, value_enum, default_value = "learned")]
@@ -137,6 +138,13 @@ pub(crate) fn run(args: Args) -> CliResult {
     }
     for finding in &dreamt.findings {
         println!("- {}; what helps: {}", finding.what, finding.remedy);
+    }
+    if dreamt.damaged {
+        return Err(format!(
+            "some of the footage could not be read; the world {} was made of the rest",
+            dreamt.world.display()
+        )
+        .into());
     }
     Ok(())
 }

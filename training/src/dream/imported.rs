@@ -15,6 +15,9 @@ pub(super) struct Imported {
     pub(super) pace: String,
     /// What could not be read, and why.
     pub(super) unreadable: Vec<String>,
+    /// Whether any of it was damaged or unreadable.
+    #[serde(default)]
+    pub(super) damaged: bool,
     /// What was left out, in words.
     pub(super) left_out: Vec<String>,
     /// What was skipped, changed or assumed, in words.
@@ -38,6 +41,7 @@ impl Imported {
                 .iter()
                 .map(|file| format!("{}: {}", file.source, file.reason))
                 .collect(),
+            damaged: summary.has_damage(),
             left_out: summary
                 .left_out
                 .iter()

@@ -152,6 +152,7 @@ pub(super) fn report(
     atomic_file::write(&report, page.as_bytes()).map_err(DreamError::io("write", &report))?;
     dreamer.status(Stage::Report, 1.0);
     Ok(Dreamt {
+        damaged: imported.damaged || !imported.unreadable.is_empty(),
         unreadable: imported.unreadable,
         remarks: imported.remarks,
         world: out.clone(),

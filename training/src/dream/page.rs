@@ -258,7 +258,7 @@ fn footage(told: &Told) -> String {
         unreadable,
         left_out,
         remarks,
-        seconds: _,
+        ..
     } = told.imported;
     let mut text = format!(
         "<p>{frames} frames in {clips} clips at {} frames a second: {}.</p>",

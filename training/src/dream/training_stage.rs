@@ -36,6 +36,7 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
             }
             workshop.note_config(&config)?;
         }
+        workshop.note_chosen()?;
         return Ok(config);
     }
     let dataset = Dataset::open(&workshop.footage())?;
@@ -45,6 +46,7 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
     let config = configuration(&training, dreamer.options)?;
     warn(&health::of_windows(&training, &config));
     workshop.note_config(&config)?;
+    workshop.note_chosen()?;
     Ok(config)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::train::{ActionSource, TrainConfig};
 /// What was asked for, and how long it has been worked on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
+    /// Hours that the training was chosen for.
     hours: f64,
     actions: ActionSource,
     latent_actions: Option<usize>,
@@ -32,8 +34,10 @@ pub(super) struct Workshop {
     /// Whether this call made the folder.
     made: bool,
     state: State,
-    /// Hours that were asked for before, if others are now.
+    /// Hours that the training was chosen for before, if others are asked for now.
     before: Option<f64>,
+    /// Whether the training is chosen for the hours of now.
+    chosen: AtomicBool,
     /// The dataset that is dreamt as it is, where that was given in place of films.
     dataset: Option<PathBuf>,
     _lock: File,
@@ -98,6 +102,7 @@ impl Workshop {
             made,
             state,
             before,
+            chosen: AtomicBool::new(false),
             _lock: lock,
         };
         workshop.save(workshop.state.spent)?;
@@ -172,9 +177,18 @@ impl Workshop {
         self.save(seconds)
     }
 
+    /// The training is chosen for the hours of now: those of before are not needed any more.
+    pub(super) fn note_chosen(&self) -> Result<(), DreamError> {
+        self.chosen.store(true, Ordering::Relaxed);
+        self.save(self.state.spent)
+    }
+
     fn save(&self, spent: f64) -> Result<(), DreamError> {
+        let chosen = self.chosen.load(Ordering::Relaxed);
         let state = State {
             spent,
+            // A dream that is stopped before it is chosen is told of it again.
+            hours: self.before.filter(|_| !chosen).unwrap_or(self.state.hours),
             ..self.state.clone()
         };
         write_json(&self.root.join("dream.json"), &state)
@@ -260,6 +274,7 @@ fn difference(old: &State, new: &State) -> Option<&'static str> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dataset::{DatasetWriter, FrameFormat};
     use crate::ingest::IngestOptions;
 
     #[test]
@@ -283,6 +298,15 @@ mod tests {
         let workshop = Workshop::open(&world, &paths, &options).unwrap();
         assert!((workshop.spent() - 90.0).abs() < 1e-9);
         assert_eq!(workshop.longer(), Some(2.0));
+        // Stopped before the training was chosen anew, it is still twice as long as before.
+        workshop.note_spent(91.0).unwrap();
+        drop(workshop);
+        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        assert_eq!(workshop.longer(), Some(2.0));
+        workshop.note_chosen().unwrap();
+        drop(workshop);
+        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        assert_eq!(workshop.longer(), None);
         drop(workshop);
         options.footage.width = 96;
         // Nothing was imported yet: the corrected command begins anew.
@@ -297,5 +321,39 @@ mod tests {
             error.to_string().contains("settings of the import"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_dream_that_was_killed_right_after_its_import_knows_its_clips() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = folder.path().join("my.genie.safetensors");
+        let options = DreamOptions {
+            hours: 1.0,
+            actions: ActionSource::Learned,
+            latent_actions: None,
+            footage: IngestOptions::default(),
+            seed: 0,
+        };
+        let workshop = Workshop::open(&world, &[PathBuf::from("films")], &options).unwrap();
+        assert_eq!(workshop.imported(), Imported::default());
+        let format = FrameFormat {
+            height: 2,
+            width: 2,
+            frames_per_second: 10.0,
+        };
+        let mut writer = DatasetWriter::create(&workshop.footage(), format).unwrap();
+        for frames in [20, 30] {
+            let pixels = vec![7; frames * format.frame_bytes()];
+            writer.push_clip(&pixels, None).unwrap();
+        }
+        writer.finish().unwrap();
+        let imported = workshop.imported();
+        assert_eq!((imported.clips, imported.frames), (2, 50));
+        let noted = Imported {
+            damaged: true,
+            ..imported
+        };
+        workshop.note_imported(&noted).unwrap();
+        assert_eq!(workshop.imported(), noted);
     }
 }
