@@ -14,6 +14,8 @@ pub(super) struct Outputs {
     pub(super) report: PathBuf,
     /// Folder of the prompts.
     pub(super) prompts: PathBuf,
+    /// Folder in which it leaves what it has done.
+    pub(super) work: PathBuf,
 }
 
 /// The name of a file beside the world: its own without its endings, and another ending.
@@ -35,17 +37,18 @@ impl Outputs {
             world: world.to_path_buf(),
             report: beside(world, "report.html"),
             prompts: beside(world, "prompts"),
+            work: beside(world, "dream"),
         }
     }
 
     /// Makes sure that all of it can be written, and that nothing of it is the footage.
     pub(super) fn check(&self, footage: &[PathBuf]) -> Result<(), DreamError> {
-        let named = [
-            ("the world", &self.world),
-            ("the report", &self.report),
-            ("the prompts", &self.prompts),
-        ];
-        for (what, path) in named {
+        for (what, path, is_folder) in [
+            ("the world", &self.world, false),
+            ("the report", &self.report, false),
+            ("the folder of the prompts", &self.prompts, true),
+            ("the folder of what is done so far", &self.work, true),
+        ] {
             let wrong = |why: &str| {
                 Err(DreamError::Request(format!(
                     "{what} would be {}, and {why}: move it away, or give another --out",
@@ -55,17 +58,16 @@ impl Outputs {
             if footage.iter().any(|input| same(input, path)) {
                 return wrong("that is the footage");
             }
-            let is_folder = path == &self.prompts;
             if path.is_dir() && !is_folder {
                 return wrong("there is a folder of that name");
             }
             if path.exists() && !path.is_dir() && is_folder {
                 return wrong("there is a file of that name");
             }
-            // What is not there yet is made beside the world.
             let tried = match (is_folder, path.is_dir()) {
+                // What is not there yet is made beside the world.
                 (true, false) => continue,
-                (true, true) => temporary_path(&path.join("prompt-1.png")),
+                (true, true) => temporary_path(&path.join("tried")),
                 (false, _) => temporary_path(path),
             };
             if let Some(folder) = tried.parent().filter(|it| *it != Path::new("")) {
@@ -102,6 +104,7 @@ mod tests {
             ("my.genie.safetensors", true),
             ("my.report.html", true),
             ("my.prompts", false),
+            ("my.dream", false),
         ] {
             if is_folder {
                 fs::create_dir(at(name)).unwrap();

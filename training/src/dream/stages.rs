@@ -33,7 +33,7 @@ pub fn dream(
     options.check()?;
     let outputs = Outputs::of(out);
     outputs.check(paths)?;
-    let workshop = Workshop::open(out, paths, options)?;
+    let workshop = Workshop::open(&outputs.work, paths, options)?;
     let dreamer = Dreamer::new(options, device, workshop, show, stop);
     let over = AtomicBool::new(false);
     let made = thread::scope(|scope| {

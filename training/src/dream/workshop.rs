@@ -8,7 +8,6 @@ use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
 
 use super::imported::Imported;
-use super::outputs::beside;
 use super::{DreamError, DreamOptions};
 use crate::dataset::{Dataset, INDEX_NAME};
 use crate::train::{ActionSource, TrainConfig};
@@ -44,13 +43,13 @@ pub(super) struct Workshop {
 }
 
 impl Workshop {
-    /// Opens the folder of the dream that makes `world`, and makes it if there is none.
+    /// Opens the folder of a dream, and makes it if there is none.
     pub(super) fn open(
-        world: &Path,
+        root: &Path,
         paths: &[PathBuf],
         options: &DreamOptions,
     ) -> Result<Self, DreamError> {
-        let root = beside(world, "dream");
+        let root = root.to_path_buf();
         let made = !root.exists();
         fs::create_dir_all(&root).map_err(DreamError::io("make the folder", &root))?;
         let lock_path = root.join(".lock");
@@ -280,7 +279,7 @@ mod tests {
     #[test]
     fn a_dream_goes_on_with_the_same_and_refuses_another() {
         let folder = tempfile::tempdir().unwrap();
-        let world = folder.path().join("my.genie.safetensors");
+        let root = folder.path().join("my.dream");
         let paths = [PathBuf::from("films")];
         let mut options = DreamOptions {
             hours: 1.0,
@@ -289,34 +288,34 @@ mod tests {
             footage: IngestOptions::default(),
             seed: 0,
         };
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
-        let error = Workshop::open(&world, &paths, &options).unwrap_err();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
+        let error = Workshop::open(&root, &paths, &options).unwrap_err();
         assert!(error.to_string().contains("under way"), "{error}");
         workshop.note_spent(90.0).unwrap();
         drop(workshop);
         options.hours = 2.0;
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
         assert!((workshop.spent() - 90.0).abs() < 1e-9);
         assert_eq!(workshop.longer(), Some(2.0));
         // Stopped before the training was chosen anew, it is still twice as long as before.
         workshop.note_spent(91.0).unwrap();
         drop(workshop);
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
         assert_eq!(workshop.longer(), Some(2.0));
         workshop.note_chosen().unwrap();
         drop(workshop);
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
         assert_eq!(workshop.longer(), None);
         drop(workshop);
         options.footage.width = 96;
         // Nothing was imported yet: the corrected command begins anew.
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
         assert!(workshop.spent().abs() < 1e-9);
         fs::create_dir_all(workshop.footage()).unwrap();
         fs::write(workshop.footage().join(INDEX_NAME), "{}").unwrap();
         drop(workshop);
         options.footage.width = 128;
-        let error = Workshop::open(&world, &paths, &options).unwrap_err();
+        let error = Workshop::open(&root, &paths, &options).unwrap_err();
         assert!(
             error.to_string().contains("settings of the import"),
             "{error}"
@@ -326,7 +325,7 @@ mod tests {
     #[test]
     fn a_dream_that_was_killed_right_after_its_import_knows_its_clips() {
         let folder = tempfile::tempdir().unwrap();
-        let world = folder.path().join("my.genie.safetensors");
+        let root = folder.path().join("my.dream");
         let options = DreamOptions {
             hours: 1.0,
             actions: ActionSource::Learned,
@@ -334,7 +333,7 @@ mod tests {
             footage: IngestOptions::default(),
             seed: 0,
         };
-        let workshop = Workshop::open(&world, &[PathBuf::from("films")], &options).unwrap();
+        let workshop = Workshop::open(&root, &[PathBuf::from("films")], &options).unwrap();
         assert_eq!(workshop.imported(), Imported::default());
         let format = FrameFormat {
             height: 2,
