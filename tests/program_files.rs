@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use genie_examples::assets;
 use genie_examples::json_file::{self, JsonFileError};
 use genie_examples::picture::{self, LONGEST_EDGE, PictureError};
 use genie_examples::script::Script;
@@ -190,4 +191,28 @@ fn scripts_are_read_as_they_are_written() {
     for wrong in ["", ",", "right:0", "right:many", "right:-1"] {
         assert!(wrong.parse::<Script>().is_err(), "{wrong:?}");
     }
+}
+
+/// What `genie dream` writes beside a world is what the programs begin with.
+#[test]
+fn the_prompts_beside_a_world_are_found_and_else_the_shipped_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("my.prompts");
+    fs::create_dir(&own).unwrap();
+    for name in ["prompt-2.png", "prompt-1.png", "notes.txt"] {
+        fs::write(own.join(name), "").unwrap();
+    }
+    let found = |name: &str| {
+        let world = folder.path().join(name);
+        fs::write(&world, "").unwrap();
+        assets::prompts_of(&world)
+    };
+    for name in ["my.genie.safetensors", "my.safetensors"] {
+        let expected = ["prompt-1.png", "prompt-2.png"].map(|name| own.join(name));
+        assert_eq!(found(name), expected, "{name}");
+    }
+    // A world without a folder of prompts begins with those that are shipped.
+    let shipped = found("other.genie.safetensors");
+    assert!(!shipped.is_empty());
+    assert_eq!(shipped, assets::prompts(&assets::root()));
 }

@@ -1,5 +1,8 @@
 //! The `genie` command: gameplay video in, a playable checkpoint out.
 
+// First, since its macros take the place of the standard ones in what follows.
+#[macro_use]
+mod printing;
 mod cli;
 
 use std::io::IsTerminal;
@@ -18,6 +21,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that nobody reads any more ends no training.
+        .log_internal_errors(false)
         // A file of the log holds no codes of colours.
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)

@@ -1,13 +1,14 @@
 //! Recording a running game into footage that `genie` trains on: play your own game, train a model, play the model.
 //!
 //! Add [`GenieRecorderPlugin`] to the game and play. A folder of clips grows, each a folder of small PNG pictures, and beside
-//! them `actions.csv`, which says what was held at each frame: the training does not see it, the evaluation compares with it. Then, with
-//! the command of the training crate:
+//! them `actions.csv`, which says what was held at each frame: the training does not see it unless it is told to, the evaluation compares
+//! with it. Then the command of the training crate
 //!
 //! ```text
-//! genie import --video recordings --out data/mine --size 64x64
-//! genie train --config training/configs/platformer.toml --data data/mine --run runs/mine
+//! genie dream recordings --out my.genie.safetensors --hours 1
 //! ```
+//!
+//! makes a world of them with a report about it; with `--actions given` its actions are the keys that were held.
 //!
 //! ```no_run
 //! use bevy::prelude::*;

@@ -13,6 +13,7 @@ use super::CliResult;
 use super::device_args::DeviceArgs;
 use super::dream_guard::Guard;
 use super::footage_args::FootageArgs;
+use super::hours::parse_hours;
 use super::interruption::Interruption;
 use super::outputs::check_output_of;
 
@@ -24,14 +25,18 @@ const SHOWN_REMARKS: usize = 10;
 /// Arguments of `genie dream`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Films, animations, folders of pictures, archives of these, and folders of all that; see `genie import`.
-    #[arg(required = true)]
+    /// Films, animations, folders of pictures, archives of these, and folders of all that (see `genie import`); or one dataset, whose
+    /// frames are taken as they are.
+    #[arg(required_unless_present = "video")]
     paths: Vec<PathBuf>,
+    /// The same as a path.
+    #[arg(long, value_name = "PATH")]
+    video: Vec<PathBuf>,
     /// File of the world; its report and a folder of prompts are written beside it.
     #[arg(long, default_value = "my.genie.safetensors")]
     out: PathBuf,
-    /// Hours from now to the report. A dream that is over goes on from its end when it is given more.
-    #[arg(long, default_value_t = 1.0)]
+    /// Hours from now to the report: 1.5, 1h30m, 90m. A dream that is over goes on from its end when it is given more.
+    #[arg(long, default_value = "1", value_parser = parse_hours)]
     hours: f64,
     /// Where the world's actions come from.
     #[arg(long, value_enum, default_value = "learned")]
@@ -63,7 +68,8 @@ enum Actions {
 
 /// Dreams, and says what came out.
 pub(crate) fn run(args: Args) -> CliResult {
-    let inputs: Vec<_> = args.paths.iter().map(PathBuf::as_path).collect();
+    let paths: Vec<PathBuf> = args.video.iter().chain(&args.paths).cloned().collect();
+    let inputs: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
     check_output_of("safetensors", "--out", &args.out, &inputs)?;
     let device = args.device.open()?;
     let options = DreamOptions {
@@ -89,7 +95,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         scope.spawn(|| guard.watch(&interruption, &|| end_now(&display, &interruption)));
         let _over = guard.until_dropped();
         dream(
-            &args.paths,
+            &paths,
             &args.out,
             &options,
             &device,
@@ -132,6 +138,13 @@ pub(crate) fn run(args: Args) -> CliResult {
     }
     for finding in &dreamt.findings {
         println!("- {}; what helps: {}", finding.what, finding.remedy);
+    }
+    if dreamt.damaged {
+        return Err(format!(
+            "some of the footage could not be read; the world {} was made of the rest",
+            dreamt.world.display()
+        )
+        .into());
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod dream_guard;
 mod evaluate;
 mod footage_args;
 mod gameplay;
+mod hours;
 mod import;
 mod interruption;
 mod label;

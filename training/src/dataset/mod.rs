@@ -17,7 +17,7 @@ mod writer;
 pub use error::DatasetError;
 pub use index::FrameFormat;
 pub use reader::Dataset;
-pub use sampler::{ClipSampler, ClipWindow};
+pub use sampler::{ClipSampler, ClipWindow, ShortClips};
 pub use true_actions::TrueActions;
 pub use writer::DatasetWriter;
 

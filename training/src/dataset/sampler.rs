@@ -1,5 +1,7 @@
 //! Which windows of which clips a training step sees.
 
+use std::fmt::{Display, Formatter};
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -12,6 +14,70 @@ pub struct ClipWindow {
     pub clip: usize,
     /// First frame of the window in the clip.
     pub start: usize,
+}
+
+/// Clips that are shorter than a training window: no step sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortClips {
+    /// Frames of the window.
+    pub window: usize,
+    /// How many clips are shorter.
+    pub clips: usize,
+    /// Their frames.
+    pub frames: u64,
+    /// All clips.
+    pub of_clips: usize,
+    /// Frames of all clips.
+    pub of_frames: u64,
+}
+
+impl ShortClips {
+    /// Those of a dataset.
+    pub fn of(dataset: &Dataset, window: usize) -> Self {
+        Self::of_lengths(&dataset.clip_lengths(), window)
+    }
+
+    /// Those among clips of such lengths.
+    pub(crate) fn of_lengths(lengths: &[usize], window: usize) -> Self {
+        let frames = |lengths: &mut dyn Iterator<Item = &usize>| lengths.map(|&it| it as u64).sum();
+        let short = |length: &&usize| **length < window;
+        Self {
+            window,
+            clips: lengths.iter().filter(short).count(),
+            frames: frames(&mut lengths.iter().filter(short)),
+            of_clips: lengths.len(),
+            of_frames: frames(&mut lengths.iter()),
+        }
+    }
+
+    /// Share of the frames that no step sees, 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.frames as f64 / self.of_frames.max(1) as f64
+    }
+}
+
+impl Display for ShortClips {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} of {} clips ({} of {} frames, {:.0} %) are shorter than {} frames",
+            self.clips,
+            self.of_clips,
+            self.frames,
+            self.of_frames,
+            100.0 * self.share(),
+            self.window
+        )
+    }
+}
+
+impl Dataset {
+    /// Frames of each clip.
+    pub(crate) fn clip_lengths(&self) -> Vec<usize> {
+        (0..self.clip_count())
+            .map(|clip| self.clip_len(clip))
+            .collect()
+    }
 }
 
 /// Draws windows of a fixed length, each equally likely, never across the end of a clip.
@@ -30,7 +96,7 @@ impl ClipSampler {
     /// # Errors
     /// No clip is that long, or a window of no frames.
     pub fn new(dataset: &Dataset, clip_frames: usize, seed: u64) -> Result<Self, DatasetError> {
-        let lengths = (0..dataset.clip_count()).map(|clip| dataset.clip_len(clip));
+        let lengths = dataset.clip_lengths().into_iter();
         Self::of_lengths(lengths, clip_frames, seed).ok_or_else(|| {
             DatasetError::Request(format!(
                 "no clip in {} has the {clip_frames} frames of a training window",
@@ -117,6 +183,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn clips_without_a_window_are_counted_and_said() {
+        let short = ShortClips::of_lengths(&[5, 60, 6, 5, 24], 6);
+        assert_eq!((short.clips, short.frames, short.share()), (2, 10, 0.1));
+        assert_eq!(
+            short.to_string(),
+            "2 of 5 clips (10 of 100 frames, 10 %) are shorter than 6 frames"
+        );
+        assert_eq!(ShortClips::of_lengths(&[6, 7], 6).clips, 0);
+        assert!(ShortClips::of_lengths(&[], 6).share().abs() < 1e-9);
     }
 
     #[test]

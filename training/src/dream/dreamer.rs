@@ -96,6 +96,11 @@ impl<'a> Dreamer<'a> {
         self.spent + self.now()
     }
 
+    /// Seconds that it may take.
+    pub(super) fn time(&self) -> f64 {
+        self.options.hours * 3600.0
+    }
+
     /// Notes how long it has been worked on.
     pub(super) fn note_spent(&self) -> Result<(), DreamError> {
         self.workshop.note_spent(self.seconds())

@@ -19,6 +19,8 @@ pub struct Dreamt {
     pub seconds: f64,
     /// Footage that could not be read, and why.
     pub unreadable: Vec<String>,
+    /// Whether some of the footage was damaged or unreadable.
+    pub damaged: bool,
     /// What of the footage was skipped, changed or assumed.
     pub remarks: Vec<String>,
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use genie_model::QuantizerConfig;
 
+use super::acted::Acted;
 use super::metrics::{self, Metrics};
+use crate::dataset::{Dataset, ShortClips};
 use crate::evaluate::Evaluation;
 use crate::ingest::Finding;
 use crate::train::TrainConfig;
@@ -15,6 +17,8 @@ const LEAST_CODES: f64 = 0.05;
 const LEAST_PSNR: f64 = 24.0;
 /// Share of transitions from which one action takes nearly all.
 const MOST_USAGE: f64 = 0.85;
+/// Share of transitions in which the player may stand.
+const MOST_STANDING: f64 = 0.9;
 /// How much better the dynamics do with the own action than with a random one, as a share of changed tokens.
 const LEAST_EFFECT: f64 = 0.01;
 /// By how much the error must still fall over the last fifth of a phase for more time to help.
@@ -25,6 +29,24 @@ fn finding(what: String, remedy: &str) -> Finding {
         what,
         remedy: remedy.to_owned(),
     }
+}
+
+/// Clips that are shorter than the windows of a training: nothing is learned from them.
+pub(super) fn of_windows(training: &Dataset, config: &TrainConfig) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (what, phase) in [
+        ("actions and dynamics are", &config.dynamics),
+        ("the tokenizer is", &config.tokenizer),
+    ] {
+        let short = ShortClips::of(training, phase.clip_frames);
+        if short.clips > 0 {
+            findings.push(finding(
+                format!("{short}: {what} not trained on them"),
+                "footage with fewer cuts, more frames a second (--fps), or --keep-all, which parts no clip where scenes cut",
+            ));
+        }
+    }
+    findings
 }
 
 /// The tokenizer after its phase.
@@ -54,8 +76,50 @@ pub(super) fn of_training(run: &Path, config: &TrainConfig) -> Vec<Finding> {
 /// What is to be seen while the training goes on.
 pub(super) fn on_the_way(run: &Path, config: &TrainConfig) -> Vec<Finding> {
     let mut findings = of_tokenizer(&metrics::read(run, "tokenizer"), config);
-    findings.extend(ignored_actions(&metrics::read(run, "dynamics")));
+    let dynamics = metrics::read(run, "dynamics");
+    findings.extend(ignored_actions(&dynamics));
+    findings.extend(single_action(&dynamics));
     findings
+}
+
+/// Whether an encoder that learns its actions has come to use one of them alone.
+fn single_action(metrics: &Metrics) -> Option<Finding> {
+    let used = metrics.get("actions_used")?.at_end()?;
+    (used < 1.5).then(|| one_action_takes("the only one in use", 1.0))
+}
+
+fn one_action_takes(name: &str, share: f64) -> Finding {
+    finding(
+        format!(
+            "one action ({name}) takes {:.0} % of all transitions",
+            100.0 * share
+        ),
+        "footage with more variety of play, or fewer --latent-actions; leave out segments in which nobody plays",
+    )
+}
+
+/// What is done in the footage, before anything is learned from it.
+pub(super) fn of_acted(acted: &Acted) -> Vec<Finding> {
+    let most = acted.most.as_ref().filter(|(_, share)| *share > MOST_USAGE);
+    let mut findings: Vec<_> = most
+        .map(|(name, share)| one_action_takes(name, *share))
+        .into_iter()
+        .collect();
+    findings.extend(nobody_acts(acted));
+    findings
+}
+
+/// Whether the player hardly moves: what moves then are others, or the scene.
+pub(super) fn nobody_acts(acted: &Acted) -> Option<Finding> {
+    let standing = acted.standing.filter(|share| *share >= MOST_STANDING)?;
+    Some(finding(
+        format!(
+            "the player stands, or is not in sight, in {:.0} % of the transitions",
+            100.0 * standing
+        ),
+        "leave out segments in which nobody plays (--start, --end), or take fewer frames a second (--fps), so that a step shows from one \
+         to the next; what was taken for the player is in the report's strips: crop (--crop) to where the real one is",
+    ))
 }
 
 /// Whether the dynamics pass over the actions.
@@ -121,14 +185,7 @@ pub(super) fn of_world(evaluation: &Evaluation) -> Vec<Finding> {
         .max_by(|a, b| a.usage.total_cmp(&b.usage))
         && most.usage > MOST_USAGE
     {
-        findings.push(finding(
-            format!(
-                "one action ({}) takes {:.0} % of all transitions",
-                most.name,
-                100.0 * most.usage
-            ),
-            "footage with more variety of play, or fewer --latent-actions; leave out segments in which nobody plays",
-        ));
+        findings.push(one_action_takes(&most.name, most.usage));
     }
     let control = &evaluation.controllability.one_prompt_frame;
     if control.delta_psnr < 2.0 * control.delta_standard_error || control.delta_psnr < 0.1 {
@@ -153,9 +210,116 @@ pub(super) fn of_world(evaluation: &Evaluation) -> Vec<Finding> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dataset::{DatasetWriter, FrameFormat};
+    use crate::evaluate::{
+        ActionUsage, AdjacencyViolations, Controllability, EvaluateOptions, Faithfulness,
+        PromptFigures,
+    };
     use metrics::Series;
+
+    /// An evaluation of a good world.
+    fn evaluation() -> Evaluation {
+        let figures = PromptFigures {
+            inferred_psnr: 25.0,
+            random_psnr: 24.0,
+            delta_psnr: 1.0,
+            delta_standard_error: 0.1,
+            inferred_by_step: Vec::new(),
+            random_by_step: Vec::new(),
+        };
+        let usage = |action: usize, usage: f64| ActionUsage {
+            action,
+            name: format!("action_{action}"),
+            usage,
+            in_use: true,
+        };
+        Evaluation {
+            options: EvaluateOptions::default(),
+            tokenizer_psnr: 32.0,
+            controllability: Controllability {
+                one_prompt_frame: figures.clone(),
+                two_prompt_frames: figures,
+                copy_psnr: 20.0,
+            },
+            one_picture: None,
+            health: None,
+            usage: vec![usage(0, 0.6), usage(1, 0.4)],
+            faithfulness: Faithfulness {
+                chance: 0.5,
+                horizons: Vec::new(),
+            },
+            adjacency_violations: AdjacencyViolations {
+                real: 0.0,
+                generated: 0.0,
+            },
+            survival: None,
+            actions: None,
+            obedience: None,
+            true_actions: None,
+            blocked_actions: None,
+        }
+    }
+
+    #[test]
+    fn what_is_poor_about_a_world_is_said_and_nothing_of_a_good_one() {
+        let said = |change: &dyn Fn(&mut Evaluation)| {
+            let mut evaluation = evaluation();
+            change(&mut evaluation);
+            let found = of_world(&evaluation);
+            assert!(found.iter().all(|it| !it.remedy.is_empty()));
+            found.into_iter().map(|it| it.what).collect::<Vec<_>>()
+        };
+        assert_eq!(said(&|_| ()), Vec::<String>::new());
+        let one = |change: &dyn Fn(&mut Evaluation), words: &str| {
+            let found = said(change);
+            assert!(
+                found.len() == 1 && found[0].contains(words),
+                "{words}: {found:?}"
+            );
+        };
+        one(&|it| it.tokenizer_psnr = 20.0, "rebuilt at 20.0 dB");
+        one(
+            &|it| it.usage[1].usage = 0.9,
+            "one action (action_1) takes 90 %",
+        );
+        one(
+            &|it| it.controllability.one_prompt_frame.delta_standard_error = 0.8,
+            "actions hardly change what comes",
+        );
+        one(
+            &|it| it.controllability.one_prompt_frame.delta_psnr = 0.05,
+            "actions hardly change what comes",
+        );
+        one(&|it| it.controllability.copy_psnr = 26.0, "stands still");
+    }
+
+    #[test]
+    fn footage_in_which_one_thing_is_done_or_nobody_acts_is_known_before_it_is_learned() {
+        let acted = |most: f64, standing: f64| Acted {
+            most: Some(("right".to_owned(), most)),
+            standing: Some(standing),
+        };
+        assert_eq!(of_acted(&acted(0.5, 0.6)), []);
+        let found = of_acted(&acted(0.9, 0.93));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].what.contains("one action (right) takes 90 %"),
+            "{found:?}"
+        );
+        assert!(
+            found[1].what.contains("the player stands") && found[1].what.contains("93 %"),
+            "{found:?}"
+        );
+        // An encoder says only how many it uses.
+        let mut metrics = Metrics::new();
+        metrics.insert("actions_used".to_owned(), series(&[6.0, 4.0]));
+        assert_eq!(single_action(&metrics), None);
+        metrics.insert("actions_used".to_owned(), series(&[6.0, 1.0]));
+        assert!(single_action(&metrics).is_some());
+    }
 
     fn series(values: &[f64]) -> Series {
         Series {
@@ -189,5 +353,34 @@ mod tests {
         let falling: Vec<f64> = (0..20).map(|step| 3.0 - 0.1 * f64::from(step)).collect();
         metrics.insert("cross_entropy".to_owned(), series(&falling));
         assert!(of_dynamics(&metrics)[0].remedy.contains("--hours"));
+    }
+
+    #[test]
+    fn clips_that_no_step_sees_are_found_with_their_share() {
+        let folder = tempfile::tempdir().unwrap();
+        let format = FrameFormat {
+            height: 2,
+            width: 2,
+            frames_per_second: 10.0,
+        };
+        let mut writer = DatasetWriter::create(folder.path(), format).unwrap();
+        for frames in [7, 60, 13, 20] {
+            let pixels = vec![7; frames * format.frame_bytes()];
+            writer.push_clip(&pixels, None).unwrap();
+        }
+        let dataset = writer.finish().unwrap();
+        let mut config = TrainConfig::game();
+        (config.tokenizer.clip_frames, config.dynamics.clip_frames) = (8, 16);
+        let found = of_windows(&dataset, &config);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0]
+                .what
+                .starts_with("2 of 4 clips (20 of 100 frames, 20 %)"),
+            "{found:?}"
+        );
+        assert!(found[1].what.contains("the tokenizer"), "{found:?}");
+        (config.tokenizer.clip_frames, config.dynamics.clip_frames) = (7, 7);
+        assert_eq!(of_windows(&dataset, &config), []);
     }
 }

@@ -1,22 +1,26 @@
 //! The first stage of a dream: films become clips.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::DreamError;
 use super::dreamer::Dreamer;
+use super::import_watch::ImportWatch;
+use super::imported::Imported;
 use super::status::Stage;
-use super::workshop::Imported;
-use crate::dataset::INDEX_NAME;
-use crate::ingest::{FootageChanges, FoundFootage, IngestError, Progress, Summary};
+use crate::dataset::{Dataset, INDEX_NAME, TrueActions};
+use crate::ingest::{FootageChanges, FoundFootage, IngestError, IngestOptions, Progress};
 use crate::train::ActionSource;
 
 /// Imports the footage, unless that is done; then what came, changed or went since is said.
 pub(super) fn import(dreamer: &Dreamer<'_>, paths: &[PathBuf]) -> Result<(), DreamError> {
     dreamer.status(Stage::Import, 0.0);
-    let folder = dreamer.workshop.footage();
+    if let Some(dataset) = dreamer.workshop.dataset() {
+        return take(dreamer, dataset);
+    }
+    let folder = dreamer.workshop.footage_folder();
     let options = &dreamer.options.footage;
     if folder.join(INDEX_NAME).exists() {
         let found = FoundFootage::look(paths, &folder, options);
@@ -45,7 +49,13 @@ pub(super) fn import(dreamer: &Dreamer<'_>, paths: &[PathBuf]) -> Result<(), Dre
     let over = AtomicBool::new(false);
     let imported = thread::scope(|scope| {
         scope.spawn(|| {
+            let begun = Instant::now();
+            let mut watch = ImportWatch::new(dreamer.time());
             while !over.load(Ordering::Relaxed) {
+                let now = begun.elapsed().as_secs_f64();
+                if let Some(it) = watch.look(now, progress.seconds(), progress.total_seconds()) {
+                    tracing::warn!("{}: {}", it.what, it.remedy);
+                }
                 let share = progress.seconds() / progress.total_seconds().max(1e-9);
                 dreamer.status(Stage::Import, share);
                 thread::sleep(Duration::from_millis(200));
@@ -59,7 +69,36 @@ pub(super) fn import(dreamer: &Dreamer<'_>, paths: &[PathBuf]) -> Result<(), Dre
         Err(IngestError::Stopped) => return Err(DreamError::Stopped),
         imported => imported?,
     };
-    dreamer.workshop.note_imported(&told(&summary))
+    dreamer.workshop.note_imported(&Imported {
+        seconds: dreamer.seconds(),
+        ..Imported::of(&summary)
+    })
+}
+
+/// Takes a dataset as it is: it was imported before.
+fn take(dreamer: &Dreamer<'_>, folder: &Path) -> Result<(), DreamError> {
+    let wrong = |why: &str| {
+        Err(DreamError::Request(format!(
+            "{} is a dataset, {why}",
+            folder.display()
+        )))
+    };
+    if dreamer.options.footage != IngestOptions::default() {
+        return wrong(
+            "whose frames are dreamt as they are: --fps, --size, --crop and what else is said of an import go with films",
+        );
+    }
+    let dataset = Dataset::open(folder)?;
+    let known = TrueActions::of(&dataset)?.map_or(0, |truth| truth.known_transitions());
+    if dreamer.options.actions != ActionSource::Learned && known == 0 {
+        return wrong(
+            "and nothing says what was pressed in it: import it again with a file actions.csv beside the pictures, or film.actions.csv \
+             beside film.mp4",
+        );
+    }
+    dreamer
+        .workshop
+        .note_imported(&Imported::of_dataset(&dataset))
 }
 
 /// What changed in the footage since the dream began.
@@ -86,37 +125,6 @@ fn in_words(changes: &FootageChanges) -> Option<String> {
             parts.join(", ")
         )
     })
-}
-
-fn told(summary: &Summary) -> Imported {
-    Imported {
-        clips: summary.clips,
-        frames: summary.frames,
-        frames_per_second: summary.frames_per_second,
-        pace: summary.pace.clone(),
-        unreadable: summary
-            .unreadable
-            .iter()
-            .map(|file| format!("{}: {}", file.source, file.reason))
-            .collect(),
-        left_out: summary
-            .left_out
-            .iter()
-            .map(|(reason, frames)| format!("{frames} frames: {reason}"))
-            .collect(),
-        remarks: summary
-            .remarks
-            .iter()
-            .map(|(source, remark)| {
-                let about = if source.is_empty() {
-                    String::new()
-                } else {
-                    format!("{source}: ")
-                };
-                format!("{}: {about}{}", remark.kind.name(), remark.text)
-            })
-            .collect(),
-    }
 }
 
 #[cfg(test)]

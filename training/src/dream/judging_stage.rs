@@ -1,21 +1,22 @@
 //! The stages of a dream after the training: actions get their names, the world is evaluated, and the report is written.
 
 use std::fs;
-use std::path::Path;
 
 use candle_core::DType;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{WorldModel, atomic_file};
 
+use super::acted::Acted;
 use super::dreamer::Dreamer;
 use super::effort::{evaluate_options, known_actions, label_options, share_of_choice};
 use super::health;
+use super::import_watch::took_too_long;
 use super::metrics;
+use super::outputs::Outputs;
 use super::page::{Told, page};
 use super::pictures::pictures;
 use super::prompts;
 use super::status::Stage;
-use super::workshop::beside;
 use super::{DreamError, Dreamt};
 use crate::dataset::Dataset;
 use crate::evaluate::{
@@ -95,10 +96,10 @@ pub(super) fn evaluate(dreamer: &Dreamer<'_>) -> Result<Evaluation, DreamError> 
     Ok(evaluation)
 }
 
-/// Writes the world, its prompts and the report.
+/// Writes the world, its prompts and the report, in this order: whatever is in the way of the others, the world is there.
 pub(super) fn report(
     dreamer: &Dreamer<'_>,
-    out: &Path,
+    outputs: &Outputs,
     config: &TrainConfig,
     evaluation: &Evaluation,
 ) -> Result<Dreamt, DreamError> {
@@ -108,7 +109,12 @@ pub(super) fn report(
     let run = workshop.run();
     let training = Dataset::open(&workshop.training())?;
     let inspection = Inspection::of(&training)?;
+    let imported = workshop.imported();
     let mut findings = inspection.findings();
+    findings.extend(took_too_long(imported.seconds, dreamer.time()));
+    findings.extend(health::of_windows(&training, config));
+    let acted = Acted::of(&run, &training, config);
+    findings.extend(acted.as_ref().and_then(health::nobody_acts));
     findings.extend(health::of_training(&run, config));
     findings.extend(health::of_world(evaluation));
     let labelled = workshop.labelled();
@@ -116,11 +122,14 @@ pub(super) fn report(
     let footage = footage_to_compare(dreamer)?;
     let advance = dreamer.advance(Stage::Report);
     let pictures = pictures(&world, &footage, dreamer.options.seed, &advance)?;
-    let prompts = prompts::write(
-        &WorldParts::new(&world)?,
-        &training,
-        &beside(out, "prompts"),
-    )?;
+    let out = &outputs.world;
+    let copy = || -> std::io::Result<()> {
+        atomic_file::write_with(out, |file| {
+            std::io::copy(&mut fs::File::open(&labelled)?, file).map(drop)
+        })
+    };
+    copy().map_err(DreamError::io("write", out))?;
+    let prompts = prompts::write(&WorldParts::new(&world)?, &training, &outputs.prompts)?;
     let seconds = dreamer.seconds();
     let name = out
         .file_name()
@@ -128,7 +137,7 @@ pub(super) fn report(
         .unwrap_or_default();
     let page = page(&Told {
         name: &name,
-        imported: &workshop.imported(),
+        imported: &imported,
         inspection: &inspection,
         config,
         tokenizer: &metrics::read(&run, "tokenizer"),
@@ -139,20 +148,14 @@ pub(super) fn report(
         played: &world.config().dynamics,
         seconds,
     });
-    let report = beside(out, "report.html");
+    let report = outputs.report.clone();
     atomic_file::write(&report, page.as_bytes()).map_err(DreamError::io("write", &report))?;
-    let copy = || -> std::io::Result<()> {
-        atomic_file::write_with(out, |file| {
-            std::io::copy(&mut fs::File::open(&labelled)?, file).map(drop)
-        })
-    };
-    copy().map_err(DreamError::io("write", out))?;
     dreamer.status(Stage::Report, 1.0);
-    let imported = workshop.imported();
     Ok(Dreamt {
+        damaged: imported.damaged || !imported.unreadable.is_empty(),
         unreadable: imported.unreadable,
         remarks: imported.remarks,
-        world: out.to_path_buf(),
+        world: out.clone(),
         report,
         prompts,
         findings,

@@ -6,15 +6,20 @@
 //! | `import_stage`, `training_stage`, `judging_stage` | what is done in them |
 //! | `dreamer` | what they share: the folder, the time, and how to tell how far they are |
 //! | `workshop` | the folder where they leave what they have done, so that a stopped dream goes on |
+//! | `outputs` | what is written beside the world, and whether it can be |
+//! | `import_watch` | how much of the time the import takes |
+//! | `imported` | what an import made |
 //! | `split` | a part of the footage is held out of the training, for evaluation |
 //! | `plan` | which training fits the footage |
 //! | `forecast` | when it will be over |
 //! | `speed`, `effort` | how fast worlds dream here, and how thoroughly one is evaluated in the time |
 //! | `pacer` | how many steps fit the time, whatever else the machine does |
+//! | `acted` | what is done in the footage |
 //! | `health` | what stands against a good world, each with its remedy |
 //! | `beginnings` | frames that show the player, to begin from |
 //! | `prompts`, `pictures`, `curves`, `page` | what is shown: pictures to begin from, and the report |
 
+mod acted;
 mod beginnings;
 mod curves;
 mod data_uri;
@@ -25,9 +30,12 @@ mod error;
 mod forecast;
 mod health;
 mod import_stage;
+mod import_watch;
+mod imported;
 mod judging_stage;
 mod metrics;
 mod options;
+mod outputs;
 mod pacer;
 mod page;
 mod pictures;

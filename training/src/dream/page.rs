@@ -6,9 +6,9 @@ use genie_model::DynamicsConfig;
 
 use super::curves::curves;
 use super::data_uri;
+use super::imported::Imported;
 use super::metrics::{Metrics, Series};
 use super::pictures::Pictures;
-use super::workshop::Imported;
 use crate::evaluate::Evaluation;
 use crate::ingest::{Finding, Inspection, pace_in_words};
 use crate::train::TrainConfig;
@@ -258,6 +258,7 @@ fn footage(told: &Told) -> String {
         unreadable,
         left_out,
         remarks,
+        ..
     } = told.imported;
     let mut text = format!(
         "<p>{frames} frames in {clips} clips at {} frames a second: {}.</p>",

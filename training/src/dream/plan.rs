@@ -3,7 +3,7 @@
 use genie_model::LatentActionConfig;
 
 use super::{DreamError, DreamOptions};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, ShortClips};
 use crate::train::{ActionCount, ActionSource, PhaseConfig, TrainConfig};
 
 /// Share of the training time that the tokenizer gets; the shipped world had about as much.
@@ -12,6 +12,8 @@ pub(super) const TOKENIZER_SHARE: f64 = 0.2;
 const MOST_TIMES: u64 = 20;
 /// Fewest frames of a training window.
 const LEAST_WINDOW: usize = 6;
+/// Share of the frames that a training sees at least, of those that it can see at all.
+const LEAST_SEEN: f64 = 0.9;
 
 /// The training for the footage, with the usual numbers of steps.
 pub(super) fn configuration(
@@ -43,11 +45,22 @@ pub(super) fn configuration(
             "the longest clip of the footage has {longest} frames between two cuts: a world needs {LEAST_WINDOW} at least"
         )));
     }
+    let lengths = dataset.clip_lengths();
     for phase in [&mut config.tokenizer, &mut config.dynamics] {
-        phase.clip_frames = phase.clip_frames.min(longest);
+        phase.clip_frames = window(&lengths, phase.clip_frames);
     }
     config.model.validate()?;
     Ok(config)
+}
+
+/// The longest window, up to the usual one, that fits into clips which have most of the frames.
+fn window(lengths: &[usize], usual: usize) -> usize {
+    let seen = |window| 1.0 - ShortClips::of_lengths(lengths, window).share();
+    let most = seen(LEAST_WINDOW);
+    (LEAST_WINDOW..=usual)
+        .rev()
+        .find(|&window| seen(window) >= LEAST_SEEN * most)
+        .unwrap_or(LEAST_WINDOW)
 }
 
 /// The same training for footage in which no player is found: actions are distinguished by what moves, by a rule (`motion_start` of the
@@ -72,4 +85,26 @@ pub(super) fn set_steps(phase: &mut PhaseConfig, usual: &PhaseConfig, steps: u64
     phase.steps = steps.min(usual.steps * MOST_TIMES);
     phase.warmup = usual.warmup.min(phase.steps / 8).max(1);
     phase.pictures_every = phase.steps.div_ceil(2).max(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_fits_into_clips_that_have_most_of_the_frames() {
+        assert_eq!(window(&[200, 300, 16], 16), 16);
+        // One long clip does not decide for a hundred short ones.
+        let mut lengths = vec![9; 100];
+        lengths.push(40);
+        assert_eq!(window(&lengths, 16), 9);
+        assert_eq!(window(&lengths, 8), 8);
+        // A few short clips do not decide for the long ones.
+        assert_eq!(window(&[500, 500, 9, 9, 9], 16), 16);
+        // What is shorter than any window counts for nothing.
+        let mut lengths = vec![3; 100];
+        lengths.push(40);
+        assert_eq!(window(&lengths, 16), 16);
+        assert_eq!(window(&[6], 16), 6);
+    }
 }

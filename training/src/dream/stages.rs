@@ -9,6 +9,7 @@ use candle_core::Device;
 use super::dreamer::Dreamer;
 use super::import_stage::import;
 use super::judging_stage::{evaluate, label, report};
+use super::outputs::Outputs;
 use super::status::Status;
 use super::training_stage::{plan, train};
 use super::workshop::Workshop;
@@ -30,14 +31,16 @@ pub fn dream(
     stop: &AtomicBool,
 ) -> Result<Dreamt, DreamError> {
     options.check()?;
-    let workshop = Workshop::open(out, paths, options)?;
+    let outputs = Outputs::of(out);
+    outputs.check(paths)?;
+    let workshop = Workshop::open(&outputs.work, paths, options)?;
     let dreamer = Dreamer::new(options, device, workshop, show, stop);
     let over = AtomicBool::new(false);
     let made = thread::scope(|scope| {
         scope.spawn(|| dreamer.keep_telling(&over));
         // Said however the stages end, since the thread waits for it.
         let _said = Said(&over);
-        all(&dreamer, paths, out)
+        all(&dreamer, paths, &outputs)
     });
     dreamer.note_spent()?;
     if !matches!(made, Ok(_) | Err(DreamError::Stopped)) {
@@ -55,7 +58,7 @@ impl Drop for Said<'_> {
     }
 }
 
-fn all(dreamer: &Dreamer<'_>, paths: &[PathBuf], out: &Path) -> Result<Dreamt, DreamError> {
+fn all(dreamer: &Dreamer<'_>, paths: &[PathBuf], outputs: &Outputs) -> Result<Dreamt, DreamError> {
     import(dreamer, paths)?;
     dreamer.note_spent()?;
     let mut config = plan(dreamer)?;
@@ -66,5 +69,5 @@ fn all(dreamer: &Dreamer<'_>, paths: &[PathBuf], out: &Path) -> Result<Dreamt, D
     dreamer.note_spent()?;
     let evaluation = evaluate(dreamer)?;
     dreamer.note_spent()?;
-    report(dreamer, out, &config, &evaluation)
+    report(dreamer, outputs, &config, &evaluation)
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use super::DreamError;
+use super::acted::Acted;
 use super::dreamer::Dreamer;
 use super::effort::expected_after;
 use super::forecast::After;
@@ -35,6 +36,7 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
             }
             workshop.note_config(&config)?;
         }
+        workshop.note_chosen()?;
         return Ok(config);
     }
     let dataset = Dataset::open(&workshop.footage())?;
@@ -42,7 +44,9 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
     let training = Dataset::open(&workshop.training())?;
     warn(&Inspection::of(&training)?.findings());
     let config = configuration(&training, dreamer.options)?;
+    warn(&health::of_windows(&training, &config));
     workshop.note_config(&config)?;
+    workshop.note_chosen()?;
     Ok(config)
 }
 
@@ -59,6 +63,8 @@ pub(super) fn train(dreamer: &Dreamer<'_>, config: &mut TrainConfig) -> Result<(
     let mut after: Option<After> = None;
     let mut tokens = Duration::ZERO;
     let checked = [Cell::new(false), Cell::new(false)];
+    let looked = Cell::new(false);
+    let training = Dataset::open(&workshop.training())?;
     loop {
         if after.is_none() {
             after = expected_after(dreamer)?;
@@ -86,6 +92,11 @@ pub(super) fn train(dreamer: &Dreamer<'_>, config: &mut TrainConfig) -> Result<(
             let phase = usize::from(name == TrainingPhase::Dynamics.name());
             let done = step as f64 / phases[phase].steps as f64;
             dreamer.status(stages[phase], done);
+            if !looked.replace(true) {
+                // What is done in the footage was found or given before the first step.
+                let acted = Acted::of(&run, &training, config);
+                warn(&acted.map_or_else(Vec::new, |acted| health::of_acted(&acted)));
+            }
             if done >= CHECKED_AT && !checked[phase].replace(true) {
                 warn(&health::on_the_way(&run, config));
             }

@@ -2,17 +2,20 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use genie_model::atomic_file;
 use serde::{Deserialize, Serialize};
 
+use super::imported::Imported;
 use super::{DreamError, DreamOptions};
-use crate::dataset::INDEX_NAME;
+use crate::dataset::{Dataset, INDEX_NAME};
 use crate::train::{ActionSource, TrainConfig};
 
 /// What was asked for, and how long it has been worked on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
+    /// Hours that the training was chosen for.
     hours: f64,
     actions: ActionSource,
     latent_actions: Option<usize>,
@@ -23,23 +26,6 @@ struct State {
     spent: f64,
 }
 
-/// The result of the import, for the report.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Imported {
-    pub(super) clips: u64,
-    pub(super) frames: u64,
-    pub(super) frames_per_second: f64,
-    /// How that pace was chosen.
-    pub(super) pace: String,
-    /// What could not be read, and why.
-    pub(super) unreadable: Vec<String>,
-    /// What was left out, in words.
-    pub(super) left_out: Vec<String>,
-    /// What was skipped, changed or assumed, in words.
-    #[serde(default)]
-    pub(super) remarks: Vec<String>,
-}
-
 /// The folder of one dream, held by one process.
 #[derive(Debug)]
 pub(super) struct Workshop {
@@ -47,32 +33,23 @@ pub(super) struct Workshop {
     /// Whether this call made the folder.
     made: bool,
     state: State,
-    /// Hours that were asked for before, if others are now.
+    /// Hours that the training was chosen for before, if others are asked for now.
     before: Option<f64>,
+    /// Whether the training is chosen for the hours of now.
+    chosen: AtomicBool,
+    /// The dataset that is dreamt as it is, where that was given in place of films.
+    dataset: Option<PathBuf>,
     _lock: File,
 }
 
-/// The name of a file beside the world: its own without its endings, and another ending.
-pub(super) fn beside(world: &Path, ending: &str) -> PathBuf {
-    let name = world
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let stem = [".genie.safetensors", ".safetensors"]
-        .iter()
-        .find_map(|known| name.strip_suffix(known))
-        .unwrap_or(&name);
-    world.with_file_name(format!("{stem}.{ending}"))
-}
-
 impl Workshop {
-    /// Opens the folder of the dream that makes `world`, and makes it if there is none.
+    /// Opens the folder of a dream, and makes it if there is none.
     pub(super) fn open(
-        world: &Path,
+        root: &Path,
         paths: &[PathBuf],
         options: &DreamOptions,
     ) -> Result<Self, DreamError> {
-        let root = beside(world, "dream");
+        let root = root.to_path_buf();
         let made = !root.exists();
         fs::create_dir_all(&root).map_err(DreamError::io("make the folder", &root))?;
         let lock_path = root.join(".lock");
@@ -103,7 +80,9 @@ impl Workshop {
                 ))
             })?;
             // Before there is footage nothing would be lost: a corrected command begins anew.
-            let begun = root.join("footage").join(INDEX_NAME).exists();
+            let begun = ["footage", "training"]
+                .iter()
+                .any(|name| root.join(name).join(INDEX_NAME).exists());
             let other = difference(&old, &state);
             if let Some(difference) = other.filter(|_| begun) {
                 return Err(DreamError::Request(format!(
@@ -115,11 +94,14 @@ impl Workshop {
             before = ((old.hours - state.hours).abs() > 1e-9).then_some(old.hours);
             state.spent = if other.is_some() { 0.0 } else { old.spent };
         }
+        let imported = root.join("footage").join(INDEX_NAME).exists();
         let workshop = Self {
+            dataset: dataset_of(paths).filter(|_| !imported),
             root,
             made,
             state,
             before,
+            chosen: AtomicBool::new(false),
             _lock: lock,
         };
         workshop.save(workshop.state.spent)?;
@@ -128,13 +110,25 @@ impl Workshop {
 
     /// Removes the folder if this call made it and there is no footage in it yet: nothing is left of a dream that never began.
     pub(super) fn remove_if_empty(&self) {
-        if self.made && !self.footage().exists() {
+        let begun = self.footage_folder().exists() || self.training().exists();
+        if self.made && !begun {
             let _ = fs::remove_dir_all(&self.root);
         }
     }
 
-    pub(super) fn footage(&self) -> PathBuf {
+    /// The dataset that is dreamt as it is, if one was given.
+    pub(super) fn dataset(&self) -> Option<&Path> {
+        self.dataset.as_deref()
+    }
+
+    /// Where films are imported to.
+    pub(super) fn footage_folder(&self) -> PathBuf {
         self.root.join("footage")
+    }
+
+    /// The dataset of all the footage.
+    pub(super) fn footage(&self) -> PathBuf {
+        (self.dataset.clone()).unwrap_or_else(|| self.footage_folder())
     }
 
     pub(super) fn training(&self) -> PathBuf {
@@ -182,18 +176,32 @@ impl Workshop {
         self.save(seconds)
     }
 
+    /// The training is chosen for the hours of now: those of before are not needed any more.
+    pub(super) fn note_chosen(&self) -> Result<(), DreamError> {
+        self.chosen.store(true, Ordering::Relaxed);
+        self.save(self.state.spent)
+    }
+
     fn save(&self, spent: f64) -> Result<(), DreamError> {
+        let chosen = self.chosen.load(Ordering::Relaxed);
         let state = State {
             spent,
+            // A dream that is stopped before it is chosen is told of it again.
+            hours: self.before.filter(|_| !chosen).unwrap_or(self.state.hours),
             ..self.state.clone()
         };
         write_json(&self.root.join("dream.json"), &state)
     }
 
+    /// What was imported. A dream that was killed before it noted that still knows its clips.
     pub(super) fn imported(&self) -> Imported {
-        fs::read(self.imported_path())
-            .ok()
+        let noted = fs::read(self.imported_path()).ok();
+        noted
             .and_then(|text| serde_json::from_slice(&text).ok())
+            .or_else(|| {
+                let dataset = Dataset::open(&self.footage()).ok()?;
+                Some(Imported::of_dataset(&dataset))
+            })
             .unwrap_or_default()
     }
 
@@ -216,6 +224,14 @@ impl Workshop {
         let text = toml::to_string_pretty(config)
             .map_err(|error| DreamError::Request(format!("{}: {error}", path.display())))?;
         atomic_file::write(&path, text.as_bytes()).map_err(DreamError::io("write", &path))
+    }
+}
+
+/// The dataset that alone was given as footage.
+fn dataset_of(paths: &[PathBuf]) -> Option<PathBuf> {
+    match paths {
+        [path] if path.join(INDEX_NAME).is_file() => Some(path.clone()),
+        _ => None,
     }
 }
 
@@ -257,16 +273,13 @@ fn difference(old: &State, new: &State) -> Option<&'static str> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dataset::{DatasetWriter, FrameFormat};
     use crate::ingest::IngestOptions;
 
     #[test]
     fn a_dream_goes_on_with_the_same_and_refuses_another() {
         let folder = tempfile::tempdir().unwrap();
-        let world = folder.path().join("my.genie.safetensors");
-        assert_eq!(
-            beside(&world, "report.html"),
-            folder.path().join("my.report.html")
-        );
+        let root = folder.path().join("my.dream");
         let paths = [PathBuf::from("films")];
         let mut options = DreamOptions {
             hours: 1.0,
@@ -275,28 +288,71 @@ mod tests {
             footage: IngestOptions::default(),
             seed: 0,
         };
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
-        let error = Workshop::open(&world, &paths, &options).unwrap_err();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
+        let error = Workshop::open(&root, &paths, &options).unwrap_err();
         assert!(error.to_string().contains("under way"), "{error}");
         workshop.note_spent(90.0).unwrap();
         drop(workshop);
         options.hours = 2.0;
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
         assert!((workshop.spent() - 90.0).abs() < 1e-9);
         assert_eq!(workshop.longer(), Some(2.0));
+        // Stopped before the training was chosen anew, it is still twice as long as before.
+        workshop.note_spent(91.0).unwrap();
+        drop(workshop);
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
+        assert_eq!(workshop.longer(), Some(2.0));
+        workshop.note_chosen().unwrap();
+        drop(workshop);
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
+        assert_eq!(workshop.longer(), None);
         drop(workshop);
         options.footage.width = 96;
         // Nothing was imported yet: the corrected command begins anew.
-        let workshop = Workshop::open(&world, &paths, &options).unwrap();
+        let workshop = Workshop::open(&root, &paths, &options).unwrap();
         assert!(workshop.spent().abs() < 1e-9);
         fs::create_dir_all(workshop.footage()).unwrap();
         fs::write(workshop.footage().join(INDEX_NAME), "{}").unwrap();
         drop(workshop);
         options.footage.width = 128;
-        let error = Workshop::open(&world, &paths, &options).unwrap_err();
+        let error = Workshop::open(&root, &paths, &options).unwrap_err();
         assert!(
             error.to_string().contains("settings of the import"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_dream_that_was_killed_right_after_its_import_knows_its_clips() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("my.dream");
+        let options = DreamOptions {
+            hours: 1.0,
+            actions: ActionSource::Learned,
+            latent_actions: None,
+            footage: IngestOptions::default(),
+            seed: 0,
+        };
+        let workshop = Workshop::open(&root, &[PathBuf::from("films")], &options).unwrap();
+        assert_eq!(workshop.imported(), Imported::default());
+        let format = FrameFormat {
+            height: 2,
+            width: 2,
+            frames_per_second: 10.0,
+        };
+        let mut writer = DatasetWriter::create(&workshop.footage(), format).unwrap();
+        for frames in [20, 30] {
+            let pixels = vec![7; frames * format.frame_bytes()];
+            writer.push_clip(&pixels, None).unwrap();
+        }
+        writer.finish().unwrap();
+        let imported = workshop.imported();
+        assert_eq!((imported.clips, imported.frames), (2, 50));
+        let noted = Imported {
+            damaged: true,
+            ..imported
+        };
+        workshop.note_imported(&noted).unwrap();
+        assert_eq!(workshop.imported(), noted);
     }
 }

@@ -64,8 +64,13 @@ pub fn pressed_keys(
         .into());
     }
     check_size(parts, dataset)?;
-    let truth = TrueActions::open(dataset.folder())?;
-    truth.check(dataset)?;
+    let truth = TrueActions::of(dataset)?.ok_or_else(|| {
+        DatasetError::Request(format!(
+            "{}: nothing says what was pressed in this footage: import it again with a file actions.csv beside some of its pictures, or \
+             film.actions.csv beside some film.mp4",
+            dataset.folder().display()
+        ))
+    })?;
     let mut clips: Vec<usize> = (0..dataset.clip_count()).collect();
     clips.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let count = |&clip: &usize| dataset.clip_len(clip).saturating_sub(1);

@@ -376,6 +376,10 @@ mod tests {
             }
         });
         assert!(matches!(stopped, Err(EvaluateError::Stopped)));
+        // Where nothing says what was pressed, it is said what would.
+        std::fs::remove_file(folder.path().join("true_actions.bin")).unwrap();
+        let refused = label(&world, &dataset, &options(Some(0.5)), &|_| Ok(())).unwrap_err();
+        assert!(refused.to_string().contains("actions.csv"), "{refused}");
     }
 
     /// If the latent actions were the true ones, real footage alone would give all of them their names, with the hero detector

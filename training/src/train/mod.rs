@@ -52,6 +52,7 @@ mod run;
 mod run_data;
 mod run_folder;
 mod saved_state;
+mod short_clips;
 mod skipped_steps;
 #[cfg(test)]
 mod spoiled;

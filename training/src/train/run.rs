@@ -18,6 +18,7 @@ use super::precision::with_precision;
 use super::ranks::current_ranks;
 use super::run_data::keep_footage;
 use super::run_folder::RunFolder;
+use super::short_clips::passed_over;
 use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
@@ -58,7 +59,9 @@ fn train_shown(
     let config = &with_stages(config, &dataset, run)?;
     let begun = RunFolder::is_begun(run);
     if show && !begun {
-        for finding in Inspection::of(&dataset)?.findings() {
+        let mut findings = Inspection::of(&dataset)?.findings();
+        findings.extend(passed_over(&dataset, config));
+        for finding in findings {
             tracing::warn!("{}: {}", finding.what, finding.remedy);
         }
     }

@@ -32,7 +32,16 @@ pub(super) fn discover(paths: &[PathBuf], out: &Path, has_pace: bool) -> Found {
     let mut loose: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for path in expand(paths, &mut found) {
         match fs::metadata(&path) {
-            Ok(meta) if meta.is_dir() => walk(&path, &path, out.as_deref(), 0, &mut found),
+            Ok(meta) if meta.is_dir() => {
+                let before = found.sources.len();
+                walk(&path, &path, out.as_deref(), 0, &mut found);
+                if found.sources.len() == before
+                    && let Some(reason) = no_footage(&path, out.as_deref())
+                {
+                    let source = path.display().to_string();
+                    found.unreadable.push(Unreadable { source, reason });
+                }
+            }
             Ok(meta) if meta.is_file() => named_file(&path, &mut loose, &mut found),
             Ok(_) => found.unreadable.push(Unreadable {
                 source: path.display().to_string(),
@@ -235,6 +244,19 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
     for folder in inner {
         walk(&folder, top, out, depth + 1, found);
     }
+}
+
+/// Why there is no footage in a folder that was named, where it is one that this program writes.
+fn no_footage(folder: &Path, out: Option<&Path>) -> Option<String> {
+    if out.is_some() && fs::canonicalize(folder).ok().as_deref() == out {
+        return Some("it is the footage and --out at once; give another --out".to_owned());
+    }
+    let what = made_here(folder)?;
+    let taken_by = match what {
+        "a dataset" => ": `genie train --data` and `genie dream` take it as it is",
+        _ => "",
+    };
+    Some(format!("it is {what}, and no footage{taken_by}"))
 }
 
 /// What this program has written into a folder of that kind, which it does not read as footage.
