@@ -5,7 +5,7 @@ use bevy_egui::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use crate::tools::Tool;
 
-/// Something that the editor can be told to do.
+/// A command of the editor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Begins with an empty picture.

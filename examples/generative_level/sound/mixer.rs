@@ -34,7 +34,7 @@ pub(crate) struct Mixer {
 }
 
 impl Mixer {
-    /// A mixer of so many samples a second that does what it is told.
+    /// A mixer of so many samples a second that plays what it is sent.
     pub(crate) fn new(rate: u32, commands: Receiver<SoundCommand>) -> Self {
         Self {
             commands,
@@ -58,7 +58,7 @@ impl Mixer {
         sum.tanh() * self.volume
     }
 
-    /// Does what it has been told since it was last asked. Returns whether somebody may still tell it something.
+    /// Handles what it was sent since the last call. Returns whether somebody may still send something.
     pub(crate) fn execute(&mut self) -> bool {
         loop {
             match self.commands.try_recv() {

@@ -47,7 +47,7 @@ pub fn write_with<E: From<io::Error>>(
     })
 }
 
-/// As [`write()`], for a file that `content` makes at the path that it is told.
+/// As [`write()`], for a file that `content` makes at the path that it gets.
 ///
 /// # Errors
 /// What `content` says, or the error of the disk; nothing is left behind then.

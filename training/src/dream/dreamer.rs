@@ -24,11 +24,11 @@ const TOO_MUCH: f64 = 2.0;
 /// The time of work is noted as often, so that a power cut loses no more of it.
 const NOTED_EVERY: f64 = 10.0;
 
-/// What is told is told again after so many seconds in which nothing else is.
+/// A message is repeated after so many seconds without another one.
 const TOLD_EVERY: f64 = 1.0;
 const NAP: Duration = Duration::from_millis(50);
 
-/// What was told last, when, and when the time of work was noted; in seconds.
+/// The last message, when it was shown, and when the time of work was noted; in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Told {
     stage: Stage,

@@ -92,7 +92,7 @@ mod tests {
         run_with(planned, |_| each, time)
     }
 
-    /// The same where steps take longer at one time than at another; `each` is told how many milliseconds are gone.
+    /// The same where steps take longer at one time than at another; `each` gets the milliseconds that are gone.
     fn run_with(planned: u64, each: impl Fn(u64) -> u64, time: u64) -> (u64, u64) {
         let begin = Instant::now();
         let until = begin + Duration::from_millis(time);

@@ -18,7 +18,7 @@ use super::{DreamError, DreamOptions, Dreamt};
 /// Makes a world of the footage under `paths`, with a report and prompts beside it, within the time that the options give.
 ///
 /// A dream that was stopped goes on where it was when it is called again with the same; with more hours it goes on from its end.
-/// `show` is told from any thread how far it is.
+/// `show` is called from any thread with the progress.
 ///
 /// # Errors
 /// Whatever stops a stage; [`DreamError::Stopped`] when `stop` was raised.

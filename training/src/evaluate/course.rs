@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{EvaluateError, EvaluateOptions};
 
-/// Is told the share done, from 0 to 1, every few dreamt frames; an error ends the work.
+/// Is called with the share done, from 0 to 1, every few dreamt frames; an error ends the work.
 pub type Advance<'a> = dyn Fn(f64) -> Result<(), EvaluateError> + 'a;
 
 /// What the parts of an evaluation take, in dreamt frames.

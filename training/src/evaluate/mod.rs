@@ -124,7 +124,7 @@ use judged_dreams::dreams_from_histories;
 use judging::Judging;
 use recording::Recorder;
 
-/// Measures a world on a dataset, with its true actions if they are known. `advance` is told the share done, and may end the work.
+/// Measures a world on a dataset, with its true actions if they are known. `advance` is called with the share done, and may end the work.
 ///
 /// # Errors
 /// Footage that does not fit the world or is too short, a checkpoint without the latent action encoder, a model that

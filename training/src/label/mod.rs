@@ -104,7 +104,7 @@ const SEEN_SHARE: f64 = 0.3;
 /// Most prompts and most frames held: far more than naming needs.
 const MOST_PROMPTS: usize = 1024;
 
-/// Measures the effect of each latent action of a world and names it. `advance` is told the share done, and may end the work.
+/// Measures the effect of each latent action of a world and names it. `advance` is called with the share done, and may end the work.
 ///
 /// # Errors
 /// Footage that does not fit the world, a checkpoint without the latent action encoder, a model that breaks down, or what `advance`

@@ -279,7 +279,7 @@ pub struct CorruptionConfig {
     /// shipped configurations.
     #[serde(default)]
     pub actions: f32,
-    /// Share of transitions whose action the model is not told: it sees the mean of all action codes instead. What it predicts then is
+    /// Share of transitions whose action the model does not see: it gets the mean of all action codes instead. What it predicts then is
     /// what [`SamplerSettings::action_guidance`](genie_model::SamplerSettings::action_guidance) leads away from (classifier-free
     /// guidance, Ho and Salimans 2022).
     #[serde(default)]

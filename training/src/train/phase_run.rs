@@ -15,7 +15,7 @@ use super::run_folder::RunFolder;
 use super::saved_state::Progress;
 use super::skipped_steps::SkippedSteps;
 
-/// Told of each step of a phase by its name; true ends the run.
+/// Called after each step with the name of its phase; true ends the run.
 pub(super) type Stop<'a> = &'a dyn Fn(&str, u64) -> bool;
 
 /// How a run ended.

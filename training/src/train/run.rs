@@ -91,7 +91,7 @@ fn train_beside(
     })
 }
 
-/// As [`train`], without a progress bar: `stop` is told of each step.
+/// As [`train`], without a progress bar: `stop` is called after each step.
 ///
 /// # Errors
 /// As [`train`].

@@ -4,7 +4,7 @@ use super::shift::Shift;
 
 /// The shift of least cost, and its cost: the first of equally cheap ones. `None` if no shift has a cost.
 ///
-/// `cost` gives `None` for a shift that is no candidate, such as one that leaves too little to compare. It is told the
+/// `cost` gives `None` for a shift that is no candidate, such as one that leaves too little to compare. It gets the
 /// least cost so far, and may give `None` as soon as it is sure not to stay below. A pair as the cost decides between
 /// equally good shifts: `(difference, length)` prefers the shorter one.
 ///

@@ -114,7 +114,7 @@ pub(super) fn all_motions(ranks: &dyn Ranks, own: &[MotionSigns]) -> Vec<MotionS
     unpacked.collect()
 }
 
-/// The new label of each transition; `None` where it keeps its own, `A` where the model is not told the action. `impossible` lists,
+/// The new label of each transition; `None` where it keeps its own, `A` where the model does not see the action. `impossible` lists,
 /// where it is known, the impossible actions that a transition may be relabelled with.
 pub(super) fn draw_labels(
     config: &TrainConfig,

@@ -164,7 +164,7 @@ impl DeviceRules {
         Ok((flat, f64::from(total)))
     }
 
-    /// One step; `settings` is told the norm of all gradients, and answers nothing if no step is to be taken. Returns the norm.
+    /// One step; `settings` gets the norm of all gradients, and returns nothing if no step is to be taken. Returns the norm.
     pub(super) fn step(
         &mut self,
         vars: &[(String, Var)],
