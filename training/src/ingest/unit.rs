@@ -8,6 +8,7 @@ use genie_model::{Fnv1a, Frame, PixelRect, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::actions::HeldKeys;
+use super::bars::crop_of;
 use super::clip_writer::{ClipWriter, UnitFile};
 use super::cutting::{CutSettings, Cutter};
 use super::frame_sorter::FrameSorter;
@@ -18,7 +19,7 @@ use super::progress::Progress;
 use super::remark::{Remark, RemarkKind};
 use super::report::UnitReport;
 use super::source::{Source, SourceInfo, Wanted};
-use super::survey::{survey, without_bars};
+use super::survey::survey;
 use super::thumbs::Thumbs;
 use super::ticks::{Taking, Ticks};
 use super::{CropChoice, IngestError, IngestOptions};
@@ -26,7 +27,7 @@ use crate::dataset::DatasetError;
 use crate::pictures::{RgbFrame, write_sheet};
 
 /// Changes when the same footage and settings give other bytes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Name of the result in the folder of a unit.
 const RESULT: &str = "unit.json";
 /// Footage from that length on is looked at for how much usually moves in it, in seconds.
@@ -286,11 +287,10 @@ fn choose_crop(
     options: &IngestOptions,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<PixelRect>, String> {
-    if options.crop != CropChoice::Auto {
-        return Ok(options.crop.area());
-    }
-    let crop = without_bars(source, info, options)?;
-    if let Some(area) = crop {
+    let crop = crop_of(source, info, options)?;
+    if options.crop == CropChoice::Auto
+        && let Some(area) = crop
+    {
         remarks.push(Remark::new(
             RemarkKind::Changed,
             format!(

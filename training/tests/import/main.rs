@@ -7,4 +7,5 @@ mod films;
 mod footage;
 mod hostile;
 mod interrupted;
+mod lengths;
 mod pictures;

@@ -10,6 +10,7 @@ use image::{AnimationDecoder, DynamicImage, Frames, ImageDecoder, ImageFormat, L
 
 use super::super::geometry::{Geometry, Plan};
 use super::super::remark::{Remark, RemarkKind};
+use super::animation_length::shown_for;
 use super::stored::{Stored, StoredReader};
 use super::stream::{FrameSource, TimedFrame, Wanted};
 
@@ -20,8 +21,6 @@ const MOST_DECODER_BYTES: u64 = 256 << 20;
 /// Pixels that any file may decode to, and how many more for each byte of it: beyond that it is no footage but a trap.
 const FREE_PIXELS: u64 = 1 << 28;
 const PIXELS_PER_BYTE: u64 = 4000;
-/// What viewers show for a delay of 0, in seconds.
-const NO_DELAY: f64 = 0.1;
 
 fn said(error: image::ImageError) -> String {
     format!("it cannot be decoded: {error}")
@@ -172,11 +171,9 @@ impl FrameSource for Animation {
                 }
             };
             let (numerator, denominator) = frame.delay().numer_denom_ms();
-            let mut delay = f64::from(numerator) / f64::from(denominator.max(1)) / 1000.0;
-            if delay <= 0.0 {
-                delay = NO_DELAY;
-                self.undelayed += 1;
-            }
+            let delay = f64::from(numerator) / f64::from(denominator.max(1)) / 1000.0;
+            let (delay, told) = shown_for(delay);
+            self.undelayed += u64::from(!told);
             let (time, index) = (self.time, self.next);
             self.time += delay;
             self.next += 1;
