@@ -208,13 +208,14 @@ fn make_unit(
         kept_rows: Vec::new(),
     };
     let mut ticks = Ticks::new(context.taking);
-    let mut source_frames = 0_u64;
+    let (mut source_frames, mut last_frame) = (0_u64, 0);
     let mut told = options.start;
     while let Some(frame) = stream.next_frame()? {
         if context.stop.load(Ordering::Relaxed) {
             return Err(IngestError::Stopped.into());
         }
         source_frames += 1;
+        last_frame = frame.index;
         context.progress.frame(frame.time - told);
         told = told.max(frame.time);
         ticks.push(frame, &mut |tick| sorter.take(tick))?;
@@ -239,6 +240,11 @@ fn make_unit(
         .progress
         .skip(info.seconds.unwrap_or(0.0).min(wanted.end) - told);
     remark_on_ticks(&ticks, context.pace, &mut remarks);
+    if let (Some(keys), Some(file)) = (&sorter.keys, &source.actions) {
+        // Of a part of the footage the other rows are not wanted.
+        let last_frame = options.end.is_none().then_some(last_frame);
+        remarks.extend(keys.remarks(&file.file_name(), last_frame));
+    }
     let mut writer = sorter.writer;
     writer.close_file()?;
     let result = |sheets: Vec<String>| UnitResult {
