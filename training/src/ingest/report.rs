@@ -32,6 +32,8 @@ pub(super) struct UnitReport {
     pub(super) described: String,
     /// Width and height of its upright picture.
     pub(super) size: (usize, usize),
+    /// Its own pace, where its container says so.
+    pub(super) frames_per_second: Option<f64>,
     /// What is used of it.
     pub(super) crop: Option<(usize, usize, usize, usize)>,
     /// Frames that were read.

@@ -10,6 +10,7 @@ use super::assembly::assemble;
 use super::beforehand::FoundFootage;
 use super::discover::Found;
 use super::ledger::{Fingerprints, Ledger};
+use super::over_cutting::over_cut;
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
@@ -185,9 +186,7 @@ impl Run<'_> {
             .map(|unit| unit.result.report.clips.len())
             .sum();
         if clips == 0 {
-            return Err(IngestError::NothingReadable(
-                "all of it is blank, frozen or too short between cuts (--keep-all takes it nevertheless)".to_owned(),
-            ));
+            return Err(IngestError::NothingReadable(nothing_left(&units, pace)));
         }
         let format = FrameFormat {
             height: self.options.height,
@@ -388,6 +387,18 @@ impl Run<'_> {
                 first: first.clone(),
             }),
         }
+    }
+}
+
+/// Why all footage was left out at a pace, in words.
+fn nothing_left(units: &[Finished], pace: f64) -> String {
+    let why =
+        "all of it is blank, frozen or too short between cuts (--keep-all takes it nevertheless)";
+    let reports = units.iter().map(|unit| &unit.result.report);
+    let mut cut = reports.filter_map(|report| Some((report, over_cut(report, pace)?)));
+    match cut.next() {
+        None => why.to_owned(),
+        Some((report, remark)) => format!("{why}; {}: {}", report.source, remark.text),
     }
 }
 

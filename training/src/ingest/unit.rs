@@ -14,6 +14,7 @@ use super::cutting::{CutSettings, Cutter};
 use super::frame_sorter::FrameSorter;
 use super::geometry::Geometry;
 use super::menus::MenuFinder;
+use super::over_cutting::over_cut;
 use super::pace::pace_in_words;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind};
@@ -247,23 +248,20 @@ fn make_unit(
     }
     let mut writer = sorter.writer;
     writer.close_file()?;
-    let result = |sheets: Vec<String>| UnitResult {
-        report: UnitReport {
-            source: source.name.clone(),
-            described: info.described.clone(),
-            size: info.size,
-            crop: crop.map(|area| (area.x, area.y, area.width, area.height)),
-            source_frames,
-            frames: sorter.clips.iter().map(|clip| clip.frames).sum(),
-            clips: sorter.clips.clone(),
-            left_out: sorter.left_out.clone(),
-            remarks: remarks.clone(),
-            sheets: Vec::new(),
-        },
-        files: writer.files.clone(),
-        actions: sorter.keys.is_some().then(|| sorter.actions.clone()),
-        sheets,
+    let mut report = UnitReport {
+        source: source.name.clone(),
+        described: info.described.clone(),
+        size: info.size,
+        frames_per_second: info.pace,
+        crop: crop.map(|area| (area.x, area.y, area.width, area.height)),
+        source_frames,
+        frames: sorter.clips.iter().map(|clip| clip.frames).sum(),
+        clips: sorter.clips,
+        left_out: sorter.left_out,
+        remarks,
+        sheets: Vec::new(),
     };
+    report.remarks.extend(over_cut(&report, context.pace));
     let mut sheets = Vec::new();
     for (name, rows) in [
         ("kept.png", &sorter.kept_rows),
@@ -279,7 +277,12 @@ fn make_unit(
             sheets.push(name.to_owned());
         }
     }
-    let result = result(sheets);
+    let result = UnitResult {
+        report,
+        files: writer.files,
+        actions: sorter.keys.is_some().then_some(sorter.actions),
+        sheets,
+    };
     let path = folder.join(RESULT);
     let text = serde_json::to_vec(&result)
         .map_err(|error| IngestError::Request(format!("{}: {error}", path.display())))?;
