@@ -26,7 +26,7 @@ pub(super) struct FootageArgs {
     /// Keep what is blank, frozen or a menu, and do not split clips where scenes cut.
     #[arg(long)]
     keep_all: bool,
-    /// Whatever would be skipped, changed or assumed of the footage is an error.
+    /// Whatever would be left out, changed or assumed of the footage is an error, blank and frozen frames and menus included.
     #[arg(long)]
     strict: bool,
 }

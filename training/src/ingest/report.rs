@@ -63,6 +63,15 @@ pub(super) struct LeftOutReport {
     pub(super) reason: LeftOut,
 }
 
+/// How many frames of a source were left out on purpose, by reason.
+pub(super) fn left_out_by_reason(report: &UnitReport) -> BTreeMap<&'static str, u64> {
+    let mut left_out = BTreeMap::new();
+    for left in &report.left_out {
+        *left_out.entry(left.reason.name()).or_default() += left.frames;
+    }
+    left_out
+}
+
 /// What an import made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {

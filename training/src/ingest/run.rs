@@ -14,7 +14,7 @@ use super::over_cutting::over_cut;
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
-use super::report::Summary;
+use super::report::{Summary, left_out_by_reason};
 use super::report_folder::write_report;
 use super::source::Source;
 use super::taking::{Probed, Taken, choose_taking};
@@ -373,11 +373,16 @@ impl Run<'_> {
         let told = unreadable
             .iter()
             .map(|file| format!("{}: {}", file.source, file.reason))
-            .chain(general.iter().map(|remark| remark.text.clone()))
+            .chain(counted(general).map(|remark| remark.text.clone()))
             .chain(units.iter().flat_map(|unit| {
                 let report = &unit.result.report;
-                let name = |remark: &Remark| format!("{}: {}", report.source, remark.text);
-                report.remarks.iter().map(name).collect::<Vec<_>>()
+                let remarks = counted(&report.remarks).map(|remark| remark.text.clone());
+                let left_out = left_out_by_reason(report);
+                let left_out = left_out.into_iter().map(|(reason, frames)| {
+                    format!("{frames} frames are left out, {reason} (--keep-all keeps them)")
+                });
+                let named = |text: String| format!("{}: {text}", report.source);
+                remarks.chain(left_out).map(named).collect::<Vec<_>>()
             }));
         let told: Vec<String> = told.collect();
         match told.first() {
@@ -388,6 +393,12 @@ impl Run<'_> {
             }),
         }
     }
+}
+
+/// Remarks that count as something skipped, changed or assumed.
+fn counted(remarks: &[Remark]) -> impl Iterator<Item = &Remark> {
+    let remarks = remarks.iter();
+    remarks.filter(|remark| remark.kind != RemarkKind::Noted)
 }
 
 /// Why all footage was left out at a pace, in words.

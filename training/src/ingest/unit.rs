@@ -301,7 +301,7 @@ fn choose_crop(
         && let Some(area) = crop
     {
         remarks.push(Remark::new(
-            RemarkKind::Changed,
+            RemarkKind::Noted,
             format!(
                 "black bars are cut off: {},{},{},{} of its {}x{} pixels is used",
                 area.x, area.y, area.width, area.height, info.size.0, info.size.1

@@ -7,5 +7,6 @@ mod films;
 mod footage;
 mod hostile;
 mod interrupted;
+mod left_out;
 mod lengths;
 mod pictures;
