@@ -3,6 +3,7 @@
 mod archive;
 mod found;
 mod kinds;
+mod twice;
 mod words;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::dataset::INDEX_NAME;
 use archive::archive;
 use found::single;
 use kinds::{Kind, extension, is_beside, kind_by_bytes, kind_by_name};
+use twice::{once, twice};
 
 use words::{counted, few};
 
@@ -299,13 +301,18 @@ fn pictures(
             format!("nothing says the pace of its pictures: assumed (a file {PACE_FILE} beside them says it, or --pictures-fps)"),
         ));
     }
+    let mut left = Vec::new();
+    let files = once(
+        files.iter().map(|path| Stored::file(path)).collect(),
+        &mut left,
+    );
+    if !left.is_empty() {
+        remarks.push(Remark::new(RemarkKind::Skipped, twice(&left)));
+    }
     let actions = folder.join("actions.csv");
     found.sources.push(Source {
         name: folder.display().to_string(),
-        kind: SourceKind::Pictures {
-            files: files.iter().map(|path| Stored::file(path)).collect(),
-            pace,
-        },
+        kind: SourceKind::Pictures { files, pace },
         actions: actions.is_file().then(|| Stored::file(&actions)),
         remarks,
     });
