@@ -8,7 +8,7 @@ use genie_training::ingest::DecoderChoice;
 use image::ImageFormat;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::footage::{clips, encoded, import, keeping, save, textured};
+use super::footage::{chunk, clips, encoded, import, keeping, save, textured};
 
 /// No file takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,18 +17,6 @@ fn film(ending: &str) -> Vec<u8> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/footage/moving_box.{ending}"));
     fs::read(path).unwrap()
-}
-
-/// A chunk of a PNG with its checksum.
-fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let mut out = (data.len() as u32).to_be_bytes().to_vec();
-    out.extend(kind);
-    out.extend(data);
-    let mut checksum = crc32fast::Hasher::new();
-    checksum.update(&kind);
-    checksum.update(data);
-    out.extend(checksum.finalize().to_be_bytes());
-    out
 }
 
 /// A PNG that claims a size.

@@ -3,6 +3,7 @@
 
 mod added;
 mod animations;
+mod colours;
 mod films;
 mod footage;
 mod hostile;
