@@ -10,4 +10,5 @@ mod hostile;
 mod interrupted;
 mod left_out;
 mod lengths;
+mod paths;
 mod pictures;

@@ -100,7 +100,7 @@ pub(super) fn archive(path: &Path, found: &mut Found) {
                 reason: "pictures of this format cannot be read: convert them to PNG".to_owned(),
             }),
             Kind::Other if is_beside(base) => {}
-            Kind::Other | Kind::Archive => others.push(name),
+            Kind::Other | Kind::Archive | Kind::Packed => others.push(name),
         }
     }
     let mut left = Vec::new();
