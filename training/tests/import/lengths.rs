@@ -1,11 +1,16 @@
 //! Films that do not say how long they are, and films that are shorter than they say.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-use genie_training::ingest::{CropChoice, DecoderChoice, IngestOptions, PaceChoice, Summary};
-use image::{ImageFormat, Rgb, RgbImage};
+use genie_training::ingest::{
+    CropChoice, DecoderChoice, IngestOptions, PaceChoice, Progress, Summary, ingest,
+};
+use image::codecs::gif::GifEncoder;
+use image::{Delay, DynamicImage, Frame, ImageFormat, Rgb, RgbImage};
 
-use super::footage::{clips, encoded, ffmpeg, import, said, save};
+use super::footage::{clips, encoded, ffmpeg, import, said, save, textured};
 
 /// A film of a minute and a half: a title that stands for 20 seconds, then a world that scrolls by 80 pixels a second, with a pause
 /// from second 50 to 56 in which only a cursor blinks. `None` without the program that makes it.
@@ -117,6 +122,16 @@ fn a_film_that_is_cut_off_has_the_pace_of_what_is_there() {
         assert!(summary.frames > 100, "{decoder:?}: {}", summary.frames);
         std::fs::remove_dir_all(&out).unwrap();
     }
+    // The built-in decoder cannot open a film whose index is gone, and says what can.
+    let bytes = std::fs::read(&film).unwrap();
+    let cut = save(folder.path(), "cut.mkv", &bytes[..bytes.len() / 4]);
+    let built_in = options(DecoderChoice::BuiltIn);
+    let error = import(&cut, &folder.path().join("no"), &built_in).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("cut off") && error.contains("ffmpeg"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -155,4 +170,49 @@ fn pace_and_bars_are_those_of_the_part_that_is_asked_for() {
         "{}",
         summary.pace
     );
+}
+
+#[test]
+fn the_time_left_is_known_of_what_does_not_say_its_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = |path: &Path, decoder| {
+        let (out, progress) = (folder.path().join("out"), Progress::default());
+        let paths = [path.to_path_buf()];
+        ingest(
+            &paths,
+            &out,
+            &options(decoder),
+            &progress,
+            &AtomicBool::new(false),
+        )
+        .unwrap();
+        std::fs::remove_dir_all(&out).unwrap();
+        (progress.total_seconds(), progress.seconds())
+    };
+    let path = folder.path().join("animation.gif");
+    let mut gif = GifEncoder::new(File::create(&path).unwrap());
+    for number in 0..20 {
+        let picture = DynamicImage::ImageRgb8(textured(16, 16, 2 * number)).into_rgba8();
+        let delay = Delay::from_numer_denom_ms(150, 1);
+        gif.encode_frame(Frame::from_parts(picture, 0, 0, delay))
+            .unwrap();
+    }
+    drop(gif);
+    let (total, done) = expected(&path, DecoderChoice::Auto);
+    assert!((total - 3.0).abs() < 0.01, "{total}");
+    assert!((done - total).abs() < 0.05, "{done} of {total}");
+    let live = folder.path().join("live.mkv").display().to_string();
+    let source = "testsrc2=s=64x64:r=10:d=6";
+    let encoded = [
+        "-c:v", "libx264", "-pix_fmt", "yuv420p", "-live", "1", &live,
+    ];
+    if ffmpeg(&[&["-f", "lavfi", "-i", source], &encoded[..]].concat()).is_none() {
+        return;
+    }
+    for decoder in DECODERS {
+        let (total, done) = expected(Path::new(&live), decoder);
+        // Up to the pictures that are decoded before those that they come after.
+        assert!((total - 6.0).abs() < 0.5, "{decoder:?}: {total}");
+        assert!((done - total).abs() < 0.5, "{decoder:?}: {done} of {total}");
+    }
 }
