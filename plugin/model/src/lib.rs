@@ -93,7 +93,7 @@ pub use motion::{MOTION_FEATURES, MotionSigns, motion_features, motion_signs};
 pub use parameters::{ParameterSpec, parameter_count, parameter_specs};
 pub use patch::{frames_to_patches, patch_grid, patches_to_frames};
 pub use percentile::{median, percentile};
-pub use picture::{PictureError, looks_like, picture_format};
+pub use picture::{PictureError, looks_like, picture_format, to_srgb};
 pub use preemption::set_preemption_hook;
 pub use psnr::{MOST_PSNR, psnr};
 pub use quantizer::{Quantized, Quantizer};

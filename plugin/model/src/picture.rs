@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
 use crate::Frame;
@@ -154,31 +154,39 @@ fn has_jpeg_end(bytes: &[u8]) -> bool {
     }
 }
 
-/// The picture in sRGB, where its profile describes RGB or grey and can be applied; else as it is.
-fn to_srgb(picture: DynamicImage, profile: &[u8]) -> DynamicImage {
+/// The picture in sRGB, where the profile of its colours describes RGB or grey as its pixels are and can be applied; else as it is.
+pub fn to_srgb(picture: DynamicImage, profile: &[u8]) -> DynamicImage {
     let Ok(profile) = ColorProfile::new_from_slice(profile) else {
         return picture;
     };
-    // Decoders turn CMYK into RGB by themselves; its profile does not describe that.
-    if profile.color_space != DataColorSpace::Rgb {
+    let grey = match profile.color_space {
+        DataColorSpace::Rgb => false,
+        DataColorSpace::Gray if !picture.color().has_color() => true,
+        // Decoders turn CMYK into RGB by themselves; its profile does not describe that.
+        _ => return picture,
+    };
+    let alpha = picture.color().has_alpha();
+    let (pixels, from) = match (grey, alpha) {
+        (false, false) => (picture.to_rgb8().into_raw(), Layout::Rgb),
+        (false, true) => (picture.to_rgba8().into_raw(), Layout::Rgba),
+        (true, false) => (picture.to_luma8().into_raw(), Layout::Gray),
+        (true, true) => (picture.to_luma_alpha8().into_raw(), Layout::GrayAlpha),
+    };
+    let to = if alpha { Layout::Rgba } else { Layout::Rgb };
+    let (width, height) = (picture.width(), picture.height());
+    let channels = if alpha { 4 } else { 3 };
+    let mut converted = vec![0; width as usize * height as usize * channels];
+    let srgb = ColorProfile::new_srgb();
+    let transformed = profile
+        .create_transform_8bit(from, &srgb, to, TransformOptions::default())
+        .and_then(|transform| transform.transform(&pixels, &mut converted));
+    if transformed.is_err() {
         return picture;
     }
-    let srgb = ColorProfile::new_srgb();
-    let options = TransformOptions::default();
-    let converted = if picture.color().has_alpha() {
-        let mut pixels = picture.to_rgba8();
-        let source = pixels.clone();
-        profile
-            .create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgba, options)
-            .and_then(|transform| transform.transform(&source, &mut pixels))
-            .map(|()| DynamicImage::ImageRgba8(pixels))
+    let converted = if alpha {
+        RgbaImage::from_raw(width, height, converted).map(DynamicImage::ImageRgba8)
     } else {
-        let mut pixels = picture.to_rgb8();
-        let source = pixels.clone();
-        profile
-            .create_transform_8bit(Layout::Rgb, &srgb, Layout::Rgb, options)
-            .and_then(|transform| transform.transform(&source, &mut pixels))
-            .map(|()| DynamicImage::ImageRgb8(pixels))
+        RgbImage::from_raw(width, height, converted).map(DynamicImage::ImageRgb8)
     };
     converted.unwrap_or(picture)
 }

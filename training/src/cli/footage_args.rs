@@ -18,15 +18,15 @@ pub(super) struct FootageArgs {
     #[arg(long, value_name = "FPS", value_parser = parse_pace)]
     pictures_fps: Option<f64>,
     /// Begin at this second of each film, animation or folder.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds)]
     start: f64,
-    /// End at this second.
-    #[arg(long, value_name = "SECONDS")]
+    /// End at this second. Both may be written as m:ss or h:mm:ss.
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     end: Option<f64>,
     /// Keep what is blank, frozen or a menu, and do not split clips where scenes cut.
     #[arg(long)]
     keep_all: bool,
-    /// Whatever would be skipped, changed or assumed of the footage is an error.
+    /// Whatever would be left out, changed or assumed of the footage is an error, blank and frozen frames and menus included.
     #[arg(long)]
     strict: bool,
 }
@@ -88,6 +88,26 @@ fn parse_size(text: &str) -> Result<Size, String> {
         .ok_or_else(|| "expected WIDTHxHEIGHT in pixels, such as 64x64".to_owned())
 }
 
+/// Seconds, or minutes or hours before them: `90`, `1:30`, `0:01:30.5`.
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let parts: Vec<&str> = text.trim().split(':').collect();
+    let number = |part: &str| {
+        let number = part.parse::<f64>().ok()?;
+        (number.is_finite() && part.starts_with(|c: char| c.is_ascii_digit())).then_some(number)
+    };
+    let (last, before) = parts.split_last().unwrap_or((&"", &[]));
+    let seconds = before.iter().try_fold(0.0, |sum, part| {
+        let whole = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        whole.then_some(60.0 * sum + 60.0 * number(part)?)
+    });
+    let last = number(last).filter(|last| before.is_empty() || *last < 60.0);
+    seconds
+        .zip(last)
+        .filter(|_| before.len() < 3)
+        .map(|(before, last)| before + last)
+        .ok_or_else(|| "expected seconds, m:ss or h:mm:ss, such as 90, 1:30 or 1:02:03".to_owned())
+}
+
 fn parse_crop(text: &str) -> Result<CropChoice, String> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(CropChoice::Auto);
@@ -119,6 +139,26 @@ mod tests {
         assert_eq!(parse_size("160X90"), Ok(wide));
         for wrong in ["", "64", "64x", "x", "axb", "-1x3", "0x4"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_seconds_or_written_as_on_a_clock() {
+        for (text, seconds) in [
+            ("90", 90.0),
+            ("0.25", 0.25),
+            ("0:02", 2.0),
+            ("1:30.5", 90.5),
+            ("90:00", 5400.0),
+            ("1:02:03", 3723.0),
+        ] {
+            assert_eq!(parse_seconds(text), Ok(seconds), "{text}");
+        }
+        for wrong in [
+            "", ":", "1:", ":5", "1:75", "1:2:3:4", "-1", "1h", "nan", "inf", "1.5:00",
+        ] {
+            let said = parse_seconds(wrong).unwrap_err();
+            assert!(said.contains("m:ss"), "{wrong}: {said}");
         }
     }
 

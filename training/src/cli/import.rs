@@ -1,6 +1,6 @@
 //! `genie import`: any video into a dataset.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -133,8 +133,10 @@ struct Figures {
 pub(crate) fn run(args: Args) -> CliResult {
     let paths: Vec<PathBuf> = args.video.iter().chain(&args.paths).cloned().collect();
     let options = args.options();
+    let mut made = Vec::new();
     if let Some(path) = &args.json {
         let inputs: Vec<_> = paths.iter().map(PathBuf::as_path).collect();
+        made = missing_folders(path);
         check_output("--json", path, &inputs)?;
     }
     let interruption = Interruption::listen()?;
@@ -154,7 +156,12 @@ pub(crate) fn run(args: Args) -> CliResult {
         );
         return Err(interruption.ended(what).into());
     }
-    let summary = ended?;
+    let summary = ended.inspect_err(|_| {
+        // As long as nothing is in them.
+        for folder in &made {
+            let _ = std::fs::remove_dir(folder);
+        }
+    })?;
     let seconds = begun.elapsed().as_secs_f64();
     print(&summary, &args, seconds);
     if let Some(path) = &args.json {
@@ -179,6 +186,13 @@ pub(crate) fn run(args: Args) -> CliResult {
         .into());
     }
     Ok(())
+}
+
+/// Folders that have to be made for a file, the innermost first.
+fn missing_folders(file: &Path) -> Vec<PathBuf> {
+    let folders = file.ancestors().skip(1);
+    let missing = folders.take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    missing.map(Path::to_path_buf).collect()
 }
 
 /// A bar with the time left, until `done`.

@@ -50,6 +50,50 @@ pub(crate) fn key_label(name: &str) -> ActionLabel {
     }
 }
 
+/// Whether a key has this name.
+pub(crate) fn is_key(name: &str) -> bool {
+    key_code(name).is_some()
+}
+
+/// The key whose name was probably meant by one that no key has: a letter is missing, doubled, or changed places with the next.
+pub(crate) fn likely_key(name: &str) -> Option<&'static str> {
+    const NAMES: [&str; 14] = [
+        "left",
+        "right",
+        "down",
+        "space",
+        "enter",
+        "return",
+        "shift",
+        "control",
+        "escape",
+        "arrowleft",
+        "arrowright",
+        "arrowup",
+        "arrowdown",
+        "backspace",
+    ];
+    let without = |word: &str, at: usize| -> String {
+        let letters = word.char_indices();
+        letters
+            .filter(|(place, _)| *place != at)
+            .map(|(_, letter)| letter)
+            .collect()
+    };
+    let is_slip = |key: &str| {
+        let starts = |word: &str| word.char_indices().map(|(at, _)| at).collect::<Vec<_>>();
+        let swapped = |at: usize| {
+            let mut letters: Vec<char> = key.chars().collect();
+            letters.swap(at, at + 1);
+            letters.into_iter().eq(name.chars())
+        };
+        starts(name).into_iter().any(|at| without(name, at) == key)
+            || starts(key).into_iter().any(|at| without(key, at) == name)
+            || (0..key.len() - 1).any(swapped)
+    };
+    NAMES.into_iter().find(|key| is_slip(key))
+}
+
 /// The name of Bevy's `KeyCode` for a key as people write it.
 fn key_code(key: &str) -> Option<String> {
     let key = key.to_lowercase();
@@ -66,6 +110,20 @@ fn key_code(key: &str) -> Option<String> {
         "ctrl" | "control" | "controlleft" => "ControlLeft",
         "controlright" => "ControlRight",
         "alt" | "altleft" => "AltLeft",
+        "altright" => "AltRight",
+        "escape" | "esc" => "Escape",
+        "backspace" => "Backspace",
+        "delete" => "Delete",
+        "insert" => "Insert",
+        "home" => "Home",
+        "end" => "End",
+        "pageup" => "PageUp",
+        "pagedown" => "PageDown",
+        "comma" => "Comma",
+        "period" => "Period",
+        "slash" => "Slash",
+        "minus" => "Minus",
+        "equal" => "Equal",
         other => {
             let other = other
                 .strip_prefix("key")
@@ -77,6 +135,10 @@ fn key_code(key: &str) -> Option<String> {
                     Some(format!("Key{}", letter.to_ascii_uppercase()))
                 }
                 (Some(digit @ '0'..='9'), None) => Some(format!("Digit{digit}")),
+                (Some('f'), Some(_)) => {
+                    let number: u8 = other[1..].parse().ok()?;
+                    (1..=12).contains(&number).then(|| format!("F{number}"))
+                }
                 _ => None,
             };
         }
@@ -95,9 +157,26 @@ mod tests {
             ("KeyW", Some("KeyW")),
             ("digit3", Some("Digit3")),
             ("Left", Some("ArrowLeft")),
+            ("esc", Some("Escape")),
+            ("F3", Some("F3")),
             ("fire", None),
+            ("f13", None),
         ] {
             assert_eq!(key_code(key).as_deref(), code, "{key}");
+        }
+    }
+
+    #[test]
+    fn slips_are_told_from_other_names() {
+        for (name, key) in [
+            ("rigth", Some("right")),
+            ("lefft", Some("left")),
+            ("spce", Some("space")),
+            ("jump", None),
+            ("fight", None),
+            ("", None),
+        ] {
+            assert_eq!(likely_key(name), key, "{name}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub use true_actions::TrueActions;
 pub use writer::DatasetWriter;
 
 pub(crate) use index::{HEADER_BYTES, INDEX_NAME, Index, IndexShard, PACES, ShardHeader, VERSION};
-pub(crate) use key_names::{key_label, key_names, pressed};
+pub(crate) use key_names::{is_key, key_label, key_names, likely_key, pressed};
 pub(crate) use shard_file::{SHARD_BYTES, ShardFile};
 pub(crate) use true_actions::{
     FILE_NAME as TRUE_ACTIONS_NAME, NAMES_FILE as TRUE_ACTIONS_NAMES, encode as encode_true_actions,

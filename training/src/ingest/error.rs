@@ -33,8 +33,8 @@ pub enum IngestError {
     /// Not one source could be read.
     #[error("none of the footage can be read: {0}")]
     NothingReadable(String),
-    /// With `--strict`: something was skipped, changed or assumed.
-    #[error("{count} remarks, and --strict allows none; the first one: {first}")]
+    /// With `--strict`: something was left out, changed or assumed.
+    #[error("--strict: {count} things are left out, changed or assumed; the first one: {first}")]
     Strict {
         /// How many.
         count: usize,

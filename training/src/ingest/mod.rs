@@ -5,9 +5,9 @@
 //! 2. `source` decodes a source into a stream of frames with their presentation times, upright and in sRGB, scaled and cropped by
 //!    the `geometry`;
 //! 3. `ticks`: the times decide which frames are taken; `taking` chooses the pace, for which
-//!    `survey` looks at how fast things move;
+//!    `survey` looks at how fast things move, and `bars` at where black bars are, both in short `windows`;
 //! 4. `cutting` divides the frames into clips at scene cuts and leaves out what is black, frozen or a menu between cuts, `menus` finds those that come
-//!    without a cut; `frame_sorter` carries out their decisions;
+//!    without a cut; `frame_sorter` carries out their decisions, and `over_cutting` notices where they take too much;
 //! 5. `unit`: the clips of one source are written, by `clip_writer`, to a folder of its own, which is there whole or not at all;
 //! 6. `assembly` writes the clips of all sources to the shards of the dataset, and `report_folder` writes the report: what was used, what
 //!    was left out, and why.
@@ -18,6 +18,7 @@
 mod actions;
 mod assembled_actions;
 mod assembly;
+mod bars;
 mod beforehand;
 mod clip_writer;
 mod cutting;
@@ -32,6 +33,7 @@ mod look;
 mod menus;
 mod names;
 mod options;
+mod over_cutting;
 mod pace;
 mod parallel;
 mod progress;
@@ -46,6 +48,7 @@ mod target;
 mod thumbs;
 mod ticks;
 mod unit;
+mod windows;
 
 pub use beforehand::{FootageChanges, FoundFootage};
 pub use error::IngestError;

@@ -38,7 +38,7 @@ pub struct IngestOptions {
     /// Whether the footage is added to the dataset that is in the folder.
     #[serde(skip)]
     pub append: bool,
-    /// Whether a remark is an error.
+    /// Whether it is an error that something is left out, changed or assumed.
     #[serde(skip)]
     pub strict: bool,
     /// Most sources at a time; 0 stands for one per processor.

@@ -23,6 +23,8 @@ pub enum RemarkKind {
     Changed,
     /// Something that no file or option says.
     Assumed,
+    /// What an option came to, or what is worth knowing: nothing is lost by it, and it is no error where all others are.
+    Noted,
 }
 
 impl Remark {
@@ -42,6 +44,7 @@ impl RemarkKind {
             Self::Skipped => "skipped",
             Self::Changed => "changed",
             Self::Assumed => "assumed",
+            Self::Noted => "noted",
         }
     }
 }

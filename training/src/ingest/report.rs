@@ -32,6 +32,8 @@ pub(super) struct UnitReport {
     pub(super) described: String,
     /// Width and height of its upright picture.
     pub(super) size: (usize, usize),
+    /// Its own pace, where its container says so.
+    pub(super) frames_per_second: Option<f64>,
     /// What is used of it.
     pub(super) crop: Option<(usize, usize, usize, usize)>,
     /// Frames that were read.
@@ -59,6 +61,15 @@ pub(super) struct LeftOutReport {
     pub(super) to: f64,
     pub(super) frames: u64,
     pub(super) reason: LeftOut,
+}
+
+/// How many frames of a source were left out on purpose, by reason.
+pub(super) fn left_out_by_reason(report: &UnitReport) -> BTreeMap<&'static str, u64> {
+    let mut left_out = BTreeMap::new();
+    for left in &report.left_out {
+        *left_out.entry(left.reason.name()).or_default() += left.frames;
+    }
+    left_out
 }
 
 /// What an import made.

@@ -8,7 +8,7 @@ use genie_model::atomic_file;
 
 use super::IngestError;
 use super::remark::{Remark, Unreadable};
-use super::report::{Report, Summary};
+use super::report::{Report, Summary, left_out_by_reason};
 use super::unit::Finished;
 
 /// Writes the report of finished units into a folder, and says what they came to.
@@ -46,8 +46,8 @@ pub(super) fn write_report(
                 .iter()
                 .map(|remark| (report.source.clone(), remark.clone())),
         );
-        for left in &report.left_out {
-            *left_out.entry(left.reason.name().to_owned()).or_default() += left.frames;
+        for (reason, frames) in left_out_by_reason(report) {
+            *left_out.entry(reason.to_owned()).or_default() += frames;
         }
     }
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();

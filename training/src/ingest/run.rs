@@ -10,10 +10,11 @@ use super::assembly::assemble;
 use super::beforehand::FoundFootage;
 use super::discover::Found;
 use super::ledger::{Fingerprints, Ledger};
+use super::over_cutting::over_cut;
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
-use super::report::Summary;
+use super::report::{Summary, left_out_by_reason};
 use super::report_folder::write_report;
 use super::source::Source;
 use super::taking::{Probed, Taken, choose_taking};
@@ -185,9 +186,7 @@ impl Run<'_> {
             .map(|unit| unit.result.report.clips.len())
             .sum();
         if clips == 0 {
-            return Err(IngestError::NothingReadable(
-                "all of it is blank, frozen or too short between cuts (--keep-all takes it nevertheless)".to_owned(),
-            ));
+            return Err(IngestError::NothingReadable(nothing_left(&units, pace)));
         }
         let format = FrameFormat {
             height: self.options.height,
@@ -374,11 +373,16 @@ impl Run<'_> {
         let told = unreadable
             .iter()
             .map(|file| format!("{}: {}", file.source, file.reason))
-            .chain(general.iter().map(|remark| remark.text.clone()))
+            .chain(counted(general).map(|remark| remark.text.clone()))
             .chain(units.iter().flat_map(|unit| {
                 let report = &unit.result.report;
-                let name = |remark: &Remark| format!("{}: {}", report.source, remark.text);
-                report.remarks.iter().map(name).collect::<Vec<_>>()
+                let remarks = counted(&report.remarks).map(|remark| remark.text.clone());
+                let left_out = left_out_by_reason(report);
+                let left_out = left_out.into_iter().map(|(reason, frames)| {
+                    format!("{frames} frames are left out, {reason} (--keep-all keeps them)")
+                });
+                let named = |text: String| format!("{}: {text}", report.source);
+                remarks.chain(left_out).map(named).collect::<Vec<_>>()
             }));
         let told: Vec<String> = told.collect();
         match told.first() {
@@ -388,6 +392,24 @@ impl Run<'_> {
                 first: first.clone(),
             }),
         }
+    }
+}
+
+/// Remarks that count as something skipped, changed or assumed.
+fn counted(remarks: &[Remark]) -> impl Iterator<Item = &Remark> {
+    let remarks = remarks.iter();
+    remarks.filter(|remark| remark.kind != RemarkKind::Noted)
+}
+
+/// Why all footage was left out at a pace, in words.
+fn nothing_left(units: &[Finished], pace: f64) -> String {
+    let why =
+        "all of it is blank, frozen or too short between cuts (--keep-all takes it nevertheless)";
+    let reports = units.iter().map(|unit| &unit.result.report);
+    let mut cut = reports.filter_map(|report| Some((report, over_cut(report, pace)?)));
+    match cut.next() {
+        None => why.to_owned(),
+        Some((report, remark)) => format!("{why}; {}: {}", report.source, remark.text),
     }
 }
 

@@ -1,19 +1,20 @@
-//! A look at the footage before it is read as a whole: how fast things move in it, and where black bars are.
+//! A look at the footage before it is read as a whole: how fast things move in it.
 
 use genie_model::block_matching::{Shift, ShiftsInRows, cheapest, sum_of_differences};
 use genie_model::{Frame, PixelRect, median, percentile};
 
+use super::IngestOptions;
 use super::geometry::Geometry;
 use super::look::changed_share;
 use super::pace::pace_in_words;
-use super::source::{Source, SourceInfo, Wanted};
-use super::{FitChoice, IngestOptions};
+use super::source::{Source, SourceInfo, TimedFrame};
+use super::windows::{Glance, windows};
 
 /// Windows that are looked at, as shares of the footage's length.
 const PLACES: [f64; 3] = [0.12, 0.45, 0.8];
 const WINDOW_SECONDS: f64 = 1.2;
-/// Footage of unknown or small length is looked at from its beginning.
-const SHORT_SECONDS: f64 = 12.0;
+/// Shorter footage is looked at from its beginning.
+const SHORT_SECONDS: f64 = 4.0;
 const MOST_FRAMES: usize = 96;
 /// Pairs of frames that are compared in each window.
 const PAIRS: usize = 6;
@@ -27,8 +28,6 @@ const REACH: i32 = 12;
 pub(super) const LIKED_PIXELS: f64 = 6.0;
 /// Slower footage is hard to play.
 const LEAST_PACE: f64 = 9.5;
-/// Brightness up to which an edge is part of a black bar.
-const BAR_LEVEL: u8 = 26;
 
 /// What a look at one source shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,68 +40,106 @@ pub(super) struct Survey {
     pub(super) change: f32,
 }
 
-/// Looks at a few short windows of a source.
+/// Looks at a few short windows of a source, spread over the part of it that is asked for.
 pub(super) fn survey(
     source: &Source,
     info: &SourceInfo,
     geometry: Geometry,
     options: &IngestOptions,
 ) -> Result<Survey, String> {
-    let length = info.seconds.unwrap_or(0.0);
-    let windows: Vec<(f64, f64)> = if length > SHORT_SECONDS {
-        PLACES
-            .iter()
-            .map(|place| (place * length, place * length + WINDOW_SECONDS))
-            .collect()
-    } else {
-        vec![(0.0, SHORT_SECONDS)]
+    let mut glance = Glance {
+        source,
+        info,
+        geometry,
+        options,
+        jumps: true,
     };
-    let (mut steps, mut speeds, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-    for (start, end) in windows {
-        let wanted = Wanted {
-            start,
-            end,
-            threads: 1,
-            numbered: false,
-        };
-        let mut stream = source.open(info, geometry, wanted, options)?;
-        let mut frames: Vec<(f64, Frame)> = Vec::new();
-        while frames.len() < MOST_FRAMES
-            && let Some(frame) = stream.next_frame()?
+    let mut seen = Seen::default();
+    let mut told = seen.look(&glance, info.seconds);
+    if source.is_film() && seen.windows < 2 {
+        // It may be cut off, and shorter than it says.
+        let length = source.length(info);
+        if let Some(length) =
+            length.filter(|length| info.seconds.is_none_or(|s| *length < 0.98 * s))
         {
-            if !frame.continues {
-                frames.clear();
-            }
-            frames.push((frame.time, frame.frame));
+            told = seen.look(&glance, Some(length));
         }
-        if let (1, Some(end)) = (frames.len(), stream.end()) {
-            steps.push(end - frames[0].0);
+        if seen.windows == 0 {
+            // Nor can parts of all films be found by their times.
+            glance.jumps = false;
+            told = seen.look(&glance, None);
         }
-        steps.extend(frames.windows(2).map(|pair| pair[1].0 - pair[0].0));
-        let step = median(steps.iter().copied()).unwrap_or(LAG_SECONDS);
+    }
+    match (seen.steps.is_empty(), told) {
+        (true, Err(problem)) => Err(problem),
+        _ => seen.survey(info.pace),
+    }
+}
+
+/// What was seen in windows of a source.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Windows of several frames.
+    windows: usize,
+    /// Seconds from frame to frame.
+    steps: Vec<f64>,
+    /// Speeds in pixels a second.
+    speeds: Vec<f64>,
+    /// Shares of pixels that change.
+    changes: Vec<f32>,
+}
+
+impl Seen {
+    /// Looks at windows over a source of a length.
+    fn look(&mut self, glance: &Glance<'_>, length: Option<f64>) -> Result<(), String> {
+        let windows = windows(
+            glance.options,
+            length,
+            &PLACES,
+            WINDOW_SECONDS,
+            SHORT_SECONDS,
+        );
+        glance.look(&windows, MOST_FRAMES, &mut |frames, end| {
+            self.add(frames, end);
+        })
+    }
+
+    fn add(&mut self, frames: &[TimedFrame], end: Option<f64>) {
+        if let ([frame], Some(end)) = (frames, end) {
+            self.steps.push(end - frame.time);
+        }
+        self.windows += usize::from(frames.len() > 1);
+        let steps = frames.windows(2).map(|pair| pair[1].time - pair[0].time);
+        self.steps.extend(steps.filter(|step| *step > 1e-6));
+        let step = median(self.steps.iter().copied()).unwrap_or(LAG_SECONDS);
         let lag = ((LAG_SECONDS / step.max(1e-3)).round() as usize).max(1);
         let pairs = frames.len().saturating_sub(lag);
         for pair in 0..PAIRS.min(pairs) {
             let at = pair * pairs / PAIRS.min(pairs);
             let (before, after) = (&frames[at], &frames[at + lag]);
-            changes.push(changed_share(before.1.pixels(), after.1.pixels()));
-            if let Some(moved) = movement(&small(&before.1), &small(&after.1)) {
-                speeds.push(moved / (after.0 - before.0).max(1e-3));
+            self.changes
+                .push(changed_share(before.frame.pixels(), after.frame.pixels()));
+            if let Some(moved) = movement(&small(&before.frame), &small(&after.frame)) {
+                self.speeds
+                    .push(moved / (after.time - before.time).max(1e-3));
             }
         }
     }
-    steps.retain(|step| *step > 1e-6);
-    let step = median(steps).ok_or("it has a single frame")?;
-    speeds.sort_by(f64::total_cmp);
-    let change = changes.iter().sum::<f32>() / changes.len().max(1) as f32;
-    Ok(Survey {
-        pace: info
-            .pace
-            .filter(|pace| (pace * step - 1.0).abs() < 0.02)
-            .unwrap_or(1.0 / step),
-        speed: percentile(&speeds, 0.9),
-        change,
-    })
+
+    /// What it comes to, where the container says a pace.
+    fn survey(mut self, told: Option<f64>) -> Result<Survey, String> {
+        self.steps.retain(|step| *step > 1e-6);
+        let step = median(self.steps).ok_or("it has a single frame")?;
+        self.speeds.sort_by(f64::total_cmp);
+        let change = self.changes.iter().sum::<f32>() / self.changes.len().max(1) as f32;
+        Ok(Survey {
+            pace: told
+                .filter(|pace| (pace * step - 1.0).abs() < 0.02)
+                .unwrap_or(1.0 / step),
+            speed: percentile(&self.speeds, 0.9),
+            change,
+        })
+    }
 }
 
 /// The pace that suits the footage, and why in words: the slowest whole fraction of the footage's own at which what moves
@@ -203,94 +240,6 @@ fn patch_movement(before: &[u8], after: &[u8], left: usize, top: usize) -> Optio
     (least * 2 < still && far > 0).then(|| f64::from(far))
 }
 
-/// What is left of a source's picture without black bars at its edges; `None` where there are none.
-pub(super) fn without_bars(
-    source: &Source,
-    info: &SourceInfo,
-    options: &IngestOptions,
-) -> Result<Option<PixelRect>, String> {
-    let (width, height) = info.size;
-    let geometry = Geometry {
-        width,
-        height,
-        fit: FitChoice::Stretch,
-        crop: None,
-        background: options.background,
-    };
-    let length = info.seconds.unwrap_or(0.0);
-    let mut bounds: Option<(usize, usize, usize, usize)> = None;
-    for place in 0..8 {
-        let start = length * (f64::from(place) + 0.5) / 8.0;
-        let wanted = Wanted {
-            start: if length > 1.0 { start } else { 0.0 },
-            end: f64::INFINITY,
-            threads: 1,
-            numbered: false,
-        };
-        let mut stream = source.open(info, geometry, wanted, options)?;
-        // Without a known length the first frames have to do.
-        let looks = if length > 1.0 { 1 } else { 16 };
-        for _ in 0..looks {
-            let Some(frame) = stream.next_frame()? else {
-                break;
-            };
-            if let Some(found) = content(&frame.frame) {
-                bounds = Some(bounds.map_or(found, |known| {
-                    (
-                        known.0.min(found.0),
-                        known.1.min(found.1),
-                        known.2.max(found.2),
-                        known.3.max(found.3),
-                    )
-                }));
-            }
-        }
-        if length <= 1.0 {
-            break;
-        }
-    }
-    let Some((left, top, right, bottom)) = bounds else {
-        return Ok(None);
-    };
-    // Whole pairs of pixels, as films store their colours.
-    let (left, top) = (left.next_multiple_of(2), top.next_multiple_of(2));
-    let (right, bottom) = (right / 2 * 2, bottom / 2 * 2);
-    let whole = left <= 2 && top <= 2 && right + 2 >= width && bottom + 2 >= height;
-    if whole || right <= left + width / 4 || bottom <= top + height / 4 {
-        return Ok(None);
-    }
-    Ok(Some(PixelRect {
-        x: left,
-        y: top,
-        width: right - left,
-        height: bottom - top,
-    }))
-}
-
-/// First and last (exclusive) column and row that are not black; `None` of a black frame.
-fn content(frame: &Frame) -> Option<(usize, usize, usize, usize)> {
-    let width = frame.width();
-    let mut columns = vec![0_u8; width];
-    let mut rows = Vec::with_capacity(frame.height());
-    for row in frame.pixels().chunks_exact(width * 3) {
-        let mut brightest = 0;
-        for (column, pixel) in columns.iter_mut().zip(row.chunks_exact(3)) {
-            let level = pixel[0].max(pixel[1]).max(pixel[2]);
-            *column = (*column).max(level);
-            brightest = brightest.max(level);
-        }
-        rows.push(brightest);
-    }
-    let ends = |levels: &[u8]| {
-        let first = levels.iter().position(|level| *level > BAR_LEVEL)?;
-        let last = levels.iter().rposition(|level| *level > BAR_LEVEL)?;
-        Some((first, last + 1))
-    };
-    let (left, right) = ends(&columns)?;
-    let (top, bottom) = ends(&rows)?;
-    Some((left, top, right, bottom))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -327,13 +276,5 @@ mod tests {
         // The slowest decides, so that nothing is repeated.
         assert!((pace(&[survey(50.0, None), survey(10.0, None)]) - 10.0).abs() < 1e-9);
         assert!(choose_pace(&[]).is_none());
-    }
-
-    #[test]
-    fn bars_are_found_in_a_frame() {
-        let frame =
-            Frame::filled(40, 30, [3, 2, 4]).with(&Frame::filled(20, 24, [200, 0, 0]), 12, 4);
-        assert_eq!(content(&frame), Some((12, 4, 32, 28)));
-        assert_eq!(content(&Frame::filled(4, 4, [0; 3])), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Which frames of all footage are taken, and at which pace: as asked for, as in the dataset that is added to, or by a look at the footage.
 
+use super::bars::crop_of;
 use super::geometry::Geometry;
 use super::pace::pace_in_words;
 use super::parallel::parallel;
@@ -54,9 +55,10 @@ pub(super) fn choose_taking(
     }
     let step = probed.len().div_ceil(MOST_SURVEYED);
     let chosen: Vec<&Probed> = probed.iter().step_by(step.max(1)).collect();
-    let geometry = Geometry::new(options, options.crop.area());
-    let surveys: Vec<Survey> = parallel(threads, &chosen, |probed| {
-        survey(&probed.source, &probed.info, geometry, options)
+    let surveys: Vec<Survey> = parallel(threads, &chosen, |Probed { source, info }| {
+        // Bars move nowhere, and make what moves between them small.
+        let crop = crop_of(source, info, options)?;
+        survey(source, info, Geometry::new(options, crop), options)
     })?
     .into_iter()
     .flatten()

@@ -8,17 +8,19 @@ use genie_model::{Fnv1a, Frame, PixelRect, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::actions::HeldKeys;
+use super::bars::crop_of;
 use super::clip_writer::{ClipWriter, UnitFile};
 use super::cutting::{CutSettings, Cutter};
 use super::frame_sorter::FrameSorter;
 use super::geometry::Geometry;
 use super::menus::MenuFinder;
+use super::over_cutting::over_cut;
 use super::pace::pace_in_words;
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind};
 use super::report::UnitReport;
 use super::source::{Source, SourceInfo, Wanted};
-use super::survey::{survey, without_bars};
+use super::survey::survey;
 use super::thumbs::Thumbs;
 use super::ticks::{Taking, Ticks};
 use super::{CropChoice, IngestError, IngestOptions};
@@ -26,7 +28,7 @@ use crate::dataset::DatasetError;
 use crate::pictures::{RgbFrame, write_sheet};
 
 /// Changes when the same footage and settings give other bytes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Name of the result in the folder of a unit.
 const RESULT: &str = "unit.json";
 /// Footage from that length on is looked at for how much usually moves in it, in seconds.
@@ -207,13 +209,14 @@ fn make_unit(
         kept_rows: Vec::new(),
     };
     let mut ticks = Ticks::new(context.taking);
-    let mut source_frames = 0_u64;
+    let (mut source_frames, mut last_frame) = (0_u64, 0);
     let mut told = options.start;
     while let Some(frame) = stream.next_frame()? {
         if context.stop.load(Ordering::Relaxed) {
             return Err(IngestError::Stopped.into());
         }
         source_frames += 1;
+        last_frame = frame.index;
         context.progress.frame(frame.time - told);
         told = told.max(frame.time);
         ticks.push(frame, &mut |tick| sorter.take(tick))?;
@@ -238,25 +241,27 @@ fn make_unit(
         .progress
         .skip(info.seconds.unwrap_or(0.0).min(wanted.end) - told);
     remark_on_ticks(&ticks, context.pace, &mut remarks);
+    if let (Some(keys), Some(file)) = (&sorter.keys, &source.actions) {
+        // Of a part of the footage the other rows are not wanted.
+        let last_frame = options.end.is_none().then_some(last_frame);
+        remarks.extend(keys.remarks(&file.file_name(), last_frame));
+    }
     let mut writer = sorter.writer;
     writer.close_file()?;
-    let result = |sheets: Vec<String>| UnitResult {
-        report: UnitReport {
-            source: source.name.clone(),
-            described: info.described.clone(),
-            size: info.size,
-            crop: crop.map(|area| (area.x, area.y, area.width, area.height)),
-            source_frames,
-            frames: sorter.clips.iter().map(|clip| clip.frames).sum(),
-            clips: sorter.clips.clone(),
-            left_out: sorter.left_out.clone(),
-            remarks: remarks.clone(),
-            sheets: Vec::new(),
-        },
-        files: writer.files.clone(),
-        actions: sorter.keys.is_some().then(|| sorter.actions.clone()),
-        sheets,
+    let mut report = UnitReport {
+        source: source.name.clone(),
+        described: info.described.clone(),
+        size: info.size,
+        frames_per_second: info.pace,
+        crop: crop.map(|area| (area.x, area.y, area.width, area.height)),
+        source_frames,
+        frames: sorter.clips.iter().map(|clip| clip.frames).sum(),
+        clips: sorter.clips,
+        left_out: sorter.left_out,
+        remarks,
+        sheets: Vec::new(),
     };
+    report.remarks.extend(over_cut(&report, context.pace));
     let mut sheets = Vec::new();
     for (name, rows) in [
         ("kept.png", &sorter.kept_rows),
@@ -272,7 +277,12 @@ fn make_unit(
             sheets.push(name.to_owned());
         }
     }
-    let result = result(sheets);
+    let result = UnitResult {
+        report,
+        files: writer.files,
+        actions: sorter.keys.is_some().then_some(sorter.actions),
+        sheets,
+    };
     let path = folder.join(RESULT);
     let text = serde_json::to_vec(&result)
         .map_err(|error| IngestError::Request(format!("{}: {error}", path.display())))?;
@@ -286,13 +296,12 @@ fn choose_crop(
     options: &IngestOptions,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<PixelRect>, String> {
-    if options.crop != CropChoice::Auto {
-        return Ok(options.crop.area());
-    }
-    let crop = without_bars(source, info, options)?;
-    if let Some(area) = crop {
+    let crop = crop_of(source, info, options)?;
+    if options.crop == CropChoice::Auto
+        && let Some(area) = crop
+    {
         remarks.push(Remark::new(
-            RemarkKind::Changed,
+            RemarkKind::Noted,
             format!(
                 "black bars are cut off: {},{},{},{} of its {}x{} pixels is used",
                 area.x, area.y, area.width, area.height, info.size.0, info.size.1

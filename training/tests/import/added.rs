@@ -322,3 +322,43 @@ fn what_came_changed_or_went_is_named_and_what_was_only_touched_is_not() {
     save(&films.join("c"), "actions.csv", b"frame,keys\n0,jump\n");
     assert_eq!(changes().changed.len(), 2);
 }
+
+#[test]
+fn actions_of_other_footage_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    clip(folder.path(), 0..6);
+    save(
+        folder.path(),
+        "actions.csv",
+        b"frame;left;rigth\n0;1;0\n3;0;1\n9000;0;0\n",
+    );
+    let out = folder.path().join("out");
+    let summary = import(folder.path(), &out, &keeping(4, 4)).unwrap();
+    let told = said(&summary);
+    for part in [
+        "rows of actions.csv are behind the last frame, which is number 5 (1 of 3)",
+        "rigth (is it right?)",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let strict = IngestOptions {
+        strict: true,
+        ..keeping(4, 4)
+    };
+    assert!(import(folder.path(), &folder.path().join("strict"), &strict).is_err());
+    // Of a part of the footage the other rows are not wanted.
+    let part = IngestOptions {
+        end: Some(0.3),
+        ..keeping(4, 4)
+    };
+    let summary = import(folder.path(), &folder.path().join("part"), &part).unwrap();
+    assert!(!said(&summary).contains("rows"), "{}", said(&summary));
+    // A table of which nothing says the keys is no list of keys.
+    save(folder.path(), "actions.csv", b"0;1;0;0\n3;0;1;1\n");
+    let error = import(folder.path(), &folder.path().join("no"), &keeping(4, 4));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("actions.csv") && error.contains("names them"),
+        "{error}"
+    );
+}

@@ -79,6 +79,18 @@ pub(crate) fn textured(width: u32, height: u32, x: u32) -> RgbImage {
     })
 }
 
+/// A chunk of a PNG with its checksum.
+pub(crate) fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut out = (data.len() as u32).to_be_bytes().to_vec();
+    out.extend(kind);
+    out.extend(data);
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&kind);
+    checksum.update(data);
+    out.extend(checksum.finalize().to_be_bytes());
+    out
+}
+
 pub(crate) fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();

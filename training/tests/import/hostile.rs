@@ -8,7 +8,7 @@ use genie_training::ingest::DecoderChoice;
 use image::ImageFormat;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::footage::{clips, encoded, import, keeping, save, textured};
+use super::footage::{chunk, clips, encoded, import, keeping, save, textured};
 
 /// No file takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,18 +17,6 @@ fn film(ending: &str) -> Vec<u8> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/footage/moving_box.{ending}"));
     fs::read(path).unwrap()
-}
-
-/// A chunk of a PNG with its checksum.
-fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let mut out = (data.len() as u32).to_be_bytes().to_vec();
-    out.extend(kind);
-    out.extend(data);
-    let mut checksum = crc32fast::Hasher::new();
-    checksum.update(&kind);
-    checksum.update(data);
-    out.extend(checksum.finalize().to_be_bytes());
-    out
 }
 
 /// A PNG that claims a size.
@@ -201,17 +189,36 @@ fn two_hundred_bad_files_are_each_reported_and_the_good_one_is_kept() {
 #[test]
 fn no_bad_file_makes_anyone_wait() {
     let folder = tempfile::tempdir().unwrap();
-    for seed in 0..200 {
-        let (ending, bytes) = made(seed);
+    let is_film = |ending: &str| matches!(ending, "mp4" | "mkv" | "webm" | "avi" | "mov" | "ts");
+    let small = (0..200).map(made);
+    // What looks like pictures to decoders again and again.
+    let mut random = StdRng::seed_from_u64(7);
+    let large = ["ts", "mpg", "h264"].map(|ending| {
+        let bytes = (0..4 << 20).map(|_| random.random()).collect();
+        (ending.to_owned(), bytes)
+    });
+    let all = small.chain(large).enumerate();
+    let all = all.flat_map(|(seed, (ending, bytes))| {
+        // Other files do not come to the program.
+        let both = is_film(&ending) || seed >= 200;
+        let built_in = (seed, ending.clone(), bytes.clone(), DecoderChoice::BuiltIn);
+        let program = both.then_some((seed, ending, bytes, DecoderChoice::Auto));
+        std::iter::once(built_in).chain(program)
+    });
+    for (seed, ending, bytes, decoder) in all {
         let path = save(folder.path(), &format!("bad{seed}.{ending}"), &bytes);
         let out = folder.path().join("out");
         let begun = Instant::now();
         let options = genie_training::ingest::IngestOptions {
-            decoder: DecoderChoice::BuiltIn,
+            decoder,
             ..keeping(32, 32)
         };
         let ended = import(&path, &out, &options);
-        assert!(begun.elapsed() < PATIENCE, "{seed}: {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{seed} by {decoder:?}: {:?}",
+            begun.elapsed()
+        );
         match ended {
             // What is left of it is a picture or two.
             Ok(summary) => {

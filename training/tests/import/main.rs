@@ -3,8 +3,12 @@
 
 mod added;
 mod animations;
+mod colours;
 mod films;
 mod footage;
 mod hostile;
 mod interrupted;
+mod left_out;
+mod lengths;
+mod paths;
 mod pictures;

@@ -369,3 +369,37 @@ fn a_thin_picture_costs_no_more_than_another() {
             .all(|(_, remark)| remark.kind == RemarkKind::Assumed)
     );
 }
+
+#[test]
+fn frames_that_are_there_twice_are_taken_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("clip");
+    for number in 0..6 {
+        let picture = plain(8, 8, 20 * number);
+        let name = |ending: &str| format!("{number:03}.{ending}");
+        save(&clip, &name("png"), &encoded(&picture, ImageFormat::Png));
+        if number < 4 {
+            save(&clip, &name("jpg"), &encoded(&picture, ImageFormat::Jpeg));
+        }
+    }
+    // A frame that is there as JPEG alone.
+    let last = encoded(&plain(8, 8, 120), ImageFormat::Jpeg);
+    save(&clip, "006.jpg", &last);
+    save(folder.path(), "frames_per_second", b"10");
+    let out = folder.path().join("out");
+    let summary = import(&clip, &out, &keeping(8, 8)).unwrap();
+    let taken = &first_bytes(&out)[0];
+    assert_eq!(taken[..6], [0, 20, 40, 60, 80, 100]);
+    assert!(taken.len() == 7 && taken[6].abs_diff(120) <= 3, "{taken:?}");
+    assert!(
+        said(&summary)
+            .contains("4 frames are there in another format too, and left aside: 000.jpg"),
+        "{}",
+        said(&summary)
+    );
+    let strict = IngestOptions {
+        strict: true,
+        ..keeping(8, 8)
+    };
+    assert!(import(&clip, &folder.path().join("strict"), &strict).is_err());
+}

@@ -9,6 +9,7 @@ use super::super::remark::{Remark, RemarkKind, Unreadable};
 use super::super::source::{Source, SourceKind, Stored, is_animation};
 use super::found::{Found, single};
 use super::kinds::{Kind, is_beside, kind_by_bytes, kind_by_name};
+use super::twice::{once, twice};
 use super::words::{counted, few};
 
 /// The footage inside a tar archive: films and animations by themselves, pictures together with those of their folder, or of
@@ -99,8 +100,16 @@ pub(super) fn archive(path: &Path, found: &mut Found) {
                 reason: "pictures of this format cannot be read: convert them to PNG".to_owned(),
             }),
             Kind::Other if is_beside(base) => {}
-            Kind::Other | Kind::Archive => others.push(name),
+            Kind::Other | Kind::Archive | Kind::Packed => others.push(name),
         }
+    }
+    let mut left = Vec::new();
+    for files in samples.values_mut() {
+        *files = once(std::mem::take(files), &mut left);
+    }
+    if !left.is_empty() {
+        let text = format!("{}: {}", path.display(), twice(&left));
+        found.remarks.push(Remark::new(RemarkKind::Skipped, text));
     }
     let several = samples.values().any(|files| files.len() > 1);
     let mut clips: BTreeMap<String, Vec<Stored>> = BTreeMap::new();

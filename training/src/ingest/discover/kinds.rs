@@ -17,6 +17,9 @@ const UNREAD_PICTURES: [&str; 14] = [
     "dds",
 ];
 
+/// What other programs pack files into.
+const PACKED: [&str; 9] = ["zip", "gz", "tgz", "bz2", "xz", "txz", "zst", "7z", "rar"];
+
 /// What a file is by its name, and its first bytes where the name does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -25,6 +28,8 @@ pub(super) enum Kind {
     Picture,
     UnreadPicture,
     Archive,
+    /// An archive that has to be unpacked first.
+    Packed,
     Other,
 }
 
@@ -47,6 +52,8 @@ pub(super) fn kind_by_name(name: &str) -> Kind {
         Kind::UnreadPicture
     } else if extension == "tar" {
         Kind::Archive
+    } else if is(&PACKED) {
+        Kind::Packed
     } else {
         Kind::Other
     }

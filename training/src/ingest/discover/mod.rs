@@ -2,7 +2,9 @@
 
 mod archive;
 mod found;
+mod given;
 mod kinds;
+mod twice;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,9 @@ use super::source::{Source, SourceKind, Stored, is_animation};
 use crate::dataset::INDEX_NAME;
 use archive::archive;
 use found::single;
+use given::expand;
 use kinds::{Kind, extension, is_beside, kind_by_bytes, kind_by_name};
+use twice::{once, twice};
 
 use words::{counted, few};
 
@@ -60,33 +64,6 @@ pub(super) fn discover(paths: &[PathBuf], out: &Path, has_pace: bool) -> Found {
     found
 }
 
-/// Paths with their wildcards replaced, for shells that leave that to programs.
-fn expand(paths: &[PathBuf], found: &mut Found) -> Vec<PathBuf> {
-    let mut all: Vec<PathBuf> = Vec::new();
-    for path in paths {
-        let text = path.to_string_lossy();
-        if path.exists() || !text.contains(['*', '?', '[']) {
-            all.push(path.clone());
-            continue;
-        }
-        let mut matches: Vec<PathBuf> = match glob::glob(&text) {
-            Ok(matches) => matches.flatten().collect(),
-            Err(_) => Vec::new(),
-        };
-        matches.sort_by(|a, b| compare_names(&a.to_string_lossy(), &b.to_string_lossy()));
-        if matches.is_empty() {
-            found.unreadable.push(Unreadable {
-                source: text.into_owned(),
-                reason: "nothing has such a name".to_owned(),
-            });
-        }
-        all.extend(matches);
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    all.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
-    all
-}
-
 /// A file that the user named: it is read whatever its name.
 fn named_file(path: &Path, loose: &mut BTreeMap<PathBuf, Vec<PathBuf>>, found: &mut Found) {
     if !found.meet(path) {
@@ -103,6 +80,10 @@ fn named_file(path: &Path, loose: &mut BTreeMap<PathBuf, Vec<PathBuf>>, found: &
             loose.entry(folder).or_default().push(path.to_path_buf());
         }
         Kind::Archive => archive(path, found),
+        Kind::Packed => found.unreadable.push(Unreadable {
+            source: path.display().to_string(),
+            reason: "it is packed: unpack it first, or pack it as .tar".to_owned(),
+        }),
         Kind::Animation | Kind::Picture => {
             single(SourceKind::Animation(file.clone()), &file, found);
         }
@@ -163,6 +144,7 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
     entries
         .sort_by(|(a, path_a), (b, path_b)| compare_names(a, b).then_with(|| path_a.cmp(path_b)));
     let (mut frames, mut unread, mut others, mut folders) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut packed = Vec::new();
     let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
     let mut inner = Vec::new();
     for (name, path) in entries {
@@ -196,6 +178,7 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
             }
             Kind::UnreadPicture => unread.push(name),
             Kind::Other if is_beside(&name) => {}
+            Kind::Packed => packed.push(name),
             Kind::Other => others.push(name),
         }
     }
@@ -203,6 +186,17 @@ fn walk(folder: &Path, top: &Path, out: Option<&Path>, depth: usize, found: &mut
         found.remarks.push(Remark::new(
             RemarkKind::Skipped,
             format!("{}: {why}", folder.join(name).display()),
+        ));
+    }
+    if !packed.is_empty() {
+        found.remarks.push(Remark::new(
+            RemarkKind::Skipped,
+            format!(
+                "{}: {} packed, and not read: {}; unpack them first",
+                folder.display(),
+                counted(packed.len(), "file is", "files are"),
+                few(&packed)
+            ),
         ));
     }
     if !others.is_empty() {
@@ -321,13 +315,18 @@ fn pictures(
             format!("nothing says the pace of its pictures: assumed (a file {PACE_FILE} beside them says it, or --pictures-fps)"),
         ));
     }
+    let mut left = Vec::new();
+    let files = once(
+        files.iter().map(|path| Stored::file(path)).collect(),
+        &mut left,
+    );
+    if !left.is_empty() {
+        remarks.push(Remark::new(RemarkKind::Skipped, twice(&left)));
+    }
     let actions = folder.join("actions.csv");
     found.sources.push(Source {
         name: folder.display().to_string(),
-        kind: SourceKind::Pictures {
-            files: files.iter().map(|path| Stored::file(path)).collect(),
-            pace,
-        },
+        kind: SourceKind::Pictures { files, pace },
         actions: actions.is_file().then(|| Stored::file(&actions)),
         remarks,
     });

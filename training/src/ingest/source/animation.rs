@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Seek, SeekFrom};
 
-use genie_model::{Frame, looks_like};
+use genie_model::{Frame, looks_like, to_srgb};
 use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
@@ -10,6 +10,7 @@ use image::{AnimationDecoder, DynamicImage, Frames, ImageDecoder, ImageFormat, L
 
 use super::super::geometry::{Geometry, Plan};
 use super::super::remark::{Remark, RemarkKind};
+use super::animation_length::shown_for;
 use super::stored::{Stored, StoredReader};
 use super::stream::{FrameSource, TimedFrame, Wanted};
 
@@ -20,8 +21,6 @@ const MOST_DECODER_BYTES: u64 = 256 << 20;
 /// Pixels that any file may decode to, and how many more for each byte of it: beyond that it is no footage but a trap.
 const FREE_PIXELS: u64 = 1 << 28;
 const PIXELS_PER_BYTE: u64 = 4000;
-/// What viewers show for a delay of 0, in seconds.
-const NO_DELAY: f64 = 0.1;
 
 fn said(error: image::ImageError) -> String {
     format!("it cannot be decoded: {error}")
@@ -83,7 +82,8 @@ fn format_of(file: &Stored) -> Result<ImageFormat, String> {
     }
 }
 
-fn frames(file: &Stored) -> Result<Frames<'static>, String> {
+/// The frames, the profile of their colours, and whether these are stored as grey.
+fn frames(file: &Stored) -> Result<(Frames<'static>, Option<Vec<u8>>, bool), String> {
     let format = format_of(file)?;
     let mut reader: BufReader<StoredReader> = BufReader::new(file.open()?);
     reader
@@ -93,19 +93,34 @@ fn frames(file: &Stored) -> Result<Frames<'static>, String> {
         ImageFormat::Gif => {
             let mut decoder = GifDecoder::new(reader).map_err(said)?;
             decoder.set_limits(limits()).map_err(said)?;
-            decoder.into_frames()
+            let profile = profile(&mut decoder);
+            (decoder.into_frames(), profile, false)
         }
-        ImageFormat::Png => PngDecoder::with_limits(reader, limits())
-            .and_then(PngDecoder::apng)
-            .map_err(said)?
-            .into_frames(),
-        _ => WebPDecoder::new(reader).map_err(said)?.into_frames(),
+        ImageFormat::Png => {
+            let mut decoder = PngDecoder::with_limits(reader, limits()).map_err(said)?;
+            let profile = profile(&mut decoder);
+            let grey = !decoder.color_type().has_color();
+            let frames = decoder.apng().map_err(said)?.into_frames();
+            (frames, profile, grey)
+        }
+        _ => {
+            let mut decoder = WebPDecoder::new(reader).map_err(said)?;
+            let profile = profile(&mut decoder);
+            (decoder.into_frames(), profile, false)
+        }
     })
+}
+
+/// A damaged profile does not make the pixels unreadable.
+fn profile(decoder: &mut impl ImageDecoder) -> Option<Vec<u8>> {
+    decoder.icc_profile().ok().flatten()
 }
 
 /// The frames of one animation.
 pub(super) struct Animation {
     frames: Frames<'static>,
+    profile: Option<Vec<u8>>,
+    grey: bool,
     plan: Plan,
     wanted: Wanted,
     bytes: u64,
@@ -122,8 +137,11 @@ pub(super) struct Animation {
 impl Animation {
     pub(super) fn open(file: &Stored, geometry: Geometry, wanted: Wanted) -> Result<Self, String> {
         let (size, _) = probe(file)?;
+        let (frames, profile, grey) = frames(file)?;
         Ok(Self {
-            frames: frames(file)?,
+            frames,
+            profile,
+            grey,
             plan: geometry.plan(size, 1.0)?,
             wanted,
             bytes: file.len().unwrap_or(0),
@@ -172,11 +190,9 @@ impl FrameSource for Animation {
                 }
             };
             let (numerator, denominator) = frame.delay().numer_denom_ms();
-            let mut delay = f64::from(numerator) / f64::from(denominator.max(1)) / 1000.0;
-            if delay <= 0.0 {
-                delay = NO_DELAY;
-                self.undelayed += 1;
-            }
+            let delay = f64::from(numerator) / f64::from(denominator.max(1)) / 1000.0;
+            let (delay, told) = shown_for(delay);
+            self.undelayed += u64::from(!told);
             let (time, index) = (self.time, self.next);
             self.time += delay;
             self.next += 1;
@@ -194,10 +210,14 @@ impl FrameSource for Animation {
                     "its frame {index} has another size than its canvas"
                 ));
             }
-            let picture = Frame::from_picture(
-                DynamicImage::ImageRgba8(frame.into_buffer()),
-                self.plan.background,
-            );
+            let mut picture = DynamicImage::ImageRgba8(frame.into_buffer());
+            if let Some(profile) = &self.profile {
+                if self.grey {
+                    picture = DynamicImage::ImageLumaA8(picture.into_luma_alpha8());
+                }
+                picture = to_srgb(picture, profile);
+            }
+            let picture = Frame::from_picture(picture, self.plan.background);
             return Ok(Some(TimedFrame {
                 time: time.max(self.wanted.start),
                 index,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `pictures` | folders of PNG, JPEG, WebP and BMP frames |
 //! | `animation` | GIF, APNG, animated WebP |
+//! | `animation_length` | how long these are |
 //! | `ffmpeg` | films of any codec, through the `ffmpeg` program |
 //! | `h264` | H.264 films in mp4, mov, m4v and mkv, without any program |
 //! | `high_range` | high dynamic range and wide colours, which become sRGB |
@@ -12,6 +13,7 @@
 //! | `stored` | the bytes of a file, on disk or inside a tar archive |
 
 mod animation;
+mod animation_length;
 mod ffmpeg;
 #[cfg(feature = "h264")]
 mod h264;
@@ -67,13 +69,19 @@ impl Source {
     /// Footage that cannot be read, in words.
     pub(super) fn probe(&self, options: &IngestOptions) -> Result<SourceInfo, String> {
         match &self.kind {
-            SourceKind::Film(file) => probe_film(file, options.decoder),
+            SourceKind::Film(file) => {
+                let mut info = probe_film(file, options.decoder)?;
+                if info.seconds.is_none() {
+                    info.seconds = self.length(&info);
+                }
+                Ok(info)
+            }
             SourceKind::Animation(file) => {
                 let (size, described) = animation::probe(file)?;
                 Ok(SourceInfo {
                     size,
                     pixel_aspect: 1.0,
-                    seconds: None,
+                    seconds: animation_length::length(file),
                     pace: None,
                     described,
                     decoder: Decoder::Animation,
@@ -92,6 +100,21 @@ impl Source {
                 })
             }
         }
+    }
+
+    /// How long what is there of it is, whatever it says, in seconds; reads all of it, and decodes none.
+    pub(super) fn length(&self, info: &SourceInfo) -> Option<f64> {
+        match (&self.kind, &info.decoder) {
+            (SourceKind::Film(file), Decoder::Ffmpeg(_)) => ffmpeg::length(file),
+            #[cfg(feature = "h264")]
+            (SourceKind::Film(file), Decoder::H264) => h264::length(file),
+            _ => info.seconds,
+        }
+    }
+
+    /// Whether a part of it can be read without decoding all that comes before.
+    pub(super) fn can_jump(&self) -> bool {
+        !matches!(self.kind, SourceKind::Animation(_))
     }
 
     /// Opens the stream of its frames.

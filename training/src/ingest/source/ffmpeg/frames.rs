@@ -4,7 +4,6 @@ use std::io::{BufReader, Read};
 use std::process::ChildStdout;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use genie_model::Frame;
 
@@ -15,11 +14,10 @@ use super::super::info::FfmpegStream;
 use super::super::planes::{Colours, Planes};
 use super::super::stored::Stored;
 use super::super::stream::{FrameSource, Part, Place, TimedFrame, Wanted};
-use super::log::{is_error, ratio, value, without_tags};
+use super::log::{is_frame, ratio, value};
 use super::program::{command, input_options, passthrough, program};
-use super::running::Running;
+use super::running::{Running, patience};
 
-const FRAME_PATIENCE: Duration = Duration::from_secs(30);
 /// Decoding begins so much before the wanted part, in seconds: indices of some containers are coarse.
 const RUN_UP: f64 = 1.0;
 
@@ -38,8 +36,6 @@ pub(in crate::ingest::source) struct Ffmpeg {
     planes: Option<Colours>,
     size: Option<String>,
     done: bool,
-    errors: u64,
-    first_error: Option<String>,
     remarks: Vec<Remark>,
     buffer: Vec<u8>,
 }
@@ -66,7 +62,7 @@ impl Ffmpeg {
             .args(passthrough(program))
             .args(["-vf", &filters])
             .args(["-f", "rawvideo", "-c:v", "rawvideo", "pipe:1"]);
-        let running = Running::spawn(command, FRAME_PATIENCE)?;
+        let running = Running::spawn(command, patience(file.len().unwrap_or(0)))?;
         let pixels = running
             .child
             .lock()
@@ -98,8 +94,6 @@ impl Ffmpeg {
             to_srgb: stream.high_range.map(ToSrgb::new),
             size: None,
             done: false,
-            errors: 0,
-            first_error: None,
             remarks,
         })
     }
@@ -112,8 +106,7 @@ impl Ffmpeg {
                 .lines
                 .recv()
                 .map_err(|_| "ffmpeg gave no time for a frame".to_owned())?;
-            self.note(&line);
-            if line.contains(" pts:") && line.contains(" fmt:") {
+            if is_frame(&line) {
                 let time = value(&line, " pts:").and_then(|pts| pts.parse::<i64>().ok());
                 let time = time.map_or(self.part.last + self.part.step, |pts| {
                     pts as f64 * self.time_base - self.first
@@ -130,22 +123,11 @@ impl Ffmpeg {
         }
     }
 
-    fn note(&mut self, line: &str) {
-        // Times that are equal once rounded matter to files, not to a pipe of pixels.
-        if is_error(line) && !line.contains("to muxer") {
-            self.errors += 1;
-            self.first_error
-                .get_or_insert_with(|| without_tags(line).to_owned());
-        }
-    }
-
     fn finish(&mut self) -> Result<(), String> {
         self.done = true;
         let ended = self.running.wait();
-        while let Ok(line) = self.running.lines.try_recv() {
-            self.note(&line);
-        }
-        let told = self.first_error.clone();
+        let errors = self.running.errors();
+        let told = errors.first;
         if self.part.met == 0 {
             return match (ended, told) {
                 (_, Some(told)) => Err(format!("ffmpeg: {told}")),
@@ -168,7 +150,7 @@ impl Ffmpeg {
                 RemarkKind::Damaged,
                 format!(
                     "ffmpeg met {} errors, so that frames may be damaged or missing: {told}",
-                    self.errors
+                    errors.count
                 ),
             ));
         }

@@ -1,9 +1,29 @@
 //! The words of the program's log.
 
-/// The last words of a run that failed.
-pub(super) fn running_errors(lines: &[String]) -> Option<String> {
-    let mut errors = lines.iter().rev().filter(|line| is_error(line));
-    errors.next().map(|line| without_tags(line).to_owned())
+/// Errors that the program told.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Errors {
+    pub(super) count: u64,
+    pub(super) first: Option<String>,
+    pub(super) last: Option<String>,
+}
+
+impl Errors {
+    pub(super) fn note(&mut self, line: &str) {
+        // Times that are equal once rounded matter to files, not to a pipe of pixels.
+        if line.contains("to muxer") {
+            return;
+        }
+        self.count += 1;
+        let told = without_tags(line).to_owned();
+        self.first.get_or_insert_with(|| told.clone());
+        self.last = Some(told);
+    }
+}
+
+/// Whether a line has the time of a frame.
+pub(super) fn is_frame(line: &str) -> bool {
+    line.contains(" pts:") && line.contains(" fmt:")
 }
 
 pub(super) fn is_error(line: &str) -> bool {
@@ -11,7 +31,7 @@ pub(super) fn is_error(line: &str) -> bool {
 }
 
 /// A line of the log without what stands in brackets before it.
-pub(super) fn without_tags(line: &str) -> &str {
+fn without_tags(line: &str) -> &str {
     let mut rest = line.trim();
     while rest.starts_with('[') {
         let Some(end) = rest.find(']') else { break };

@@ -1,7 +1,6 @@
 //! A look at the first frame of a film.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use genie_model::looks_like;
 
@@ -9,12 +8,10 @@ use super::super::high_range::{HighRange, Primaries};
 use super::super::info::{Decoder, FfmpegStream, SourceInfo};
 use super::super::planes::{Colours, Matrix};
 use super::super::stored::Stored;
-use super::log::{clock, ratio, running_errors, value};
+use super::log::{clock, is_frame, ratio, value};
 use super::program::{command, input_options, passthrough, program};
-use super::running::Running;
+use super::running::{Running, patience};
 
-/// Without any sign for that long the program is taken to hang.
-const PROBE_PATIENCE: Duration = Duration::from_secs(9);
 /// Largest picture that is decoded, in pixels.
 const MOST_PIXELS: usize = 1 << 26;
 
@@ -39,7 +36,7 @@ pub(in crate::ingest::source) fn probe(file: &Stored) -> Result<SourceInfo, Stri
             "-",
         ])
         .stdout(Stdio::null());
-    let mut running = Running::spawn(command, PROBE_PATIENCE)?;
+    let mut running = Running::spawn(command, patience(file.len().unwrap_or(0)))?;
     let mut lines = Vec::new();
     while let Ok(line) = running.lines.recv() {
         if lines.len() < 400 {
@@ -55,7 +52,7 @@ pub(in crate::ingest::source) fn probe(file: &Stored) -> Result<SourceInfo, Stri
         } else if known.starts_with("it is") {
             known
         } else {
-            let told = running_errors(&lines).or(ended.err());
+            let told = running.errors().last.or(ended.err());
             told.map_or(problem, |told| format!("ffmpeg: {told}"))
         }
     })
@@ -77,7 +74,7 @@ fn read_probe(lines: &[String]) -> Result<SourceInfo, String> {
             value(line, ": Video:")
                 .unwrap_or_default()
                 .clone_into(&mut codec);
-        } else if first.is_none() && line.contains(" pts:") && line.contains(" fmt:") {
+        } else if first.is_none() && is_frame(line) {
             first = value(line, " pts:").map(|pts| pts.parse::<i64>().ok());
             size = value(line, " s:").and_then(|size| {
                 let (w, h) = size.split_once('x')?;
@@ -161,6 +158,7 @@ fn plane_colours(format: &str, range: &str, space: &str, height: usize) -> Optio
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::log::Errors;
     use super::*;
 
     #[test]
@@ -188,6 +186,8 @@ mod tests {
         assert_eq!((planes.full_range, planes.matrix), (false, Matrix::Bt601));
         assert!(read_probe(&lines[..2]).is_err());
         let error = "[mov,mp4 @ 0x55] [error] moov atom not found".to_owned();
-        assert_eq!(running_errors(&[error]).unwrap(), "moov atom not found");
+        let mut errors = Errors::default();
+        errors.note(&error);
+        assert_eq!(errors.last.unwrap(), "moov atom not found");
     }
 }

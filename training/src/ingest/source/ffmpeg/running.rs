@@ -3,17 +3,31 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-const NAP: Duration = Duration::from_millis(200);
+use super::log::{Errors, is_error, is_frame};
 
-/// A program whose log is read, and which is ended when it says nothing for too long or is not wanted any more.
+const NAP: Duration = Duration::from_millis(200);
+/// Lines of the log that may wait: more than the frames whose pixels may wait in pipes and buffers, so that nothing waits for each other.
+const MOST_LINES: usize = 1 << 16;
+/// Without any sign for that long the program is taken to hang, and for so many bytes of its file a second longer.
+const PATIENCE: Duration = Duration::from_secs(9);
+const SLOWEST_BYTES: u64 = 10 << 20;
+
+/// How long a sign is waited for with a file of so many bytes.
+pub(super) fn patience(bytes: u64) -> Duration {
+    PATIENCE + Duration::from_secs(bytes / SLOWEST_BYTES)
+}
+
+/// A program whose log is read, and which is ended when no frame comes for too long or it is not wanted any more.
 pub(super) struct Running {
     pub(super) child: Arc<Mutex<Child>>,
+    /// The lines of its log that are no errors.
     pub(super) lines: Receiver<String>,
+    errors: Arc<Mutex<Errors>>,
     reader: Option<JoinHandle<()>>,
     pub(super) watch: Arc<Watch>,
 }
@@ -60,7 +74,8 @@ impl Running {
             .spawn()
             .map_err(|error| format!("ffmpeg cannot be started: {error}"))?;
         let log = child.stderr.take().ok_or("ffmpeg has no log")?;
-        let (send, lines) = channel();
+        let (send, lines) = sync_channel(MOST_LINES);
+        let errors = Arc::new(Mutex::new(Errors::default()));
         let watch = Arc::new(Watch {
             signs: AtomicU64::new(0),
             waiting: AtomicBool::new(true),
@@ -68,14 +83,22 @@ impl Running {
         });
         let child = Arc::new(Mutex::new(child));
         let reader = thread::spawn({
-            let watch = Arc::clone(&watch);
+            let (watch, errors) = (Arc::clone(&watch), Arc::clone(&errors));
             move || {
                 let mut log = BufReader::new(log);
                 let mut line = Vec::new();
                 while let Ok(1..) = log.by_ref().take(1 << 16).read_until(b'\n', &mut line) {
-                    watch.seen();
                     let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                     line.clear();
+                    if is_error(&text) {
+                        let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
+                        errors.note(&text);
+                        continue;
+                    }
+                    // Complaints without end are no signs of life.
+                    if is_frame(&text) {
+                        watch.seen();
+                    }
                     if send.send(text).is_err() {
                         // Nobody listens; the program must not wait for us.
                     }
@@ -89,6 +112,7 @@ impl Running {
         Ok(Self {
             child,
             lines,
+            errors,
             reader: Some(reader),
             watch,
         })
@@ -98,8 +122,16 @@ impl Running {
         self.watch.state.load(Ordering::Relaxed) == 2
     }
 
-    /// How the program ended.
+    /// The errors that it told so far.
+    pub(super) fn errors(&self) -> Errors {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.clone()
+    }
+
+    /// How the program ended; what is left of its log goes unread.
     pub(super) fn wait(&mut self) -> Result<(), String> {
+        // It must not wait for somebody who reads.
+        self.lines = sync_channel(0).1;
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }

@@ -1,8 +1,8 @@
 //! Matroska (mkv) through the `matroska-demuxer` crate.
 
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 
-use matroska_demuxer::{Frame, MatroskaFile, TrackType};
+use matroska_demuxer::{DemuxError, Frame, MatroskaFile, TrackType};
 
 use super::super::ffmpeg::needs_ffmpeg;
 use super::super::stored::{Stored, StoredReader};
@@ -21,14 +21,22 @@ pub(super) struct Matroska {
     peeked: Option<Packet>,
 }
 
-fn damaged(error: &matroska_demuxer::DemuxError) -> String {
-    format!("its container is damaged: {error}")
+fn damaged(error: &DemuxError) -> String {
+    match error {
+        DemuxError::IoError(problem) => format!("its container is damaged: {problem}"),
+        error => format!("its container is damaged: {error}"),
+    }
 }
 
 impl Matroska {
     pub(super) fn open(stored: &Stored) -> Result<Self, String> {
-        let file =
-            MatroskaFile::open(BufReader::new(stored.open()?)).map_err(|error| damaged(&error))?;
+        let opened = MatroskaFile::open(BufReader::new(stored.open()?));
+        let file = opened.map_err(|error| match &error {
+            DemuxError::IoError(problem) if problem.kind() == ErrorKind::UnexpectedEof => {
+                needs_ffmpeg("what there is of a film that is cut off")
+            }
+            _ => damaged(&error),
+        })?;
         let entry = file
             .tracks()
             .iter()

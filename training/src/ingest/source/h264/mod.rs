@@ -73,6 +73,17 @@ pub(super) fn probe(file: &Stored) -> Result<SourceInfo, String> {
     })
 }
 
+/// The time of a film's last picture that is there, in seconds from its first.
+pub(super) fn length(file: &Stored) -> Option<f64> {
+    let mut container = open_container(file).ok()?;
+    let mut last = f64::NEG_INFINITY;
+    // What cannot be read any further ends there.
+    while let Ok(Some(packet)) = container.next_packet() {
+        last = last.max(packet.time);
+    }
+    Some(last - container.track().first).filter(|length| *length > 0.0 && length.is_finite())
+}
+
 /// The frames of one film.
 pub(super) struct H264 {
     runs: Runs,
