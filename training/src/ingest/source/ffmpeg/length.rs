@@ -7,7 +7,7 @@ use super::log::{clock, value};
 use super::program::{command, input_options, program};
 use super::running::{Running, patience};
 
-/// The time of a film's last picture, in seconds from its first, found by reading it without decoding. Of a film that is cut
+/// About the time of a film's last picture, in seconds from its first, found by reading it without decoding: by the order of decoding. Of a film that is cut
 /// off it is that of the last picture that is there.
 pub(in crate::ingest::source) fn length(file: &Stored) -> Option<f64> {
     let (mut command, input) = command(program()?, file);
