@@ -54,6 +54,7 @@ mod tests {
         }
         let [one, other] = figures.sums().unwrap();
         assert!((one - 1.0).abs() < 1e-9 && (other - 1.5).abs() < 1e-9);
-        assert_eq!(PassFigures::<2>::default().sums().unwrap(), [0.0; 2]);
+        let none = PassFigures::<2>::default().sums().unwrap();
+        assert!(none.iter().all(|sum| sum.abs() < 1e-12));
     }
 }
