@@ -8,8 +8,8 @@ use candle_core::{DType, Device};
 use genie_model::ops::with_composed;
 use genie_model::{ActionConditioning, LatentActionInput, QuantizerConfig, WorldModel};
 use genie_training::train::{
-    ActionSource, BlockMatrices, Comparison, CorruptionConfig, Ended, InitialWeights, Place,
-    Precision, TrainConfig, TrainingPhase, compare, train,
+    ActionSource, BlockMatrices, Comparison, CorruptionConfig, Ended, Place, Precision,
+    TrainConfig, TrainingPhase, compare, train,
 };
 use tiny_training::footage;
 
@@ -26,39 +26,8 @@ fn config() -> TrainConfig {
 
 /// Configurations that take every branch of the model.
 fn configurations() -> Vec<(&'static str, TrainConfig)> {
-    let of = |change: &dyn Fn(&mut TrainConfig)| {
-        let mut config = config();
-        change(&mut config);
-        config
-    };
-    let quantizer =
-        |quantizer: QuantizerConfig| of(&|c| c.model.tokenizer.quantizer = quantizer.clone());
-    vec![
-        ("tiny", config()),
-        (
-            "several codes per token",
-            quantizer(QuantizerConfig::Vq {
-                codes: 64,
-                dim: 16,
-                stages: 3,
-            }),
-        ),
-        (
-            "finite scalar quantisation",
-            quantizer(QuantizerConfig::Fsq {
-                levels: vec![5, 4, 3],
-            }),
-        ),
-        (
-            "the paper's latent actions",
-            of(&|c| {
-                let actions = &mut c.model.latent_actions;
-                actions.input = LatentActionInput::Pixels;
-                actions.decoder = Some(actions.encoder.clone());
-                c.dynamics_trains_actions = false;
-                c.initial_weights = InitialWeights::Random;
-            }),
-        ),
+    let of = |change: &dyn Fn(&mut TrainConfig)| tiny_training::changed(&config(), change);
+    let others = vec![
         (
             "an action as a token",
             of(&|c| c.model.dynamics.conditioning = ActionConditioning::Prepended),
@@ -106,14 +75,10 @@ fn configurations() -> Vec<(&'static str, TrainConfig)> {
                 c.corruption.impossible_actions = 0.0;
             }),
         ),
-        (
-            "actions of the player that is found",
-            of(&|c| {
-                c.model.latent_actions.input = LatentActionInput::Agent;
-                c.model.latent_actions.actions = 4;
-            }),
-        ),
-    ]
+    ];
+    // The first four are those that slower tests take.
+    let kinds = tiny_training::kinds(&config());
+    [vec![("tiny", config())], kinds, others].concat()
 }
 
 #[test]

@@ -8,8 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex};
 
 use candle_core::Device;
-use genie_model::{LatentActionInput, QuantizerConfig};
-use genie_training::train::{Ended, InitialWeights, Ranks, TrainConfig, train, with_ranks};
+use genie_training::train::{Ended, Ranks, TrainConfig, train, with_ranks};
 
 /// What the threads of a training share.
 struct Shared {
@@ -168,49 +167,9 @@ fn two_ranks_have_the_losses_of_one_in_every_line_of_the_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     tiny_training::footage(&data);
-    let of = |change: &dyn Fn(&mut TrainConfig)| {
-        let mut config = config();
-        change(&mut config);
-        config
-    };
-    let configurations = [
-        (
-            "several codes",
-            of(&|c| {
-                c.model.tokenizer.quantizer = QuantizerConfig::Vq {
-                    codes: 64,
-                    dim: 16,
-                    stages: 2,
-                };
-            }),
-        ),
-        (
-            "finite scalar quantisation",
-            of(&|c| {
-                c.model.tokenizer.quantizer = QuantizerConfig::Fsq {
-                    levels: vec![5, 4, 3],
-                };
-            }),
-        ),
-        (
-            "the paper's latent actions",
-            of(&|c| {
-                let actions = &mut c.model.latent_actions;
-                actions.input = LatentActionInput::Pixels;
-                actions.decoder = Some(actions.encoder.clone());
-                c.dynamics_trains_actions = false;
-                c.initial_weights = InitialWeights::Random;
-            }),
-        ),
-        (
-            "the player that is found",
-            of(&|c| c.model.latent_actions.input = LatentActionInput::Agent),
-        ),
-        (
-            "several passes",
-            of(&|c| (c.tokenizer.accumulate, c.dynamics.accumulate) = (2, 2)),
-        ),
-    ];
+    let mut configurations = tiny_training::kinds(&config());
+    let passes = |c: &mut TrainConfig| (c.tokenizer.accumulate, c.dynamics.accumulate) = (2, 2);
+    configurations.push(("several passes", tiny_training::changed(&config(), passes)));
     for (name, config) in configurations {
         let runs = [1, 2].map(|count| {
             let run_folder = folder.path().join(format!("{name} {count}"));

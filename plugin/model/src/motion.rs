@@ -4,6 +4,8 @@
 //! the patch than the others says where the patch came from, so that an action which moves the scene gives the same features
 //! in every theme. The features are computed, not learned.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::block_matching::Picture;
@@ -57,7 +59,11 @@ fn transition_features(
         patch,
         [padded_height, padded_width],
     );
-    let after = pad(after, [height, width], 0, [whole_height, whole_width]);
+    let after = if [whole_height, whole_width] == [height, width] {
+        Cow::Borrowed(after)
+    } else {
+        Cow::Owned(pad(after, [height, width], 0, [whole_height, whole_width]))
+    };
     let (Some(padded), Some(after)) = (
         Picture::rgb(&padded, padded_height, padded_width),
         Picture::rgb(&after, whole_height, whole_width),

@@ -138,6 +138,11 @@ impl Dataset {
         self.clips.get(clip).map_or(0, |clip| clip.frames)
     }
 
+    /// Frames of each clip.
+    pub(crate) fn clip_lengths(&self) -> Vec<usize> {
+        self.clips.iter().map(|clip| clip.frames).collect()
+    }
+
     /// A number that is another one for other footage: of its size, pace, lengths of clips and checksums.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint

@@ -71,15 +71,6 @@ impl Display for ShortClips {
     }
 }
 
-impl Dataset {
-    /// Frames of each clip.
-    pub(crate) fn clip_lengths(&self) -> Vec<usize> {
-        (0..self.clip_count())
-            .map(|clip| self.clip_len(clip))
-            .collect()
-    }
-}
-
 /// Draws windows of a fixed length, each equally likely, never across the end of a clip.
 ///
 /// A batch is a pure function of the seed and the step, so that a resumed run sees what an uninterrupted one would.

@@ -6,10 +6,10 @@ use genie_model::QuantizerConfig;
 
 use super::acted::Acted;
 use super::metrics::{self, Metrics};
-use crate::dataset::{Dataset, ShortClips};
+use crate::dataset::Dataset;
 use crate::evaluate::Evaluation;
 use crate::ingest::Finding;
-use crate::train::TrainConfig;
+use crate::train::{TrainConfig, passed_over};
 
 /// Share of the tokenizer's codes below which most of them are dead.
 const LEAST_CODES: f64 = 0.05;
@@ -33,20 +33,14 @@ fn finding(what: String, remedy: &str) -> Finding {
 
 /// Clips that are shorter than the windows of a training: nothing is learned from them.
 pub(super) fn of_windows(training: &Dataset, config: &TrainConfig) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (what, phase) in [
-        ("actions and dynamics are", &config.dynamics),
-        ("the tokenizer is", &config.tokenizer),
-    ] {
-        let short = ShortClips::of(training, phase.clip_frames);
-        if short.clips > 0 {
-            findings.push(finding(
-                format!("{short}: {what} not trained on them"),
+    passed_over(training, config)
+        .map(|(phase, short)| {
+            finding(
+                format!("{short}: the {phase} is not trained on them"),
                 "footage with fewer cuts, more frames a second (--fps), or --keep-all, which parts no clip where scenes cut",
-            ));
-        }
-    }
-    findings
+            )
+        })
+        .collect()
 }
 
 /// The tokenizer after its phase.

@@ -85,6 +85,7 @@ pub use ranks::MpiRanks;
 pub use ranks::{Alone, Ranks, Spent, TimedRanks, with_ranks};
 pub use run::{train, train_quietly};
 pub use run_folder::RunFolder;
+pub(crate) use short_clips::passed_over;
 pub use stage_choice::{ChosenStages, StageChoice, choose_stages};
 pub use timing::{StepTime, TrainingPhase, time_steps, time_tokens};
 pub use variables::Variables;

@@ -148,16 +148,21 @@ pub(super) fn run_phase<P: Phase>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::rc::Rc;
+
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
     use crate::train::TrainConfig;
     use crate::train::optimiser::{Optimiser, OptimiserConfig};
+    use crate::train::ranks::{Alone, OneOfTwo, Ranks, with_ranks};
 
     /// A phase whose loss is not finite in some of its steps.
     struct Shaky {
         spoiled: Vec<u64>,
         optimiser: Optimiser,
+        /// How often it took up what the first rank has.
+        followed: u32,
     }
 
     impl Phase for Shaky {
@@ -178,6 +183,7 @@ mod tests {
         }
 
         fn follow_first(&mut self) -> Result<(), TrainError> {
+            self.followed += 1;
             Ok(())
         }
 
@@ -201,6 +207,34 @@ mod tests {
     }
 
     #[test]
+    fn ranks_take_up_what_the_first_one_has_every_hundred_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = TrainConfig::platformer();
+        config.tokenizer.steps = 250;
+        let run = RunFolder::open(folder.path(), &config, false).unwrap();
+        let followed = |ranks: Rc<dyn Ranks>| {
+            let mut phase = Shaky {
+                spoiled: Vec::new(),
+                optimiser: Optimiser::new(Vec::new(), OptimiserConfig::default()).unwrap(),
+                followed: 0,
+            };
+            let steps = Steps {
+                phase: &config.tokenizer,
+                start: Progress::default(),
+                stop: &|_, _| false,
+                show: false,
+                save_every: Duration::from_mins(2),
+            };
+            let ended = with_ranks(ranks, || run_phase(&mut phase, steps, 1, &run));
+            assert_eq!(ended.unwrap(), Ended::Complete);
+            phase.followed
+        };
+        let second = OneOfTwo::new(1, |_: &mut [f32]| ());
+        assert_eq!(followed(Rc::new(second)), 2);
+        assert_eq!(followed(Rc::new(Alone)), 0);
+    }
+
+    #[test]
     fn skipped_steps_are_saved_shown_and_end_a_run_after_a_few_in_a_row() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = TrainConfig::platformer();
@@ -209,6 +243,7 @@ mod tests {
         let mut phase = Shaky {
             spoiled: vec![3, 4, 12, 40, 41, 42, 43, 44],
             optimiser: Optimiser::new(Vec::new(), OptimiserConfig::default()).unwrap(),
+            followed: 0,
         };
         let mut go_on = |start: Progress, end: u64| {
             let stop = |_: &str, steps: u64| steps == end;

@@ -18,7 +18,7 @@ use super::precision::with_precision;
 use super::ranks::current_ranks;
 use super::run_data::keep_footage;
 use super::run_folder::RunFolder;
-use super::short_clips::passed_over;
+use super::short_clips;
 use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
 use crate::dataset::Dataset;
@@ -60,7 +60,7 @@ fn train_shown(
     let begun = RunFolder::is_begun(run);
     if show && !begun {
         let mut findings = Inspection::of(&dataset)?.findings();
-        findings.extend(passed_over(&dataset, config));
+        findings.extend(short_clips::findings(&dataset, config));
         for finding in findings {
             tracing::warn!("{}: {}", finding.what, finding.remedy);
         }

@@ -4,24 +4,29 @@ use super::config::TrainConfig;
 use crate::dataset::{Dataset, ShortClips};
 use crate::ingest::Finding;
 
-/// What each phase passes over, with what helps; the phases that see everything are left out.
-pub(super) fn passed_over(dataset: &Dataset, config: &TrainConfig) -> Vec<Finding> {
-    [
-        ("tokenizer", &config.tokenizer),
+/// The phases that pass over clips, by their names in a configuration, and which clips: the one of the dynamics first.
+pub(crate) fn passed_over(
+    dataset: &Dataset,
+    config: &TrainConfig,
+) -> impl Iterator<Item = (&'static str, ShortClips)> {
+    let phases = [
         ("dynamics", &config.dynamics),
-    ]
-    .into_iter()
-    .filter_map(|(name, phase)| {
-        let short = ShortClips::of(dataset, phase.clip_frames);
-        (short.clips > 0).then(|| Finding {
-            what: format!("{short} ({name}.clip_frames) and not trained on in that phase"),
-            remedy: format!(
-                "a lower {name}.clip_frames, or footage in longer clips: imported with more frames a second (--fps), or with --keep-all, \
-                 which parts no clip where scenes cut"
-            ),
-        })
-    })
-    .collect()
+        ("tokenizer", &config.tokenizer),
+    ];
+    let short = phases.map(|(name, phase)| (name, ShortClips::of(dataset, phase.clip_frames)));
+    short.into_iter().filter(|(_, short)| short.clips > 0)
+}
+
+/// The same with what helps, in the words of a configuration.
+pub(super) fn findings(dataset: &Dataset, config: &TrainConfig) -> Vec<Finding> {
+    let finding = |(name, short): (&str, ShortClips)| Finding {
+        what: format!("{short} ({name}.clip_frames) and not trained on in that phase"),
+        remedy: format!(
+            "a lower {name}.clip_frames, or footage in longer clips: imported with more frames a second (--fps), or with --keep-all, \
+             which parts no clip where scenes cut"
+        ),
+    };
+    passed_over(dataset, config).map(finding).collect()
 }
 
 #[cfg(test)]
@@ -47,7 +52,7 @@ mod tests {
         let mut config = TrainConfig::platformer();
         config.tokenizer.clip_frames = 5;
         config.dynamics.clip_frames = 6;
-        let said = passed_over(&dataset, &config);
+        let said = findings(&dataset, &config);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(
             said[0]
@@ -57,6 +62,6 @@ mod tests {
         );
         assert!(said[0].remedy.contains("dynamics.clip_frames"), "{said:?}");
         config.dynamics.clip_frames = 5;
-        assert_eq!(passed_over(&dataset, &config), []);
+        assert_eq!(findings(&dataset, &config), []);
     }
 }

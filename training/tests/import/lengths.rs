@@ -50,6 +50,14 @@ fn scrolling(folder: &Path) -> Option<PathBuf> {
     Some(film)
 }
 
+/// Another film beside one, made of it by such options of the program.
+fn changed(film: &Path, name: &str, how: &[&str]) -> PathBuf {
+    let other = film.with_file_name(name);
+    let (from, to) = (film.display().to_string(), other.display().to_string());
+    ffmpeg(&[&["-i", &from], how, &[&to]].concat()).expect("the program made the first film");
+    other
+}
+
 fn options(decoder: DecoderChoice) -> IngestOptions {
     IngestOptions {
         decoder,
@@ -63,12 +71,9 @@ const DECODERS: [DecoderChoice; 2] = [DecoderChoice::BuiltIn, DecoderChoice::Ffm
 fn a_film_that_does_not_say_its_length_becomes_the_same_as_one_that_does() {
     let folder = tempfile::tempdir().unwrap();
     let Some(film) = scrolling(folder.path()) else {
-        eprintln!("no program ffmpeg to make a film with");
         return;
     };
-    let live = folder.path().join("live.mkv");
-    let (from, to) = (film.display().to_string(), live.display().to_string());
-    ffmpeg(&["-i", &from, "-c", "copy", "-live", "1", &to]);
+    let live = changed(&film, "live.mkv", &["-c", "copy", "-live", "1"]);
     for decoder in DECODERS {
         let read = |film: &Path, name: &str| -> (Summary, PathBuf) {
             let out = folder.path().join(format!("{name}-{decoder:?}"));
@@ -98,12 +103,9 @@ fn a_film_that_does_not_say_its_length_becomes_the_same_as_one_that_does() {
 fn a_film_that_is_cut_off_has_the_pace_of_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let Some(film) = scrolling(folder.path()) else {
-        eprintln!("no program ffmpeg to make a film with");
         return;
     };
-    let live = folder.path().join("live.mkv");
-    let (from, to) = (film.display().to_string(), live.display().to_string());
-    ffmpeg(&["-i", &from, "-c", "copy", "-live", "1", &to]);
+    let live = changed(&film, "live.mkv", &["-c", "copy", "-live", "1"]);
     // The title is nearly nothing of it. What the program opens says a length that the file does not have.
     for (decoder, film) in [
         (DecoderChoice::Ffmpeg, &film),
@@ -138,14 +140,12 @@ fn a_film_that_is_cut_off_has_the_pace_of_what_is_there() {
 fn pace_and_bars_are_those_of_the_part_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let Some(film) = scrolling(folder.path()) else {
-        eprintln!("no program ffmpeg to make a film with");
         return;
     };
-    let barred = folder.path().join("barred.mkv");
-    let (from, to) = (film.display().to_string(), barred.display().to_string());
     // A title of 20 seconds that fills the picture, and a game between bars, whose movement seems half as fast with them.
     let filters = "scale=32:64,pad=64:64:16:0,drawbox=0:0:64:64:blue:fill:enable='lt(t,20)'";
-    ffmpeg(&["-i", &from, "-vf", filters, "-preset", "ultrafast", &to]);
+    let how = ["-vf", filters, "-preset", "ultrafast"];
+    let barred = changed(&film, "barred.mkv", &how);
     let title = IngestOptions {
         end: Some(19.0),
         keep_all: true,

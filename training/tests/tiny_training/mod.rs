@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use genie_model::GenieConfig;
+use genie_model::{GenieConfig, LatentActionInput, QuantizerConfig};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{
-    CorruptionConfig, DecayCurve, OptimiserConfig, PhaseConfig, TrainConfig,
+    CorruptionConfig, DecayCurve, InitialWeights, OptimiserConfig, PhaseConfig, TrainConfig,
 };
 
 /// Steps of two small clips.
@@ -52,4 +52,51 @@ pub(crate) fn config() -> TrainConfig {
 pub(crate) fn footage(folder: &Path) {
     generate_dataset(folder, 6, 16, 5, GameplayOptions::ALIGNED, &|_| ())
         .expect("a new folder takes footage");
+}
+
+/// A training with something changed.
+pub(crate) fn changed(config: &TrainConfig, change: impl Fn(&mut TrainConfig)) -> TrainConfig {
+    let mut config = config.clone();
+    change(&mut config);
+    config
+}
+
+/// The same training of other kinds of tokens and latent actions.
+pub(crate) fn kinds(config: &TrainConfig) -> Vec<(&'static str, TrainConfig)> {
+    let quantizer = |quantizer: QuantizerConfig| {
+        changed(config, |c| c.model.tokenizer.quantizer = quantizer.clone())
+    };
+    vec![
+        (
+            "several codes per token",
+            quantizer(QuantizerConfig::Vq {
+                codes: 64,
+                dim: 16,
+                stages: 3,
+            }),
+        ),
+        (
+            "finite scalar quantisation",
+            quantizer(QuantizerConfig::Fsq {
+                levels: vec![5, 4, 3],
+            }),
+        ),
+        (
+            "the paper's latent actions",
+            changed(config, |c| {
+                let actions = &mut c.model.latent_actions;
+                actions.input = LatentActionInput::Pixels;
+                actions.decoder = Some(actions.encoder.clone());
+                c.dynamics_trains_actions = false;
+                c.initial_weights = InitialWeights::Random;
+            }),
+        ),
+        (
+            "actions of the player that is found",
+            changed(config, |c| {
+                c.model.latent_actions.input = LatentActionInput::Agent;
+                c.model.latent_actions.actions = 4;
+            }),
+        ),
+    ]
 }

@@ -17,18 +17,9 @@ impl Rollout {
         sampler: SamplerSettings,
     ) -> Result<Self, Error> {
         sampler.validate()?;
-        let patches = model.patches(frame)?;
-        let nothing = TransformerCache::default();
-        let rows = [StreamRow {
-            time: 0,
-            cache: &nothing,
-            after: None,
-            wanted: Wanted::Output,
-        }];
-        let (tokens, _) = model.tokenizer().tokenize_stream(&patches, &rows)?;
         let action = model.action_count() as u32;
         let mut rollout = Self {
-            tokens: tokens.flatten_all()?.to_vec1()?,
+            tokens: tokens_of(&model, frame)?,
             rng: ChaCha8Rng::seed_from_u64(seed),
             time: 0,
             action,
@@ -90,20 +81,12 @@ impl Rollout {
         if action >= available {
             return Err(Error::Action { action, available });
         }
-        let patches = self.model.patches(frame)?;
-        let nothing = TransformerCache::default();
-        let rows = [StreamRow {
-            time: 0,
-            cache: &nothing,
-            after: None,
-            wanted: Wanted::Output,
-        }];
-        let (tokens, _) = self.model.tokenizer().tokenize_stream(&patches, &rows)?;
+        let tokens = tokens_of(&self.model, frame)?;
         let mut next = self.clone();
         commit_newest(&self.model, std::slice::from_mut(&mut next))?;
         next.time += 1;
         next.action = action as u32;
-        next.tokens = tokens.flatten_all()?.to_vec1()?;
+        next.tokens = tokens;
         next.frame = Self::decode(&mut [&mut next])?.swap_remove(0);
         *self = next;
         Ok(&self.frame)
@@ -175,4 +158,17 @@ impl Rollout {
         }
         model.frames(&patches)
     }
+}
+
+/// Codes `[N Q]` of the tokens of a frame that stands by itself.
+fn tokens_of(model: &WorldModel, frame: &Frame) -> Result<Vec<u32>, Error> {
+    let patches = model.patches(frame)?;
+    let rows = [StreamRow {
+        time: 0,
+        cache: &TransformerCache::default(),
+        after: None,
+        wanted: Wanted::Output,
+    }];
+    let (tokens, _) = model.tokenizer().tokenize_stream(&patches, &rows)?;
+    Ok(tokens.flatten_all()?.to_vec1()?)
 }
