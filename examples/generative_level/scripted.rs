@@ -23,10 +23,12 @@ impl Plugin for ScriptedPlugin {
     fn build(&self, app: &mut App) {
         app.add_systems(
             Update,
-            (begin.run_if(in_state(Screen::Title)), take_over)
+            begin
+                .run_if(in_state(Screen::Title))
                 .run_if(resource_exists::<RunScript>)
                 .in_set(GameSystems),
         )
+        .add_observer(take_over)
         .add_observer(check);
     }
 }
@@ -39,20 +41,22 @@ fn begin(catalogue: Res<Catalogue>, mut begun: Local<bool>, mut screen: ResMut<N
     }
 }
 
-/// The script has the run, and no key of the player's.
-fn take_over(script: Res<RunScript>, runs: Query<Entity, Added<Run>>, mut commands: Commands) {
-    for run in &runs {
-        let gamepad = GenieGamepad {
-            enabled: false,
-            ..default()
-        };
-        commands.entity(run).insert((
-            PlaysItself::by(script.0.clone()),
-            GenieKeyboard { enabled: false },
-            GenieMouse { enabled: false },
-            gamepad,
-        ));
-    }
+/// The script has the run, and no key of the player's, from its first moment on: the keys of the settings would take the
+/// script's names away.
+fn take_over(run: On<Add, Run>, script: Option<Res<RunScript>>, mut commands: Commands) {
+    let Some(script) = script else {
+        return;
+    };
+    let gamepad = GenieGamepad {
+        enabled: false,
+        ..default()
+    };
+    commands.entity(run.entity).insert((
+        PlaysItself::by(script.0.clone()),
+        GenieKeyboard { enabled: false },
+        GenieMouse { enabled: false },
+        gamepad,
+    ));
 }
 
 /// Names that the world does not know are said.

@@ -112,9 +112,6 @@ impl Game {
         .insert_resource(ShippedPrompts(genie_examples::assets::prompts(&assets())))
         .add_plugins(crate::game::GamePlugin)
         .add_systems(Last, listen);
-        if let Some(script) = start.script {
-            app.insert_resource(RunScript(script));
-        }
         app.finish();
         app.cleanup();
         let mut windows = app
@@ -125,6 +122,14 @@ impl Game {
         game.until("the levels are read", |world| {
             world.resource::<Catalogue>().complete
         });
+        if let Some(script) = start.script {
+            // So that the settings could give the run their keys at once.
+            game.until("the model is loaded", |world| {
+                let model = &world.resource::<Session>().model;
+                world.resource::<Assets<GenieModel>>().contains(model)
+            });
+            game.app.insert_resource(RunScript(script));
+        }
         game
     }
 
