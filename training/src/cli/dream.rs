@@ -208,13 +208,35 @@ impl Display {
     }
 }
 
+/// A time as it is told: to the minute while it is long, to ten seconds while it is short.
 fn clock(seconds: f64) -> String {
-    let minutes = (seconds / 60.0).ceil() as u64;
+    let tens = 10 * (seconds / 10.0).round() as u64;
+    let minutes = (seconds / 60.0).round() as u64;
     if minutes >= 120 {
         format!("{}:{:02} hours", minutes / 60, minutes % 60)
-    } else if seconds >= 90.0 {
+    } else if minutes >= 10 {
         format!("{minutes} minutes")
+    } else if seconds >= 90.0 {
+        format!("{}:{:02} minutes", tens / 60, tens % 60)
     } else {
         format!("{seconds:.0} seconds")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_to_a_twentieth() {
+        for (seconds, told) in [
+            (7300.0, "2:02 hours"),
+            (631.0, "11 minutes"),
+            (244.0, "4:00 minutes"),
+            (95.0, "1:40 minutes"),
+            (89.6, "90 seconds"),
+        ] {
+            assert_eq!(clock(seconds), told, "{seconds}");
+        }
     }
 }

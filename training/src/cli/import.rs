@@ -124,7 +124,7 @@ struct Figures {
     source_frames_per_second: f64,
     remarks: usize,
     unreadable: usize,
-    resumed_sources: usize,
+    resumed_parts: usize,
     /// Most memory of this process, without that of the program ffmpeg, where the system reports it.
     peak_memory_bytes: Option<u64>,
 }
@@ -173,7 +173,7 @@ pub(crate) fn run(args: Args) -> CliResult {
             source_frames_per_second: summary.source_frames as f64 / seconds.max(1e-9),
             remarks: summary.remarks.len(),
             unreadable: summary.unreadable.len(),
-            resumed_sources: summary.resumed,
+            resumed_parts: summary.resumed,
             peak_memory_bytes: peak_memory(),
         };
         write_json(path, &figures)?;
@@ -239,7 +239,7 @@ fn print(summary: &Summary, args: &Args, seconds: f64) {
     );
     if summary.resumed > 0 {
         println!(
-            "{} sources were finished before an interruption",
+            "{} sources, or parts of long ones, were finished before an interruption",
             summary.resumed
         );
     }

@@ -8,6 +8,8 @@ use super::status::Stage;
 /// Share of a stage, and seconds of it, after which its own speed says how long it takes.
 const KNOWN_SHARE: f64 = 0.02;
 const KNOWN_SECONDS: f64 = 1.0;
+/// Shares of a stage that are remembered lie so far apart.
+const SEEN_APART: f64 = 0.005;
 /// Share of the training's last phase over which its own speed takes over from its planned end.
 const TRUSTED_SHARE: f64 = 0.1;
 /// How far what comes after the training may turn out to be from what was expected.
@@ -49,6 +51,8 @@ pub(super) struct Forecast {
     stage: Stage,
     begun: f64,
     first: f64,
+    /// Shares of the stage at hand with their times, a little apart.
+    seen: Vec<(f64, f64)>,
     /// How many times as long as expected what comes after the training takes.
     slower: f64,
 }
@@ -63,6 +67,7 @@ impl Forecast {
             stage: Stage::Import,
             begun: now,
             first: 0.0,
+            seen: Vec::new(),
             slower: 1.0,
         }
     }
@@ -77,6 +82,26 @@ impl Forecast {
     /// The stage at hand has another number of steps from now on.
     pub(super) fn begin_again(&mut self, now: f64, done: f64) {
         (self.begun, self.first) = (now, done);
+        self.seen.clear();
+    }
+
+    /// How long what is left of the stage at hand takes at the speed of the last half of what was done: a machine may become busy or idle.
+    fn own(&mut self, done: f64, now: f64) -> Option<f64> {
+        if self
+            .seen
+            .last()
+            .is_none_or(|last| done - last.0 >= SEEN_APART)
+        {
+            self.seen.push((done, now));
+        }
+        let (gone, share) = (now - self.begun, done - self.first);
+        if share < KNOWN_SHARE || gone < KNOWN_SECONDS {
+            return None;
+        }
+        let middle = self.first + 0.5 * share;
+        let from = self.seen.iter().rev().find(|seen| seen.0 <= middle);
+        let (then, when) = from.copied().unwrap_or((self.first, self.begun));
+        Some((1.0 - done) * (now - when) / (done - then))
     }
 
     /// Seconds until the report, when a share of a stage is done.
@@ -88,8 +113,7 @@ impl Forecast {
         }
         let gone = now - self.begun;
         let share = done - self.first;
-        let own =
-            (share >= KNOWN_SHARE && gone >= KNOWN_SECONDS).then(|| (1.0 - done) * gone / share);
+        let own = self.own(done, now);
         let training = (self.training_ends - now).max(0.0);
         let after = self.after;
         match stage {
@@ -239,6 +263,24 @@ mod tests {
                 if stage == Stage::Evaluate && truth > 20.0 {
                     assert_within(0.2, (stage, said, truth));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_machine_that_becomes_idle_during_the_training_is_noticed() {
+        let mut forecast = Forecast::new(0.0, 2000.0, After::within(100.0));
+        // 0.4 of the steps in 1000 seconds, the others in 600.
+        for step in 0..1000 {
+            let done = f64::from(step) / 1000.0;
+            let now = if done < 0.4 {
+                2500.0 * done
+            } else {
+                1000.0 + 1000.0 * (done - 0.4)
+            };
+            let said = forecast.left(Stage::Dynamics, done, now);
+            if done > 0.8 {
+                assert_within(0.05, (Stage::Dynamics, said, 1700.0 - now));
             }
         }
     }

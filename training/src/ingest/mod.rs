@@ -8,11 +8,12 @@
 //!    `survey` looks at how fast things move, and `bars` at where black bars are, both in short `windows`;
 //! 4. `cutting` divides the frames into clips at scene cuts and leaves out what is black, frozen or a menu between cuts, `menus` finds those that come
 //!    without a cut; `frame_sorter` carries out their decisions, and `over_cutting` notices where they take too much;
-//! 5. `unit`: the clips of one source are written, by `clip_writer`, to a folder of its own, which is there whole or not at all;
+//! 5. `part`: long sources are read in parts of some minutes, as `span` says, of which `preparation` finds out what they share; the clips of a part are written,
+//!    by `clip_writer`, to a folder of its own, which is there whole or not at all; `unit` joins the parts of a source;
 //! 6. `assembly` writes the clips of all sources to the shards of the dataset, and `report_folder` writes the report: what was used, what
 //!    was left out, and why.
 //!
-//! Sources are worked on in parallel. What was finished before an interruption is not done again, and the dataset has the
+//! Sources and their parts are worked on in parallel. What was finished before an interruption is not done again, and the dataset has the
 //! same bytes as without it. Whatever is skipped, changed or assumed is a [`Remark`]; the `report` has all of them.
 
 mod actions;
@@ -36,12 +37,15 @@ mod options;
 mod over_cutting;
 mod pace;
 mod parallel;
+mod part;
+mod preparation;
 mod progress;
 mod remark;
 mod report;
 mod report_folder;
 mod run;
 mod source;
+mod span;
 mod survey;
 mod taking;
 mod target;

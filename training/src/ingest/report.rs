@@ -85,7 +85,7 @@ pub struct Summary {
     pub frames_per_second: f64,
     /// How that pace was chosen, in words.
     pub pace: String,
-    /// Sources that an earlier run had finished.
+    /// Sources, and parts of long ones, that an earlier run had finished.
     pub resumed: usize,
     /// Every remark, with the source that it is about.
     pub remarks: Vec<(String, Remark)>,

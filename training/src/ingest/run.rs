@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::assembled_actions::{KnownActions, check_actions};
@@ -12,16 +12,16 @@ use super::discover::Found;
 use super::ledger::{Fingerprints, Ledger};
 use super::over_cutting::over_cut;
 use super::parallel::parallel;
+use super::part::{PartContext, PartError, PartResult};
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
 use super::report::{Summary, left_out_by_reason};
 use super::report_folder::write_report;
 use super::source::Source;
+use super::span::Span;
 use super::taking::{Probed, Taken, choose_taking};
 use super::target::{check_thinned, existing, remove_unlisted, report_folder};
-use super::unit::{
-    Finished, UnitContext, UnitError, UnitResult, finished_unit, run_unit, unit_key,
-};
+use super::unit::{Finished, Joined, Unit, unit_key};
 use super::{IngestError, IngestOptions};
 use crate::dataset::{FrameFormat, Index};
 
@@ -133,6 +133,9 @@ fn import_found(
     ended
 }
 
+/// Parts of a source in their order, or why one cannot be read.
+type ReadParts = Vec<(Span, Result<PartResult, String>)>;
+
 /// What all steps of one import share.
 struct Run<'a> {
     options: &'a IngestOptions,
@@ -163,11 +166,10 @@ impl Run<'_> {
         let taken = chosen?;
         check_thinned(self.out, existing.as_ref(), &taken)?;
         let Taken { taking, pace, why } = taken;
-        let context = UnitContext {
+        let context = PartContext {
             options: self.options,
             taking,
             pace,
-            work: self.work,
             stop: self.stop,
             progress: self.progress,
         };
@@ -272,7 +274,7 @@ impl Run<'_> {
     fn new_footage(
         &self,
         probed: Vec<Probed>,
-        context: &UnitContext<'_>,
+        context: &PartContext<'_>,
         ledger: &Ledger,
         general: &mut Vec<Remark>,
     ) -> Result<Vec<Probed>, IngestError> {
@@ -292,66 +294,103 @@ impl Run<'_> {
         Ok(new)
     }
 
-    /// Reads all sources, several at a time; those that an earlier run finished are taken over.
+    /// Reads all sources, several parts at a time; those that an earlier run finished are taken over.
     fn units(
         &self,
         probed: &[Probed],
-        context: &UnitContext<'_>,
+        context: &PartContext<'_>,
         unreadable: &mut Vec<Unreadable>,
     ) -> Result<(Vec<Finished>, usize), IngestError> {
-        let keys: Vec<String> = probed
+        let units: Vec<Unit<'_>> = probed
             .iter()
-            .map(|probed| unit_key(&probed.source, context.options, context.pace))
+            .map(|probed| Unit::new(&probed.source, &probed.info, context.options, context.pace))
             .collect();
-        self.remove_others(&keys)?;
-        let resumed = AtomicUsize::new(0);
-        let jobs: Vec<(usize, &Probed)> = probed.iter().enumerate().collect();
-        // Decoders of films use what other sources leave free.
-        let films = probed
-            .iter()
-            .filter(|probed| probed.source.is_film())
-            .count();
-        let share = self.threads().div_ceil(films.clamp(1, self.threads()));
-        let results = parallel(
-            self.threads(),
-            &jobs,
-            |(number, probed)| -> Result<UnitResult, UnitError> {
-                if self.stop.load(Ordering::Relaxed) {
-                    return Err(IngestError::Stopped.into());
-                }
-                let key = &keys[*number];
-                if let Some(result) = finished_unit(&self.work.join(key)) {
-                    resumed.fetch_add(1, Ordering::Relaxed);
-                    self.progress.skip(probed.info.seconds.unwrap_or(0.0));
-                    return Ok(result);
-                }
-                run_unit(&probed.source, &probed.info, key, share, context)
-            },
-        )?;
-        let mut units = Vec::new();
-        for ((result, probed), key) in results.into_iter().zip(probed).zip(&keys) {
-            match result {
-                Ok(result) => units.push(Finished {
-                    folder: self.work.join(key),
-                    result,
+        self.remove_others(&units)?;
+        let spans = units.iter().map(|unit| unit.spans(context.options));
+        let (read, resumed) = self.parts(&units, spans.collect(), context)?;
+        let mut joined: Vec<Joined> = Vec::new();
+        for (unit, parts) in units.iter().zip(read) {
+            joined.push(match unit.join(parts, context) {
+                Joined::Apart => self.as_a_whole(unit, context)?,
+                joined => joined,
+            });
+        }
+        let mut finished = Vec::new();
+        for (unit, joined) in units.iter().zip(joined) {
+            match joined {
+                Joined::Unit(result) => finished.push(Finished {
+                    folder: self.work.join(&unit.key),
+                    result: *result,
                 }),
-                Err(UnitError::Unreadable(reason)) => unreadable.push(Unreadable {
-                    source: probed.source.name.clone(),
+                Joined::Unreadable(reason) => unreadable.push(Unreadable {
+                    source: unit.name().to_owned(),
                     reason,
                 }),
-                Err(UnitError::Fatal(error)) => return Err(error),
+                Joined::Apart => {
+                    unreachable!("what is read as a whole has no parts that could lie apart")
+                }
             }
         }
-        Ok((units, resumed.into_inner()))
+        Ok((finished, resumed))
+    }
+
+    /// Reads parts of sources, several at a time; and how many were finished by an earlier run.
+    fn parts(
+        &self,
+        units: &[Unit<'_>],
+        spans: Vec<Vec<Span>>,
+        context: &PartContext<'_>,
+    ) -> Result<(Vec<ReadParts>, usize), IngestError> {
+        let jobs: Vec<(usize, Span)> = spans
+            .iter()
+            .enumerate()
+            .flat_map(|(unit, spans)| spans.iter().map(move |span| (unit, *span)))
+            .collect();
+        // Decoders use what other parts leave free.
+        let share = self.threads().div_ceil(jobs.len().clamp(1, self.threads()));
+        let results = parallel(self.threads(), &jobs, |&(unit, span)| {
+            self.go_on()?;
+            units[unit].run(span, self.work, share, context)
+        })?;
+        let mut read: Vec<ReadParts> = spans.iter().map(|_| Vec::new()).collect();
+        let mut resumed = 0;
+        for (&(unit, span), result) in jobs.iter().zip(results) {
+            let part = match result {
+                Ok((part, finished)) => {
+                    resumed += usize::from(finished);
+                    Ok(part)
+                }
+                Err(PartError::Unreadable(reason)) => Err(reason),
+                Err(PartError::Fatal(error)) => return Err(error),
+            };
+            read[unit].push((span, part));
+        }
+        Ok((read, resumed))
+    }
+
+    /// Reads a source again whose parts did not meet.
+    fn as_a_whole(
+        &self,
+        unit: &Unit<'_>,
+        context: &PartContext<'_>,
+    ) -> Result<Joined, IngestError> {
+        let span = Span::whole(context.options);
+        self.progress.expect(span.seconds(unit.info.seconds));
+        let part = match unit.run(span, self.work, self.threads(), context) {
+            Ok((part, _)) => Ok(part),
+            Err(PartError::Unreadable(reason)) => Err(reason),
+            Err(PartError::Fatal(error)) => return Err(error),
+        };
+        Ok(unit.join(vec![(span, part)], context))
     }
 
     /// Removes what an import of other footage or with other settings left.
-    fn remove_others(&self, keys: &[String]) -> Result<(), IngestError> {
+    fn remove_others(&self, units: &[Unit<'_>]) -> Result<(), IngestError> {
         let entries = fs::read_dir(self.work).map_err(IngestError::io("list", self.work))?;
         for entry in entries.flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            if path.is_dir() && !keys.contains(&name) {
+            if path.is_dir() && !units.iter().any(|unit| unit.key == name) {
                 fs::remove_dir_all(&path).map_err(IngestError::io("remove", &path))?;
             }
         }

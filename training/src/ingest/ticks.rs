@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use genie_model::Frame;
+use serde::{Deserialize, Serialize};
 
 use super::source::TimedFrame;
 
@@ -51,12 +52,26 @@ pub(super) struct Ticks {
     seen: u64,
     last_time: f64,
     broken: bool,
+    pub(super) counts: TickCounts,
+}
+
+/// How often something happened that is worth a remark.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct TickCounts {
     /// Ticks that show a frame again.
     pub(super) repeated: u64,
     /// Pictures that stood longer than any footage does.
     pub(super) slides: u64,
     /// Frames whose time is not after that of the frame before.
     pub(super) disordered: u64,
+}
+
+impl TickCounts {
+    pub(super) fn add(&mut self, other: Self) {
+        self.repeated += other.repeated;
+        self.slides += other.slides;
+        self.disordered += other.disordered;
+    }
 }
 
 impl Ticks {
@@ -70,9 +85,7 @@ impl Ticks {
             seen: 0,
             last_time: f64::NEG_INFINITY,
             broken: false,
-            repeated: 0,
-            slides: 0,
-            disordered: 0,
+            counts: TickCounts::default(),
         }
     }
 
@@ -103,7 +116,7 @@ impl Ticks {
             Taking::Pace(pace) => {
                 if frame.time <= self.last_time {
                     // Two frames at one time: the later one is what is seen.
-                    self.disordered += 1;
+                    self.counts.disordered += 1;
                     frame.time = self.last_time;
                 }
                 self.last_time = frame.time;
@@ -188,7 +201,7 @@ impl Ticks {
         };
         let longest = *tick + (LONGEST_HOLD * pace).ceil().max(1.0) as u64;
         if until > longest {
-            self.slides += 1;
+            self.counts.slides += 1;
             self.broken = true;
         }
         let origin = self.origin.unwrap_or(0.0);
@@ -198,7 +211,7 @@ impl Ticks {
         while self.next < until.min(longest) {
             let own = self.next == *tick;
             if !own {
-                self.repeated += 1;
+                self.counts.repeated += 1;
             }
             emit(Tick {
                 frame: Arc::clone(shared),

@@ -1,48 +1,35 @@
-//! One source becomes clips in a folder of its own, which is there whole or not at all.
+//! One source as a whole: what it is known by, and what its parts come to.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
-use genie_model::{Fnv1a, Frame, PixelRect, atomic_file};
-use serde::{Deserialize, Serialize};
+use genie_model::Fnv1a;
 
-use super::actions::HeldKeys;
-use super::bars::crop_of;
-use super::clip_writer::{ClipWriter, UnitFile};
-use super::cutting::{CutSettings, Cutter};
-use super::frame_sorter::FrameSorter;
-use super::geometry::Geometry;
-use super::menus::MenuFinder;
+use super::IngestOptions;
+use super::clip_writer::UnitFile;
 use super::over_cutting::over_cut;
 use super::pace::pace_in_words;
-use super::progress::Progress;
+use super::part::{PartContext, PartError, PartResult, Whole, finished_part, run_part};
+use super::preparation::Prepared;
 use super::remark::{Remark, RemarkKind};
 use super::report::UnitReport;
-use super::source::{Source, SourceInfo, Wanted};
-use super::survey::survey;
-use super::thumbs::Thumbs;
-use super::ticks::{Taking, Ticks};
-use super::{CropChoice, IngestError, IngestOptions};
-use crate::dataset::DatasetError;
-use crate::pictures::{RgbFrame, write_sheet};
+use super::source::{ROUNDING, Source, SourceInfo};
+use super::span::Span;
+use super::ticks::TickCounts;
 
 /// Changes when the same footage and settings give other bytes.
 const VERSION: u32 = 3;
-/// Name of the result in the folder of a unit.
-const RESULT: &str = "unit.json";
-/// Footage from that length on is looked at for how much usually moves in it, in seconds.
-const LONG_FOOTAGE: f64 = 60.0;
 
 /// All that is known of a finished unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct UnitResult {
     pub(super) report: UnitReport,
+    /// Files of clips, in their order, from the unit's folder on.
     pub(super) files: Vec<UnitFile>,
     /// Keys of each transition of each clip, where the source has true actions.
     pub(super) actions: Option<Vec<Vec<String>>>,
-    /// Names of the sheets in the unit's folder.
-    pub(super) sheets: Vec<String>,
+    /// Picture sheets, from the unit's folder on.
+    pub(super) sheets: Vec<PathBuf>,
 }
 
 /// A finished unit and its folder.
@@ -51,36 +38,13 @@ pub(super) struct Finished {
     pub(super) result: UnitResult,
 }
 
-/// Why a unit was not finished.
-#[derive(Debug)]
-pub(super) enum UnitError {
-    /// The source cannot be read.
+/// What the parts of a source come to.
+pub(super) enum Joined {
+    Unit(Box<UnitResult>),
+    /// Nothing of it can be read, in words.
     Unreadable(String),
-    /// The import cannot go on.
-    Fatal(IngestError),
-}
-
-impl From<IngestError> for UnitError {
-    fn from(error: IngestError) -> Self {
-        Self::Fatal(error)
-    }
-}
-
-impl From<String> for UnitError {
-    fn from(reason: String) -> Self {
-        Self::Unreadable(reason)
-    }
-}
-
-/// What all units share.
-pub(super) struct UnitContext<'a> {
-    pub(super) options: &'a IngestOptions,
-    pub(super) taking: Taking,
-    pub(super) pace: f64,
-    /// Folder of the unfinished import.
-    pub(super) work: &'a Path,
-    pub(super) stop: &'a AtomicBool,
-    pub(super) progress: &'a Progress,
+    /// The parts do not meet, because its frames cannot be found by their times: only as a whole it can be read.
+    Apart,
 }
 
 /// The name of a source's unit: another one when the footage or a setting is another.
@@ -117,215 +81,190 @@ fn key_of(parts: &[String]) -> String {
     format!("{:016x}", hash.finish())
 }
 
-/// The result of a unit that was finished before.
-pub(super) fn finished_unit(folder: &Path) -> Option<UnitResult> {
-    let text = fs::read(folder.join(RESULT)).ok()?;
-    serde_json::from_slice(&text).ok()
+/// A source that is read, in one or several parts.
+pub(super) struct Unit<'a> {
+    source: &'a Source,
+    pub(super) info: &'a SourceInfo,
+    pub(super) key: String,
+    prepared: OnceLock<Result<Prepared, String>>,
 }
 
-/// Reads a source and writes its clips.
-pub(super) fn run_unit(
-    source: &Source,
-    info: &SourceInfo,
-    key: &str,
-    threads: usize,
-    context: &UnitContext<'_>,
-) -> Result<UnitResult, UnitError> {
-    let partial = context.work.join(format!("{key}.partial"));
-    let folder = context.work.join(key);
-    let made = make_unit(source, info, &partial, threads, context);
-    if made.is_err() {
-        // Best effort: the first error is the one to report.
-        let _ = fs::remove_dir_all(&partial);
-    }
-    let result = match made {
-        // What an interrupted decoder says is about the interruption, not about the footage.
-        Err(UnitError::Unreadable(_)) if context.stop.load(Ordering::Relaxed) => {
-            return Err(IngestError::Stopped.into());
-        }
-        made => made?,
-    };
-    fs::rename(&partial, &folder).map_err(IngestError::io("give its final name to", &folder))?;
-    Ok(result)
-}
-
-fn make_unit(
-    source: &Source,
-    info: &SourceInfo,
-    folder: &Path,
-    threads: usize,
-    context: &UnitContext<'_>,
-) -> Result<UnitResult, UnitError> {
-    let options = context.options;
-    let _ = fs::remove_dir_all(folder);
-    fs::create_dir_all(folder).map_err(IngestError::io("make the folder", folder))?;
-    let mut remarks = source.remarks.clone();
-    if info.described.contains("pictures")
-        && let super::PaceChoice::FromFootage | super::PaceChoice::Every(_) = options.pace
-        && let Some(remark) = remarks.iter_mut().find(|r| r.kind == RemarkKind::Assumed)
-        && remark.text.contains("assumed (")
-        && let Some(pace) = info.pace
-    {
-        remark.text = remark
-            .text
-            .replace("assumed (", &format!("{pace} frames a second assumed ("));
-    }
-    let crop = choose_crop(source, info, options, &mut remarks)?;
-    let geometry = Geometry::new(options, crop);
-    let keys = source.actions.as_ref().map(HeldKeys::read).transpose()?;
-    let usual_change = (!options.keep_all && info.seconds.is_some_and(|s| s > LONG_FOOTAGE))
-        .then(|| survey(source, info, geometry, options).ok())
-        .flatten()
-        .map(|survey| survey.change);
-    let wanted = Wanted {
-        start: options.start,
-        end: options.end.unwrap_or(f64::INFINITY),
-        threads,
-        // Files of actions count the frames from the first one on.
-        numbered: keys.is_some(),
-    };
-    let mut stream = source.open(info, geometry, wanted, options)?;
-    let mut sorter = FrameSorter {
-        writer: ClipWriter::new(folder, options),
-        cutter: Cutter::new(CutSettings {
-            keep_all: options.keep_all,
-            pace: context.pace,
-            longest: options.longest_clip,
-            shortest: options.shortest_piece,
-            usual_change,
-        }),
-        menus: MenuFinder::new(
-            context.pace,
-            usual_change,
-            options.width * options.height * 3,
-        ),
-        clip: Vec::new(),
-        clips: Vec::new(),
-        left_out: Vec::new(),
-        left_frames: Vec::new(),
-        keys,
-        actions: Vec::new(),
-        thumbs: Thumbs::default(),
-        kept_rows: Vec::new(),
-    };
-    let mut ticks = Ticks::new(context.taking);
-    let (mut source_frames, mut last_frame) = (0_u64, 0);
-    let mut told = options.start;
-    while let Some(frame) = stream.next_frame()? {
-        if context.stop.load(Ordering::Relaxed) {
-            return Err(IngestError::Stopped.into());
-        }
-        source_frames += 1;
-        last_frame = frame.index;
-        context.progress.frame(frame.time - told);
-        told = told.max(frame.time);
-        ticks.push(frame, &mut |tick| sorter.take(tick))?;
-    }
-    // A decoder that an interruption ended looks as if the footage were over.
-    if context.stop.load(Ordering::Relaxed) {
-        return Err(IngestError::Stopped.into());
-    }
-    ticks.finish(stream.end(), &mut |tick| sorter.take(tick))?;
-    sorter.finish()?;
-    remarks.extend(stream.take_remarks());
-    if source_frames == 0 {
-        let why = remarks
-            .iter()
-            .find(|remark| remark.kind == RemarkKind::Damaged);
-        return Err(UnitError::Unreadable(why.map_or_else(
-            || "it has no frames in the part that is asked for".to_owned(),
-            |remark| remark.text.clone(),
-        )));
-    }
-    context
-        .progress
-        .skip(info.seconds.unwrap_or(0.0).min(wanted.end) - told);
-    remark_on_ticks(&ticks, context.pace, &mut remarks);
-    if let (Some(keys), Some(file)) = (&sorter.keys, &source.actions) {
-        // Of a part of the footage the other rows are not wanted.
-        let last_frame = options.end.is_none().then_some(last_frame);
-        remarks.extend(keys.remarks(&file.file_name(), last_frame));
-    }
-    let mut writer = sorter.writer;
-    writer.close_file()?;
-    let mut report = UnitReport {
-        source: source.name.clone(),
-        described: info.described.clone(),
-        size: info.size,
-        frames_per_second: info.pace,
-        crop: crop.map(|area| (area.x, area.y, area.width, area.height)),
-        source_frames,
-        frames: sorter.clips.iter().map(|clip| clip.frames).sum(),
-        clips: sorter.clips,
-        left_out: sorter.left_out,
-        remarks,
-        sheets: Vec::new(),
-    };
-    report.remarks.extend(over_cut(&report, context.pace));
-    let mut sheets = Vec::new();
-    for (name, rows) in [
-        ("kept.png", &sorter.kept_rows),
-        ("left-out.png", &sorter.left_frames),
-    ] {
-        if !rows.is_empty() {
-            let rows: Vec<Vec<RgbFrame<'_>>> = rows
-                .iter()
-                .map(|row| row.iter().map(picture).collect::<Result<_, _>>())
-                .collect::<Result<_, _>>()
-                .map_err(IngestError::from)?;
-            write_sheet(&folder.join(name), &rows, 1).map_err(IngestError::from)?;
-            sheets.push(name.to_owned());
+impl<'a> Unit<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        info: &'a SourceInfo,
+        options: &IngestOptions,
+        pace: f64,
+    ) -> Self {
+        Self {
+            source,
+            info,
+            key: unit_key(source, options, pace),
+            prepared: OnceLock::new(),
         }
     }
-    let result = UnitResult {
-        report,
-        files: writer.files,
-        actions: sorter.keys.is_some().then_some(sorter.actions),
-        sheets,
-    };
-    let path = folder.join(RESULT);
-    let text = serde_json::to_vec(&result)
-        .map_err(|error| IngestError::Request(format!("{}: {error}", path.display())))?;
-    atomic_file::write(&path, &text).map_err(IngestError::io("write", &path))?;
-    Ok(result)
-}
 
-fn choose_crop(
-    source: &Source,
-    info: &SourceInfo,
-    options: &IngestOptions,
-    remarks: &mut Vec<Remark>,
-) -> Result<Option<PixelRect>, String> {
-    let crop = crop_of(source, info, options)?;
-    if options.crop == CropChoice::Auto
-        && let Some(area) = crop
-    {
-        remarks.push(Remark::new(
-            RemarkKind::Noted,
-            format!(
-                "black bars are cut off: {},{},{},{} of its {}x{} pixels is used",
-                area.x, area.y, area.width, area.height, info.size.0, info.size.1
-            ),
-        ));
+    pub(super) fn name(&self) -> &str {
+        &self.source.name
     }
-    Ok(crop)
+
+    pub(super) fn spans(&self, options: &IngestOptions) -> Vec<Span> {
+        Span::all(self.source, self.info, options)
+    }
+
+    /// What all its parts share; looked at by the first one.
+    fn prepared(&self, options: &IngestOptions) -> Result<&Prepared, String> {
+        self.prepared
+            .get_or_init(|| Prepared::of(self.source, self.info, options))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Reads a part into a folder below that of unfinished work, unless it was finished before; and whether it was.
+    pub(super) fn run(
+        &self,
+        span: Span,
+        work: &Path,
+        threads: usize,
+        context: &PartContext<'_>,
+    ) -> Result<(PartResult, bool), PartError> {
+        let folder = work.join(&self.key).join(span.name());
+        if let Some(result) = finished_part(&folder) {
+            context.progress.skip(span.seconds(self.info.seconds));
+            return Ok((result, true));
+        }
+        let whole = Whole {
+            source: self.source,
+            info: self.info,
+            prepared: self.prepared(context.options)?,
+        };
+        run_part(whole, span, &folder, threads, context).map(|result| (result, false))
+    }
+
+    /// Joins what was read of its parts, in their order.
+    pub(super) fn join(
+        &self,
+        parts: Vec<(Span, Result<PartResult, String>)>,
+        context: &PartContext<'_>,
+    ) -> Joined {
+        if !meet(&parts) {
+            return Joined::Apart;
+        }
+        let prepared = match self.prepared(context.options) {
+            Ok(prepared) => prepared,
+            Err(reason) => return Joined::Unreadable(reason),
+        };
+        let mut remarks = prepared.remarks.clone();
+        let own = remarks.len();
+        let mut report = UnitReport {
+            source: self.source.name.clone(),
+            described: self.info.described.clone(),
+            size: self.info.size,
+            frames_per_second: self.info.pace,
+            crop: (prepared.geometry.crop).map(|area| (area.x, area.y, area.width, area.height)),
+            source_frames: 0,
+            frames: 0,
+            clips: Vec::new(),
+            left_out: Vec::new(),
+            remarks: Vec::new(),
+            sheets: Vec::new(),
+        };
+        let (mut files, mut sheets, mut actions) = (Vec::new(), Vec::new(), None::<Vec<_>>);
+        let mut ticks = TickCounts::default();
+        let mut unreadable: Option<(Span, String)> = None;
+        for (span, part) in parts {
+            let folder = span.name();
+            let part = match part {
+                Ok(part) if part.source_frames > 0 => part,
+                // It ends before that.
+                Ok(part) => {
+                    add_remarks(&mut remarks, own, part.remarks, span);
+                    continue;
+                }
+                Err(reason) => {
+                    unreadable.get_or_insert((span, reason));
+                    continue;
+                }
+            };
+            report.source_frames += part.source_frames;
+            report.frames += part.clips.iter().map(|clip| clip.frames).sum::<u64>();
+            report.clips.extend(part.clips);
+            report.left_out.extend(part.left_out);
+            ticks.add(part.ticks);
+            files.extend(part.files.into_iter().map(|file| UnitFile {
+                file: format!("{folder}/{}", file.file),
+                ..file
+            }));
+            sheets.extend(
+                part.sheets
+                    .iter()
+                    .map(|sheet| Path::new(&folder).join(sheet)),
+            );
+            if let Some(more) = part.actions {
+                actions.get_or_insert_default().extend(more);
+            }
+            add_remarks(&mut remarks, own, part.remarks, span);
+        }
+        if report.source_frames == 0 {
+            let damaged = remarks.iter().find(|r| r.kind == RemarkKind::Damaged);
+            let why = unreadable.map(|(_, reason)| reason);
+            let why = why.or_else(|| damaged.map(|remark| remark.text.clone()));
+            return Joined::Unreadable(
+                why.unwrap_or_else(|| "it has no frames in the part that is asked for".to_owned()),
+            );
+        }
+        if let Some((span, reason)) = unreadable {
+            let text = format!("{} it cannot be read: {reason}", span.in_words());
+            remarks.push(Remark::new(RemarkKind::Damaged, text));
+        }
+        remark_on_ticks(ticks, context.pace, &mut remarks);
+        report.remarks = remarks;
+        report.remarks.extend(over_cut(&report, context.pace));
+        Joined::Unit(Box::new(UnitResult {
+            report,
+            files,
+            actions,
+            sheets,
+        }))
+    }
 }
 
-fn remark_on_ticks(ticks: &Ticks, pace: f64, remarks: &mut Vec<Remark>) {
+/// Whether each part begins where the one before met frames behind its end.
+fn meet(parts: &[(Span, Result<PartResult, String>)]) -> bool {
+    parts.windows(2).all(|pair| {
+        let behind = pair[0].1.as_ref().ok().and_then(|part| part.behind);
+        let first = pair[1].1.as_ref().ok().and_then(|part| part.first);
+        behind.is_none_or(|behind| first.is_some_and(|first| (first - behind).abs() < ROUNDING))
+    })
+}
+
+/// Adds what was noticed in a part; what was noticed in another one before is not said again.
+fn add_remarks(all: &mut Vec<Remark>, own: usize, new: Vec<Remark>, span: Span) {
+    for mut remark in new {
+        if span.count > 1 && remark.kind == RemarkKind::Damaged {
+            remark.text = format!("{}: {}", span.in_words(), remark.text);
+        }
+        if !all[own..].contains(&remark) {
+            all.push(remark);
+        }
+    }
+}
+
+fn remark_on_ticks(counts: TickCounts, pace: f64, remarks: &mut Vec<Remark>) {
     let counted = [
         (
-            ticks.repeated,
+            counts.repeated,
             format!(
                 "frames show the one before again: the footage has fewer than {} frames a second there",
                 pace_in_words(pace)
             ),
         ),
         (
-            ticks.slides,
+            counts.slides,
             "pictures stand for more than ten seconds: split there".to_owned(),
         ),
         (
-            ticks.disordered,
+            counts.disordered,
             "frames have no time of their own".to_owned(),
         ),
     ];
@@ -335,16 +274,6 @@ fn remark_on_ticks(ticks: &Ticks, pace: f64, remarks: &mut Vec<Remark>) {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| Remark::new(RemarkKind::Changed, format!("{count} {what}"))),
     );
-}
-
-fn picture(frame: &Frame) -> Result<RgbFrame<'_>, crate::pictures::PictureError> {
-    RgbFrame::new(frame.height(), frame.width(), frame.pixels())
-}
-
-impl From<DatasetError> for UnitError {
-    fn from(error: DatasetError) -> Self {
-        Self::Fatal(error.into())
-    }
 }
 
 #[cfg(test)]
@@ -361,5 +290,38 @@ mod tests {
         assert_eq!(key(&["1", "film.mp4"]), "b91c0acfe22f030a");
         assert_ne!(key(&["1", "film.mp4"]), key(&["1f", "ilm.mp4"]));
         assert_ne!(key(&["1", "film.mp4"]), key(&["1film.mp4"]));
+    }
+
+    #[test]
+    fn parts_meet_where_the_next_frame_is_the_next_ones_first() {
+        let part = |first: Option<f64>, behind: Option<f64>| PartResult {
+            source_frames: u64::from(first.is_some()),
+            first,
+            behind,
+            clips: Vec::new(),
+            left_out: Vec::new(),
+            ticks: TickCounts::default(),
+            remarks: Vec::new(),
+            files: Vec::new(),
+            actions: None,
+            sheets: Vec::new(),
+        };
+        let meet = |parts: Vec<Result<PartResult, String>>| {
+            let span = Span::whole(&IngestOptions::default());
+            meet(
+                &parts
+                    .into_iter()
+                    .map(|part| (span, part))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let one = || Ok(part(Some(0.0), Some(600.02)));
+        assert!(meet(vec![one(), Ok(part(Some(600.0201), None))]));
+        // A frame is missing between them, or all that follows.
+        assert!(!meet(vec![one(), Ok(part(Some(600.06), None))]));
+        assert!(!meet(vec![one(), Ok(part(None, None))]));
+        assert!(!meet(vec![one(), Err("damaged".to_owned())]));
+        // It ended before.
+        assert!(meet(vec![Ok(part(Some(0.0), None)), Ok(part(None, None))]));
     }
 }

@@ -10,5 +10,6 @@ mod hostile;
 mod interrupted;
 mod left_out;
 mod lengths;
+mod long_films;
 mod paths;
 mod pictures;

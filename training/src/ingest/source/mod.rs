@@ -34,7 +34,7 @@ use info::Decoder;
 pub(super) use animation::is_animation;
 pub(super) use info::SourceInfo;
 pub(super) use stored::Stored;
-pub(super) use stream::{FrameSource, TimedFrame, Wanted};
+pub(super) use stream::{FrameSource, ROUNDING, TimedFrame, Wanted};
 
 /// What is footage, and where it is.
 #[derive(Debug, Clone)]
@@ -161,7 +161,6 @@ impl Source {
         files
     }
 
-    /// Whether the decoder's threads scale with what they are given.
     pub(super) fn is_film(&self) -> bool {
         matches!(self.kind, SourceKind::Film(_))
     }

@@ -29,6 +29,11 @@ pub(in crate::ingest) trait FrameSource {
         None
     }
 
+    /// The time of the first frame behind the wanted part, where one was met.
+    fn behind(&self) -> Option<f64> {
+        None
+    }
+
     /// What was skipped, changed or assumed so far; each is reported once.
     fn take_remarks(&mut self) -> Vec<Remark> {
         Vec::new()
@@ -48,7 +53,7 @@ pub(in crate::ingest) struct Wanted {
 }
 
 /// Times of some containers are rounded to milliseconds.
-const ROUNDING: f64 = 0.0006;
+pub(in crate::ingest) const ROUNDING: f64 = 0.0006;
 
 /// Where a frame lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +75,8 @@ pub(super) struct Part {
     /// Time of the last one, and how long after the one before it came.
     pub(super) last: f64,
     pub(super) step: f64,
+    /// Time of the first one behind it.
+    pub(super) behind: Option<f64>,
 }
 
 impl Part {
@@ -79,6 +86,7 @@ impl Part {
             met: 0,
             last: 0.0,
             step: 0.0,
+            behind: None,
         }
     }
 
@@ -91,6 +99,7 @@ impl Part {
         if time < self.wanted.start - ROUNDING {
             Place::Before
         } else if time >= self.wanted.end - ROUNDING {
+            self.behind = Some(time);
             Place::Behind
         } else {
             Place::Inside(index)

@@ -35,6 +35,8 @@ pub(in crate::ingest::source) struct Ffmpeg {
     /// The colours of its planes, where they come as they are stored.
     planes: Option<Colours>,
     size: Option<String>,
+    /// Errors that it told before the wanted part, of pictures that are not used.
+    earlier_errors: u64,
     done: bool,
     remarks: Vec<Remark>,
     buffer: Vec<u8>,
@@ -93,6 +95,7 @@ impl Ffmpeg {
             alpha: stream.alpha,
             to_srgb: stream.high_range.map(ToSrgb::new),
             size: None,
+            earlier_errors: 0,
             done: false,
             remarks,
         })
@@ -126,8 +129,7 @@ impl Ffmpeg {
     fn finish(&mut self) -> Result<(), String> {
         self.done = true;
         let ended = self.running.wait();
-        let errors = self.running.errors();
-        let told = errors.first;
+        let told = self.running.errors().first;
         if self.part.met == 0 {
             return match (ended, told) {
                 (_, Some(told)) => Err(format!("ffmpeg: {told}")),
@@ -145,16 +147,28 @@ impl Ffmpeg {
                     told.unwrap_or(ended)
                 ),
             ));
-        } else if let Some(told) = told {
+        } else {
+            self.remark_on_errors();
+        }
+        Ok(())
+    }
+
+    /// What the program complained of since the wanted part began.
+    fn remark_on_errors(&mut self) {
+        let errors = self.running.errors();
+        let told = match self.earlier_errors {
+            0 => errors.first,
+            _ => errors.last,
+        };
+        let count = errors.count.saturating_sub(self.earlier_errors);
+        if let (Some(told), 1..) = (told, count) {
             self.remarks.push(Remark::new(
                 RemarkKind::Damaged,
                 format!(
-                    "ffmpeg met {} errors, so that frames may be damaged or missing: {told}",
-                    errors.count
+                    "ffmpeg met {count} errors, so that frames may be damaged or missing: {told}"
                 ),
             ));
         }
-        Ok(())
     }
 }
 
@@ -209,10 +223,14 @@ impl FrameSource for Ffmpeg {
             self.running.watch.seen();
             let (time, same) = self.next_time()?;
             let index = match self.part.meet(time) {
-                Place::Before => continue,
+                Place::Before => {
+                    self.earlier_errors = self.running.errors().count;
+                    continue;
+                }
                 Place::Inside(index) => index,
                 Place::Behind => {
                     self.done = true;
+                    self.remark_on_errors();
                     break;
                 }
             };
@@ -247,6 +265,10 @@ impl FrameSource for Ffmpeg {
 
     fn end(&self) -> Option<f64> {
         self.part.end()
+    }
+
+    fn behind(&self) -> Option<f64> {
+        self.part.behind
     }
 
     fn take_remarks(&mut self) -> Vec<Remark> {

@@ -239,6 +239,10 @@ impl FrameSource for H264 {
         self.part.end()
     }
 
+    fn behind(&self) -> Option<f64> {
+        self.part.behind
+    }
+
     fn take_remarks(&mut self) -> Vec<Remark> {
         std::mem::take(&mut self.remarks)
     }

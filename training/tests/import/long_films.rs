@@ -1,0 +1,194 @@
+//! Films that are read in parts.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use genie_training::ingest::{DecoderChoice, IngestOptions, PaceChoice};
+
+use super::footage::{clips, ffmpeg, files, genie, import, keeping, said};
+
+/// Frames of the films.
+const FRAMES: usize = 2500;
+/// Frames of the first part.
+const FIRST: usize = 1200;
+
+/// A film of nearly 21 minutes, two frames a second, whose frames show their numbers as three columns of grey. `None` without the
+/// program that makes it.
+fn numbered(folder: &Path, name: &str, codec: &[&str]) -> Option<PathBuf> {
+    let film = folder.join(name);
+    let digit = "mod(floor(N/pow(20\\,floor(X/16)))\\,20)";
+    let source = format!(
+        "color=gray:size=48x48:rate=2:duration=1250,format=yuv420p,geq=lum='30+10*{digit}':cb=128:cr=128"
+    );
+    let path = film.display().to_string();
+    ffmpeg(&[&["-f", "lavfi", "-i", &source], codec, &[&path]].concat())?;
+    Some(film)
+}
+
+/// The number that a frame shows.
+fn number(frame: &[u8]) -> usize {
+    let digit = |column: usize| {
+        let value = f64::from(frame[(24 * 48 + column * 16 + 8) * 3 + 1]);
+        ((value * 219.0 / 255.0 - 14.0) / 10.0).round() as usize
+    };
+    digit(0) + 20 * digit(1) + 400 * digit(2)
+}
+
+fn options(decoder: DecoderChoice) -> IngestOptions {
+    IngestOptions {
+        decoder,
+        pace: PaceChoice::FramesPerSecond(2.0),
+        longest_clip: 100_000,
+        ..keeping(48, 48)
+    }
+}
+
+/// Key frames far apart, pictures in another order than they are decoded in, and some that refer to pictures before the key frame.
+const H264: &[&str] = &[
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-crf",
+    "12",
+    "-bf",
+    "3",
+    "-x264-params",
+    "open-gop=1:keyint=137:b-adapt=0:scenecut=0",
+];
+
+#[test]
+fn each_frame_of_a_film_that_is_read_in_parts_is_taken_once_and_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = &[DecoderChoice::BuiltIn, DecoderChoice::Ffmpeg][..];
+    let program = &both[1..];
+    // The last one has no index by which a second could be found.
+    let live = [H264, &["-f", "matroska", "-live", "1"]].concat();
+    let cases: [(&str, &[&str], &[DecoderChoice]); 5] = [
+        ("film.mp4", H264, both),
+        ("film.mkv", H264, both),
+        (
+            "film.webm",
+            &[
+                "-c:v",
+                "libvpx",
+                "-deadline",
+                "realtime",
+                "-crf",
+                "4",
+                "-b:v",
+                "2M",
+            ],
+            program,
+        ),
+        (
+            "film.avi",
+            &["-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-g", "100"],
+            program,
+        ),
+        ("live.mkv", &live, program),
+    ];
+    for (name, codec, decoders) in cases {
+        let Some(film) = numbered(folder.path(), name, codec) else {
+            eprintln!("no program ffmpeg to make a film with");
+            return;
+        };
+        for decoder in decoders {
+            let out = folder.path().join(format!("{name}-{decoder:?}"));
+            let summary = import(&film, &out, &options(*decoder))
+                .unwrap_or_else(|error| panic!("{name}, {decoder:?}: {error}"));
+            let clips = clips(&out);
+            let numbers: Vec<usize> = clips.iter().flatten().map(|frame| number(frame)).collect();
+            let expected: Vec<usize> = (0..FRAMES).collect();
+            let wrong = numbers
+                .iter()
+                .zip(&expected)
+                .find(|(is, should)| is != should);
+            assert_eq!(
+                (numbers.len(), wrong),
+                (FRAMES, None),
+                "{name}, {decoder:?}"
+            );
+            assert_eq!(
+                summary.remarks,
+                [],
+                "{name}, {decoder:?}: {}",
+                said(&summary)
+            );
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_long_film_that_is_interrupted_goes_on_with_its_next_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(film) = numbered(folder.path(), "film.mp4", H264) else {
+        eprintln!("no program ffmpeg to make a film with");
+        return;
+    };
+    let film = film.display().to_string();
+    let arguments = |out: &Path| {
+        let out = out.display().to_string();
+        let json = format!("{out}.json");
+        [
+            "import",
+            &film,
+            "--out",
+            &out,
+            "--size",
+            "48x48",
+            "--fps",
+            "2",
+            "--keep-all",
+            "--threads",
+            "1",
+            "--json",
+            &json,
+        ]
+        .map(str::to_owned)
+    };
+    let run = |out: &Path| -> serde_json::Value {
+        let arguments = arguments(out);
+        let done = genie(&arguments.each_ref().map(String::as_str));
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        let figures = std::fs::read(out.with_extension("json")).unwrap();
+        serde_json::from_slice(&figures).unwrap()
+    };
+    let whole = folder.path().join("whole");
+    assert_eq!(run(&whole)["source_frames"], FRAMES);
+
+    let killed = folder.path().join("killed");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_genie"))
+        .args(arguments(&killed))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let first_is_done = || {
+        files(&killed)
+            .keys()
+            .any(|name| name.ends_with("1-of-2/part.json"))
+    };
+    while !(killed.exists() && first_is_done()) {
+        assert!(
+            begun.elapsed() < Duration::from_secs(300),
+            "no part was finished"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // On Unix that is `kill -9`.
+    child.kill().unwrap();
+    assert!(
+        !child.wait().unwrap().success(),
+        "it was quicker than the signal"
+    );
+    assert_eq!(run(&killed)["source_frames"], FRAMES - FIRST);
+    assert!(files(&killed) == files(&whole), "the bytes differ");
+}
