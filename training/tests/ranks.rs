@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex};
 
 use candle_core::Device;
+use genie_model::ops::with_composed;
 use genie_training::train::{Ended, Ranks, TrainConfig, train, with_ranks};
 
 /// What the threads of a training share.
@@ -103,9 +104,24 @@ fn config() -> TrainConfig {
     config
 }
 
+/// How a training is run.
+#[derive(Clone, Copy)]
+struct Way {
+    ranks: usize,
+    /// Whether its operations are those of other devices.
+    composed: bool,
+}
+
+fn fused(ranks: usize) -> Way {
+    Way {
+        ranks,
+        composed: false,
+    }
+}
+
 /// Runs a training in threads until `stop_at` steps of a phase; all must end alike.
 fn run(
-    count: usize,
+    way: Way,
     config: &TrainConfig,
     data: &Path,
     folder: &Path,
@@ -113,11 +129,17 @@ fn run(
     stop_at: (&str, u64),
 ) -> Ended {
     let ended: Vec<Ended> = std::thread::scope(|scope| {
-        let threads = Thread::all(count).into_iter().map(|thread| {
+        let threads = Thread::all(way.ranks).into_iter().map(|thread| {
             scope.spawn(move || {
                 with_ranks(Rc::new(thread), || {
                     let stop = |phase: &str, steps: u64| (phase, steps) == stop_at;
-                    train(config, data, folder, resume, &Device::Cpu, &stop).unwrap()
+                    let train =
+                        || train(config, data, folder, resume, &Device::Cpu, &stop).unwrap();
+                    if way.composed {
+                        with_composed(train)
+                    } else {
+                        train()
+                    }
                 })
             })
         });
@@ -146,8 +168,9 @@ fn two_ranks_take_the_steps_of_one_and_either_goes_on_with_the_other_ones_run() 
     let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
     let never = ("nothing", 0);
     let config = config();
-    let run =
-        |count, folder: &Path, resume, stop_at| run(count, &config, &data, folder, resume, stop_at);
+    let run = |count, folder: &Path, resume, stop_at| {
+        run(fused(count), &config, &data, folder, resume, stop_at)
+    };
     assert_eq!(run(1, &one, false, never), Ended::Complete);
     assert_eq!(run(2, &two, false, ("tokenizer", 9)), Ended::Stopped);
     assert_eq!(run(4, &two, true, ("dynamics", 11)), Ended::Stopped);
@@ -161,7 +184,7 @@ fn two_ranks_take_the_steps_of_one_and_either_goes_on_with_the_other_ones_run() 
     }
 }
 
-/// Whatever the model is made of.
+/// Whatever the model is made of, and where its operations run.
 #[test]
 fn two_ranks_have_the_losses_of_one_in_every_line_of_the_metrics() {
     let folder = tempfile::tempdir().unwrap();
@@ -169,11 +192,15 @@ fn two_ranks_have_the_losses_of_one_in_every_line_of_the_metrics() {
     tiny_training::footage(&data);
     let mut configurations = tiny_training::kinds(&config());
     let passes = |c: &mut TrainConfig| (c.tokenizer.accumulate, c.dynamics.accumulate) = (2, 2);
-    configurations.push(("several passes", tiny_training::changed(&config(), passes)));
-    for (name, config) in configurations {
-        let runs = [1, 2].map(|count| {
-            let run_folder = folder.path().join(format!("{name} {count}"));
-            let ended = run(count, &config, &data, &run_folder, false, ("nothing", 0));
+    let passes = tiny_training::changed(&config(), passes);
+    configurations.push(("several passes", passes.clone()));
+    let configurations = configurations.into_iter().map(|it| (it, false));
+    let composed = (("composed operations", passes), true);
+    for ((name, config), composed) in configurations.chain([composed]) {
+        let runs = [1, 2].map(|ranks| {
+            let run_folder = folder.path().join(format!("{name} {ranks}"));
+            let way = Way { ranks, composed };
+            let ended = run(way, &config, &data, &run_folder, false, ("nothing", 0));
             assert_eq!(ended, Ended::Complete);
             run_folder
         });

@@ -194,6 +194,17 @@ proptest! {
         let ids = Tensor::new(picked.clone(), &Device::Cpu).unwrap();
         same(rng, &[table], |v| ops::pick_rows(&v[0], &picked), |v| composed::gather_rows(&v[0], &ids));
     }
+
+    #[test]
+    fn added_rows_match(rows in 1usize..40, width in 1usize..40, count in 1usize..60, seed in 0u64..1000) {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let values = random(rng, &[count, width]);
+        let ids: Vec<u32> = (0..count).map(|_| rng.random_range(0..rows as u32)).collect();
+        let ids = Tensor::new(ids, &Device::Cpu).unwrap();
+        let added = ops::add_rows(&values, &ids, rows).unwrap();
+        let composed = ops::with_composed(|| ops::add_rows(&values, &ids, rows).unwrap());
+        prop_assert!(difference(&added, &composed) < 1e-5);
+    }
 }
 
 fn check_spatial(s: usize, l: usize, heads: usize, d: usize, grid: Option<TokenGrid>, seed: u64) {
@@ -399,6 +410,10 @@ fn bad_shapes_and_ids_are_errors() {
     let table = random(rng, &[4, 3]);
     let ids = Tensor::new(&[0u32, 4], &Device::Cpu).unwrap();
     assert!(ops::gather_rows(&table, &ids).is_err());
+    let values = random(rng, &[2, 3]);
+    assert!(ops::add_rows(&values, &ids, 5).is_ok());
+    assert!(ops::add_rows(&values, &ids, 4).is_err());
+    assert!(ops::add_rows(&table, &ids, 5).is_err());
     let targets = Tensor::new(&[0u32, 3, 9, 9], &Device::Cpu).unwrap();
     let counted = Tensor::new(&[1f32, 1.0, 0.0, 0.0], &Device::Cpu).unwrap();
     assert!(ops::masked_cross_entropy(&table, &targets, &counted).is_err());

@@ -47,7 +47,7 @@ mod precision;
 mod preset;
 mod ranks;
 mod read_ahead;
-mod residual_codebooks;
+mod residuals;
 mod run;
 mod run_data;
 mod run_folder;

@@ -23,18 +23,23 @@ impl<const K: usize> PassFigures<K> {
         Ok(())
     }
 
-    /// Reads them back, all at once; zeros without a pass.
-    pub(super) fn sums(self) -> Result<[f64; K]> {
+    /// Reads them back, all at once, and with them one `other` number; zeros without a pass.
+    pub(super) fn sums(self, other: Option<&Tensor>) -> Result<([f64; K], Option<f64>)> {
+        let passes = K * self.passes.len();
+        let mut figures = self.passes;
+        figures.extend(other.map(|it| it.reshape(1)).transpose()?);
         let mut sums = [0.0; K];
-        if self.passes.is_empty() {
-            return Ok(sums);
+        if figures.is_empty() {
+            return Ok((sums, None));
         }
-        for pass in Tensor::stack(&self.passes, 0)?.to_vec2::<f32>()? {
+        let values = Tensor::cat(&figures, 0)?.to_vec1::<f32>()?;
+        let (passes, other) = values.split_at(passes);
+        for pass in passes.chunks_exact(K) {
             for (sum, value) in sums.iter_mut().zip(pass) {
-                *sum += f64::from(value);
+                *sum += f64::from(*value);
             }
         }
-        Ok(sums)
+        Ok((sums, other.first().copied().map(f64::from)))
     }
 }
 
@@ -52,9 +57,10 @@ mod tests {
         for value in [1e8, 1.0, -1e8] {
             figures.add([&scalar(value), &scalar(0.5)]).unwrap();
         }
-        let [one, other] = figures.sums().unwrap();
+        let ([one, other], beside) = figures.sums(Some(&scalar(7.0))).unwrap();
         assert!((one - 1.0).abs() < 1e-9 && (other - 1.5).abs() < 1e-9);
-        let none = PassFigures::<2>::default().sums().unwrap();
-        assert!(none.iter().all(|sum| sum.abs() < 1e-12));
+        assert_eq!(beside, Some(7.0));
+        let (none, beside) = PassFigures::<2>::default().sums(None).unwrap();
+        assert!(none.iter().all(|sum| sum.abs() < 1e-12) && beside.is_none());
     }
 }

@@ -8,7 +8,7 @@ use genie_model::{GenieConfig, QuantizerConfig, VideoTokenizer, ops, patches_to_
 use rand_chacha::ChaCha8Rng;
 
 use super::batches::Batches;
-use super::codebook::CodeStatistics;
+use super::codebook::{CodeStatistics, EmaCodebook};
 use super::config::{InitialWeights, TrainConfig};
 use super::data_driven::start_tokenizer;
 use super::error::TrainError;
@@ -21,7 +21,7 @@ use super::phase::{Phase, Start};
 use super::phase_config::PhaseConfig;
 use super::ranks::{Ranks, current_ranks};
 use super::read_ahead::{Pass, ReadAhead};
-use super::residual_codebooks::ResidualCodebooks;
+use super::residuals::{Residuals, stage_names};
 use super::run_folder::RunFolder;
 use super::saved_state::{Part, Progress, parts};
 use super::variables::Variables;
@@ -49,7 +49,7 @@ pub(super) struct TokenizerPhase {
     variables: Variables,
     tokenizer: VideoTokenizer,
     /// Unless the codes are fixed.
-    codebooks: Option<ResidualCodebooks>,
+    codebook: Option<EmaCodebook>,
     optimiser: Optimiser,
     scale: LossScale,
     device: Device,
@@ -79,14 +79,11 @@ impl TokenizerPhase {
             start_tokenizer(&variables, &model, &statistics, config.seed)?;
         }
         variables.follow_first(&*ranks)?;
-        let mut codebooks = match model.tokenizer.quantizer {
+        let mut codebook = match model.tokenizer.quantizer {
             QuantizerConfig::Vq { stages, .. } => {
                 let codes = variables.get("tokenizer.quantizer.codebook")?;
-                Some(ResidualCodebooks::new(
-                    codes.as_tensor(),
-                    stages,
-                    CODEBOOK_DECAY,
-                )?)
+                let (codes, names) = (codes.as_tensor(), stage_names(stages));
+                Some(EmaCodebook::new(codes, names, CODEBOOK_DECAY, false)?)
             }
             QuantizerConfig::Fsq { .. } => None,
         };
@@ -103,8 +100,8 @@ impl TokenizerPhase {
             variables.restore(&saved.tensors)?;
             scale.restore(&saved.tensors)?;
             optimiser.restore(&saved.tensors, saved.progress.step)?;
-            if let Some(codebooks) = &mut codebooks {
-                codebooks.restore(&saved.tensors)?;
+            if let Some(codebook) = &mut codebook {
+                codebook.restore(&saved.tensors)?;
             }
             progress = saved.progress;
         }
@@ -117,7 +114,7 @@ impl TokenizerPhase {
             ahead: None,
             variables,
             tokenizer,
-            codebooks,
+            codebook,
             optimiser,
             scale,
             device: device.clone(),
@@ -135,8 +132,8 @@ impl TokenizerPhase {
         let mut all = self.variables.parts();
         all.extend(self.optimiser.parts()?);
         all.extend(parts(self.scale.state()?));
-        if let Some(codebooks) = &self.codebooks {
-            all.extend(parts(codebooks.state()?));
+        if let Some(codebook) = &self.codebook {
+            all.extend(parts(codebook.state()?));
         }
         Ok(all)
     }
@@ -170,7 +167,7 @@ impl Phase for TokenizerPhase {
         let revives = step % REVIVE_EVERY == REVIVE_EVERY - 1;
         let mut gradients = Gradients::default();
         let mut whole = PassFigures::default();
-        let mut assigned: Option<Vec<CodeStatistics>> = None;
+        let mut assigned: Option<CodeStatistics> = None;
         let mut candidates = Candidates::default();
         for pass in self.batches.own_passes.clone() {
             let patches = self.batch((step, pass))?;
@@ -190,24 +187,29 @@ impl Phase for TokenizerPhase {
             let of = |graph: &_| self.optimiser.gradients(graph);
             gradients = gradients.plus(self.scale.gradients(&loss, of)?)?;
             whole.add([&loss, &(mse / passes as f64)?])?;
-            if let Some(codebooks) = &self.codebooks {
-                let residuals = codebooks.residuals(&vectors, &quantized.tokens)?;
-                let counted = codebooks.count(&residuals)?;
-                match &mut assigned {
-                    None => assigned = Some(counted),
-                    Some(sums) => sums.iter_mut().zip(&counted).for_each(|(a, b)| a.add(b)),
-                }
+            if let Some(codebook) = &self.codebook {
+                let residuals = Residuals::of(codebook, &vectors, &quantized.tokens)?;
+                let counted = residuals.count(codebook.height())?;
+                assigned = Some(match assigned {
+                    Some(assigned) => assigned.plus(&counted)?,
+                    None => counted,
+                });
                 if revives {
                     let error = (decoded.detach() - &patches)?;
                     let worst = worst_patches(&error, REVIVE_CANDIDATES)?;
                     let rows: Vec<usize> = worst.iter().map(|it| it.0).collect();
                     let errors = worst.into_iter().map(|it| it.1).collect();
-                    candidates.add(errors, codebooks.candidates(&residuals, &rows)?);
+                    candidates.add(errors, residuals.rows(&rows)?);
                 }
             }
         }
         let ranks = &*self.batches.ranks;
-        let mut wholes = whole.sums()?;
+        let moved = match (&self.codebook, assigned) {
+            (Some(codebook), Some(assigned)) => Some(codebook.followed(&assigned.summed(ranks)?)?),
+            _ => None,
+        };
+        let used = moved.as_ref().map(EmaCodebook::used).transpose()?;
+        let (mut wholes, mut used) = whole.sums(used.as_ref())?;
         ranks.sum_wide(&mut wholes);
         let [whole_loss, whole_mse] = wholes;
         let gradients = gradients.summed(ranks)?;
@@ -226,22 +228,18 @@ impl Phase for TokenizerPhase {
         if !norm.is_finite() {
             return Ok(figures);
         }
-        if let (Some(codebooks), Some(mut assigned)) = (&mut self.codebooks, assigned) {
-            for statistics in &mut assigned {
-                statistics.sum(ranks);
-            }
-            codebooks.follow(&assigned);
+        if let Some(mut codebook) = moved {
             if revives {
                 candidates.gather(ranks);
                 let worst = candidates.worst(REVIVE_CANDIDATES);
-                let revived = codebooks.revive(&worst, 0.01, 1e-3, rng);
+                let revived = codebook.revive(&worst, 0.01, 1e-3, rng)?;
                 figures.insert("revived".to_owned(), revived as f64);
+                used = Some(f64::from(codebook.used()?.to_scalar::<f32>()?));
             }
-            figures.insert("codes_used".to_owned(), codebooks.used());
-            self.variables.set(
-                "tokenizer.quantizer.codebook",
-                &codebooks.tensor(&self.device)?,
-            )?;
+            figures.extend(used.map(|used| ("codes_used".to_owned(), used)));
+            let codes = codebook.codes();
+            self.variables.set("tokenizer.quantizer.codebook", codes)?;
+            self.codebook = Some(codebook);
         }
         Ok(figures)
     }
@@ -249,8 +247,8 @@ impl Phase for TokenizerPhase {
     fn follow_first(&mut self) -> Result<(), TrainError> {
         let ranks = &*self.batches.ranks;
         self.variables.follow_first(ranks)?;
-        if let Some(codebooks) = &mut self.codebooks {
-            codebooks.follow_first(ranks);
+        if let Some(codebook) = &mut self.codebook {
+            codebook.follow_first(ranks)?;
         }
         Ok(())
     }

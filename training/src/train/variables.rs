@@ -104,9 +104,7 @@ impl Variables {
             return Ok(());
         }
         for (_, var) in self.all() {
-            let mut values = var.flatten_all()?.to_vec1::<f32>()?;
-            ranks.follow_first(&mut values);
-            var.set(&Tensor::from_vec(values, var.shape(), &self.device)?)?;
+            var.set(&ranks.of_first(&var.as_detached_tensor())?)?;
         }
         Ok(())
     }

@@ -112,7 +112,22 @@ fn counted(table: &Tensor, ids: Tensor, rows: Tensor) -> Result<Tensor> {
 /// # Errors
 /// When an id is not below `V`, or shapes do not match.
 pub fn add_rows(values: &Tensor, ids: &Tensor, height: usize) -> Result<Tensor> {
-    sums_by_row(&values.detach(), &ids.detach().unsqueeze(1)?, height)
+    let (values, ids) = (values.detach().contiguous()?, ids.detach().contiguous()?);
+    if !fused(&[&values]) || ids.dtype() != DType::U32 || !ids.device().is_cpu() {
+        return sums_by_row(&values, &ids.unsqueeze(1)?, height);
+    }
+    let (rows, _) = values.dims2()?;
+    if ids.dims1()? != rows {
+        candle_core::bail!("add_rows: {:?} by {:?}", values.shape(), ids.shape());
+    }
+    if let Some(id) = ids
+        .to_vec1::<u32>()?
+        .iter()
+        .find(|&&id| id as usize >= height)
+    {
+        candle_core::bail!("add_rows: row {id} of a table of {height}");
+    }
+    scattered(&values, &ids, (height, 1))
 }
 
 /// Rows `[.., N, Q]` of a table that holds `height` rows for each of `stages` (`Q`) stages, one stage after the other, by codes
@@ -197,23 +212,32 @@ impl CustomOp2 for GatherRows {
         _res: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let (rows, width) = table.dims2()?;
-        let (storage, layout) = ids.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else {
-            candle_core::bail!("expected a tensor on the CPU");
-        };
-        let ids = within(storage.as_slice::<u32>()?, layout)?;
-        let mut dtable = zeros(rows * width);
-        with_floats([&grad], |[grad]| {
-            if rows > 0 && width > 0 {
-                scatter(ids, grad, (width, self.summed.unwrap_or(1)), &mut dtable);
-            }
-            Ok(())
-        })?;
-        let dtable = Tensor::from_vec(dtable, table.shape(), table.device())?;
+        let dtable = scattered(
+            &grad.contiguous()?,
+            ids,
+            (table.dim(0)?, self.summed.unwrap_or(1)),
+        )?;
         Ok((Some(dtable), None))
     }
+}
+
+/// A table of `height` rows, to which every row of `values [.., D]` is added `summed` times, each time to the next of `ids`. Both are
+/// on the CPU.
+fn scattered(values: &Tensor, ids: &Tensor, (height, summed): (usize, usize)) -> Result<Tensor> {
+    let width = values.dim(D::Minus1)?;
+    let (storage, layout) = ids.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else {
+        candle_core::bail!("expected a tensor on the CPU");
+    };
+    let ids = within(storage.as_slice::<u32>()?, layout)?;
+    let mut table = zeros(height * width);
+    with_floats([values], |[values]| {
+        if height > 0 && width > 0 {
+            scatter(ids, values, (width, summed), &mut table);
+        }
+        Ok(())
+    })?;
+    Tensor::from_vec(table, (height, width), values.device())
 }
 
 /// Adds every row of `grad` to its `summed` rows of `dtable`; each task owns some rows of the table and adds in order.

@@ -17,7 +17,12 @@ use crate::train::variables::Variables;
 /// Batches whose encoder outputs the action codebook starts from.
 const START_BATCHES: u64 = 24;
 /// Share of an old mean that the codebook's moving averages keep at every step.
-pub(super) const CODEBOOK_DECAY: f32 = 0.99;
+const CODEBOOK_DECAY: f32 = 0.99;
+
+/// A codebook of latent actions that starts from these codes `[A, C]`.
+pub(super) fn action_codebook(codes: &Tensor) -> candle_core::Result<EmaCodebook> {
+    EmaCodebook::new(codes, ["actions"], CODEBOOK_DECAY, true)
+}
 
 /// Codes `[A, C]` on the unit sphere for actions that are known beforehand: at right angles while there is room for that, and
 /// otherwise in random directions. The dynamics model learns what each of them does.
@@ -54,6 +59,7 @@ pub(super) fn start_actions(
     model: &LatentActionModel,
     variables: &Variables,
 ) -> Result<EmaCodebook, TrainError> {
+    let device = model.codebook().device();
     let mut summaries = Vec::new();
     let mut seen = Vec::new();
     for step in 0..START_BATCHES {
@@ -78,15 +84,15 @@ pub(super) fn start_actions(
             tracing::info!("latent actions start from: {}", ways.join("; "));
             variables.set(project, &start.projection)?;
             variables.set(&format!("{project}_bias"), &start.bias)?;
-            return Ok(EmaCodebook::new(&start.codes, CODEBOOK_DECAY, true)?);
+            return Ok(action_codebook(&start.codes.to_device(device)?)?);
         }
     }
     let projection = distinguishing_projection(&summaries, latent.dim)?;
     variables.set(project, &projection)?;
-    let summaries = summaries.to_device(model.codebook().device())?;
+    let summaries = summaries.to_device(device)?;
     let points = model.project(&summaries)?.detach();
     let points = points.to_device(&Device::Cpu)?;
     let weights = vec![1.0; points.dim(0)?];
     let codes = kmeans(&points, &weights, latent.actions, 20, config.seed)?;
-    Ok(EmaCodebook::new(&codes, CODEBOOK_DECAY, true)?)
+    Ok(action_codebook(&codes.to_device(device)?)?)
 }

@@ -30,7 +30,7 @@ impl DynamicsPhase<'_> {
             .map(|_| rng.random_range(0..actions as u32))
             .collect();
         let random = Tensor::from_vec(random, (batch, frames - 1), &self.device)?;
-        let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &random)?;
+        let codes = ops::gather_rows(self.codebook.codes(), &random)?;
         let networks = &self.networks;
         let predicted = networks.predict(masking, context.as_ref(), self.shape(), &codes)?;
         let random = masking.hard_accuracy(&networks.first_logits(&predicted)?)?;

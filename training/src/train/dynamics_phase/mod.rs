@@ -33,7 +33,7 @@ use candle_nn::VarBuilder;
 use genie_model::{DynamicsModel, LatentActionModel, VideoTokenizer, WorldModel};
 use rand_chacha::ChaCha8Rng;
 
-use self::action_start::{CODEBOOK_DECAY, separate_codes, start_actions};
+use self::action_start::{action_codebook, separate_codes, start_actions};
 use self::footage_tokens::FootageTokens;
 pub(super) use self::footage_tokens::TokenFolder;
 use self::networks::Networks;
@@ -42,7 +42,6 @@ use self::relabelling::ImpossibleActions;
 pub(super) use self::state::DynamicsPhase;
 pub(super) use self::step::COMPARE_EVERY;
 use super::batches::Batches;
-use super::codebook::EmaCodebook;
 use super::config::{InitialWeights, TrainConfig};
 use super::error::TrainError;
 use super::found_actions::FoundActions;
@@ -100,7 +99,7 @@ impl<'a> DynamicsPhase<'a> {
             let codes = separate_codes(&model.latent_actions, config.seed, device)?;
             variables.set("latent_actions.codebook", &codes)?;
         }
-        let codebook = EmaCodebook::new(latent.codebook(), CODEBOOK_DECAY, true)?;
+        let codebook = action_codebook(latent.codebook())?;
         let impossible = if config.corruption.impossible_actions > 0.0 {
             Some(ImpossibleActions::new(config, device)?)
         } else {
@@ -169,7 +168,7 @@ impl Phase for DynamicsPhase<'_> {
     fn follow_first(&mut self) -> Result<(), TrainError> {
         let ranks = &*self.batches.ranks;
         self.variables.follow_first(ranks)?;
-        self.codebook.follow_first(ranks);
+        self.codebook.follow_first(ranks)?;
         if let Some(impossible) = &self.impossible {
             impossible.follow_first(ranks)?;
         }

@@ -16,7 +16,7 @@ impl DynamicsPhase<'_> {
         let mut all = self.variables.parts();
         all.extend(self.optimiser.parts()?);
         all.extend(parts(self.scale.state()?));
-        all.extend(parts(self.codebook.state("actions")?));
+        all.extend(parts(self.codebook.state()?));
         if let Some(impossible) = &self.impossible {
             all.extend(parts(impossible.state()?));
         }
@@ -32,7 +32,7 @@ impl DynamicsPhase<'_> {
         self.variables.restore(state)?;
         self.optimiser.restore(state, step)?;
         self.scale.restore(state)?;
-        self.codebook.restore("actions", state)?;
+        self.codebook.restore(state)?;
         if let Some(impossible) = &mut self.impossible {
             impossible.restore(state, step)?;
         }

@@ -38,7 +38,7 @@ impl DynamicsPhase<'_> {
         if let Some(found) = &self.found {
             let assigned = found.codes(&self.batches.reader.windows(at), frames);
             let numbers = Tensor::from_slice(&assigned, (count, frames - 1), &self.device)?;
-            let codes = ops::gather_rows(&self.codebook.tensor(&self.device)?, &numbers)?;
+            let codes = ops::gather_rows(self.codebook.codes(), &numbers)?;
             let codes = codes.reshape((count, frames - 1, ()))?;
             let encoded = if found.teach() {
                 Some(self.taught(batch, &codes, &numbers)?)

@@ -51,8 +51,8 @@ impl DynamicsPhase<'_> {
 
     /// Sets the weights of the action codebook to what the moving averages say.
     pub(super) fn publish_codebook(&self) -> Result<(), TrainError> {
-        let codes = self.codebook.tensor(&self.device)?;
-        Ok(self.variables.set("latent_actions.codebook", &codes)?)
+        let codes = self.codebook.codes();
+        Ok(self.variables.set("latent_actions.codebook", codes)?)
     }
 
     /// What makes tokens of the footage.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 use genie_model::MotionSigns;
 use rand_chacha::ChaCha8Rng;
 
@@ -11,6 +11,7 @@ use super::draws::StepDraws;
 use super::relabelling::all_motions;
 use super::shown_actions::ShownActions;
 use super::state::DynamicsPhase;
+use crate::train::codebook::CodeStatistics;
 use crate::train::error::TrainError;
 use crate::train::optimiser::Gradients;
 use crate::train::pass_figures::PassFigures;
@@ -54,26 +55,34 @@ impl DynamicsPhase<'_> {
         let transitions = (assigned.len(), impossible.as_deref());
         let draws = StepDraws::new(&self.config, step, &tokens, transitions, rng);
 
-        let codebook = self.codebook.tensor(&self.device)?;
         let mut gradients = Gradients::default();
         let mut whole = PassFigures::default();
-        let (mut points, mut last) = (Vec::new(), None);
+        let (mut points, mut actions, mut last) = (Vec::new(), Vec::new(), None);
         for (pass, batch) in own.clone().zip(&batches) {
             let shown = match held.take() {
                 Some(shown) => shown,
                 None => self.shown_actions(batch, (step, pass))?,
             };
-            let losses = self.losses(batch, &shown, (&draws, pass), &codebook)?;
+            let losses = self.losses(batch, &shown, (&draws, pass), self.codebook.codes())?;
             let of = |graph: &_| self.optimiser.gradients(graph);
             gradients = gradients.plus(self.scale.gradients(&losses.total, of)?)?;
             whole.add([&losses.total, &losses.cross_entropy, &losses.pixels])?;
             if let Some(encoded) = shown.encoded.as_ref().filter(|it| !it.frozen) {
-                let seen = encoded.points.detach().flatten_all()?.to_vec1::<f32>()?;
-                points.extend_from_slice(&seen);
+                points.push(encoded.points.detach().flatten_to(D::Minus2)?);
+                actions.push(encoded.actions.actions.flatten_all()?);
             }
             last = Some((losses.predicted, shown.encoded.is_some()));
         }
-        let mut wholes = whole.sums()?;
+        let moved = if points.is_empty() {
+            None
+        } else {
+            let (points, actions) = (Tensor::cat(&points, 0)?, Tensor::cat(&actions, 0)?);
+            let statistics = CodeStatistics::of(&points, &actions, self.codebook.height())?;
+            let statistics = statistics.summed(&*ranks)?;
+            Some((self.codebook.followed(&statistics)?, points))
+        };
+        let used = moved.as_ref().map_or(&self.codebook, |it| &it.0).used()?;
+        let (mut wholes, mut used) = whole.sums(Some(&used))?;
         ranks.sum_wide(&mut wholes);
         let [whole_loss, whole_cross_entropy, whole_pixels] = wholes;
         let gradients = gradients.summed(&*ranks)?;
@@ -85,13 +94,14 @@ impl DynamicsPhase<'_> {
         };
         drop(gradients);
 
-        let points = ranks.gather(&points);
-        if !points.is_empty() && norm.is_finite() {
-            self.codebook.update(&points, &assigned);
+        if let Some((mut codebook, points)) = moved.filter(|_| norm.is_finite()) {
             if step % REVIVE_EVERY == REVIVE_EVERY - 1 {
-                let revived = self.codebook.revive(&points, 0.1, 0.05, rng);
+                let points = ranks.gather(&points.flatten_all()?.to_vec1::<f32>()?);
+                let revived = codebook.revive(&[points], 0.1, 0.05, rng)?;
                 figures.insert("revived".to_owned(), revived as f64);
+                used = Some(f64::from(codebook.used()?.to_scalar::<f32>()?));
             }
+            self.codebook = codebook;
             self.publish_codebook()?;
         }
 
@@ -103,7 +113,7 @@ impl DynamicsPhase<'_> {
         figures.insert("actions_relabelled".to_owned(), relabelled);
         if let Some((predicted, encoded)) = last {
             if encoded {
-                figures.insert("actions_used".to_owned(), self.codebook.used() as f64);
+                figures.extend(used.map(|used| ("actions_used".to_owned(), used)));
             }
             if encoded && self.networks.latent.has_decoder() {
                 figures.insert("pixel_mse".to_owned(), whole_pixels);

@@ -73,6 +73,9 @@ pub trait Ranks: fmt::Debug {
 
 /// Sums over all ranks in the memory of the host.
 fn through_host<R: Ranks + ?Sized>(ranks: &R, values: &Tensor) -> Result<Tensor> {
+    if ranks.count() == 1 {
+        return Ok(values.clone());
+    }
     let host = values.to_device(&Device::Cpu)?.flatten_all()?;
     let mut sums = host.to_vec1()?;
     ranks.sum(&mut sums);
@@ -135,16 +138,16 @@ impl dyn Ranks + '_ {
         self.rank() == 0
     }
 
-    /// Replaces values by those of the first rank, so that all go on from the same: what each computes by itself may differ in the last
-    /// bits among kinds of processors.
-    pub(super) fn follow_first(&self, values: &mut [f32]) {
+    /// The values of the first rank for a tensor of `f32` that has the same shape on all ranks, so that all go on from the same: what each
+    /// computes by itself may differ in the last bits among kinds of processors.
+    pub(super) fn of_first(&self, values: &Tensor) -> Result<Tensor> {
         if self.count() == 1 {
-            return;
+            Ok(values.clone())
+        } else if self.writes() {
+            self.sum_tensor(values)
+        } else {
+            self.sum_tensor(&values.zeros_like()?)
         }
-        if !self.writes() {
-            values.fill(0.0);
-        }
-        self.sum(values);
     }
 
     /// Whether it is so on any rank.
@@ -170,17 +173,17 @@ mod tests {
     #[test]
     fn all_ranks_take_up_the_values_of_the_first() {
         let values = [0.1f32, -3.0, f32::MIN_POSITIVE];
+        let taken_up = |ranks: &dyn Ranks, own: [f32; 3]| {
+            let own = Tensor::new(&own, &Device::Cpu).unwrap();
+            let taken_up: Vec<f32> = ranks.of_first(&own).unwrap().to_vec1().unwrap();
+            taken_up.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let bits = values.map(f32::to_bits);
         let second: &dyn Ranks = &beside(1, values.to_vec());
-        let mut own = [0.10001, 7.0, 0.0];
-        second.follow_first(&mut own);
-        assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
+        assert_eq!(taken_up(second, [0.10001, 7.0, 0.0]), bits);
         // The other one adds nothing to the first one's.
         let first: &dyn Ranks = &beside(0, vec![0.0; 3]);
-        let mut own = values;
-        first.follow_first(&mut own);
-        assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
-        let alone: &dyn Ranks = &Alone;
-        alone.follow_first(&mut own);
-        assert_eq!(own.map(f32::to_bits), values.map(f32::to_bits));
+        assert_eq!(taken_up(first, values), bits);
+        assert_eq!(taken_up(&Alone, values), bits);
     }
 }
