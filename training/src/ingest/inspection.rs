@@ -167,7 +167,7 @@ impl Inspection {
                 format!(
                     "what moves fast goes {pixels:.0} pixels (of 64) from frame to frame, and up to {LIKED_PIXELS} are well learned"
                 ),
-                "import with more frames a second (--fps)",
+                "import with more frames a second (--fps), as far as the films have them; else record with more",
             ),
             Some(pixels) if pixels < SLOW_PIXELS => find(
                 format!("hardly anything moves from frame to frame ({pixels:.1} pixels of 64)"),

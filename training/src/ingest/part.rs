@@ -28,7 +28,7 @@ use crate::pictures::{PictureError, RgbFrame, write_sheet};
 const RESULT: &str = "part.json";
 
 /// All that is known of a finished part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct PartResult {
     /// Frames that were read.
     pub(super) source_frames: u64,

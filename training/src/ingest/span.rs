@@ -5,6 +5,8 @@ use super::source::{Source, SourceInfo};
 
 /// Length of a part, in seconds. The last one of a source is up to twice as long.
 const PART_SECONDS: f64 = 600.0;
+/// Fewer bytes are no such part, whatever a file says of its length.
+const PART_BYTES: u64 = 1 << 12;
 
 /// A part of a source.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,13 +35,15 @@ impl Span {
     /// first one on.
     pub(super) fn all(source: &Source, info: &SourceInfo, options: &IngestOptions) -> Vec<Self> {
         let jumps = source.can_jump() && source.actions.is_none();
-        Self::of_length(info.seconds.filter(|_| jumps), options)
+        let bytes: u64 = source.files().iter().map(|file| file.stamp().0).sum();
+        let most = (bytes / PART_BYTES).max(1) as usize;
+        Self::of_length(info.seconds.filter(|_| jumps), most, options)
     }
 
-    fn of_length(seconds: Option<f64>, options: &IngestOptions) -> Vec<Self> {
+    fn of_length(seconds: Option<f64>, most: usize, options: &IngestOptions) -> Vec<Self> {
         let whole = Self::whole(options);
         let length = seconds.map_or(0.0, |seconds| seconds.min(whole.end) - whole.start);
-        let count = (length / PART_SECONDS).max(1.0) as usize;
+        let count = ((length / PART_SECONDS).max(1.0) as usize).min(most);
         let border = |number: usize| whole.start + number as f64 * PART_SECONDS;
         (0..count)
             .map(|number| Self {
@@ -88,7 +92,7 @@ mod tests {
                 end,
                 ..IngestOptions::default()
             };
-            let spans = Span::of_length(seconds, &options).into_iter();
+            let spans = Span::of_length(seconds, 10, &options).into_iter();
             let spans: Vec<_> = spans.map(|span| (span.start, span.end)).collect();
             spans
         };
@@ -105,5 +109,7 @@ mod tests {
             [(100.0, 700.0), (700.0, 1500.0)]
         );
         assert_eq!(of(0.0, Some(60.0), Some(9000.0)), [(0.0, 60.0)]);
+        // More than there are bytes for.
+        assert_eq!(of(0.0, None, Some(1e12)).len(), 10);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use genie_model::Fnv1a;
 
@@ -87,6 +88,8 @@ pub(super) struct Unit<'a> {
     pub(super) info: &'a SourceInfo,
     pub(super) key: String,
     prepared: OnceLock<Result<Prepared, String>>,
+    /// The first part after which there is nothing more, as far as is known.
+    last_part: AtomicUsize,
 }
 
 impl<'a> Unit<'a> {
@@ -101,6 +104,7 @@ impl<'a> Unit<'a> {
             info,
             key: unit_key(source, options, pace),
             prepared: OnceLock::new(),
+            last_part: AtomicUsize::new(usize::MAX),
         }
     }
 
@@ -128,10 +132,28 @@ impl<'a> Unit<'a> {
         threads: usize,
         context: &PartContext<'_>,
     ) -> Result<(PartResult, bool), PartError> {
+        let read = self.read(span, work, threads, context);
+        if !read.as_ref().is_ok_and(|(part, _)| part.behind.is_some()) {
+            self.last_part.fetch_min(span.number, Ordering::Relaxed);
+        }
+        read
+    }
+
+    fn read(
+        &self,
+        span: Span,
+        work: &Path,
+        threads: usize,
+        context: &PartContext<'_>,
+    ) -> Result<(PartResult, bool), PartError> {
         let folder = work.join(&self.key).join(span.name());
+        let ended = self.last_part.load(Ordering::Relaxed) < span.number;
         if let Some(result) = finished_part(&folder) {
             context.progress.skip(span.seconds(self.info.seconds));
             return Ok((result, true));
+        } else if ended {
+            context.progress.skip(span.seconds(self.info.seconds));
+            return Ok((PartResult::default(), false));
         }
         let whole = Whole {
             source: self.source,
@@ -144,9 +166,15 @@ impl<'a> Unit<'a> {
     /// Joins what was read of its parts, in their order.
     pub(super) fn join(
         &self,
-        parts: Vec<(Span, Result<PartResult, String>)>,
+        mut parts: Vec<(Span, Result<PartResult, String>)>,
         context: &PartContext<'_>,
     ) -> Joined {
+        // What others found behind its end could not be read as a whole either.
+        let goes_on = |(_, part): &(Span, Result<PartResult, String>)| {
+            part.as_ref().is_ok_and(|part| part.behind.is_some())
+        };
+        let count = parts.iter().take_while(|part| goes_on(part)).count() + 1;
+        parts.truncate(count);
         if !meet(&parts) {
             return Joined::Apart;
         }
@@ -171,18 +199,13 @@ impl<'a> Unit<'a> {
         };
         let (mut files, mut sheets, mut actions) = (Vec::new(), Vec::new(), None::<Vec<_>>);
         let mut ticks = TickCounts::default();
-        let mut unreadable: Option<(Span, String)> = None;
+        let mut unreadable = None;
         for (span, part) in parts {
             let folder = span.name();
             let part = match part {
-                Ok(part) if part.source_frames > 0 => part,
-                // It ends before that.
-                Ok(part) => {
-                    add_remarks(&mut remarks, own, part.remarks, span);
-                    continue;
-                }
+                Ok(part) => part,
                 Err(reason) => {
-                    unreadable.get_or_insert((span, reason));
+                    unreadable = Some(reason);
                     continue;
                 }
             };
@@ -207,15 +230,10 @@ impl<'a> Unit<'a> {
         }
         if report.source_frames == 0 {
             let damaged = remarks.iter().find(|r| r.kind == RemarkKind::Damaged);
-            let why = unreadable.map(|(_, reason)| reason);
-            let why = why.or_else(|| damaged.map(|remark| remark.text.clone()));
+            let why = unreadable.or_else(|| damaged.map(|remark| remark.text.clone()));
             return Joined::Unreadable(
                 why.unwrap_or_else(|| "it has no frames in the part that is asked for".to_owned()),
             );
-        }
-        if let Some((span, reason)) = unreadable {
-            let text = format!("{} it cannot be read: {reason}", span.in_words());
-            remarks.push(Remark::new(RemarkKind::Damaged, text));
         }
         remark_on_ticks(ticks, context.pace, &mut remarks);
         report.remarks = remarks;
@@ -298,13 +316,7 @@ mod tests {
             source_frames: u64::from(first.is_some()),
             first,
             behind,
-            clips: Vec::new(),
-            left_out: Vec::new(),
-            ticks: TickCounts::default(),
-            remarks: Vec::new(),
-            files: Vec::new(),
-            actions: None,
-            sheets: Vec::new(),
+            ..PartResult::default()
         };
         let meet = |parts: Vec<Result<PartResult, String>>| {
             let span = Span::whole(&IngestOptions::default());

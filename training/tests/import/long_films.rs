@@ -99,6 +99,10 @@ fn each_frame_of_a_film_that_is_read_in_parts_is_taken_once_and_in_its_order() {
             let summary = import(&film, &out, &options(*decoder))
                 .unwrap_or_else(|error| panic!("{name}, {decoder:?}: {error}"));
             let clips = clips(&out);
+            assert!(
+                clips.len() == 2 || name == "live.mkv",
+                "{name} was not parted"
+            );
             let numbers: Vec<usize> = clips.iter().flatten().map(|frame| number(frame)).collect();
             let expected: Vec<usize> = (0..FRAMES).collect();
             let wrong = numbers
@@ -191,4 +195,23 @@ fn a_long_film_that_is_interrupted_goes_on_with_its_next_part() {
     );
     assert_eq!(run(&killed)["source_frames"], FRAMES - FIRST);
     assert!(files(&killed) == files(&whole), "the bytes differ");
+}
+
+#[test]
+fn a_film_that_says_that_it_lasts_for_centuries_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/footage/moving_box.mkv");
+    let mut bytes = std::fs::read(film).unwrap();
+    // The element of the duration, a number of eight bytes in milliseconds.
+    let element = [0x44, 0x89, 0x88];
+    let at = bytes.windows(3).position(|it| it == element).unwrap() + 3;
+    bytes[at..at + 8].copy_from_slice(&1e13_f64.to_be_bytes());
+    let film = folder.path().join("film.mkv");
+    std::fs::write(&film, bytes).unwrap();
+    for decoder in [DecoderChoice::Auto, DecoderChoice::BuiltIn] {
+        let out = folder.path().join(format!("{decoder:?}"));
+        let summary = import(&film, &out, &options(decoder)).unwrap();
+        assert!(summary.source_frames > 10, "{decoder:?}: {summary:?}");
+        assert_eq!(clips(&out).len(), 1);
+    }
 }

@@ -147,6 +147,10 @@ impl FrameSource for Pictures {
         Some(self.until as f64 / self.pace)
     }
 
+    fn behind(&self) -> Option<f64> {
+        (self.until < self.files.len()).then(|| self.until as f64 / self.pace)
+    }
+
     fn take_remarks(&mut self) -> Vec<Remark> {
         std::mem::take(&mut self.remarks)
     }
