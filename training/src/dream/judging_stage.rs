@@ -110,11 +110,13 @@ pub(super) fn report(
     let training = Dataset::open(&workshop.training())?;
     let inspection = Inspection::of(&training)?;
     let imported = workshop.imported();
-    let mut findings = inspection.findings();
+    let acted = Acted::of(&run, &training, config);
+    let nobody_acts = acted.as_ref().and_then(health::nobody_acts);
+    let player = acted.is_some_and(|acted| acted.standing.is_some()) && nobody_acts.is_none();
+    let mut findings = inspection.findings_with(player);
     findings.extend(took_too_long(imported.seconds, dreamer.time()));
     findings.extend(health::of_windows(&training, config));
-    let acted = Acted::of(&run, &training, config);
-    findings.extend(acted.as_ref().and_then(health::nobody_acts));
+    findings.extend(nobody_acts);
     findings.extend(health::of_training(&run, config));
     findings.extend(health::of_world(evaluation));
     let labelled = workshop.labelled();

@@ -42,7 +42,8 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
     let dataset = Dataset::open(&workshop.footage())?;
     split(&dataset, &workshop.training(), &workshop.held_out())?;
     let training = Dataset::open(&workshop.training())?;
-    warn(&Inspection::of(&training)?.findings());
+    // Whether somebody acts is known better once a player was looked for.
+    warn(&Inspection::of(&training)?.findings_with(true));
     let config = configuration(&training, dreamer.options)?;
     warn(&health::of_windows(&training, &config));
     workshop.note_config(&config)?;
