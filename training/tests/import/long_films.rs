@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use genie_training::ingest::{DecoderChoice, IngestOptions, PaceChoice};
 
@@ -168,31 +168,28 @@ fn a_long_film_that_is_interrupted_goes_on_with_its_next_part() {
     assert_eq!(run(&whole)["source_frames"], FRAMES);
 
     let killed = folder.path().join("killed");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_genie"))
-        .args(arguments(&killed))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
     let first_is_done = || {
-        files(&killed)
-            .keys()
-            .any(|name| name.ends_with("1-of-2/part.json"))
+        let units = std::fs::read_dir(killed.join(".import"));
+        let mut units = units.into_iter().flatten().flatten();
+        units.any(|unit| unit.path().join("1-of-2/part.json").exists())
     };
-    while !(killed.exists() && first_is_done()) {
-        assert!(
-            begun.elapsed() < Duration::from_mins(5),
-            "no part was finished"
-        );
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    // On Unix that is `kill -9`.
-    child.kill().unwrap();
-    assert!(
-        !child.wait().unwrap().success(),
-        "it was quicker than the signal"
-    );
+    // It may be quicker than the signal.
+    let was_killed = (0..10).any(|_| {
+        let _ = std::fs::remove_dir_all(&killed);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_genie"))
+            .args(arguments(&killed))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !first_is_done() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // On Unix that is `kill -9`.
+        child.kill().unwrap();
+        !child.wait().unwrap().success()
+    });
+    assert!(was_killed, "it was always quicker than the signal");
     assert_eq!(run(&killed)["source_frames"], FRAMES - FIRST);
     assert!(files(&killed) == files(&whole), "the bytes differ");
 }
