@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_to_a_twentieth() {
+    fn times_are_told_to_the_minute_or_to_ten_seconds() {
         for (seconds, told) in [
             (7300.0, "2:02 hours"),
             (631.0, "11 minutes"),

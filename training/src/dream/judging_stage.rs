@@ -112,8 +112,8 @@ pub(super) fn report(
     let imported = workshop.imported();
     let acted = Acted::of(&run, &training, config);
     let nobody_acts = acted.as_ref().and_then(health::nobody_acts);
-    let player = acted.is_some_and(|acted| acted.standing.is_some()) && nobody_acts.is_none();
-    let mut findings = inspection.findings_with(player);
+    let acts = acted.is_some() && nobody_acts.is_none();
+    let mut findings = inspection.findings_with(acts);
     findings.extend(took_too_long(imported.seconds, dreamer.time()));
     findings.extend(health::of_windows(&training, config));
     findings.extend(nobody_acts);

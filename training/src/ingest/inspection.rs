@@ -136,8 +136,8 @@ impl Inspection {
         self.findings_with(false)
     }
 
-    /// The same where it is known whether a player was found who acts: one of a few pixels is not seen by what moves as a whole.
-    pub(crate) fn findings_with(&self, player: bool) -> Vec<Finding> {
+    /// The same where it is known whether somebody acts: a player of a few pixels is not seen by what moves as a whole.
+    pub(crate) fn findings_with(&self, acts: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut find = |what: String, remedy: &str| {
             findings.push(Finding {
@@ -178,7 +178,7 @@ impl Inspection {
                 format!("hardly anything moves from frame to frame ({pixels:.1} pixels of 64)"),
                 "import with fewer frames a second (--fps), or larger (--size, --crop)",
             ),
-            None if !player => find(
+            None if !acts => find(
                 "nothing moves as a whole: nobody acts in it, or it is too small to see".to_owned(),
                 "crop to where the game is played (--crop), and leave menus out",
             ),

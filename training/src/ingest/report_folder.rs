@@ -26,12 +26,8 @@ pub(super) fn write_report(
     let mut sources = Vec::new();
     for (number, unit) in units.iter().enumerate() {
         let mut report = unit.result.report.clone();
-        for sheet in &unit.result.sheets {
-            let parts = sheet.iter().map(|part| part.to_string_lossy());
-            // The only part of a source needs no name.
-            let parts = parts.filter(|part| part != "1-of-1");
-            let parts: Vec<_> = parts.collect();
-            let name = format!("{number:04}-{}", parts.join("-"));
+        for (sheet, name) in &unit.result.sheets {
+            let name = format!("{number:04}-{name}");
             let to = folder.join(&name);
             fs::copy(unit.folder.join(sheet), &to).map_err(IngestError::io("write", &to))?;
             report.sheets.push(name);

@@ -12,7 +12,7 @@ use super::discover::Found;
 use super::ledger::{Fingerprints, Ledger};
 use super::over_cutting::over_cut;
 use super::parallel::parallel;
-use super::part::{PartContext, PartError, PartResult};
+use super::part::{PartContext, PartError};
 use super::progress::Progress;
 use super::remark::{Remark, RemarkKind, Unreadable};
 use super::report::{Summary, left_out_by_reason};
@@ -21,7 +21,7 @@ use super::source::Source;
 use super::span::Span;
 use super::taking::{Probed, Taken, choose_taking};
 use super::target::{check_thinned, existing, remove_unlisted, report_folder};
-use super::unit::{Finished, Joined, Unit, unit_key};
+use super::unit::{Finished, ReadPart, Unit, connected, unit_key};
 use super::{IngestError, IngestOptions};
 use crate::dataset::{FrameFormat, Index};
 
@@ -132,9 +132,6 @@ fn import_found(
     }
     ended
 }
-
-/// Parts of a source in their order, or why one cannot be read.
-type ReadParts = Vec<(Span, Result<PartResult, String>)>;
 
 /// What all steps of one import share.
 struct Run<'a> {
@@ -307,28 +304,28 @@ impl Run<'_> {
             .collect();
         self.remove_others(&units)?;
         let spans = units.iter().map(|unit| unit.spans(context.options));
-        let (read, resumed) = self.parts(&units, spans.collect(), context)?;
-        let mut joined: Vec<Joined> = Vec::new();
-        for (unit, parts) in units.iter().zip(read) {
-            joined.push(match unit.join(parts, context) {
-                Joined::Apart => self.as_a_whole(unit, context)?,
-                joined => joined,
-            });
-        }
+        let (read, mut resumed) = self.parts(&units, spans.collect(), context)?;
         let mut finished = Vec::new();
-        for (unit, joined) in units.iter().zip(joined) {
-            match joined {
-                Joined::Unit(result) => finished.push(Finished {
+        for (unit, parts) in units.iter().zip(read) {
+            let parts = if let Some(parts) = connected(parts) {
+                parts
+            } else {
+                let span = Span::whole(context.options);
+                self.progress.expect(span.seconds(unit.info.seconds));
+                let unit = std::slice::from_ref(unit);
+                let (read, more) = self.parts(unit, vec![vec![span]], context)?;
+                resumed += more;
+                read.into_iter().flatten().collect()
+            };
+            match unit.join(parts, context) {
+                Ok(result) => finished.push(Finished {
                     folder: self.work.join(&unit.key),
-                    result: *result,
+                    result,
                 }),
-                Joined::Unreadable(reason) => unreadable.push(Unreadable {
+                Err(reason) => unreadable.push(Unreadable {
                     source: unit.name().to_owned(),
                     reason,
                 }),
-                Joined::Apart => {
-                    unreachable!("what is read as a whole has no parts that could lie apart")
-                }
             }
         }
         Ok((finished, resumed))
@@ -340,7 +337,7 @@ impl Run<'_> {
         units: &[Unit<'_>],
         spans: Vec<Vec<Span>>,
         context: &PartContext<'_>,
-    ) -> Result<(Vec<ReadParts>, usize), IngestError> {
+    ) -> Result<(Vec<Vec<ReadPart>>, usize), IngestError> {
         let jobs: Vec<(usize, Span)> = spans
             .iter()
             .enumerate()
@@ -352,7 +349,7 @@ impl Run<'_> {
             self.go_on()?;
             units[unit].run(span, self.work, share, context)
         })?;
-        let mut read: Vec<ReadParts> = spans.iter().map(|_| Vec::new()).collect();
+        let mut read: Vec<Vec<ReadPart>> = spans.iter().map(|_| Vec::new()).collect();
         let mut resumed = 0;
         for (&(unit, span), result) in jobs.iter().zip(results) {
             let part = match result {
@@ -366,22 +363,6 @@ impl Run<'_> {
             read[unit].push((span, part));
         }
         Ok((read, resumed))
-    }
-
-    /// Reads a source again whose parts did not meet.
-    fn as_a_whole(
-        &self,
-        unit: &Unit<'_>,
-        context: &PartContext<'_>,
-    ) -> Result<Joined, IngestError> {
-        let span = Span::whole(context.options);
-        self.progress.expect(span.seconds(unit.info.seconds));
-        let part = match unit.run(span, self.work, self.threads(), context) {
-            Ok((part, _)) => Ok(part),
-            Err(PartError::Unreadable(reason)) => Err(reason),
-            Err(PartError::Fatal(error)) => return Err(error),
-        };
-        Ok(unit.join(vec![(span, part)], context))
     }
 
     /// Removes what an import of other footage or with other settings left.

@@ -29,8 +29,8 @@ pub(super) struct UnitResult {
     pub(super) files: Vec<UnitFile>,
     /// Keys of each transition of each clip, where the source has true actions.
     pub(super) actions: Option<Vec<Vec<String>>>,
-    /// Picture sheets, from the unit's folder on.
-    pub(super) sheets: Vec<PathBuf>,
+    /// Picture sheets, from the unit's folder on, and what they are called in a report.
+    pub(super) sheets: Vec<(PathBuf, String)>,
 }
 
 /// A finished unit and its folder.
@@ -39,13 +39,22 @@ pub(super) struct Finished {
     pub(super) result: UnitResult,
 }
 
-/// What the parts of a source come to.
-pub(super) enum Joined {
-    Unit(Box<UnitResult>),
-    /// Nothing of it can be read, in words.
-    Unreadable(String),
-    /// The parts do not meet, because its frames cannot be found by their times: only as a whole it can be read.
-    Apart,
+/// What was read of a part, or why it cannot be read.
+pub(super) type ReadPart = (Span, Result<PartResult, String>);
+
+/// The parts of a source, in their order, up to that in which its end was met. `None` if one does not begin with the frame that the one before
+/// met behind its end: frames cannot be found by their times, so that only the source as a whole can be read.
+pub(super) fn connected(mut parts: Vec<ReadPart>) -> Option<Vec<ReadPart>> {
+    let behind = |(_, part): &ReadPart| part.as_ref().ok()?.behind;
+    let first = |(_, part): &ReadPart| part.as_ref().ok()?.first;
+    // What others found behind the end could not be read as a whole either.
+    let going_on = parts.iter().map_while(behind).count();
+    parts.truncate(going_on + 1);
+    let meet = |pair: &[ReadPart]| Some((behind(&pair[0])? - first(&pair[1])?).abs() < ROUNDING);
+    parts
+        .windows(2)
+        .all(|pair| meet(pair) == Some(true))
+        .then_some(parts)
 }
 
 /// The name of a source's unit: another one when the footage or a setting is another.
@@ -132,56 +141,40 @@ impl<'a> Unit<'a> {
         threads: usize,
         context: &PartContext<'_>,
     ) -> Result<(PartResult, bool), PartError> {
-        let read = self.read(span, work, threads, context);
+        let folder = work.join(&self.key).join(span.name());
+        let is_behind = self.last_part.load(Ordering::Relaxed) < span.number;
+        let finished = finished_part(&folder).map(|part| (part, true));
+        let known = finished.or_else(|| is_behind.then(|| (PartResult::default(), false)));
+        let read = if let Some(known) = known {
+            context.progress.skip(span.seconds(self.info.seconds));
+            Ok(known)
+        } else {
+            let prepared = self.prepared(context.options).map_err(PartError::from);
+            prepared.and_then(|prepared| {
+                let whole = Whole {
+                    source: self.source,
+                    info: self.info,
+                    prepared,
+                };
+                run_part(whole, span, &folder, threads, context).map(|part| (part, false))
+            })
+        };
         if !read.as_ref().is_ok_and(|(part, _)| part.behind.is_some()) {
             self.last_part.fetch_min(span.number, Ordering::Relaxed);
         }
         read
     }
 
-    fn read(
-        &self,
-        span: Span,
-        work: &Path,
-        threads: usize,
-        context: &PartContext<'_>,
-    ) -> Result<(PartResult, bool), PartError> {
-        let folder = work.join(&self.key).join(span.name());
-        let ended = self.last_part.load(Ordering::Relaxed) < span.number;
-        if let Some(result) = finished_part(&folder) {
-            context.progress.skip(span.seconds(self.info.seconds));
-            return Ok((result, true));
-        } else if ended {
-            context.progress.skip(span.seconds(self.info.seconds));
-            return Ok((PartResult::default(), false));
-        }
-        let whole = Whole {
-            source: self.source,
-            info: self.info,
-            prepared: self.prepared(context.options)?,
-        };
-        run_part(whole, span, &folder, threads, context).map(|result| (result, false))
-    }
-
-    /// Joins what was read of its parts, in their order.
+    /// Joins what was read of its [`connected`] parts.
+    ///
+    /// # Errors
+    /// If nothing of it can be read, in words.
     pub(super) fn join(
         &self,
-        mut parts: Vec<(Span, Result<PartResult, String>)>,
+        parts: Vec<ReadPart>,
         context: &PartContext<'_>,
-    ) -> Joined {
-        // What others found behind its end could not be read as a whole either.
-        let goes_on = |(_, part): &(Span, Result<PartResult, String>)| {
-            part.as_ref().is_ok_and(|part| part.behind.is_some())
-        };
-        let count = parts.iter().take_while(|part| goes_on(part)).count() + 1;
-        parts.truncate(count);
-        if !meet(&parts) {
-            return Joined::Apart;
-        }
-        let prepared = match self.prepared(context.options) {
-            Ok(prepared) => prepared,
-            Err(reason) => return Joined::Unreadable(reason),
-        };
+    ) -> Result<UnitResult, String> {
+        let prepared = self.prepared(context.options)?;
         let mut remarks = prepared.remarks.clone();
         let own = remarks.len();
         let mut report = UnitReport {
@@ -218,11 +211,15 @@ impl<'a> Unit<'a> {
                 file: format!("{folder}/{}", file.file),
                 ..file
             }));
-            sheets.extend(
-                part.sheets
-                    .iter()
-                    .map(|sheet| Path::new(&folder).join(sheet)),
-            );
+            sheets.extend(part.sheets.into_iter().map(|sheet| {
+                let path = Path::new(&folder).join(&sheet);
+                let name = if span.count > 1 {
+                    format!("{folder}-{sheet}")
+                } else {
+                    sheet
+                };
+                (path, name)
+            }));
             if let Some(more) = part.actions {
                 actions.get_or_insert_default().extend(more);
             }
@@ -231,29 +228,20 @@ impl<'a> Unit<'a> {
         if report.source_frames == 0 {
             let damaged = remarks.iter().find(|r| r.kind == RemarkKind::Damaged);
             let why = unreadable.or_else(|| damaged.map(|remark| remark.text.clone()));
-            return Joined::Unreadable(
-                why.unwrap_or_else(|| "it has no frames in the part that is asked for".to_owned()),
+            return Err(
+                why.unwrap_or_else(|| "it has no frames in the part that is asked for".to_owned())
             );
         }
         remark_on_ticks(ticks, context.pace, &mut remarks);
         report.remarks = remarks;
         report.remarks.extend(over_cut(&report, context.pace));
-        Joined::Unit(Box::new(UnitResult {
+        Ok(UnitResult {
             report,
             files,
             actions,
             sheets,
-        }))
+        })
     }
-}
-
-/// Whether each part begins where the one before met frames behind its end.
-fn meet(parts: &[(Span, Result<PartResult, String>)]) -> bool {
-    parts.windows(2).all(|pair| {
-        let behind = pair[0].1.as_ref().ok().and_then(|part| part.behind);
-        let first = pair[1].1.as_ref().ok().and_then(|part| part.first);
-        behind.is_none_or(|behind| first.is_some_and(|first| (first - behind).abs() < ROUNDING))
-    })
 }
 
 /// Adds what was noticed in a part; what was noticed in another one before is not said again.
@@ -318,22 +306,29 @@ mod tests {
             behind,
             ..PartResult::default()
         };
+        let spans =
+            |count: usize| std::iter::repeat_n(Span::whole(&IngestOptions::default()), count);
+        // How many of the parts are used, if they meet.
         let meet = |parts: Vec<Result<PartResult, String>>| {
-            let span = Span::whole(&IngestOptions::default());
-            meet(
-                &parts
-                    .into_iter()
-                    .map(|part| (span, part))
-                    .collect::<Vec<_>>(),
-            )
+            let parts = spans(parts.len()).zip(parts).collect();
+            connected(parts).map(|parts| parts.len())
         };
         let one = || Ok(part(Some(0.0), Some(600.02)));
-        assert!(meet(vec![one(), Ok(part(Some(600.0201), None))]));
+        let two = || Ok(part(Some(600.0201), Some(1200.0)));
+        assert_eq!(meet(vec![one(), Ok(part(Some(600.0201), None))]), Some(2));
         // A frame is missing between them, or all that follows.
-        assert!(!meet(vec![one(), Ok(part(Some(600.06), None))]));
-        assert!(!meet(vec![one(), Ok(part(None, None))]));
-        assert!(!meet(vec![one(), Err("damaged".to_owned())]));
-        // It ended before.
-        assert!(meet(vec![Ok(part(Some(0.0), None)), Ok(part(None, None))]));
+        assert_eq!(meet(vec![one(), Ok(part(Some(600.06), None))]), None);
+        assert_eq!(meet(vec![one(), Ok(part(None, None))]), None);
+        assert_eq!(meet(vec![one(), Err("damaged".to_owned())]), None);
+        // It ended before; what was found behind that is not used.
+        assert_eq!(
+            meet(vec![Ok(part(Some(0.0), None)), Ok(part(None, None))]),
+            Some(1)
+        );
+        assert_eq!(
+            meet(vec![Ok(part(Some(0.0), None)), two(), Ok(part(None, None))]),
+            Some(1)
+        );
+        assert_eq!(meet(vec![Err("damaged".to_owned()), two()]), Some(1));
     }
 }
