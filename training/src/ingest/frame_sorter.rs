@@ -3,7 +3,6 @@
 use genie_model::Frame;
 
 use super::IngestError;
-use super::actions::HeldKeys;
 use super::clip_writer::ClipWriter;
 use super::cutting::{Cutter, Verdict};
 use super::left_out::LeftOut;
@@ -26,8 +25,8 @@ pub(super) struct FrameSorter {
     pub(super) left_out: Vec<LeftOutReport>,
     /// The first frames of what was left out.
     pub(super) left_frames: Vec<Vec<Frame>>,
-    pub(super) keys: Option<HeldKeys>,
-    pub(super) actions: Vec<Vec<String>>,
+    /// Number in the source of each frame of each clip.
+    pub(super) numbers: Vec<Vec<u64>>,
     pub(super) thumbs: Thumbs,
     pub(super) kept_rows: Vec<Vec<Frame>>,
 }
@@ -78,13 +77,8 @@ impl FrameSorter {
         match kept {
             Ok(()) => {
                 self.writer.end_clip()?;
-                if let Some(keys) = &self.keys {
-                    self.actions.push(
-                        clip.windows(2)
-                            .map(|pair| keys.between(pair[0].1, pair[1].1).to_owned())
-                            .collect(),
-                    );
-                }
+                self.numbers
+                    .push(clip.iter().map(|(_, number)| *number).collect());
                 self.clips.push(ClipReport {
                     from: first.0,
                     to: last.0,

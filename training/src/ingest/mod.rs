@@ -28,6 +28,7 @@ mod error;
 mod frame_sorter;
 mod geometry;
 mod inspection;
+mod keys_of_clips;
 mod ledger;
 mod left_out;
 mod look;

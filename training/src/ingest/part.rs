@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use genie_model::{Frame, atomic_file};
 use serde::{Deserialize, Serialize};
 
-use super::actions::HeldKeys;
 use super::clip_writer::{ClipWriter, UnitFile};
 use super::cutting::{CutSettings, Cutter};
 use super::frame_sorter::FrameSorter;
@@ -40,8 +39,12 @@ pub(super) struct PartResult {
     pub(super) ticks: TickCounts,
     pub(super) remarks: Vec<Remark>,
     pub(super) files: Vec<UnitFile>,
-    /// Keys of each transition of each clip, where the source has true actions.
-    pub(super) actions: Option<Vec<Vec<String>>>,
+    /// Where the source has true actions, the number of each frame of each clip, counted from the first one that was read on.
+    pub(super) numbers: Option<Vec<Vec<u64>>>,
+    /// Number in the source of the first frame that was read, in the first part.
+    pub(super) first_number: u64,
+    /// Frames from the first one that was read to the last, with those that cannot be.
+    pub(super) numbered_frames: u64,
     /// Names of the sheets in the part's folder.
     pub(super) sheets: Vec<String>,
 }
@@ -151,13 +154,12 @@ fn make_part(
     } = whole;
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).map_err(IngestError::io("make the folder", folder))?;
-    let keys = source.actions.as_ref().map(HeldKeys::read).transpose()?;
     let wanted = Wanted {
         start: span.start,
         end: span.end,
         threads,
-        // Files of actions count the frames from the first one on.
-        numbered: keys.is_some(),
+        // Files of actions count the frames from the first one on; those of later parts follow on those of the ones before.
+        numbered: prepared.keys.is_some() && span.number == 0,
     };
     let mut stream = source.open(info, prepared.geometry, wanted, options)?;
     let mut sorter = FrameSorter {
@@ -178,19 +180,18 @@ fn make_part(
         clips: Vec::new(),
         left_out: Vec::new(),
         left_frames: Vec::new(),
-        keys,
-        actions: Vec::new(),
+        numbers: Vec::new(),
         thumbs: Thumbs::default(),
         kept_rows: Vec::new(),
     };
     let mut ticks = Ticks::new(context.taking);
-    let (mut source_frames, mut first, mut last_frame) = (0_u64, None, 0);
+    let (mut source_frames, mut first, mut last_number) = (0_u64, None, 0);
     let mut told = span.start;
     while let Some(frame) = stream.next_frame()? {
         context.go_on()?;
         source_frames += 1;
-        first.get_or_insert(frame.time);
-        last_frame = frame.index;
+        first.get_or_insert((frame.time, frame.index));
+        last_number = frame.index;
         context.progress.frame(frame.time - told);
         told = told.max(frame.time);
         ticks.push(frame, &mut |tick| sorter.take(tick))?;
@@ -201,12 +202,6 @@ fn make_part(
     sorter.finish()?;
     let end = info.seconds.unwrap_or(0.0).min(span.end);
     context.progress.skip(end - told);
-    let mut remarks = stream.take_remarks();
-    if let (Some(keys), Some(file)) = (&sorter.keys, &source.actions) {
-        // Of a part of the footage the other rows are not wanted.
-        let last_frame = options.end.is_none().then_some(last_frame);
-        remarks.extend(keys.remarks(&file.file_name(), last_frame));
-    }
     let mut writer = sorter.writer;
     writer.close_file()?;
     let mut sheets = Vec::new();
@@ -223,16 +218,22 @@ fn make_part(
             sheets.push(name.to_owned());
         }
     }
+    let first_number = first.map_or(0, |(_, number)| number);
+    for number in sorter.numbers.iter_mut().flatten() {
+        *number -= first_number;
+    }
     let result = PartResult {
         source_frames,
-        first,
+        first: first.map(|(time, _)| time),
         behind: stream.behind(),
         clips: sorter.clips,
         left_out: sorter.left_out,
         ticks: ticks.counts,
-        remarks,
+        remarks: stream.take_remarks(),
         files: writer.files,
-        actions: sorter.keys.is_some().then_some(sorter.actions),
+        numbers: prepared.keys.is_some().then_some(sorter.numbers),
+        first_number,
+        numbered_frames: first.map_or(0, |_| last_number + 1 - first_number),
         sheets,
     };
     let path = folder.join(RESULT);

@@ -1,5 +1,6 @@
 //! What must be known of a source before any part of it is read.
 
+use super::actions::HeldKeys;
 use super::bars::crop_of;
 use super::geometry::Geometry;
 use super::remark::{Remark, RemarkKind};
@@ -15,6 +16,8 @@ pub(super) struct Prepared {
     pub(super) geometry: Geometry,
     /// Share of pixels that usually change from frame to frame, where that is known.
     pub(super) usual_change: Option<f32>,
+    /// Its true actions, where it has some.
+    pub(super) keys: Option<HeldKeys>,
     /// What was noticed of the source as a whole.
     pub(super) remarks: Vec<Remark>,
 }
@@ -23,12 +26,13 @@ impl Prepared {
     /// Looks at a source.
     ///
     /// # Errors
-    /// Footage that cannot be read, in words.
+    /// Footage or true actions that cannot be read, in words.
     pub(super) fn of(
         source: &Source,
         info: &SourceInfo,
         options: &IngestOptions,
     ) -> Result<Self, String> {
+        let keys = source.actions.as_ref().map(HeldKeys::read).transpose()?;
         let mut remarks = source.remarks.clone();
         if info.described.contains("pictures")
             && let PaceChoice::FromFootage | PaceChoice::Every(_) = options.pace
@@ -60,6 +64,7 @@ impl Prepared {
         Ok(Self {
             geometry,
             usual_change,
+            keys,
             remarks,
         })
     }

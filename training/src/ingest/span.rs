@@ -31,13 +31,11 @@ impl Span {
         }
     }
 
-    /// The parts of a source, in their order: one where the rest cannot be read without it, or whose frames must be counted from the
-    /// first one on.
+    /// The parts of a source, in their order: one where the rest cannot be read without it.
     pub(super) fn all(source: &Source, info: &SourceInfo, options: &IngestOptions) -> Vec<Self> {
-        let jumps = source.can_jump() && source.actions.is_none();
         let bytes: u64 = source.files().iter().map(|file| file.stamp().0).sum();
         let most = (bytes / PART_BYTES).max(1) as usize;
-        Self::of_length(info.seconds.filter(|_| jumps), most, options)
+        Self::of_length(info.seconds.filter(|_| source.can_jump()), most, options)
     }
 
     fn of_length(seconds: Option<f64>, most: usize, options: &IngestOptions) -> Vec<Self> {

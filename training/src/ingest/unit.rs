@@ -8,6 +8,7 @@ use genie_model::Fnv1a;
 
 use super::IngestOptions;
 use super::clip_writer::UnitFile;
+use super::keys_of_clips::KeysOfClips;
 use super::over_cutting::over_cut;
 use super::pace::pace_in_words;
 use super::part::{PartContext, PartError, PartResult, Whole, finished_part, run_part};
@@ -19,7 +20,7 @@ use super::span::Span;
 use super::ticks::TickCounts;
 
 /// Changes when the same footage and settings give other bytes.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// All that is known of a finished unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,7 +191,8 @@ impl<'a> Unit<'a> {
             remarks: Vec::new(),
             sheets: Vec::new(),
         };
-        let (mut files, mut sheets, mut actions) = (Vec::new(), Vec::new(), None::<Vec<_>>);
+        let (mut files, mut sheets) = (Vec::new(), Vec::new());
+        let mut keys_of = KeysOfClips::new(prepared.keys.as_ref());
         let mut ticks = TickCounts::default();
         let mut unreadable = None;
         for (span, part) in parts {
@@ -202,6 +204,7 @@ impl<'a> Unit<'a> {
                     continue;
                 }
             };
+            keys_of.add(&part);
             report.source_frames += part.source_frames;
             report.frames += part.clips.iter().map(|clip| clip.frames).sum::<u64>();
             report.clips.extend(part.clips);
@@ -220,9 +223,6 @@ impl<'a> Unit<'a> {
                 };
                 (path, name)
             }));
-            if let Some(more) = part.actions {
-                actions.get_or_insert_default().extend(more);
-            }
             add_remarks(&mut remarks, own, part.remarks, span);
         }
         if report.source_frames == 0 {
@@ -233,12 +233,17 @@ impl<'a> Unit<'a> {
             );
         }
         remark_on_ticks(ticks, context.pace, &mut remarks);
+        if let (Some(keys), Some(file)) = (&prepared.keys, &self.source.actions) {
+            // Of a part of the footage the other rows are not wanted.
+            let last_frame = context.options.end.is_none().then(|| keys_of.last_frame());
+            remarks.extend(keys.remarks(&file.file_name(), last_frame));
+        }
         report.remarks = remarks;
         report.remarks.extend(over_cut(&report, context.pace));
         Ok(UnitResult {
             report,
             files,
-            actions,
+            actions: keys_of.found(),
             sheets,
         })
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use genie_training::dataset::{Dataset, TrueActions};
 use genie_training::ingest::{DecoderChoice, IngestOptions, PaceChoice};
 
 use super::footage::{clips, ffmpeg, files, genie, import, keeping, said};
@@ -34,6 +35,17 @@ fn number(frame: &[u8]) -> usize {
     };
     digit(0) + 20 * digit(1) + 400 * digit(2)
 }
+
+/// Writes down beside a film which key was held in each of its frames: as many as there are, again and again.
+fn press_keys(film: &Path) {
+    let rows: Vec<String> = (0..FRAMES)
+        .map(|frame| format!("{frame},{}\n", KEYS[frame % KEYS.len()]))
+        .collect();
+    std::fs::write(film.with_extension("actions.csv"), rows.concat()).unwrap();
+}
+
+/// A number of them that does not divide that of the frames of a part.
+const KEYS: [&str; 7] = ["left", "right", "up", "down", "space", "a", "b"];
 
 fn options(decoder: DecoderChoice) -> IngestOptions {
     IngestOptions {
@@ -131,12 +143,49 @@ fn each_frame_of_a_film_that_is_read_in_parts_is_taken_once_and_in_its_order() {
 }
 
 #[test]
+fn keys_of_a_film_that_is_read_in_parts_are_those_of_its_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(film) = numbered(folder.path(), "film.mp4", H264) else {
+        eprintln!("no program ffmpeg to make a film with");
+        return;
+    };
+    press_keys(&film);
+    for decoder in [DecoderChoice::BuiltIn, DecoderChoice::Ffmpeg] {
+        for start in [0, 11] {
+            let out = folder.path().join(format!("{decoder:?}-{start}"));
+            let options = IngestOptions {
+                start: f64::from(start),
+                ..options(decoder)
+            };
+            let summary = import(&film, &out, &options).unwrap();
+            assert_eq!(summary.remarks, [], "{}", said(&summary));
+            let clips = clips(&out);
+            assert_eq!(clips.len(), 2, "{decoder:?}: it was not parted");
+            let truth = TrueActions::of(&Dataset::open(&out).unwrap())
+                .unwrap()
+                .unwrap();
+            let names = std::fs::read(out.join("true_actions.json")).unwrap();
+            let names: serde_json::Value = serde_json::from_slice(&names).unwrap();
+            for (clip, frames) in clips.iter().enumerate() {
+                let keys = truth.clip(clip).unwrap();
+                assert_eq!(keys.len(), frames.len() - 1);
+                for (frame, &key) in frames.iter().zip(keys) {
+                    let held = KEYS[number(frame) % KEYS.len()];
+                    assert_eq!(names["keys"][usize::from(key)], held, "{decoder:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_long_film_that_is_interrupted_goes_on_with_its_next_part() {
     let folder = tempfile::tempdir().unwrap();
     let Some(film) = numbered(folder.path(), "film.mp4", H264) else {
         eprintln!("no program ffmpeg to make a film with");
         return;
     };
+    press_keys(&film);
     let film = film.display().to_string();
     let arguments = |out: &Path| {
         let out = out.display().to_string();
