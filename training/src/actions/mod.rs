@@ -49,6 +49,7 @@ mod settings;
 mod sheet;
 mod softmax_regression;
 mod stored;
+mod symbols;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -95,7 +95,7 @@ const SETS: [&[usize]; 12] = [
 /// Most transitions that are learnt from.
 const MOST: usize = 24_000;
 
-/// Learns true actions from some footage and looks for them in other.
+/// Learns true actions from some footage and looks for them in other; [`symbols`](VisibleActions::symbols) are as many as there are codes.
 ///
 /// # Errors
 /// Footage that cannot be read.
@@ -119,5 +119,6 @@ pub fn visible_actions(
     let (learnt_views, scored_views) = (learnt.views(codes), scored.views(codes));
     let chosen = ChosenViews::learn(&learnt_views, &SETS, truth, &learnt.places, seed);
     let predicted = chosen.read(&scored_views, scored.truth.len());
-    Ok(VisibleActions::of(&predicted, &scored.truth))
+    let seen = VisibleActions::of(&predicted, &scored.truth);
+    Ok(seen.in_symbols(&predicted, &scored.truth, codes))
 }

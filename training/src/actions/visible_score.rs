@@ -1,6 +1,7 @@
 //! Information of predicted probabilities about true actions, in nats.
 
 use super::information::PairCounts;
+use super::symbols::symbols;
 
 /// What a classifier sees of the true actions in frames that it has not learnt from.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -10,10 +11,13 @@ pub struct VisibleActions {
     pub information: f64,
     /// Share of right decisions.
     pub accuracy: f64,
-    /// Information of its decisions alone, bias corrected, in nats: what compares like for like with codes.
+    /// Information of its decisions alone, bias corrected, in nats.
     pub decisions: f64,
     /// Entropy of the true action less the cross-entropy of its probabilities, in nats.
     pub likelihood_gain: f64,
+    /// Information of its probabilities as far as so many symbols tell it, bias corrected, in nats: what compares like for like with as many
+    /// codes. Of its decisions until [other symbols](Self::in_symbols) are asked for.
+    pub symbols: f64,
 }
 
 impl VisibleActions {
@@ -47,6 +51,17 @@ impl VisibleActions {
             accuracy: right as f64 / count,
             decisions: counts.information(),
             likelihood_gain,
+            symbols: counts.information(),
+        }
+    }
+
+    /// The same with the information of `count` symbols for the rows that it is of.
+    #[must_use]
+    pub fn in_symbols(self, rows: &[Vec<f32>], truth: &[u8], count: usize) -> Self {
+        let pairs = symbols(rows, count).into_iter().zip(truth.iter().copied());
+        Self {
+            symbols: PairCounts::new(pairs).information(),
+            ..self
         }
     }
 }

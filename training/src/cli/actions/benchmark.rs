@@ -19,6 +19,7 @@ struct Benchmark {
     /// Means over the games.
     share: Option<f64>,
     share_of_decisions: Option<f64>,
+    share_of_symbols: Option<f64>,
     share_with_label_table: Option<f64>,
     share_with_label_head: Option<f64>,
     /// Mean information of the encoder over that of the codes that it was trained on.
@@ -41,9 +42,12 @@ struct Game {
     visible: Option<f64>,
     /// Information of its decisions alone.
     visible_decisions: Option<f64>,
+    /// Information of its probabilities as far as symbols tell it, as many as there are codes.
+    visible_symbols: Option<f64>,
     /// Mean information over the visible; means over games count it as 1 at most.
     share: Option<f64>,
     share_of_decisions: Option<f64>,
+    share_of_symbols: Option<f64>,
     /// Information with one label in a hundred, by a table from codes and by a classifier of the track.
     label_table: Option<f64>,
     label_head: Option<f64>,
@@ -76,7 +80,7 @@ pub(super) fn run(
         if !json {
             if games.is_empty() {
                 println!(
-                    "| game | entropy | visible (decisions) | rule | information (spread) | encoder | share (of decisions) | 1 % labels: table / head | accuracy | margin | seconds |"
+                    "| game | entropy | visible (decisions, as many symbols) | rule | information (spread) | encoder | share (of decisions, of symbols) | 1 % labels: table / head | accuracy | margin | seconds |"
                 );
                 println!("|---|---|---|---|---|---|---|---|---|---|---|");
             }
@@ -87,14 +91,15 @@ pub(super) fn run(
     let benchmark = Benchmark::new(games);
     if json {
         println!("{}", serde_json::to_string_pretty(&benchmark)?);
-    } else if let (Some(share), Some(decisions), Some(labels), Some(head)) = (
+    } else if let (Some(share), Some(decisions), Some(symbols), Some(labels), Some(head)) = (
         benchmark.share,
         benchmark.share_of_decisions,
+        benchmark.share_of_symbols,
         benchmark.share_with_label_table,
         benchmark.share_with_label_head,
     ) {
         println!(
-            "\nmean share {share:.3} over {} games, {} above 0.5; {decisions:.3} of the information of a classifier's decisions; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
+            "\nmean share {share:.3} over {} games, {} above 0.5; {decisions:.3} of the information of a classifier's decisions, {symbols:.3} of that of as many symbols; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
             benchmark.games.len(),
             benchmark.games_above_half,
         );
@@ -119,6 +124,7 @@ impl Benchmark {
         Self {
             share: capped(&|game| game.share),
             share_of_decisions: capped(&|game| game.share_of_decisions),
+            share_of_symbols: capped(&|game| game.share_of_symbols),
             share_with_label_table: capped(&|game| of_visible(game.label_table, game)),
             share_with_label_head: capped(&|game| of_visible(game.label_head, game)),
             encoder_over_codes: sum(&|game| mean(&game.encoder_information))
@@ -169,8 +175,10 @@ fn measure(
         encoder_information: Vec::new(),
         visible: None,
         visible_decisions: None,
+        visible_symbols: None,
         share: None,
         share_of_decisions: None,
+        share_of_symbols: None,
         label_table: None,
         label_head: None,
         margin: Vec::new(),
@@ -215,6 +223,7 @@ fn measure(
             let visible = visible_actions(learnt, scored, seed)?;
             game.visible = Some(visible.information);
             game.visible_decisions = Some(visible.decisions);
+            game.visible_symbols = Some(visible.symbols);
         }
         let encoded = agent.with_encoder().apply(&held_out)?;
         let encoded = ActionScore::new(&encoded, &held_truth);
@@ -224,6 +233,7 @@ fn measure(
     let share = |of: Option<f64>| of.filter(|&of| of > 0.0).map(|of| told / of);
     game.share = share(game.visible);
     game.share_of_decisions = share(game.visible_decisions);
+    game.share_of_symbols = share(game.visible_symbols);
     Ok(game)
 }
 
@@ -243,17 +253,19 @@ fn print_line(game: &Game) {
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     let margin = game.margin.iter().copied().fold(f32::INFINITY, f32::min);
     println!(
-        "| {} | {:.2} | {} ({}) | {:.2} | {:.3} ({:.3}) | {:.3} | {} ({}) | {} / {} | {:.2} | {margin:.1} | {:.1} |",
+        "| {} | {:.2} | {} ({}, {}) | {:.2} | {:.3} ({:.3}) | {:.3} | {} ({}, {}) | {} / {} | {:.2} | {margin:.1} | {:.1} |",
         game.name,
         game.entropy,
         optional(game.visible),
         optional(game.visible_decisions),
+        optional(game.visible_symbols),
         game.rule,
         mean(&game.information),
         spread(&game.information),
         mean(&game.encoder_information),
         optional(game.share),
         optional(game.share_of_decisions),
+        optional(game.share_of_symbols),
         optional(game.label_table),
         optional(game.label_head),
         mean(&game.accuracy),
