@@ -14,6 +14,8 @@ use super::workshop::Workshop;
 use super::{DreamError, DreamOptions};
 use crate::evaluate::EvaluateError;
 
+/// Share of the time that nothing is planned for: the last steps of a stage may take longer than those before.
+const RESERVE: f64 = 0.03;
 /// Share of the time that labels, evaluation and report get until the world's speed is known, within bounds in seconds.
 const AFTER_SHARE: f64 = 0.12;
 const AFTER_SECONDS: (f64, f64) = (12.0, 900.0);
@@ -64,7 +66,7 @@ impl<'a> Dreamer<'a> {
         stop: &'a AtomicBool,
     ) -> Self {
         let spent = workshop.spent();
-        let until = (options.hours * 3600.0 - spent).max(0.0);
+        let until = (options.hours * 3600.0 * (1.0 - RESERVE) - spent).max(0.0);
         let after = usual_after(options);
         let training_ends = (until - after.total()).max(0.0);
         Self {

@@ -4,7 +4,7 @@ use super::DreamError;
 use super::dreamer::Dreamer;
 use super::forecast::After;
 use super::pictures::frames_dreamt;
-use super::speed::seconds_per_frame;
+use super::speed::{TRAINED, seconds_per_frame};
 use crate::dataset::{Dataset, TrueActions};
 use crate::evaluate::{EvaluateOptions, expected_frames, frames_for_choice};
 use crate::label::LabelOptions;
@@ -12,9 +12,8 @@ use crate::train::ActionSource;
 
 /// Reading files and writing the page and its pictures, in seconds.
 const PAGE_SECONDS: f64 = 2.0;
-/// Time of a frame of a trained world over that of an untrained one, which is sure of nothing and makes all passes: 0.47 to 0.72 in three
-/// dreams.
-const TRAINED: f64 = 0.7;
+/// Worlds that dream together in an evaluation.
+const WORLDS: usize = 16;
 
 pub(super) fn label_options(dreamer: &Dreamer<'_>) -> LabelOptions {
     let (clips, prompts) = if dreamer.thorough() {
@@ -56,7 +55,7 @@ pub(super) fn expected_after(dreamer: &Dreamer<'_>) -> Result<Option<After>, Dre
     let Some(config) = dreamer.workshop.run_config()? else {
         return Ok(None);
     };
-    let each = TRAINED * seconds_per_frame(&config.model, dreamer.device)?;
+    let each = TRAINED * seconds_per_frame(&config.model, WORLDS, dreamer.device)?;
     let actions = config.model.latent_actions.actions;
     let held_out = Dataset::open(&dreamer.workshop.held_out())?;
     let judged = known_actions(&held_out).is_some();

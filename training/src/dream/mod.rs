@@ -11,6 +11,7 @@
 //! | `imported` | what an import made |
 //! | `split` | a part of the footage is held out of the training, for evaluation |
 //! | `plan` | which training fits the footage |
+//! | `preset_choice` | how large a world fits the machine and the time |
 //! | `forecast` | when it will be over |
 //! | `speed`, `effort` | how fast worlds dream here, and how thoroughly one is evaluated in the time |
 //! | `pacer` | how many steps fit the time, whatever else the machine does |
@@ -40,6 +41,7 @@ mod pacer;
 mod page;
 mod pictures;
 mod plan;
+mod preset_choice;
 mod prompts;
 mod speed;
 mod split;

@@ -9,6 +9,7 @@ use super::data_uri;
 use super::imported::Imported;
 use super::metrics::{Metrics, Series};
 use super::pictures::Pictures;
+use super::preset_choice::preset_of;
 use crate::evaluate::Evaluation;
 use crate::ingest::{Finding, Inspection, pace_in_words};
 use crate::train::TrainConfig;
@@ -226,9 +227,16 @@ fn training(told: &Told) -> String {
     let entropy = series(told.dynamics, "cross_entropy");
     let own = series(told.dynamics, "changed_right");
     let random = series(told.dynamics, "changed_right_random");
+    let transformer = &told.config.model.dynamics.transformer;
     let mut text = format!(
-        "<p>{} steps of the tokenizer, {} of actions and dynamics.</p>",
-        told.config.tokenizer.steps, told.config.dynamics.steps
+        "<p>{}{} layers of width {} in the dynamics; {} steps of the tokenizer, {} of actions and dynamics.</p>",
+        preset_of(told.config).map_or_else(String::new, |preset| format!(
+            "The preset {preset}, chosen for this machine and time: "
+        )),
+        transformer.layers,
+        transformer.width,
+        told.config.tokenizer.steps,
+        told.config.dynamics.steps
     );
     text += &curves(
         "Tokenizer: PSNR of training frames in dB",

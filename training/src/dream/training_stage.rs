@@ -12,6 +12,7 @@ use super::forecast::After;
 use super::health;
 use super::pacer::Pacer;
 use super::plan::{TOKENIZER_SHARE, configuration, set_steps, without_player};
+use super::preset_choice::{choose_preset, of_size};
 use super::split::split;
 use super::status::Stage;
 use crate::actions::AgentError;
@@ -44,7 +45,13 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
     let training = Dataset::open(&workshop.training())?;
     // Whether somebody acts is known better once a player was looked for.
     warn(&Inspection::of(&training)?.findings_with(true));
-    let config = configuration(&training, dreamer.options)?;
+    let mut config = configuration(&training, dreamer.options)?;
+    let ends = dreamer.training_ends(dreamer.usual_after());
+    let time = ends.saturating_duration_since(Instant::now());
+    let time = time.mul_f64(1.0 - TOKENIZER_SHARE);
+    let preset = choose_preset(&config, time, dreamer.device)?;
+    tracing::debug!("preset {preset}");
+    config = of_size(&config, preset);
     warn(&health::of_windows(&training, &config));
     workshop.note_config(&config)?;
     workshop.note_chosen()?;

@@ -79,7 +79,7 @@ pub use optimiser::{BlockMatrices, Gradients, Optimiser, OptimiserConfig};
 pub use patch_sample::{PatchStatistics, patch_statistics};
 pub use phase_config::{DecayCurve, PhaseConfig};
 pub use phase_run::Ended;
-pub use preset::PRESETS;
+pub use preset::{GAME_PRESETS, PRESETS};
 #[cfg(feature = "mpi")]
 pub use ranks::MpiRanks;
 pub use ranks::{Alone, Ranks, Spent, TimedRanks, with_ranks};

@@ -13,10 +13,16 @@ const PAPER_TOKENIZER_RATE: (f64, f64) = (3e-4, 1.0);
 const PAPER_DYNAMICS_RATE: (f64, f64) = (3e-5, 0.1);
 
 /// The names of [`TrainConfig::preset`] in words.
-pub const PRESETS: &str = "game, platformer, paper-actions, coinrun, paper-41M, paper-96M, paper-192M, paper-404M, paper-811M, paper-1.6B, paper-2.7B and paper-10.1B";
+pub const PRESETS: &str = "game, game-small, game-large, platformer, paper-actions, coinrun, paper-41M, paper-96M, paper-192M, paper-404M, paper-811M, paper-1.6B, paper-2.7B and paper-10.1B";
+
+/// Trainings for any game, from the smallest dynamics to the largest.
+pub const GAME_PRESETS: [&str; 3] = ["game-small", "game", "game-large"];
+/// Layers and width of the smallest and of the largest.
+const SMALL: (usize, usize) = (3, 128);
+const LARGE: (usize, usize) = (6, 320);
 
 impl TrainConfig {
-    /// A training by name: `game` for any game, `platformer` as shipped, `paper-actions` for the paper's own latent actions in a small model;
+    /// A training by name: `game` for any game, `game-small` and `game-large` for less time or a faster machine, `platformer` as shipped, `paper-actions` for the paper's own latent actions in a small model;
     /// and by the name of its model, see [`GenieConfig::preset`]: `coinrun` and `paper-41M` to `paper-10.1B` with the hyperparameters of the
     /// paper (appendices C to F), as far as it gives them. `None` for other names.
     ///
@@ -29,6 +35,8 @@ impl TrainConfig {
     pub fn preset(name: &str) -> Option<Self> {
         match name {
             "game" => return Some(Self::game()),
+            "game-small" => return Some(Self::game_of(SMALL)),
+            "game-large" => return Some(Self::game_of(LARGE)),
             "platformer" => return Some(Self::platformer()),
             "paper-actions" => return Some(Self::paper_actions()),
             _ => {}
@@ -78,6 +86,15 @@ impl TrainConfig {
         config.gravity = false;
         Some(config)
     }
+
+    /// The training for any game with dynamics of so many layers and such a width.
+    fn game_of((layers, width): (usize, usize)) -> Self {
+        let mut config = Self::game();
+        let transformer = &mut config.model.dynamics.transformer;
+        (transformer.layers, transformer.width) = (layers, width);
+        transformer.heads = width / transformer.head_width;
+        config
+    }
 }
 
 #[cfg(test)]
@@ -90,9 +107,15 @@ mod tests {
             .split([',', ' '])
             .filter(|it| !it.is_empty() && *it != "and");
         let names: Vec<&str> = names.collect();
-        assert_eq!(names.len(), 12);
+        assert_eq!(names.len(), 14);
         assert!(names.iter().all(|name| TrainConfig::preset(name).is_some()));
-        let ours = ["game", "platformer", "paper-actions"];
+        let ours = [
+            "game",
+            "game-small",
+            "game-large",
+            "platformer",
+            "paper-actions",
+        ];
         for name in names.into_iter().filter(|name| !ours.contains(name)) {
             let config = TrainConfig::preset(name).unwrap();
             assert_eq!(Some(&config.model), GenieConfig::preset(name).as_ref());
@@ -117,6 +140,12 @@ mod tests {
             Some(TrainConfig::platformer())
         );
         assert_eq!(TrainConfig::preset("game"), Some(TrainConfig::game()));
+        let games = GAME_PRESETS.map(|name| TrainConfig::preset(name).unwrap());
+        for game in &games {
+            game.validate(std::path::Path::new("game")).unwrap();
+        }
+        let parameters = games.map(|game| game.model.dynamics.transformer);
+        assert!(parameters.is_sorted_by_key(|it| it.layers * it.width * it.width));
         let paper = TrainConfig::preset("paper-actions").unwrap();
         assert!(!paper.dynamics_trains_actions && paper.initial_weights == InitialWeights::Random);
         assert!(paper.model.latent_actions.decoder.is_some());

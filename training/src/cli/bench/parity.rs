@@ -57,10 +57,16 @@ impl Parity {
     ) -> Result<Self, BenchError> {
         let folder = footage(config)?;
         let data = folder.path();
-        let places = [Device::Cpu, device.clone()].map(|device| Place {
-            device,
+        let fused = Place {
+            device: Device::Cpu,
             composed: false,
-        });
+        };
+        // On the CPU it is the operations that other devices take which are compared.
+        let other = Place {
+            device: device.clone(),
+            composed: device.is_cpu(),
+        };
+        let places = [fused, other];
         let exact = TrainConfig {
             bf16: false,
             ..config.clone()

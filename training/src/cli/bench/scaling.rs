@@ -14,6 +14,9 @@ use serde::Serialize;
 use super::error::BenchError;
 use super::training::footage;
 
+/// How often the steps are taken in one process and then in all.
+const ROUNDS: usize = 5;
+
 /// The steps of one phase in one process and in all.
 #[derive(Debug, Serialize)]
 pub(super) struct PhaseScaling {
@@ -27,15 +30,17 @@ pub(super) struct PhaseScaling {
     one_milliseconds: f64,
     /// The same steps in all processes.
     all_milliseconds: f64,
-    /// How many times as many steps a second all take.
+    /// How many times as many steps a second all take: the median of [`ROUNDS`], so that a machine that gets slower or faster counts for both.
     speedup: f64,
+    /// The same of each round.
+    speedups: Vec<f64>,
     /// Share of the steps in which values are exchanged and added up.
     exchanging_share: f64,
     /// Share in which this rank waits for others that are not as far.
     waiting_share: f64,
 }
 
-/// Takes `steps` steps of the phases in the first process alone and then in all; the first one's figures.
+/// Takes `steps` steps of the phases, in the first process alone and in all by turns; the first one's figures.
 pub(super) fn measure(
     config: &TrainConfig,
     phases: impl Iterator<Item = TrainingPhase>,
@@ -63,14 +68,21 @@ fn measured(
     let data: PathBuf = folder.path().to_owned();
     let mut found = Vec::new();
     for phase in phases {
-        let mut one = Vec::new();
-        if ranks.rank() == 0 {
-            one = time_steps(config, &data, phase, steps, device)?;
+        let (mut one, mut all, mut speedups) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let time = || time_steps(config, &data, phase, steps.div_ceil(ROUNDS), device);
+            let mut alone = Vec::new();
+            if ranks.rank() == 0 {
+                alone = time()?;
+            }
+            ranks.wait();
+            let timed = Rc::new(TimedRanks::new(ranks.clone()));
+            let together = with_ranks(timed, time)?;
+            ranks.wait();
+            speedups.push(seconds(&alone) / seconds(&together).max(1e-9));
+            one.extend(alone);
+            all.extend(together);
         }
-        ranks.wait();
-        let timed = Rc::new(TimedRanks::new(ranks.clone()));
-        let all = with_ranks(timed, || time_steps(config, &data, phase, steps, device))?;
-        ranks.wait();
         let milliseconds = |times: &[StepTime]| {
             let times = times.iter().map(|time| 1e3 * time.whole.as_secs_f64());
             median(times).unwrap_or(0.0)
@@ -93,7 +105,8 @@ fn measured(
             clip_frames: settings.clip_frames,
             one_milliseconds,
             all_milliseconds,
-            speedup: one_milliseconds / all_milliseconds.max(1e-9),
+            speedup: median(speedups.iter().copied()).unwrap_or(0.0),
+            speedups,
             exchanging_share: share(&|time| time.ranks.exchanging),
             waiting_share: share(&|time| time.ranks.waiting),
         });
@@ -101,20 +114,26 @@ fn measured(
     Ok(found)
 }
 
+fn seconds(steps: &[StepTime]) -> f64 {
+    steps.iter().map(|time| time.whole.as_secs_f64()).sum()
+}
+
 /// Prints the figures as a table.
 pub(super) fn print_table(phases: &[PhaseScaling]) {
     println!(
-        "training     ranks x threads   batch    one, ms   all, ms   speedup   exchange   waiting"
+        "training     ranks x threads   batch    one, ms   all, ms   speedup (rounds)       exchange   waiting"
     );
     for it in phases {
         println!(
-            "{:<12} {:<17} {:<7} {:9.1} {:9.1} {:8.2} x {:8.1} % {:7.1} %",
+            "{:<12} {:<17} {:<7} {:9.1} {:9.1} {:8.2} x ({:.2}-{:.2}) {:8.1} % {:7.1} %",
             it.phase,
             format!("{} x {}", it.ranks, it.threads_per_rank),
             format!("{}x{}", it.batch, it.clip_frames),
             it.one_milliseconds,
             it.all_milliseconds,
             it.speedup,
+            it.speedups.iter().copied().fold(f64::INFINITY, f64::min),
+            it.speedups.iter().copied().fold(0.0, f64::max),
             100.0 * it.exchanging_share,
             100.0 * it.waiting_share,
         );
