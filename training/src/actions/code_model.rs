@@ -1,14 +1,17 @@
 //! Codes as the hidden states of a chain: a player holds an action for some frames, so that what comes before and after says how to read a
 //! transition.
 //!
-//! A hidden Markov model (Baum and others 1970; Rabiner 1989) with a Gaussian for each state and one broad Gaussian for what is not the
-//! player's doing, such as a frame in which something else was followed.
+//! A hidden Markov model (Baum and others 1970; Rabiner 1989) with a Gaussian for each state, one broad Gaussian for what is not the
+//! player's doing, such as a frame in which something else was followed, and a table of tokens for each state (`token_tables`). What values and
+//! tokens tell is partly the same, so that each counts for a part only: a product of experts (Hinton 2002), each estimated by itself.
 
+use nalgebra::{Cholesky, SMatrix, SVector};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::description::{Description, VALUES};
+use super::description::{Description, VALUES, Values};
 use super::k_means::nearest;
+use super::token_tables::{Overall, TokenCounts, TokenTables};
 
 /// Share of the transitions that are taken to carry no information.
 const STRAY: f64 = 0.05;
@@ -19,6 +22,10 @@ const LEAST_VARIANCE: f64 = 0.06;
 /// Transitions of mean variance 0.1 that each state is taken to have seen, so that rare ones keep a width.
 const PRIOR_COUNT: f64 = 5.0;
 const PRIOR_VARIANCE: f64 = 0.1;
+/// How much the values count where there are tables of tokens.
+const VALUES_WEIGHT: f64 = 0.5;
+/// Added to the variance of each value where values vary together.
+const ADDED_VARIANCE: f64 = 0.03;
 /// Count that each change between two states starts with.
 const PRIOR_CHANGES: f64 = 0.5;
 
@@ -32,12 +39,19 @@ pub(crate) struct CodeModel {
     start: Vec<f64>,
     /// Probability of each state after each: [from, to].
     changes: Vec<Vec<f64>>,
+    /// In files written before there were tokens there is none, and values count in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<TokenTables>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
     mean: [f64; VALUES],
     variance: [f64; VALUES],
+    /// What makes deviations from the mean independent and of variance 1, the inverse of the covariance's Cholesky factor, row by row; none where
+    /// values vary independently.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    whitening: Option<[[f64; VALUES]; VALUES]>,
 }
 
 /// What a pass over a clip finds.
@@ -54,7 +68,15 @@ struct Smoothed {
 struct Sums {
     weight: f64,
     values: [f64; VALUES],
-    squares: [f64; VALUES],
+    /// Of the products of two values.
+    products: [[f64; VALUES]; VALUES],
+}
+
+/// What a state is estimated from.
+#[derive(Clone, Default)]
+struct Seen {
+    values: Sums,
+    tokens: TokenCounts,
 }
 
 impl CodeModel {
@@ -62,24 +84,28 @@ impl CodeModel {
     /// maximisation. Also the mean log-likelihood of a transition in each round, before the round's update.
     pub(crate) fn fit(
         clips: &[Vec<Description>],
-        centres: &[Description],
+        centres: &[Values],
         rounds: usize,
     ) -> (Self, Vec<f64>) {
         let count = centres.len();
-        let everything = Sums::of(clips.iter().flatten().map(|value| (value, 1.0)));
-        let mut stray = everything.state();
+        let mut everything = Seen::default();
+        for description in clips.iter().flatten() {
+            everything.add(description, 1.0, 1.0);
+        }
+        let mut stray = everything.values.independent();
+        let overall = everything.tokens.overall();
         for variance in &mut stray.variance {
             *variance = (2.0 * *variance).max(0.5);
         }
         let leave = (1.0 - STAY) / (count.max(2) - 1) as f64;
+        let mut seen = vec![Seen::default(); count];
+        for description in clips.iter().flatten() {
+            seen[nearest(&description.values, centres).0].add(description, 1.0, 1.0);
+        }
+        let (states, tokens) = estimated(seen, &overall);
         let mut model = Self {
-            states: (0..count)
-                .map(|state| {
-                    let own = clips.iter().flatten();
-                    let own = own.filter(|value| nearest(value, centres).0 == state);
-                    Sums::of(own.map(|value| (value, 1.0))).state()
-                })
-                .collect(),
+            states,
+            tokens: Some(tokens),
             stray,
             start: vec![1.0 / count as f64; count],
             changes: (0..count)
@@ -92,41 +118,38 @@ impl CodeModel {
         };
         let transitions = clips.iter().map(Vec::len).sum::<usize>().max(1) as f64;
         let history = (0..rounds)
-            .map(|_| model.improve(clips) / transitions)
+            .map(|_| model.improve(clips, &overall) / transitions)
             .collect();
         (model, history)
     }
 
     /// One round of expectation maximisation; the log-likelihood before it.
-    fn improve(&mut self, clips: &[Vec<Description>]) -> f64 {
+    fn improve(&mut self, clips: &[Vec<Description>], overall: &Overall) -> f64 {
         let count = self.states.len();
-        let parts: Vec<(Smoothed, Vec<Sums>)> = clips
+        let parts: Vec<(Smoothed, Vec<Seen>)> = clips
             .par_iter()
             .map(|clip| {
                 let smoothed = self.smooth(clip);
-                let sums = (0..count)
-                    .map(|state| {
-                        Sums::of(clip.iter().zip(&smoothed.states).map(|(value, states)| {
-                            (
-                                value,
-                                states[state] * self.states[state].belonging(&self.stray, value),
-                            )
-                        }))
-                    })
-                    .collect();
-                (smoothed, sums)
+                let mut seen = vec![Seen::default(); count];
+                for (description, shares) in clip.iter().zip(&smoothed.states) {
+                    for ((seen, state), &share) in seen.iter_mut().zip(&self.states).zip(shares) {
+                        let belonging = state.belonging(&self.stray, &description.values);
+                        seen.add(description, share * belonging, share);
+                    }
+                }
+                (smoothed, seen)
             })
             .collect();
         // In the order of clips, so that the sum does not depend on threads.
-        let mut sums = vec![Sums::default(); count];
+        let mut seen = vec![Seen::default(); count];
         let mut changes = vec![vec![PRIOR_CHANGES; count]; count];
         let mut start = vec![PRIOR_CHANGES; count];
         let mut log_likelihood = 0.0;
         for (smoothed, part) in &parts {
             log_likelihood += smoothed.log_likelihood;
-            sums.iter_mut()
+            seen.iter_mut()
                 .zip(part)
-                .for_each(|(sum, part)| sum.add(part));
+                .for_each(|(sum, part)| sum.add_all(part));
             for (row, part) in changes.iter_mut().zip(&smoothed.changes) {
                 row.iter_mut()
                     .zip(part)
@@ -139,7 +162,8 @@ impl CodeModel {
                     .for_each(|(sum, part)| *sum += part);
             }
         }
-        self.states = sums.iter().map(Sums::state).collect();
+        let (states, tokens) = estimated(seen, overall);
+        (self.states, self.tokens) = (states, Some(tokens));
         self.changes = changes.into_iter().map(to_shares).collect();
         self.start = to_shares(start);
         log_likelihood
@@ -174,8 +198,8 @@ impl CodeModel {
         let mut evidence = Vec::with_capacity(clip.len());
         let mut forward: Vec<Vec<f64>> = Vec::with_capacity(clip.len());
         for value in clip {
-            let logs: Vec<f64> = (self.states.iter())
-                .map(|state| state.log_density(&self.stray, value))
+            let logs: Vec<f64> = (0..count)
+                .map(|state| self.evidence(state, value))
                 .collect();
             let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let here: Vec<f64> = logs.iter().map(|log| (log - most).exp()).collect();
@@ -233,6 +257,15 @@ impl CodeModel {
         }
     }
 
+    /// What a description tells for a state, in nats, up to a constant.
+    fn evidence(&self, state: usize, description: &Description) -> f64 {
+        let values = self.states[state].log_density(&self.stray, &description.values);
+        match &self.tokens {
+            Some(tokens) => VALUES_WEIGHT * values + tokens.evidence(state, description),
+            None => values,
+        }
+    }
+
     /// What does not fit together in one that comes from a file.
     pub(crate) fn problem(&self) -> Option<String> {
         let count = self.states.len();
@@ -247,6 +280,10 @@ impl CodeModel {
                     .variance
                     .iter()
                     .all(|value| *value > 0.0 && value.is_finite())
+                && state.whitening.as_ref().is_none_or(|rows| {
+                    rows.iter().flatten().all(|value| value.is_finite())
+                        && (0..VALUES).all(|axis| rows[axis][axis] > 0.0)
+                })
         };
         if count == 0 {
             return Some("expected codes, found none".to_owned());
@@ -254,24 +291,33 @@ impl CodeModel {
         let all = self.states.iter().chain([&self.stray]).all(sound)
             && self.changes.len() == count
             && self.changes.iter().all(|row| is_distribution(row))
-            && is_distribution(&self.start);
+            && is_distribution(&self.start)
+            && self.tokens.as_ref().is_none_or(|tokens| tokens.fits(count));
         (!all).then(|| format!("expected {count} codes with finite numbers and probabilities"))
     }
 }
 
 impl State {
     /// Logarithm of the Gaussian's density, without its constant.
-    fn log_gaussian(&self, value: &Description) -> f64 {
+    fn log_gaussian(&self, values: &Values) -> f64 {
+        let off: [f64; VALUES] =
+            std::array::from_fn(|axis| f64::from(values[axis]) - self.mean[axis]);
         let mut sum = 0.0;
-        for ((mean, variance), &value) in self.mean.iter().zip(&self.variance).zip(value) {
-            let off = f64::from(value) - mean;
-            sum -= 0.5 * (off * off / variance + variance.ln());
+        if let Some(whitening) = &self.whitening {
+            for (axis, row) in whitening.iter().enumerate() {
+                let white: f64 = row.iter().zip(&off).map(|(part, off)| part * off).sum();
+                sum += row[axis].ln() - 0.5 * white * white;
+            }
+        } else {
+            for (off, variance) in off.iter().zip(&self.variance) {
+                sum -= 0.5 * (off * off / variance + variance.ln());
+            }
         }
         sum
     }
 
     /// Logarithm of the density of the state and what strays, without its constant.
-    fn log_density(&self, stray: &Self, value: &Description) -> f64 {
+    fn log_density(&self, stray: &Self, value: &Values) -> f64 {
         let own = (1.0 - STRAY).ln() + self.log_gaussian(value);
         let other = STRAY.ln() + stray.log_gaussian(value);
         let most = own.max(other);
@@ -279,7 +325,7 @@ impl State {
     }
 
     /// Probability that a description is of the state and does not stray.
-    fn belonging(&self, stray: &Self, value: &Description) -> f64 {
+    fn belonging(&self, stray: &Self, value: &Values) -> f64 {
         let own = (1.0 - STRAY).ln() + self.log_gaussian(value);
         (own - self.log_density(stray, value)).exp()
     }
@@ -290,45 +336,91 @@ impl Default for Sums {
         Self {
             weight: 0.0,
             values: [0.0; VALUES],
-            squares: [0.0; VALUES],
+            products: [[0.0; VALUES]; VALUES],
         }
     }
 }
 
 impl Sums {
-    fn of<'a>(weighted: impl Iterator<Item = (&'a Description, f64)>) -> Self {
-        let mut sums = Self::default();
-        for (values, weight) in weighted {
-            sums.weight += weight;
-            for (axis, &value) in values.iter().enumerate() {
-                let value = f64::from(value);
-                sums.values[axis] += weight * value;
-                sums.squares[axis] += weight * value * value;
+    fn add(&mut self, values: &Values, weight: f64) {
+        self.weight += weight;
+        for (axis, &value) in values.iter().enumerate() {
+            let weighted = weight * f64::from(value);
+            self.values[axis] += weighted;
+            for (sum, &other) in self.products[axis].iter_mut().zip(values) {
+                *sum += weighted * f64::from(other);
             }
         }
-        sums
     }
 
-    fn add(&mut self, other: &Self) {
+    fn add_all(&mut self, other: &Self) {
         self.weight += other.weight;
         for axis in 0..VALUES {
             self.values[axis] += other.values[axis];
-            self.squares[axis] += other.squares[axis];
+            for (sum, other) in self.products[axis].iter_mut().zip(&other.products[axis]) {
+                *sum += other;
+            }
         }
     }
 
-    /// The Gaussian of the weighted descriptions.
-    fn state(&self) -> State {
+    /// The mean, and how values vary around it.
+    fn moments(&self) -> ([f64; VALUES], SMatrix<f64, VALUES, VALUES>) {
         let weight = self.weight.max(1e-9);
         let mean = self.values.map(|sum| sum / weight);
-        let mut variance = [0.0; VALUES];
-        for axis in 0..VALUES {
-            let spread = (self.squares[axis] - weight * mean[axis] * mean[axis]).max(0.0);
-            variance[axis] = ((spread + PRIOR_COUNT * PRIOR_VARIANCE) / (weight + PRIOR_COUNT))
-                .max(LEAST_VARIANCE);
-        }
-        State { mean, variance }
+        let spread = SMatrix::from_fn(|a, b| self.products[a][b] - weight * mean[a] * mean[b]);
+        let prior = SMatrix::from_diagonal_element(PRIOR_COUNT * PRIOR_VARIANCE);
+        (mean, (spread + prior) / (weight + PRIOR_COUNT))
     }
+
+    /// The Gaussian of the weighted values, each of which varies by itself.
+    fn independent(&self) -> State {
+        let (mean, covariance) = self.moments();
+        let variance = |axis| f64::max(covariance[(axis, axis)], LEAST_VARIANCE);
+        State {
+            mean,
+            variance: std::array::from_fn(variance),
+            whitening: None,
+        }
+    }
+
+    /// The Gaussian of the weighted values, which vary together.
+    fn state(&self) -> State {
+        let (mean, covariance) = self.moments();
+        let covariance = covariance + SMatrix::from_diagonal_element(ADDED_VARIANCE);
+        let inverse = Cholesky::new(covariance).and_then(|cholesky| cholesky.l().try_inverse());
+        match inverse {
+            Some(inverse) => State {
+                mean,
+                variance: std::array::from_fn(|axis| covariance[(axis, axis)]),
+                whitening: Some(std::array::from_fn(|row| {
+                    let row: SVector<f64, VALUES> = inverse.row(row).transpose();
+                    row.into()
+                })),
+            },
+            // Of rounding alone.
+            None => self.independent(),
+        }
+    }
+}
+
+impl Seen {
+    /// Adds a description whose values and whose tokens have a weight.
+    fn add(&mut self, description: &Description, values: f64, tokens: f64) {
+        self.values.add(&description.values, values);
+        self.tokens.add(description, tokens);
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.values.add_all(&other.values);
+        self.tokens.add_all(&other.tokens);
+    }
+}
+
+/// States and their tables, estimated from what each has seen.
+fn estimated(seen: Vec<Seen>, overall: &Overall) -> (Vec<State>, TokenTables) {
+    let states = seen.iter().map(|seen| seen.values.state()).collect();
+    let tokens = TokenTables::of(seen.into_iter().map(|seen| seen.tokens), overall);
+    (states, tokens)
 }
 
 /// Counts as shares of their sum.
@@ -344,11 +436,21 @@ mod tests {
 
     use super::*;
 
-    const MEANS: [Description; 3] = [
+    const MEANS: [Values; 3] = [
         [0.0, 0.0, 0.0, 0.0],
         [1.2, 0.0, 0.4, 0.0],
         [0.0, 1.2, 0.0, -0.4],
     ];
+
+    /// Values with the tokens of their directions.
+    fn described(values: Values) -> Description {
+        let [x, y] = [0, 1].map(|axis| (values[axis].clamp(-1.0, 1.0).round() + 2.0) as u8);
+        let look = u8::from(values[2] > 0.2);
+        Description {
+            values,
+            tokens: [5 * x + y, 12, look],
+        }
+    }
 
     /// Clips in which one of three states is held for some transitions and seen through noise; and the states.
     fn planted(clips: usize, seed: u64) -> (Vec<Vec<Description>>, Vec<Vec<usize>>) {
@@ -363,8 +465,8 @@ mod tests {
                         }
                         left -= 1;
                         let mut noise = || (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
-                        let seen = MEANS[state].map(|mean| mean + 0.5 * noise());
-                        (seen, state)
+                        let values = MEANS[state].map(|mean| mean + 0.5 * noise());
+                        (described(values), state)
                     })
                     .unzip()
             })
@@ -388,7 +490,11 @@ mod tests {
         for (clips, truth) in [(&clips, &truth), (&others, &others_truth)] {
             let read: Vec<Vec<usize>> = clips.iter().map(|clip| model.read(clip)).collect();
             let alone: Vec<Vec<usize>> = (clips.iter())
-                .map(|clip| clip.iter().map(|value| nearest(value, &MEANS).0).collect())
+                .map(|clip| {
+                    clip.iter()
+                        .map(|it| nearest(&it.values, &MEANS).0)
+                        .collect()
+                })
                 .collect();
             let (read, alone) = (agreement(&read, truth), agreement(&alone, truth));
             assert!(read > 0.93 && read > alone + 0.05, "{read} against {alone}");
@@ -424,7 +530,7 @@ mod tests {
                 weight *= model.changes[pair[0]][pair[1]];
             }
             for (&state, value) in states.iter().zip(clip) {
-                weight *= model.states[state].log_density(&model.stray, value).exp();
+                weight *= model.evidence(state, value).exp();
             }
             total += weight;
             for (sum, &state) in sums.iter_mut().zip(&states) {
@@ -445,7 +551,8 @@ mod tests {
 
     #[test]
     fn clips_without_transitions_and_far_values_are_survived() {
-        let clips = vec![vec![], vec![[1e6, -1e6, 0.0, 0.0]; 3], vec![[0.0; VALUES]]];
+        let far = described([1e6, -1e6, 0.0, 0.0]);
+        let clips = vec![vec![], vec![far; 3], vec![described([0.0; VALUES])]];
         let (model, _) = CodeModel::fit(&clips, &[[0.0; VALUES], [1e6, -1e6, 0.0, 0.0]], 10);
         assert!(model.problem().is_none());
         assert!(model.read(&[]).is_empty());

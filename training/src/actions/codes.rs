@@ -4,20 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use genie_model::median;
-use rand::SeedableRng;
-use rand::seq::index::sample;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::AgentSettings;
 use super::code_model::CodeModel;
-use super::description::Description;
-use super::k_means::{settle, spread_starts};
+use super::description::{Description, Values};
+use super::k_means::place;
+use super::tokeniser::Tokeniser;
 
-/// Transitions that codes are placed by.
-const SAMPLES: usize = 6000;
-/// Rounds of k-means in each restart.
-const ROUNDS: usize = 15;
 /// Displacements of more than this many times the usual one are all alike.
 const LARGEST: f32 = 2.0;
 /// Between the seeds of starts, so that neighbouring seeds share none.
@@ -34,6 +28,9 @@ pub(crate) struct Describer {
     usual: [f32; 2],
     /// The larger deviation of the direction read from looks, over both axes.
     look_deviation: f32,
+    /// In files written before there were tokens there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<Tokeniser>,
 }
 
 impl Describer {
@@ -48,11 +45,19 @@ impl Describer {
             median(sizes).map_or(1.0, |size| size.max(1.0))
         });
         let deviations = [0, 1].map(|axis| deviation(looks.iter().map(|look| look[axis])));
-        Self {
+        let mut describer = Self {
             rest,
             usual,
             look_deviation: deviations[0].max(deviations[1]).max(LEAST_LOOK),
-        }
+            tokens: None,
+        };
+        let motions: Vec<[f32; 2]> = motions
+            .iter()
+            .map(|it| describer.beside_rest(*it))
+            .collect();
+        let looks: Vec<[f32; 2]> = looks.iter().map(|it| describer.scaled_look(*it)).collect();
+        describer.tokens = Some(Tokeniser::fit(&motions, &looks, settings));
+        describer
     }
 
     /// Describes every transition of a clip by its displacements and what the looks say of them.
@@ -71,15 +76,28 @@ impl Describer {
             .enumerate()
             .map(|(index, (here, look))| {
                 let next = ways.get(index + 1).unwrap_or(here);
+                let after = motions.get(index + 1).unwrap_or(&motions[index]);
                 let [x, y] = [0, 1].map(|axis| {
                     (here[axis] + settings.next_weight * next[axis])
                         / (1.0 + settings.next_weight / 2.0)
                 });
                 let look = self.scaled_look(*look);
                 let [look_x, look_y] = look.map(|part| settings.look_weight * part);
-                [x, y, look_x, look_y]
+                let tokens = self.tokens.as_ref().map_or([0; 3], |tokens| {
+                    let of = |motion| tokens.motion(self.beside_rest(motion), settings);
+                    [of(motions[index]), of(*after), tokens.look(look)]
+                });
+                Description {
+                    values: [x, y, look_x, look_y],
+                    tokens,
+                }
             })
             .collect()
+    }
+
+    /// A displacement beside the most common one.
+    fn beside_rest(&self, motion: [f32; 2]) -> [f32; 2] {
+        [0, 1].map(|axis| motion[axis] - self.rest[axis])
     }
 
     /// A direction read from looks, in units of its usual deviation.
@@ -90,7 +108,7 @@ impl Describer {
     /// Which way a displacement goes: its direction counts first, its distance second.
     pub(crate) fn way(&self, motion: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
         [0, 1].map(|axis| {
-            let motion = motion[axis] - self.rest[axis];
+            let motion = self.beside_rest(motion)[axis];
             if motion.abs() <= settings.least_motion {
                 0.0
             } else {
@@ -106,7 +124,9 @@ impl Describer {
             && sizes
                 .into_iter()
                 .all(|size| *size > 0.0 && size.is_finite());
-        (!sound).then(|| "expected finite numbers for what is usual".to_owned())
+        (!sound)
+            .then(|| "expected finite numbers for what is usual".to_owned())
+            .or_else(|| self.tokens.as_ref().and_then(Tokeniser::problem))
     }
 }
 
@@ -139,17 +159,17 @@ pub(crate) fn find_codes(
     settings: &AgentSettings,
     seed: u64,
 ) -> CodeModel {
-    let all: Vec<Description> = clips.iter().flatten().copied().collect();
+    let all: Vec<Values> = clips.iter().flatten().map(|it| it.values).collect();
     let first = place_codes(&all, settings, seed);
     let count = first.len();
-    let fit = |centres: &[Description]| {
+    let fit = |centres: &[Values]| {
         let (model, history) = CodeModel::fit(clips, centres, settings.code_rounds);
         (history.last().copied().unwrap_or(f64::NEG_INFINITY), model)
     };
     let mut best = fit(&first);
     for start in 1..settings.code_starts as u64 {
         let seed = seed.wrapping_add(start.wrapping_mul(START_STRIDE));
-        let next = fit(&place(&all, count, settings, seed).1);
+        let next = fit(&place(&all, count, settings.code_restarts, seed).1);
         if next.0 > best.0 {
             best = next;
         }
@@ -163,49 +183,19 @@ const TRIED_COUNTS: std::ops::RangeInclusive<usize> = 3..=12;
 const LEFT_OVER: f32 = 0.15;
 
 /// Places codes, as many as the settings say or the descriptions ask for; the best of several starts.
-fn place_codes(
-    descriptions: &[Description],
-    settings: &AgentSettings,
-    seed: u64,
-) -> Vec<Description> {
+fn place_codes(descriptions: &[Values], settings: &AgentSettings, seed: u64) -> Vec<Values> {
     if let Some(count) = settings.actions {
-        return place(descriptions, count, settings, seed).1;
+        return place(descriptions, count, settings.code_restarts, seed).1;
     }
-    let (variance, _) = place(descriptions, 1, settings, seed);
+    let restarts = settings.code_restarts;
+    let (variance, _) = place(descriptions, 1, restarts, seed);
     let mut found = Vec::new();
     for count in TRIED_COUNTS {
         let distortion;
-        (distortion, found) = place(descriptions, count, settings, seed);
+        (distortion, found) = place(descriptions, count, restarts, seed);
         if distortion <= LEFT_OVER * variance {
             break;
         }
     }
     found
-}
-
-/// Places `count` codes; also their mean squared distance to what they stand for.
-fn place(
-    descriptions: &[Description],
-    count: usize,
-    settings: &AgentSettings,
-    seed: u64,
-) -> (f32, Vec<Description>) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let samples: Vec<Description> = sample(
-        &mut rng,
-        descriptions.len(),
-        descriptions.len().min(SAMPLES),
-    )
-    .into_iter()
-    .map(|index| descriptions[index])
-    .collect();
-    let mut best: Option<(f32, Vec<Description>)> = None;
-    for _ in 0..settings.code_restarts.max(1) {
-        let mut centres = spread_starts(&samples, count, &mut rng);
-        let distortion = settle(&samples, &mut centres, ROUNDS);
-        if best.as_ref().is_none_or(|(least, _)| distortion < *least) {
-            best = Some((distortion, centres));
-        }
-    }
-    best.unwrap_or_default()
 }

@@ -1,7 +1,35 @@
 //! k-means with repeatable starts (Lloyd 1982; starts by Arthur and Vassilvitskii 2007).
 
-use rand::Rng;
+use rand::seq::index::sample;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// Points that centres are placed by, and rounds of each start.
+const SAMPLES: usize = 6000;
+const ROUNDS: usize = 15;
+
+/// Places `count` centres among points, the best of several starts; also their mean squared distance to what they stand for.
+pub(crate) fn place<const D: usize>(
+    points: &[[f32; D]],
+    count: usize,
+    starts: usize,
+    seed: u64,
+) -> (f32, Vec<[f32; D]>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let samples: Vec<[f32; D]> = sample(&mut rng, points.len(), points.len().min(SAMPLES))
+        .into_iter()
+        .map(|index| points[index])
+        .collect();
+    let mut best: Option<(f32, Vec<[f32; D]>)> = None;
+    for _ in 0..starts.max(1) {
+        let mut centres = spread_starts(&samples, count, &mut rng);
+        let distortion = settle(&samples, &mut centres, ROUNDS);
+        if best.as_ref().is_none_or(|(least, _)| distortion < *least) {
+            best = Some((distortion, centres));
+        }
+    }
+    best.unwrap_or_default()
+}
 
 /// Squared distance.
 fn distance<const D: usize>(a: &[f32; D], b: &[f32; D]) -> f32 {
@@ -21,7 +49,7 @@ pub(crate) fn nearest<const D: usize>(point: &[f32; D], centres: &[[f32; D]]) ->
 }
 
 /// Draws starts one by one, each point in proportion to its squared distance from those drawn before.
-pub(crate) fn spread_starts<const D: usize>(
+fn spread_starts<const D: usize>(
     points: &[[f32; D]],
     count: usize,
     rng: &mut ChaCha8Rng,

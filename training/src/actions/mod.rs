@@ -53,6 +53,8 @@ mod symbols;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod token_tables;
+mod tokeniser;
 mod tracking;
 mod transition;
 mod unlabelled;

@@ -37,16 +37,28 @@ pub(super) fn choose_preset(
     let operations = sizes
         .each_ref()
         .map(|config| count_operations(config).dynamics_step.all());
+    let operations_of_timed = operations[TIMED];
     let timed = seconds_per_step(&sizes[TIMED], device)?;
-    for (size, config) in sizes.iter().enumerate().rev() {
-        let step = timed * operations[size] / operations[TIMED];
-        let steps = time.as_secs_f64() / step.max(f64::MIN_POSITIVE);
-        tracing::debug!("{}: {steps:.0} steps would fit", GAME_PRESETS[size]);
-        if size == 0 || steps >= LEAST_STEPS[size] && plays(config, device)? {
-            return Ok(GAME_PRESETS[size]);
+    let steps = operations.map(|operations| {
+        let step = timed * operations / operations_of_timed;
+        time.as_secs_f64() / step.max(f64::MIN_POSITIVE)
+    });
+    tracing::debug!("steps that would fit: {steps:.0?}");
+    let size = largest(steps, |size| plays(&sizes[size], device))?;
+    Ok(GAME_PRESETS[size])
+}
+
+/// The largest size of which enough steps fit and whose world can be played; the smallest where none is so.
+fn largest(
+    steps: [f64; GAME_PRESETS.len()],
+    plays: impl Fn(usize) -> Result<bool, DreamError>,
+) -> Result<usize, DreamError> {
+    for size in (1..steps.len()).rev() {
+        if steps[size] >= LEAST_STEPS[size] && plays(size)? {
+            return Ok(size);
         }
     }
-    Ok(GAME_PRESETS[0])
+    Ok(0)
 }
 
 /// The same training with the dynamics of a preset.
@@ -119,21 +131,29 @@ mod tests {
     }
 
     #[test]
-    fn more_time_never_chooses_a_smaller_world() {
+    fn the_largest_that_can_be_trained_and_played_is_chosen() {
+        let all = |_| Ok(true);
+        let chosen = |steps| largest(steps, all).unwrap();
+        assert_eq!(chosen([10.0, 4.0, 1.0]), 0);
+        assert_eq!(chosen([3000.0, 1100.0, 300.0]), 1);
+        assert_eq!(chosen([50_000.0, 17_000.0, 4_100.0]), 2);
+        let slow = |size: usize| Ok(size < 2);
+        assert_eq!(largest([50_000.0, 17_000.0, 4_100.0], slow).unwrap(), 1);
+        assert_eq!(
+            largest([50_000.0, 17_000.0, 4_100.0], |_| Ok(false)).unwrap(),
+            0
+        );
+    }
+
+    #[test]
+    fn footage_of_any_size_is_timed() {
         let mut config = TrainConfig::game();
-        (config.model.frame_width, config.model.frame_height) = (16, 16);
+        (config.model.frame_width, config.model.frame_height) = (16, 24);
         (config.dynamics.batch, config.dynamics.clip_frames) = (1, 6);
-        let chosen = |seconds| {
-            let preset = choose_preset(&config, Duration::from_secs(seconds), &Device::Cpu);
-            let preset = preset.unwrap();
-            GAME_PRESETS
-                .iter()
-                .position(|name| *name == preset)
-                .unwrap()
-        };
-        let all = [1, 61, 1_000_000].map(chosen);
-        assert_eq!(all[0], 0, "no time to choose");
-        // Frames of four tokens are played by any machine.
-        assert!(all.is_sorted() && all[2] == 2, "{all:?}");
+        let no_time = Duration::from_secs(1);
+        let preset = choose_preset(&config, no_time, &Device::Cpu).unwrap();
+        assert_eq!(preset, GAME_PRESETS[0]);
+        let preset = choose_preset(&config, Duration::from_hours(9), &Device::Cpu).unwrap();
+        assert!(GAME_PRESETS.contains(&preset));
     }
 }
