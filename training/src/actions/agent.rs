@@ -379,6 +379,9 @@ impl AnchoredAgent {
         if let Some(problem) = self.codes.problem().or_else(|| self.describer.problem()) {
             return Some(problem);
         }
+        if self.codes.reads_tokens() != self.describer.has_tokens() {
+            return Some("expected tokens of descriptions and of codes, or neither".to_owned());
+        }
         if let Some(problem) = self.settings.problem() {
             return Some(problem);
         }

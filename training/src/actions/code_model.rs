@@ -81,7 +81,8 @@ struct Seen {
 
 impl CodeModel {
     /// A chain whose states start from the descriptions nearest to the given centres, improved for `rounds` rounds of expectation
-    /// maximisation. Also the mean log-likelihood of a transition in each round, before the round's update.
+    /// maximisation. Also the mean log-likelihood of a transition in each round, before the round's update; as evidence counts for a part, it is no
+    /// probability.
     pub(crate) fn fit(
         clips: &[Vec<Description>],
         centres: &[Values],
@@ -167,6 +168,11 @@ impl CodeModel {
         self.changes = changes.into_iter().map(to_shares).collect();
         self.start = to_shares(start);
         log_likelihood
+    }
+
+    /// Whether tokens of descriptions count.
+    pub(crate) fn reads_tokens(&self) -> bool {
+        self.tokens.is_some()
     }
 
     /// Number of states.

@@ -95,6 +95,11 @@ impl Describer {
             .collect()
     }
 
+    /// Whether its descriptions have tokens.
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.tokens.is_some()
+    }
+
     /// A displacement beside the most common one.
     fn beside_rest(&self, motion: [f32; 2]) -> [f32; 2] {
         [0, 1].map(|axis| motion[axis] - self.rest[axis])

@@ -11,8 +11,9 @@ use thiserror::Error;
 use super::agent::AnchoredAgent;
 use crate::FileError;
 
-/// Version of the format.
-const VERSION: u32 = 2;
+/// Version of the format, and the oldest that is read: since the third there are tokens.
+const VERSION: u32 = 3;
+const OLDEST: u32 = 2;
 /// Largest file that is read.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -69,9 +70,9 @@ impl AnchoredAgent {
         };
         let stored: Stored<Self> = serde_json::from_slice(text)
             .map_err(|error| damaged(format!("not an agent: {error}")))?;
-        if stored.format_version != VERSION {
+        if !(OLDEST..=VERSION).contains(&stored.format_version) {
             return Err(damaged(format!(
-                "expected format version {VERSION}, found {}",
+                "expected format version {OLDEST} to {VERSION}, found {}",
                 stored.format_version
             )));
         }

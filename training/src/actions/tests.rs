@@ -455,7 +455,7 @@ fn an_agent_comes_back_from_its_file() {
 
     let text = std::fs::read_to_string(&path).unwrap();
     for (from, to) in [
-        ("\"format_version\":2", "\"format_version\":1"),
+        ("\"format_version\":3", "\"format_version\":1"),
         ("\"reach\":3", "\"reach\":4"),
         ("\"blob_reach\":9", "\"blob_reach\":900"),
         ("\"group\":[", "\"group\":[99,"),

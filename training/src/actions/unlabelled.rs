@@ -89,8 +89,14 @@ impl Chains {
             (!(self.factor >= 1.0 && self.factor.is_finite()))
                 .then(|| "expected a factor of 1 or more".to_owned())
         };
+        let tokens = || {
+            let read = self.models.iter().any(CodeModel::reads_tokens);
+            (read && !self.describer.has_tokens())
+                .then(|| "expected tokens of descriptions".to_owned())
+        };
         models()
             .or_else(describer)
+            .or_else(tokens)
             .or_else(settings)
             .or_else(factor)
     }

@@ -230,9 +230,7 @@ fn training(told: &Told) -> String {
     let transformer = &told.config.model.dynamics.transformer;
     let mut text = format!(
         "<p>{}{} layers of width {} in the dynamics; {} steps of the tokenizer, {} of actions and dynamics.</p>",
-        preset_of(told.config).map_or_else(String::new, |preset| format!(
-            "The preset {preset}, chosen for this machine and time: "
-        )),
+        preset_of(told.config).map_or_else(String::new, |preset| format!("The preset {preset}: ")),
         transformer.layers,
         transformer.width,
         told.config.tokenizer.steps,

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use candle_core::Device;
+use genie_model::QuantizerConfig;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -19,7 +20,7 @@ const TIMED: usize = 1;
 /// Steps that are timed, and the least time of training in which that is worth it.
 const TIMED_STEPS: usize = 2;
 const WORTH_TIMING: Duration = Duration::from_mins(1);
-/// Fewest steps of the dynamics for each of them: in the time of 520 steps of the second the first one gets further (see the experiments), and the
+/// Fewest steps of the dynamics for each of them: in the time of 520 and of 987 steps of the second the first one gets further (see the experiments), and the
 /// third is for those who have its usual number.
 const LEAST_STEPS: [f64; GAME_PRESETS.len()] = [0.0, 1000.0, 4000.0];
 
@@ -33,7 +34,7 @@ pub(super) fn choose_preset(
     if time < WORTH_TIMING {
         return Ok(GAME_PRESETS[0]);
     }
-    let sizes = GAME_PRESETS.map(|preset| of_size(config, preset));
+    let sizes = GAME_PRESETS.map(|preset| with_most_codes(of_size(config, preset)));
     let operations = sizes
         .each_ref()
         .map(|config| count_operations(config).dynamics_step.all());
@@ -70,6 +71,16 @@ pub(super) fn of_size(config: &TrainConfig, preset: &str) -> TrainConfig {
     config
 }
 
+/// The same training with as many codes a token as may be chosen: how many are is not known before the training, and each makes it slower.
+fn with_most_codes(mut config: TrainConfig) -> TrainConfig {
+    if let (Some(choice), QuantizerConfig::Vq { stages, .. }) =
+        (&config.choose_stages, &mut config.model.tokenizer.quantizer)
+    {
+        *stages = choice.most;
+    }
+    config
+}
+
 /// The preset whose dynamics a training has.
 pub(super) fn preset_of(config: &TrainConfig) -> Option<&'static str> {
     GAME_PRESETS
@@ -84,7 +95,8 @@ fn plays(config: &TrainConfig, device: &Device) -> Result<bool, DreamError> {
     Ok(seconds * f64::from(config.model.frames_per_second) <= 1.0)
 }
 
-/// Time of a step of the dynamics, on frames of noise: it does not depend on what they show.
+/// Time of a step of the dynamics, on frames of noise: it does not depend on what they show. Tokens of the footage are kept, as those of all but
+/// huge footage are.
 fn seconds_per_step(config: &TrainConfig, device: &Device) -> Result<f64, DreamError> {
     let folder = tempfile::tempdir();
     let folder = folder.map_err(DreamError::io("make a folder in", &std::env::temp_dir()))?;

@@ -41,9 +41,9 @@ pub(super) struct PartResult {
     pub(super) files: Vec<UnitFile>,
     /// Where the source has true actions, the number of each frame of each clip, counted from the first one that was read on.
     pub(super) numbers: Option<Vec<Vec<u64>>>,
-    /// Number in the source of the first frame that was read, in the first part.
+    /// Number in the source of the first frame that was read, in the first part; without one, of the first behind it.
     pub(super) first_number: u64,
-    /// Frames from the first one that was read to the last, with those that cannot be.
+    /// Frames from the first one that was read to the first one behind the part, or to the last; with those that cannot be read.
     pub(super) numbered_frames: u64,
     /// Names of the sheets in the part's folder.
     pub(super) sheets: Vec<String>,
@@ -218,14 +218,19 @@ fn make_part(
             sheets.push(name.to_owned());
         }
     }
-    let first_number = first.map_or(0, |(_, number)| number);
+    let behind = stream.behind();
+    let next_number = behind.map_or(last_number + 1, |(_, number)| number);
+    let first_number = match (first, behind) {
+        (Some((_, number)), _) | (None, Some((_, number))) => number,
+        (None, None) => 0,
+    };
     for number in sorter.numbers.iter_mut().flatten() {
         *number -= first_number;
     }
     let result = PartResult {
         source_frames,
         first: first.map(|(time, _)| time),
-        behind: stream.behind(),
+        behind: behind.map(|(time, _)| time),
         clips: sorter.clips,
         left_out: sorter.left_out,
         ticks: ticks.counts,
@@ -233,7 +238,7 @@ fn make_part(
         files: writer.files,
         numbers: prepared.keys.is_some().then_some(sorter.numbers),
         first_number,
-        numbered_frames: first.map_or(0, |_| last_number + 1 - first_number),
+        numbered_frames: first.map_or(0, |_| next_number.saturating_sub(first_number)),
         sheets,
     };
     let path = folder.join(RESULT);

@@ -7,7 +7,9 @@ use std::time::Duration;
 use genie_training::dataset::{Dataset, TrueActions};
 use genie_training::ingest::{DecoderChoice, IngestOptions, PaceChoice};
 
-use super::footage::{clips, ffmpeg, files, genie, import, keeping, said};
+use image::{ImageFormat, Rgb, RgbImage};
+
+use super::footage::{clips, encoded, ffmpeg, files, genie, import, keeping, said, save};
 
 /// Frames of the films.
 const FRAMES: usize = 2500;
@@ -173,6 +175,55 @@ fn keys_of_a_film_that_is_read_in_parts_are_those_of_its_frames() {
                     let held = KEYS[number(frame) % KEYS.len()];
                     assert_eq!(names["keys"][usize::from(key)], held, "{decoder:?}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_of_many_pictures_are_those_of_their_frames_wherever_one_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = 1300;
+    // Before the border of the two parts, and at the beginning.
+    for damaged in [597..600, 0..60] {
+        let own = folder.path().join(format!("{}", damaged.start));
+        for number in 0..pictures {
+            let pixel = Rgb([(number % 200) as u8, (number / 200 * 30) as u8, 90]);
+            let picture = RgbImage::from_pixel(4, 4, pixel);
+            let mut bytes = encoded(&picture, ImageFormat::Png);
+            if damaged.contains(&number) {
+                bytes.truncate(30);
+            }
+            save(&own, &format!("{number:04}.png"), &bytes);
+        }
+        save(&own, "frames_per_second", b"1");
+        let rows: Vec<String> = (0..pictures)
+            .map(|number| format!("{number},{}\n", KEYS[number % KEYS.len()]))
+            .collect();
+        save(&own, "actions.csv", rows.concat().as_bytes());
+        let out = folder.path().join(format!("{}-out", damaged.start));
+        let options = IngestOptions {
+            pace: PaceChoice::FramesPerSecond(1.0),
+            longest_clip: 100_000,
+            ..keeping(4, 4)
+        };
+        let summary = import(&own, &out, &options).unwrap();
+        let told = said(&summary);
+        assert!(told.contains("left out"), "{told}");
+        assert!(!told.contains("behind the last frame"), "{told}");
+        let clips = clips(&out);
+        let frames: usize = clips.iter().map(Vec::len).sum();
+        // A frame may stand in for the damaged ones after it.
+        assert!(frames >= pictures - damaged.len(), "{told}");
+        let truth = TrueActions::of(&Dataset::open(&out).unwrap())
+            .unwrap()
+            .unwrap();
+        let names = std::fs::read(out.join("true_actions.json")).unwrap();
+        let names: serde_json::Value = serde_json::from_slice(&names).unwrap();
+        for (clip, frames) in clips.iter().enumerate() {
+            for (frame, &key) in frames.iter().zip(truth.clip(clip).unwrap()) {
+                let number = usize::from(frame[0]) + 200 * (usize::from(frame[1]) / 30);
+                assert_eq!(names["keys"][usize::from(key)], KEYS[number % KEYS.len()]);
             }
         }
     }

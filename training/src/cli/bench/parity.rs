@@ -1,4 +1,5 @@
-//! `genie bench --parity`: whether a device trains as the CPU does, and how fast.
+//! `genie bench --parity`: whether a device trains as the CPU does, and how fast. On the CPU the operations that other devices take are compared
+//! with the fused ones, and the fused ones are timed.
 
 use candle_core::Device;
 use genie_model::median;

@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::error::BenchError;
 use super::training::footage;
 
-/// How often the steps are taken in one process and then in all.
+/// How often the same steps are taken in one process and then in all, and the least number of them.
 const ROUNDS: usize = 5;
+const LEAST_STEPS: usize = 3;
 
 /// The steps of one phase in one process and in all.
 #[derive(Debug, Serialize)]
@@ -40,7 +41,7 @@ pub(super) struct PhaseScaling {
     waiting_share: f64,
 }
 
-/// Takes `steps` steps of the phases, in the first process alone and in all by turns; the first one's figures.
+/// Takes about `steps` steps of the phases, in the first process alone and in all by turns; the first one's figures.
 pub(super) fn measure(
     config: &TrainConfig,
     phases: impl Iterator<Item = TrainingPhase>,
@@ -69,8 +70,9 @@ fn measured(
     let mut found = Vec::new();
     for phase in phases {
         let (mut one, mut all, mut speedups) = (Vec::new(), Vec::new(), Vec::new());
+        let each = steps.div_ceil(ROUNDS).max(LEAST_STEPS);
         for _ in 0..ROUNDS {
-            let time = || time_steps(config, &data, phase, steps.div_ceil(ROUNDS), device);
+            let time = || time_steps(config, &data, phase, each, device);
             let mut alone = Vec::new();
             if ranks.rank() == 0 {
                 alone = time()?;

@@ -147,8 +147,8 @@ impl FrameSource for Pictures {
         Some(self.until as f64 / self.pace)
     }
 
-    fn behind(&self) -> Option<f64> {
-        (self.until < self.files.len()).then(|| self.until as f64 / self.pace)
+    fn behind(&self) -> Option<(f64, u64)> {
+        (self.until < self.files.len()).then(|| (self.until as f64 / self.pace, self.until as u64))
     }
 
     fn take_remarks(&mut self) -> Vec<Remark> {

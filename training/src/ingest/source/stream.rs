@@ -29,8 +29,8 @@ pub(in crate::ingest) trait FrameSource {
         None
     }
 
-    /// The time of the first frame behind the wanted part, where one was met.
-    fn behind(&self) -> Option<f64> {
+    /// The time and the number of the first frame behind the wanted part, where one was met.
+    fn behind(&self) -> Option<(f64, u64)> {
         None
     }
 
@@ -75,8 +75,8 @@ pub(super) struct Part {
     /// Time of the last one, and how long after the one before it came.
     pub(super) last: f64,
     pub(super) step: f64,
-    /// Time of the first one behind it.
-    pub(super) behind: Option<f64>,
+    /// Time and number of the first one behind it.
+    pub(super) behind: Option<(f64, u64)>,
 }
 
 impl Part {
@@ -99,7 +99,7 @@ impl Part {
         if time < self.wanted.start - ROUNDING {
             Place::Before
         } else if time >= self.wanted.end - ROUNDING {
-            self.behind = Some(time);
+            self.behind = Some((time, index));
             Place::Behind
         } else {
             Place::Inside(index)

@@ -267,7 +267,7 @@ impl FrameSource for Ffmpeg {
         self.part.end()
     }
 
-    fn behind(&self) -> Option<f64> {
+    fn behind(&self) -> Option<(f64, u64)> {
         self.part.behind
     }
 

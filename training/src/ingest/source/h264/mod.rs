@@ -239,7 +239,7 @@ impl FrameSource for H264 {
         self.part.end()
     }
 
-    fn behind(&self) -> Option<f64> {
+    fn behind(&self) -> Option<(f64, u64)> {
         self.part.behind
     }
 
