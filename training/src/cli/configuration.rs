@@ -11,7 +11,7 @@ pub(super) struct Source {
     /// TOML file with the model, the phases and the seed; see `training/configs`.
     #[arg(long)]
     pub(super) config: Option<PathBuf>,
-    /// A configuration by name: `game` for any game, `platformer`, `paper-actions`, or with the paper's hyperparameters `coinrun`, `paper-41M`,
+    /// A configuration by name: `game`, `game-small` or `game-large` for any game, `platformer`, `paper-actions`, or with the paper's hyperparameters `coinrun`, `paper-41M`,
     /// `paper-96M`, `paper-192M`, `paper-404M`, `paper-811M`, `paper-1.6B`, `paper-2.7B` or `paper-10.1B`.
     #[arg(long)]
     pub(super) preset: Option<String>,

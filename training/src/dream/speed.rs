@@ -19,12 +19,11 @@ pub(super) const TRAINED: f64 = 0.7;
 /// Seconds that a dreamt frame of one untrained world takes where so many dream together.
 pub(super) fn seconds_per_frame(
     config: &GenieConfig,
-    worlds: usize,
+    count: usize,
     device: &Device,
 ) -> Result<f64, DreamError> {
     let world = WorldModel::new(untrained_checkpoint(config, 0)?, device)?;
     let (width, height) = (config.frame_width, config.frame_height);
-    let count = worlds;
     let mut worlds = (0..count)
         .map(|number| {
             let shade = (number * 255 / count) as u8;

@@ -45,13 +45,13 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
     let training = Dataset::open(&workshop.training())?;
     // Whether somebody acts is known better once a player was looked for.
     warn(&Inspection::of(&training)?.findings_with(true));
-    let mut config = configuration(&training, dreamer.options)?;
+    let usual = configuration(&training, dreamer.options)?;
     let ends = dreamer.training_ends(dreamer.usual_after());
     let time = ends.saturating_duration_since(Instant::now());
     let time = time.mul_f64(1.0 - TOKENIZER_SHARE);
-    let preset = choose_preset(&config, time, dreamer.device)?;
+    let preset = choose_preset(&usual, time, dreamer.device)?;
     tracing::debug!("preset {preset}");
-    config = of_size(&config, preset);
+    let config = of_size(&usual, preset);
     warn(&health::of_windows(&training, &config));
     workshop.note_config(&config)?;
     workshop.note_chosen()?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use genie_training::dataset::{Dataset, TrueActions};
 use genie_training::ingest::{DecoderChoice, IngestOptions, PaceChoice};
-
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::footage::{clips, encoded, ffmpeg, files, genie, import, keeping, said, save};
@@ -38,12 +37,32 @@ fn number(frame: &[u8]) -> usize {
     digit(0) + 20 * digit(1) + 400 * digit(2)
 }
 
-/// Writes down beside a film which key was held in each of its frames: as many as there are, again and again.
+/// Which key was held in each of some frames, as a file of actions.
+fn pressed(frames: usize) -> String {
+    let row = |frame| format!("{frame},{}\n", KEYS[frame % KEYS.len()]);
+    (0..frames).map(row).collect()
+}
+
+/// Writes down beside a film which key was held in each of its frames.
 fn press_keys(film: &Path) {
-    let rows: Vec<String> = (0..FRAMES)
-        .map(|frame| format!("{frame},{}\n", KEYS[frame % KEYS.len()]))
-        .collect();
-    std::fs::write(film.with_extension("actions.csv"), rows.concat()).unwrap();
+    std::fs::write(film.with_extension("actions.csv"), pressed(FRAMES)).unwrap();
+}
+
+/// Each transition of a dataset has the key of the frame that it leaves, whose number is seen in it.
+fn assert_keys_are_those_of_frames(out: &Path, number: impl Fn(&[u8]) -> usize) {
+    let truth = TrueActions::of(&Dataset::open(out).unwrap())
+        .unwrap()
+        .unwrap();
+    let names = std::fs::read(out.join("true_actions.json")).unwrap();
+    let names: serde_json::Value = serde_json::from_slice(&names).unwrap();
+    for (clip, frames) in clips(out).iter().enumerate() {
+        let keys = truth.clip(clip).unwrap();
+        assert_eq!(keys.len(), frames.len() - 1);
+        for (frame, &key) in frames.iter().zip(keys) {
+            let held = KEYS[number(frame) % KEYS.len()];
+            assert_eq!(names["keys"][usize::from(key)], held, "{}", out.display());
+        }
+    }
 }
 
 /// A number of them that does not divide that of the frames of a part.
@@ -161,21 +180,8 @@ fn keys_of_a_film_that_is_read_in_parts_are_those_of_its_frames() {
             };
             let summary = import(&film, &out, &options).unwrap();
             assert_eq!(summary.remarks, [], "{}", said(&summary));
-            let clips = clips(&out);
-            assert_eq!(clips.len(), 2, "{decoder:?}: it was not parted");
-            let truth = TrueActions::of(&Dataset::open(&out).unwrap())
-                .unwrap()
-                .unwrap();
-            let names = std::fs::read(out.join("true_actions.json")).unwrap();
-            let names: serde_json::Value = serde_json::from_slice(&names).unwrap();
-            for (clip, frames) in clips.iter().enumerate() {
-                let keys = truth.clip(clip).unwrap();
-                assert_eq!(keys.len(), frames.len() - 1);
-                for (frame, &key) in frames.iter().zip(keys) {
-                    let held = KEYS[number(frame) % KEYS.len()];
-                    assert_eq!(names["keys"][usize::from(key)], held, "{decoder:?}");
-                }
-            }
+            assert_eq!(clips(&out).len(), 2, "{decoder:?}: it was not parted");
+            assert_keys_are_those_of_frames(&out, number);
         }
     }
 }
@@ -197,10 +203,7 @@ fn keys_of_many_pictures_are_those_of_their_frames_wherever_one_is_damaged() {
             save(&own, &format!("{number:04}.png"), &bytes);
         }
         save(&own, "frames_per_second", b"1");
-        let rows: Vec<String> = (0..pictures)
-            .map(|number| format!("{number},{}\n", KEYS[number % KEYS.len()]))
-            .collect();
-        save(&own, "actions.csv", rows.concat().as_bytes());
+        save(&own, "actions.csv", pressed(pictures).as_bytes());
         let out = folder.path().join(format!("{}-out", damaged.start));
         let options = IngestOptions {
             pace: PaceChoice::FramesPerSecond(1.0),
@@ -211,21 +214,12 @@ fn keys_of_many_pictures_are_those_of_their_frames_wherever_one_is_damaged() {
         let told = said(&summary);
         assert!(told.contains("left out"), "{told}");
         assert!(!told.contains("behind the last frame"), "{told}");
-        let clips = clips(&out);
-        let frames: usize = clips.iter().map(Vec::len).sum();
+        let frames: usize = clips(&out).iter().map(Vec::len).sum();
         // A frame may stand in for the damaged ones after it.
         assert!(frames >= pictures - damaged.len(), "{told}");
-        let truth = TrueActions::of(&Dataset::open(&out).unwrap())
-            .unwrap()
-            .unwrap();
-        let names = std::fs::read(out.join("true_actions.json")).unwrap();
-        let names: serde_json::Value = serde_json::from_slice(&names).unwrap();
-        for (clip, frames) in clips.iter().enumerate() {
-            for (frame, &key) in frames.iter().zip(truth.clip(clip).unwrap()) {
-                let number = usize::from(frame[0]) + 200 * (usize::from(frame[1]) / 30);
-                assert_eq!(names["keys"][usize::from(key)], KEYS[number % KEYS.len()]);
-            }
-        }
+        assert_keys_are_those_of_frames(&out, |frame| {
+            usize::from(frame[0]) + 200 * (usize::from(frame[1]) / 30)
+        });
     }
 }
 
