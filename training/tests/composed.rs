@@ -100,6 +100,7 @@ fn composed_steps_have_the_losses_and_gradients_of_fused_ones() {
             );
             assert!(
                 found.loss_difference < 1e-4
+                    && found.same_state_loss_difference < 1e-4
                     && found.gradient_difference < 1e-4
                     && found.variable_difference < 1e-3,
                 "{name}: {found:?}"

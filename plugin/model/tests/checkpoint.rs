@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use common::{picture, random_checkpoint, small_config};
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{AdjacentPairs, CheckpointError, Error, TokenAdjacency, WorldModel};
+use genie_model::{
+    AdjacentPairs, CheckpointError, Error, QuantizerConfig, TokenAdjacency, WorldModel,
+};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -100,6 +102,47 @@ fn adjacency_is_read_back() {
         world.fingerprint()
     });
     assert_ne!(with, without);
+}
+
+/// Tokens of few codes take two bytes each; files that spend four on them are read as well.
+#[test]
+fn adjacency_of_narrow_and_of_wide_numbers_is_the_same() {
+    use safetensors::Dtype::{U16, U32};
+    let narrow = with_adjacency().to_bytes(DType::F32).unwrap();
+    let wide = edited(&narrow, |_, tensors| {
+        for (name, kind, _, data) in tensors {
+            if ["adjacency.right", "adjacency.below"].contains(&name.as_str()) {
+                assert_eq!(*kind, U16);
+                let tokens = data
+                    .chunks_exact(2)
+                    .map(|b| u16::from_le_bytes([b[0], b[1]]));
+                (*kind, *data) = (
+                    U32,
+                    tokens.flat_map(|it| u32::from(it).to_le_bytes()).collect(),
+                );
+            }
+        }
+    });
+    assert!(wide.len() > narrow.len());
+    let [narrow, wide] = [narrow, wide].map(|bytes| read(&bytes).unwrap());
+    assert_eq!(narrow.adjacency, with_adjacency().adjacency);
+    assert_eq!(narrow.adjacency, wide.adjacency);
+    // A token that two bytes do not hold.
+    let mut many = small_config();
+    many.tokenizer.quantizer = QuantizerConfig::Vq {
+        codes: 70_000,
+        dim: 4,
+        stages: 1,
+    };
+    let mut checkpoint = random_checkpoint(&many, 1);
+    let pairs = AdjacentPairs {
+        right: vec![[0, 69_999]],
+        below: vec![[1, 0]],
+    };
+    checkpoint.adjacency = TokenAdjacency::new(70_000, many.token_columns(), pairs, 3.5);
+    let back = read(&checkpoint.to_bytes(DType::F32).unwrap()).unwrap();
+    assert!(back.adjacency.is_some());
+    assert_eq!(back.adjacency, checkpoint.adjacency);
 }
 
 /// Files made before the first release have other names for these tensors.

@@ -160,8 +160,8 @@ impl AnchoredAgent {
             .map(|(track, read)| describer.describe(&motions_of(track), read, settings))
             .collect();
         let codes = find_codes(&descriptions, settings, seed);
-        let found: Vec<Vec<usize>> = (descriptions.par_iter())
-            .map(|clip| codes.read(clip))
+        let posteriors: Vec<Vec<Vec<f64>>> = (descriptions.par_iter())
+            .map(|clip| codes.posteriors(clip))
             .collect();
         let seen: Vec<Seen<'_>> = (tracks.iter().zip(&read).zip(&pictures))
             .map(|((track, looks), crops)| Seen {
@@ -172,7 +172,7 @@ impl AnchoredAgent {
             .collect();
         let encoder = Encoder::fit(
             &seen,
-            &found,
+            &posteriors,
             codes.len(),
             (&describer, reach),
             settings,

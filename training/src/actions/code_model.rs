@@ -180,6 +180,17 @@ impl CodeModel {
         self.states.len()
     }
 
+    /// Numbers that a fit is free to choose.
+    pub(crate) fn free_numbers(&self) -> usize {
+        let states = self.states.len();
+        // Means, and variances with covariances.
+        let values = VALUES + VALUES * (VALUES + 1) / 2;
+        let tokens = self.tokens.as_ref().map_or(0, TokenTables::free_numbers);
+        // Shares sum to 1: those of the first state, and of the next one after each.
+        let shares = (states + 1) * states.saturating_sub(1);
+        states * values + tokens + shares
+    }
+
     /// The likeliest state of each transition of a clip, given the whole of it.
     pub(crate) fn read(&self, clip: &[Description]) -> Vec<usize> {
         self.smooth(clip)

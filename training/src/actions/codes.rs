@@ -158,49 +158,58 @@ fn deviation(values: impl Iterator<Item = f32>) -> f32 {
     (squares / count.max(1.0) - mean * mean).max(0.0).sqrt() as f32
 }
 
-/// Finds codes in the descriptions of clips: as many as the settings say, or as they ask for; the likeliest of several starts.
+/// Finds codes in the descriptions of clips: as many as the settings say, or as the footage bears; the likeliest of several starts.
 pub(crate) fn find_codes(
     clips: &[Vec<Description>],
     settings: &AgentSettings,
     seed: u64,
 ) -> CodeModel {
     let all: Vec<Values> = clips.iter().flatten().map(|it| it.values).collect();
-    let first = place_codes(&all, settings, seed);
-    let count = first.len();
-    let fit = |centres: &[Values]| {
-        let (model, history) = CodeModel::fit(clips, centres, settings.code_rounds);
-        (history.last().copied().unwrap_or(f64::NEG_INFINITY), model)
-    };
-    let mut best = fit(&first);
-    for start in 1..settings.code_starts as u64 {
+    let likeliest = |count, starts| likeliest_codes(clips, &all, (count, starts), settings, seed);
+    if let Some(count) = settings.actions {
+        return likeliest(count, settings.code_starts).0;
+    }
+    let trials = TRIED_COUNTS.step_by(TRIED_STEP).map(|count| {
+        let (codes, likelihood) = likeliest(count, TRIED_STARTS);
+        (count, information_criterion(&codes, likelihood, all.len()))
+    });
+    let best = trials.max_by(|a, b| a.1.total_cmp(&b.1));
+    let count = best.map_or(*TRIED_COUNTS.start(), |(count, _)| count);
+    likeliest(count, settings.code_starts).0
+}
+
+/// So many codes, the likeliest of so many starts, and the mean log-likelihood of a transition under them.
+fn likeliest_codes(
+    clips: &[Vec<Description>],
+    all: &[Values],
+    (count, starts): (usize, usize),
+    settings: &AgentSettings,
+    seed: u64,
+) -> (CodeModel, f64) {
+    let fit = |start: u64| {
         let seed = seed.wrapping_add(start.wrapping_mul(START_STRIDE));
-        let next = fit(&place(&all, count, settings.code_restarts, seed).1);
-        if next.0 > best.0 {
+        let centres = place(all, count, settings.code_restarts, seed).1;
+        let (model, history) = CodeModel::fit(clips, &centres, settings.code_rounds);
+        (model, history.last().copied().unwrap_or(f64::NEG_INFINITY))
+    };
+    let mut best = fit(0);
+    for start in 1..starts as u64 {
+        let next = fit(start);
+        if next.1 > best.1 {
             best = next;
         }
     }
-    best.1
+    best
 }
 
-/// Numbers of codes that are tried where the number is not given.
-const TRIED_COUNTS: std::ops::RangeInclusive<usize> = 3..=12;
-/// The fewest codes are chosen that leave at most this share of the variance of the descriptions.
-const LEFT_OVER: f32 = 0.15;
+/// Numbers of codes that are tried where the number is not given, and the starts of each.
+const TRIED_COUNTS: std::ops::RangeInclusive<usize> = 4..=20;
+const TRIED_STEP: usize = 2;
+const TRIED_STARTS: usize = 2;
 
-/// Places codes, as many as the settings say or the descriptions ask for; the best of several starts.
-fn place_codes(descriptions: &[Values], settings: &AgentSettings, seed: u64) -> Vec<Values> {
-    if let Some(count) = settings.actions {
-        return place(descriptions, count, settings.code_restarts, seed).1;
-    }
-    let restarts = settings.code_restarts;
-    let (variance, _) = place(descriptions, 1, restarts, seed);
-    let mut found = Vec::new();
-    for count in TRIED_COUNTS {
-        let distortion;
-        (distortion, found) = place(descriptions, count, restarts, seed);
-        if distortion <= LEFT_OVER * variance {
-            break;
-        }
-    }
-    found
+/// Schwarz's criterion (1978) of a transition: how likely the descriptions are under the codes, less what as many free numbers gain on chance. That
+/// evidence counts for a part makes it a rule of thumb.
+fn information_criterion(codes: &CodeModel, likelihood: f64, transitions: usize) -> f64 {
+    let transitions = transitions.max(1) as f64;
+    likelihood - 0.5 * codes.free_numbers() as f64 * transitions.ln() / transitions
 }

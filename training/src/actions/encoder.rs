@@ -1,12 +1,13 @@
 //! A trained encoder of transitions: a small network that says the code of a transition from what is around it.
 //!
-//! It learns from the codes that the chain finds, which have seen the whole clip, and sees two transitions to either side only, with
+//! It learns how likely the chain finds each code, which has seen the whole clip, and sees two transitions to either side only, with
 //! pictures of the anchor before and after.
 
 use serde::{Deserialize, Serialize};
 
 use super::AgentSettings;
 use super::codes::Describer;
+use super::description::TOKEN_COUNTS;
 use super::looks::{Crops, to_inputs};
 use super::network::{Network, TrainingPlan};
 use super::tracking::TrackedFrame;
@@ -16,13 +17,20 @@ use crate::dataset::CHANNELS;
 const MOTION_LAGS: [isize; 5] = [-2, -1, 0, 1, 2];
 /// Transitions whose looks are seen, and whether the anchor was.
 const LOOK_LAGS: [isize; 3] = [-1, 0, 1];
-/// Values beside the pictures.
+/// Transitions whose tokens are seen.
+const TOKEN_LAGS: [isize; 4] = [-1, 0, 1, 2];
+/// Values beside pictures and tokens.
 const TRACK_VALUES: usize = 2 * MOTION_LAGS.len() + 4 * LOOK_LAGS.len();
+/// One for each token of a displacement or of looks.
+const TOKEN_VALUES: usize = (TOKEN_COUNTS[0] + TOKEN_COUNTS[2]) * TOKEN_LAGS.len();
 
 /// Says the code of a transition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Encoder {
     network: Network,
+    /// Files written before it saw tokens do not say so.
+    #[serde(default)]
+    sees_tokens: bool,
 }
 
 /// What an encoder sees of a clip.
@@ -37,19 +45,21 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Encoder {
-    /// Learns the codes of the transitions of clips.
+    /// Learns the codes of the transitions of clips, from the probability of each at each transition.
     pub(crate) fn fit(
         clips: &[Seen<'_>],
-        codes: &[Vec<usize>],
+        posteriors: &[Vec<Vec<f64>>],
         count: usize,
         (describer, reach): (&Describer, usize),
         settings: &AgentSettings,
         seed: u64,
     ) -> Self {
-        let places: Vec<(usize, usize)> = (codes.iter().enumerate())
-            .flat_map(|(clip, codes)| (0..codes.len()).map(move |at| (clip, at)))
+        let places: Vec<(usize, usize)> = (posteriors.iter().enumerate())
+            .flat_map(|(clip, posteriors)| (0..posteriors.len()).map(move |at| (clip, at)))
             .collect();
-        let mut network = Network::new(&[inputs(reach), settings.encoder_width, count], seed);
+        let sees_tokens = describer.has_tokens();
+        let widths = [inputs(reach, sees_tokens), settings.encoder_width, count];
+        let mut network = Network::new(&widths, seed);
         let plan = TrainingPlan {
             steps: settings.encoder_steps,
             batch: 128,
@@ -59,19 +69,27 @@ impl Encoder {
             noise: 0.1,
             seed,
         };
-        network.train(
+        let tokens: Vec<Vec<[u8; 2]>> = (clips.iter())
+            .map(|clip| clip.tokens(describer, settings))
+            .collect();
+        network.train_on_shares(
             places.len(),
             &|example, out| {
                 let (clip, at) = places[example];
-                clips[clip].fill(at, describer, settings, out);
+                clips[clip].fill(at, (describer, &tokens[clip]), settings, out);
             },
-            &|example| {
+            &|example, shares| {
                 let (clip, at) = places[example];
-                codes[clip][at]
+                for (share, &posterior) in shares.iter_mut().zip(&posteriors[clip][at]) {
+                    *share = posterior as f32;
+                }
             },
             &plan,
         );
-        Self { network }
+        Self {
+            network,
+            sees_tokens,
+        }
     }
 
     /// The likeliest code of each transition of a clip.
@@ -81,8 +99,13 @@ impl Encoder {
         describer: &Describer,
         settings: &AgentSettings,
     ) -> Vec<usize> {
+        let tokens = if self.sees_tokens {
+            clip.tokens(describer, settings)
+        } else {
+            Vec::new()
+        };
         let rows = (self.network).probabilities_of(clip.looks.len(), &|at, out| {
-            clip.fill(at, describer, settings, out);
+            clip.fill(at, (describer, &tokens), settings, out);
         });
         rows.iter()
             .map(|row| {
@@ -95,26 +118,55 @@ impl Encoder {
     /// What does not fit together in one that comes from a file.
     pub(crate) fn problem(&self, reach: usize, codes: usize) -> Option<String> {
         let fits = self.network.is_sound()
-            && self.network.inputs() == inputs(reach)
+            && self.network.inputs() == inputs(reach, self.sees_tokens)
             && self.network.classes() == codes;
         (!fits).then(|| {
-            let inputs = inputs(reach);
+            let inputs = inputs(reach, self.sees_tokens);
             format!("expected an encoder from {inputs} values to {codes} codes")
         })
     }
 }
 
 /// Values that an encoder sees.
-const fn inputs(reach: usize) -> usize {
-    TRACK_VALUES + 2 * CHANNELS * 4 * reach * reach
+const fn inputs(reach: usize, sees_tokens: bool) -> usize {
+    let tokens = if sees_tokens { TOKEN_VALUES } else { 0 };
+    tokens + TRACK_VALUES + 2 * CHANNELS * 4 * reach * reach
 }
 
 impl Seen<'_> {
-    fn fill(&self, at: usize, describer: &Describer, settings: &AgentSettings, out: &mut [f32]) {
+    /// The tokens of displacement and looks of each transition.
+    fn tokens(&self, describer: &Describer, settings: &AgentSettings) -> Vec<[u8; 2]> {
+        let motions: Vec<[f32; 2]> = (self.track.iter().take(self.looks.len()))
+            .map(|frame| frame.motion)
+            .collect();
+        let described = describer.describe(&motions, self.looks, settings);
+        described
+            .iter()
+            .map(|description| [description.tokens[0], description.tokens[2]])
+            .collect()
+    }
+
+    /// Writes what is seen of a transition. Without `tokens` of the clip there is no place for them.
+    fn fill(
+        &self,
+        at: usize,
+        (describer, tokens): (&Describer, &[[u8; 2]]),
+        settings: &AgentSettings,
+        out: &mut [f32],
+    ) {
         // At the ends of a clip the nearest transition stands in.
         let last = self.looks.len() - 1;
         let near = |lag: isize| at.saturating_add_signed(lag).min(last);
-        let (values, pictures) = out.split_at_mut(TRACK_VALUES);
+        let of_tokens = if tokens.is_empty() { 0 } else { TOKEN_VALUES };
+        let (one_of_each, rest) = out.split_at_mut(of_tokens);
+        one_of_each.fill(0.0);
+        let kinds = TOKEN_COUNTS[0] + TOKEN_COUNTS[2];
+        for (part, lag) in one_of_each.chunks_mut(kinds).zip(TOKEN_LAGS) {
+            let [motion, look] = tokens[near(lag)].map(usize::from);
+            part[motion] = 1.0;
+            part[TOKEN_COUNTS[0] + look] = 1.0;
+        }
+        let (values, pictures) = rest.split_at_mut(TRACK_VALUES);
         let mut slots = values.iter_mut();
         let mut put = |value: f32| {
             if let Some(slot) = slots.next() {

@@ -134,15 +134,28 @@ impl Network {
         target: &dyn Fn(usize) -> usize,
         plan: &TrainingPlan,
     ) {
+        let shares = |example: usize, shares: &mut [f32]| shares[target(example)] = 1.0;
+        self.train_on_shares(count, fill, &shares, plan);
+    }
+
+    /// The same, but `target` writes the probability that each class should have; it is given zeros.
+    pub(crate) fn train_on_shares(
+        &mut self,
+        count: usize,
+        fill: &dyn Fn(usize, &mut [f32]),
+        target: &dyn Fn(usize, &mut [f32]),
+        plan: &TrainingPlan,
+    ) {
         if count == 0 {
             return;
         }
         let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
         let mut moments: Vec<Moments> = self.layers.iter().map(Moments::new).collect();
         let mut inputs = DMatrix::zeros(self.inputs(), plan.batch);
-        let mut targets = vec![0; plan.batch];
+        let mut targets = DMatrix::zeros(self.classes(), plan.batch);
         for step in 0..plan.steps {
-            for (column, target_slot) in targets.iter_mut().enumerate() {
+            targets.fill(0.0);
+            for (column, mut shares) in targets.column_iter_mut().enumerate() {
                 let example = rng.random_range(0..count);
                 let mut values = inputs.column_mut(column);
                 fill(example, values.as_mut_slice());
@@ -151,7 +164,7 @@ impl Network {
                         .iter_mut()
                         .for_each(|value| *value += plan.noise * nearly_normal(&mut rng));
                 }
-                *target_slot = target(example);
+                target(example, shares.as_mut_slice());
             }
             self.step(
                 &inputs,
@@ -168,7 +181,7 @@ impl Network {
     fn step(
         &mut self,
         inputs: &DMatrix<f32>,
-        targets: &[usize],
+        targets: &DMatrix<f32>,
         moments: &mut [Moments],
         (rate, number): (f32, usize),
         plan: &TrainingPlan,
@@ -196,11 +209,11 @@ impl Network {
         }
         // Gradient at the logits: probabilities less the truth.
         let mut gradient = activations.pop().expect("a network has a layer");
-        for (mut column, &target) in gradient.column_iter_mut().zip(targets) {
+        for mut column in gradient.column_iter_mut() {
             softmax(column.as_mut_slice());
-            column[target] -= 1.0;
         }
-        gradient *= 1.0 / targets.len() as f32;
+        gradient -= targets;
+        gradient *= 1.0 / targets.ncols() as f32;
         for index in (0..=last).rev() {
             let below = if index == 0 {
                 inputs

@@ -96,6 +96,11 @@ impl TokenTables {
         weighted.map(|(place, weight)| weight * logs[place]).sum()
     }
 
+    /// Numbers that a fit is free to choose: shares of a kind sum to 1.
+    pub(super) fn free_numbers(&self) -> usize {
+        self.0.len() * (ALL - TOKEN_COUNTS.len())
+    }
+
     /// Whether it is one for so many states.
     pub(super) fn fits(&self, states: usize) -> bool {
         self.0.len() == states

@@ -3,7 +3,7 @@
 use genie_model::ActionLabel;
 
 use super::motion::Motion;
-use super::naming::{ActionEffect, DIRECTION, Effects, STILL, combine, label_by_usage};
+use super::naming::{ActionEffect, DIRECTION, Effects, STILL, combine, label_by_usage, stand_in};
 
 /// Fewest transitions upwards and downwards from which gravity is judged.
 const LEAST_TRANSITIONS: usize = 100;
@@ -40,8 +40,8 @@ fn signs(
 ) -> Vec<Option<i8>> {
     let bias = combine(effects, DIRECTION, |it| measured(it).map(|[a, b]| b - a));
     let moves = combine(effects, DIRECTION, |it| measured(it).map(|[a, b]| a + b));
-    (effects.iter().zip(bias).zip(moves))
-        .map(|((effects, bias), moves)| {
+    let mut all: Vec<Option<i8>> = (effects.iter().zip(&bias).zip(&moves))
+        .map(|((effects, bias), &moves)| {
             if !effects.is_measured() {
                 None
             } else if bias.abs() >= DIRECTION {
@@ -50,7 +50,16 @@ fn signs(
                 (moves <= STILL).then_some(0)
             }
         })
-        .collect()
+        .collect();
+    for way in [-1, 1] {
+        let unclear = |action: usize| all[action].is_none() && effects[action].is_measured();
+        if !all.contains(&Some(way))
+            && let Some(action) = stand_in(&bias, &moves, f64::from(way), unclear)
+        {
+            all[action] = Some(way);
+        }
+    }
+    all
 }
 
 /// Names every action by the direction in which the player goes under it, one of nine, and gives it the arrows and W A S D as keys. Names

@@ -181,10 +181,15 @@ pub fn label(
         }
     }
     let labels = if matches!(estimator, MotionEstimator::Agent(..)) {
-        // What an action means was found in the footage; the dreams beside it show whether the world obeys.
+        // What an action means was found in the footage; the dreams beside it show whether the world obeys. Jumps alone are counted there too: few
+        // begin at rest in footage.
         let real: Vec<Effects> = (effects.iter())
             .map(|effects| Effects {
-                generated: ActionEffect::default(),
+                generated: ActionEffect {
+                    from_rest: effects.generated.from_rest,
+                    rises: effects.generated.rises,
+                    ..ActionEffect::default()
+                },
                 ..*effects
             })
             .collect();

@@ -115,6 +115,8 @@ pub(super) fn combine(
 
 /// How far the shares of left and right must be apart for a direction.
 pub(super) const DIRECTION: f64 = 0.35;
+/// The least for one that stands in for a direction which no action has.
+const LEAST_BEYOND: f64 = 0.2;
 /// Most of both together for an action that stands still.
 pub(super) const STILL: f64 = 0.4;
 /// Least share of rises from rest for a jump, and the least share of the best jumper's.
@@ -146,9 +148,10 @@ enum Height {
 /// plain name, the others are numbered (`right_2`) and, like those without a name (`action_3`), get the key of their digit.
 pub fn name_actions(effects: &[Effects]) -> Vec<ActionLabel> {
     let jumps = combine(effects, JUMP, ActionEffect::jumps);
-    let mut meanings: Vec<(Direction, Height)> = directions(effects)
+    let heights = heights(effects, &jumps);
+    let mut meanings: Vec<(Direction, Height)> = directions(effects, &heights)
         .into_iter()
-        .zip(heights(effects, &jumps))
+        .zip(heights)
         .collect();
     let mut by_usage: Vec<usize> = (0..effects.len()).collect();
     by_usage.sort_by(|&a, &b| effects[b].usage.total_cmp(&effects[a].usage));
@@ -212,15 +215,15 @@ pub(super) fn label_by_usage(effects: &[Effects], meant: &[Option<Meaning>]) -> 
     labels
 }
 
-fn directions(effects: &[Effects]) -> Vec<Direction> {
+fn directions(effects: &[Effects], heights: &[Height]) -> Vec<Direction> {
     let right_over_left = |effect: &ActionEffect| Some(effect.right()? - effect.left()?);
     let either = |effect: &ActionEffect| Some(effect.right()? + effect.left()?);
     let bias = combine(effects, DIRECTION, right_over_left);
     let moves = combine(effects, DIRECTION, either);
-    effects
+    let mut all: Vec<Direction> = effects
         .iter()
-        .zip(bias.iter().zip(moves))
-        .map(|(effects, (&bias, moves))| {
+        .zip(bias.iter().zip(&moves))
+        .map(|(effects, (&bias, &moves))| {
             if !effects.is_measured() {
                 Direction::Unclear
             } else if bias >= DIRECTION {
@@ -233,7 +236,33 @@ fn directions(effects: &[Effects]) -> Vec<Direction> {
                 Direction::Unclear
             }
         })
-        .collect()
+        .collect();
+    for (way, direction) in [(-1.0, Direction::Left), (1.0, Direction::Right)] {
+        let unclear =
+            |action: usize| all[action] == Direction::Unclear && heights[action] == Height::Ground;
+        if !all.contains(&direction)
+            && let Some(action) = stand_in(&bias, &moves, way, unclear)
+        {
+            all[action] = direction;
+        }
+    }
+    all
+}
+
+/// The action that stands in for a way along an axis that none goes for sure: of those that are unclear the one that goes it most beyond
+/// the other way, if it does so twice as often.
+pub(super) fn stand_in(
+    bias: &[f64],
+    moves: &[f64],
+    way: f64,
+    unclear: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let beyond = |action: usize| way * bias[action];
+    (0..bias.len())
+        .filter(|&action| unclear(action))
+        // Twice as often as the other way is a third of both beyond it.
+        .filter(|&action| beyond(action) >= LEAST_BEYOND && beyond(action) >= moves[action] / 3.0)
+        .max_by(|&a, &b| beyond(a).total_cmp(&beyond(b)))
 }
 
 /// A jump begins to rise from rest far more often than the other actions do.
@@ -380,6 +409,26 @@ mod tests {
             both(0.1, effect(20, 45, 60, 5), effect(20, 30, 25, 10)),
         ];
         assert_eq!(names(&effects), ["right", "left", "idle", "jump"]);
+    }
+
+    #[test]
+    fn a_blurred_direction_is_named_where_no_other_action_goes_that_way() {
+        let e = |usage, effect| both(usage, effect, effect);
+        let mut effects = vec![
+            e(0.4, effect(3, 75, 2, 0)),
+            e(0.2, effect(46, 17, 2, 0)),
+            e(0.2, effect(2, 2, 2, 0)),
+            e(0.1, effect(32, 13, 90, 0)),
+            e(0.1, effect(40, 35, 2, 0)),
+        ];
+        assert_eq!(
+            names(&effects),
+            ["right", "left", "idle", "jump", "action_4"]
+        );
+        // A clear one needs nobody to stand in for it.
+        effects.push(e(0.1, effect(80, 5, 2, 0)));
+        assert_eq!(names(&effects)[1], "action_1");
+        assert_eq!(names(&effects)[5], "left");
     }
 
     #[test]

@@ -16,6 +16,8 @@ use super::found_actions::FoundActions;
 use super::loss_scale::OVERFLOW;
 use super::phase::{Phase, Start, step_rng};
 use super::precision::with_precision;
+use super::run_folder::RunFolder;
+use super::saved_state::Progress;
 use super::timing::TrainingPhase;
 use super::tokenizer_phase::TokenizerPhase;
 use super::variables::Variables;
@@ -43,6 +45,8 @@ pub struct Comparison {
     pub first_loss_difference: f64,
     /// Largest such difference of any step. Later steps move apart by more than rounding: another nearest code is another step.
     pub loss_difference: f64,
+    /// Largest such difference of any step that the second way takes from the state in which the first one takes it.
+    pub same_state_loss_difference: f64,
     /// Norm of the difference of the first step's gradients, as a share of their norm.
     pub gradient_difference: f64,
     /// The largest such share of a variable, where variables count with a norm of at least a thousandth of the whole gradient's.
@@ -54,6 +58,8 @@ pub struct Comparison {
 /// What steps of a phase gave.
 struct Taken {
     losses: Vec<f64>,
+    /// Losses of the same steps, each from the state that the first way has before it.
+    same_state_losses: Vec<f64>,
     /// Gradients of the first step, on the CPU.
     gradients: BTreeMap<String, Vec<f32>>,
 }
@@ -69,14 +75,24 @@ pub fn compare(
     steps: u64,
     ways: [(&TrainConfig, &Place); 2],
 ) -> Result<Comparison, TrainError> {
-    let [one, other] = ways.map(|(config, place)| {
+    let folder = tempfile::tempdir().map_err(|e| TrainError::io(Path::new("states"), e))?;
+    let way = |(config, place): (&TrainConfig, &Place), saves| {
         let dataset = open_footage(config, Path::new("the configuration"), data)?;
-        taken_in(config, &dataset, phase, steps, place)
-    });
-    let (one, other) = (one?, other?);
-    let differences = one.losses.iter().zip(&other.losses);
-    let differences = differences.map(|(a, b)| (a - b).abs() / a.abs().max(1e-12));
-    let differences: Vec<f64> = differences.collect();
+        let states = States {
+            root: folder.path(),
+            saves,
+        };
+        taken_in(config, &dataset, phase, steps, place, &states)
+    };
+    let (one, other) = (way(ways[0], true)?, way(ways[1], false)?);
+    let apart = |others: &[f64]| -> Vec<f64> {
+        let pairs = one.losses.iter().zip(others);
+        pairs
+            .map(|(a, b)| (a - b).abs() / a.abs().max(1e-12))
+            .collect()
+    };
+    let differences = apart(&other.losses);
+    let same_state_differences = apart(&other.same_state_losses);
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let nothing = Vec::new();
     let (mut whole, mut whole_difference) = (0f64, 0f64);
@@ -104,6 +120,7 @@ pub fn compare(
         phase: phase.name(),
         first_loss_difference: differences.first().copied().unwrap_or(0.0),
         loss_difference: differences.into_iter().fold(0.0, f64::max),
+        same_state_loss_difference: same_state_differences.into_iter().fold(0.0, f64::max),
         gradient_difference: whole_difference / whole.max(1e-30),
         variable_difference,
         variable,
@@ -118,10 +135,11 @@ fn taken_in(
     phase: TrainingPhase,
     steps: u64,
     place: &Place,
+    states: &States<'_>,
 ) -> Result<Taken, TrainError> {
     let work = || {
         with_precision(config, &place.device, || {
-            taken(config, dataset, phase, steps, &place.device)
+            taken(config, dataset, phase, steps, &place.device, states)
         })
     };
     if place.composed {
@@ -137,12 +155,15 @@ fn taken(
     phase: TrainingPhase,
     steps: u64,
     device: &Device,
+    states: &States<'_>,
 ) -> Result<Taken, TrainError> {
-    let start = || Start::New(config.initial_weights);
     match phase {
         TrainingPhase::Tokenizer => {
-            let (mut tokenizer, _) = TokenizerPhase::open(config, dataset, start(), device)?;
-            take(&mut tokenizer, config.seed, steps)
+            let open = |start| {
+                let (tokenizer, _) = TokenizerPhase::open(config, dataset, start, device)?;
+                Ok(tokenizer)
+            };
+            take(&open, config, steps, states)
         }
         TrainingPhase::Dynamics => {
             let tokenizer = started_tokenizer(config, dataset)?;
@@ -150,15 +171,17 @@ fn taken(
             let variables = Variables::new(config.seed, device);
             genie_model::VideoTokenizer::new(&config.model, variables.builder().pp("tokenizer"))?;
             variables.restore(&tokenizer.snapshot()?)?;
-            let inherited = Inherited {
-                tokenizer: variables,
-                found: FoundActions::any(config, dataset),
-                // Each way makes its own.
-                tokens: None,
+            let open = |start| {
+                let inherited = Inherited {
+                    tokenizer: variables.clone(),
+                    found: FoundActions::any(config, dataset),
+                    // Each way makes its own.
+                    tokens: None,
+                };
+                let (dynamics, _) = DynamicsPhase::open(config, dataset, start, inherited, device)?;
+                Ok(dynamics)
             };
-            let opened = DynamicsPhase::open(config, dataset, start(), inherited, device)?;
-            let (mut dynamics, _) = opened;
-            take(&mut dynamics, config.seed, steps)
+            take(&open, config, steps, states)
         }
     }
 }
@@ -170,17 +193,40 @@ fn started_tokenizer(config: &TrainConfig, dataset: &Dataset) -> Result<Variable
     Ok(tokenizer.into_variables())
 }
 
-fn take<P: Phase>(phase: &mut P, seed: u64, steps: u64) -> Result<Taken, TrainError> {
+/// The states before each step of the first way, in folders of their own.
+struct States<'a> {
+    root: &'a Path,
+    /// The first way saves them, the second one reads them.
+    saves: bool,
+}
+
+impl States<'_> {
+    fn folder(&self, step: u64, config: &TrainConfig) -> Result<RunFolder, TrainError> {
+        let root = self.root.join(step.to_string());
+        if self.saves {
+            RunFolder::open(&root, config, false)
+        } else {
+            Ok(RunFolder::opened_by_another(&root)?.0)
+        }
+    }
+}
+
+fn take<P: Phase>(
+    open: &dyn Fn(Start) -> Result<P, TrainError>,
+    config: &TrainConfig,
+    steps: u64,
+    states: &States<'_>,
+) -> Result<Taken, TrainError> {
+    let mut phase = open(Start::New(config.initial_weights))?;
     phase.optimiser().keep_gradients();
     let mut losses = Vec::new();
     let mut gradients = BTreeMap::new();
     for step in 0..steps {
-        let mut figures = phase.step(step, &mut step_rng::<P>(seed, step))?;
-        // A step that is left out for an overflow has a smaller factor the next time, down to 1.
-        while figures.contains_key(OVERFLOW) {
-            figures = phase.step(step, &mut step_rng::<P>(seed, step))?;
+        if states.saves && step > 0 {
+            let progress = Progress { step, skipped: 0 };
+            phase.save(&states.folder(step, config)?, progress)?;
         }
-        losses.push(figures.get("loss").copied().unwrap_or(f64::NAN));
+        losses.push(loss_of(&mut phase, config, step)?);
         if step == 0 {
             let optimiser = phase.optimiser();
             let kept = optimiser.kept_gradients().into_iter();
@@ -192,7 +238,31 @@ fn take<P: Phase>(phase: &mut P, seed: u64, steps: u64) -> Result<Taken, TrainEr
             }
         }
     }
-    Ok(Taken { losses, gradients })
+    let mut same_state_losses = losses.clone();
+    if !states.saves {
+        for step in 1..steps {
+            if let Some(saved) = states.folder(step, config)?.saved_state(P::NAME)? {
+                let mut phase = open(Start::Saved(saved))?;
+                same_state_losses[step as usize] = loss_of(&mut phase, config, step)?;
+            }
+        }
+    }
+    Ok(Taken {
+        losses,
+        same_state_losses,
+        gradients,
+    })
+}
+
+/// Takes a step, and says its loss.
+fn loss_of<P: Phase>(phase: &mut P, config: &TrainConfig, step: u64) -> Result<f64, TrainError> {
+    let rng = || step_rng::<P>(config.seed, step);
+    let mut figures = phase.step(step, &mut rng())?;
+    // A step that is left out for an overflow has a smaller factor the next time, down to 1.
+    while figures.contains_key(OVERFLOW) {
+        figures = phase.step(step, &mut rng())?;
+    }
+    Ok(figures.get("loss").copied().unwrap_or(f64::NAN))
 }
 
 fn values(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {

@@ -5,7 +5,8 @@ use safetensors::SafeTensors;
 use super::error::CheckpointError;
 use crate::{AdjacentPairs, Error, GenieConfig, TokenAdjacency};
 
-/// Tensors of [`TokenAdjacency`]: pairs `[P, 2]` as u32, and one f32.
+/// Tensors of [`TokenAdjacency`]: pairs `[P, 2]` as u16, or as u32 where a token needs that and in files made before the first release;
+/// and one f32.
 pub(super) const ADJACENCY: [&str; 3] = ["adjacency.right", "adjacency.below", "adjacency.penalty"];
 /// Their names in files made before the first release, which are read still.
 pub(super) const ADJACENCY_BEFORE: [&str; 3] = [
@@ -18,18 +19,24 @@ pub(super) const ADJACENCY_BEFORE: [&str; 3] = [
 pub(super) fn adjacency_tensors(
     adjacency: &TokenAdjacency,
 ) -> [(String, Vec<usize>, Vec<u8>, safetensors::Dtype); 3] {
+    let all = adjacency.pairs();
+    let tokens = all.right.iter().chain(&all.below).flatten();
+    let narrow = tokens
+        .max()
+        .is_none_or(|&token| u16::try_from(token).is_ok());
+    let (kind, size) = if narrow {
+        (safetensors::Dtype::U16, size_of::<u16>())
+    } else {
+        (safetensors::Dtype::U32, size_of::<u32>())
+    };
     let pairs = |name: &str, pairs: &[[u32; 2]]| {
-        let bytes = pairs.iter().flatten().flat_map(|token| token.to_le_bytes());
+        // The first bytes of a number are its low ones.
+        let tokens = pairs.iter().flatten();
+        let bytes = tokens.flat_map(|token| token.to_le_bytes().into_iter().take(size));
         let shape = vec![pairs.len(), 2];
-        (
-            name.to_owned(),
-            shape,
-            bytes.collect(),
-            safetensors::Dtype::U32,
-        )
+        (name.to_owned(), shape, bytes.collect(), kind)
     };
     let [right, below, penalty] = ADJACENCY;
-    let all = adjacency.pairs();
     let bytes = adjacency.penalty().to_le_bytes().to_vec();
     [
         pairs(right, &all.right),
@@ -52,31 +59,45 @@ pub(super) fn read_adjacency(
         found,
         expected: expected.to_owned(),
     };
-    let read = |tensor: &str, columns: usize, kind: safetensors::Dtype| {
+    let read = |tensor: &str, columns: usize, kinds: &[safetensors::Dtype]| {
         let view = file.tensor(tensor).map_err(|_| CheckpointError::Missing {
             source_name: source_name.to_owned(),
             tensor: tensor.to_owned(),
         })?;
-        let fits = view.dtype() == kind
+        let size = view.dtype().bitsize() / 8;
+        let fits = kinds.contains(&view.dtype())
             && view.shape().iter().skip(1).product::<usize>() == columns
-            && view.data().len().is_multiple_of(4 * columns);
+            && view.data().len().is_multiple_of(size * columns);
         if !fits {
             let found = format!("{:?} of {:?}", view.shape(), view.dtype());
-            return Err(wrong(tensor, found, &format!("[_, {columns}] of {kind:?}")));
+            let expected = format!("[_, {columns}] of {:?}", kinds[0]);
+            return Err(wrong(tensor, found, &expected));
         }
-        let numbers = view.data().chunks_exact(4);
-        let numbers = numbers.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        Ok(numbers.collect::<Vec<u32>>())
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |all, &b| all << 8 | u32::from(b))
+        };
+        Ok(view
+            .data()
+            .chunks_exact(size)
+            .map(number)
+            .collect::<Vec<u32>>())
     };
     let pairs = |tensor: &str| {
-        let numbers = read(tensor, 2, safetensors::Dtype::U32)?;
+        let numbers = read(
+            tensor,
+            2,
+            &[safetensors::Dtype::U16, safetensors::Dtype::U32],
+        )?;
         Ok::<_, CheckpointError>(numbers.chunks_exact(2).map(|p| [p[0], p[1]]).collect())
     };
     let pairs = AdjacentPairs {
         right: pairs(right)?,
         below: pairs(below)?,
     };
-    let numbers = read(penalty, 1, safetensors::Dtype::F32)?;
+    let numbers = read(penalty, 1, &[safetensors::Dtype::F32])?;
     let number = numbers.first().map_or(f32::NAN, |&it| f32::from_bits(it));
     let all = TokenAdjacency::new(codes, config.token_columns(), pairs, number);
     let Some(all) = all else {

@@ -18,7 +18,7 @@ const STEPS: u64 = 4;
 #[derive(Debug, Serialize)]
 pub(super) struct Parity {
     device: String,
-    /// Whether the first step's losses and gradients differ by less than a thousandth in both phases.
+    /// Whether losses from the same states, and the first step's gradients, differ by less than a thousandth in both phases.
     same: bool,
     phases: Vec<PhaseParity>,
 }
@@ -119,7 +119,7 @@ impl Parity {
         }
         let same = phases.iter().all(|phase| {
             let it = &phase.comparison;
-            it.first_loss_difference < 1e-3 && it.gradient_difference < 1e-3
+            it.same_state_loss_difference < 1e-3 && it.gradient_difference < 1e-3
         });
         Ok(Self {
             device: name,
