@@ -109,6 +109,27 @@ fn composed_steps_have_the_losses_and_gradients_of_fused_ones() {
     }
 }
 
+/// Steps that are taken from another's states have its losses, wherever steps of their own would lead.
+#[test]
+fn steps_from_the_same_states_do_not_move_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    footage(folder.path());
+    let place = Place {
+        device: Device::Cpu,
+        composed: false,
+    };
+    let config = config();
+    let mut faster = config.clone();
+    faster.tokenizer.learning_rate *= 8.0;
+    faster.dynamics.learning_rate *= 8.0;
+    for phase in TrainingPhase::ALL {
+        let ways = [(&config, &place), (&faster, &place)];
+        let found = compare(folder.path(), phase, 4, ways).unwrap();
+        assert!(found.loss_difference > 1e-3, "{found:?}");
+        assert!(found.same_state_loss_difference < 1e-6, "{found:?}");
+    }
+}
+
 /// A step in several passes, and one that keeps less for its gradient, is the same step.
 #[test]
 fn passes_and_recomputation_change_nothing() {

@@ -118,7 +118,7 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     train(&config, &data, &three, false, &Device::Cpu, &stop).unwrap();
     let text = std::fs::read_to_string(three.join("config.toml")).unwrap();
     let chosen: TrainConfig = toml::from_str(&text).unwrap();
-    assert!((3..=12).contains(&chosen.model.latent_actions.actions));
+    assert!((4..=20).contains(&chosen.model.latent_actions.actions));
 }
 
 /// The paper's recipe: the encoder learns from the pixel decoder alone, beside the dynamics, whose gradient is stopped.

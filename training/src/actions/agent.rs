@@ -389,7 +389,7 @@ impl AnchoredAgent {
             return Some(problem);
         }
         (self.looks.problem(&self.settings)).or_else(|| match &self.encoder {
-            Some(encoder) => encoder.problem(self.looks.reach, self.codes.len()),
+            Some(encoder) => encoder.problem(self.looks.reach, self.codes.len(), &self.describer),
             None => (self.settings.use_encoder).then(|| "it has no encoder".to_owned()),
         })
     }

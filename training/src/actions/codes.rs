@@ -173,7 +173,8 @@ pub(crate) fn find_codes(
         let (codes, likelihood) = likeliest(count, TRIED_STARTS);
         (count, information_criterion(&codes, likelihood, all.len()))
     });
-    let best = trials.max_by(|a, b| a.1.total_cmp(&b.1));
+    // Of equals the fewest.
+    let best = trials.reduce(|best, next| if next.1 > best.1 { next } else { best });
     let count = best.map_or(*TRIED_COUNTS.start(), |(count, _)| count);
     likeliest(count, settings.code_starts).0
 }
@@ -202,7 +203,7 @@ fn likeliest_codes(
     best
 }
 
-/// Numbers of codes that are tried where the number is not given, and the starts of each.
+/// Numbers of codes that are tried where the number is not given (even ones), and the starts of each.
 const TRIED_COUNTS: std::ops::RangeInclusive<usize> = 4..=20;
 const TRIED_STEP: usize = 2;
 const TRIED_STARTS: usize = 2;
@@ -212,4 +213,55 @@ const TRIED_STARTS: usize = 2;
 fn information_criterion(codes: &CodeModel, likelihood: f64, transitions: usize) -> f64 {
     let transitions = transitions.max(1) as f64;
     likelihood - 0.5 * codes.free_numbers() as f64 * transitions.ln() / transitions
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// Clips of 100 transitions in which the anchor goes one of so many ways, each for some transitions, seen through a little noise.
+    fn clips_of(ways: usize, clips: usize) -> Vec<Vec<Description>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        (0..clips)
+            .map(|_| {
+                let (mut way, mut left) = (0, 0);
+                (0..100)
+                    .map(|_| {
+                        if left == 0 {
+                            (way, left) = (rng.random_range(0..ways), rng.random_range(3..9));
+                        }
+                        left -= 1;
+                        let (x, y) = (way % 4, way / 4);
+                        let mut near = |value: usize| value as f32 + rng.random_range(-0.2..0.2);
+                        Description {
+                            values: [near(x), near(y), near(0), near(0)],
+                            tokens: [(5 * x + y) as u8, 12, 0],
+                        }
+                    })
+                    .collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn as_many_codes_are_taken_as_the_footage_bears() {
+        let settings = AgentSettings {
+            actions: None,
+            ..AgentSettings::default()
+        };
+        let count = |clips: &[Vec<Description>]| find_codes(clips, &settings, 0).len();
+        // No fewer are tried.
+        assert_eq!(count(&clips_of(3, 40)), 4);
+        assert!((12..=14).contains(&count(&clips_of(12, 40))));
+        // A few transitions bear few codes, whatever is in them.
+        let few: Vec<_> = (clips_of(12, 1).into_iter())
+            .map(|clip| clip[..12].to_vec())
+            .collect();
+        assert_eq!(count(&few), 4);
+        let given = AgentSettings::default();
+        assert_eq!(Some(find_codes(&few, &given, 0).len()), given.actions);
+    }
 }

@@ -116,7 +116,15 @@ impl Encoder {
     }
 
     /// What does not fit together in one that comes from a file.
-    pub(crate) fn problem(&self, reach: usize, codes: usize) -> Option<String> {
+    pub(crate) fn problem(
+        &self,
+        reach: usize,
+        codes: usize,
+        describer: &Describer,
+    ) -> Option<String> {
+        if self.sees_tokens && !describer.has_tokens() {
+            return Some("an encoder of tokens, but nothing that makes them".to_owned());
+        }
         let fits = self.network.is_sound()
             && self.network.inputs() == inputs(reach, self.sees_tokens)
             && self.network.classes() == codes;
@@ -187,5 +195,40 @@ impl Seen<'_> {
         let (before, after) = pictures.split_at_mut(pictures.len() / 2);
         to_inputs(&self.crops[at], before);
         to_inputs(&self.crops[at + 1], after);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoder_of_before_there_were_tokens_is_read_still() {
+        let describer = Describer::fit(
+            &[[1.0, 0.0]; 60],
+            &[[0.5, 0.0]; 60],
+            &AgentSettings::default(),
+        );
+        let old = Encoder {
+            network: Network::new(&[inputs(3, false), 8, 5], 0),
+            sees_tokens: false,
+        };
+        let mut stored = serde_json::to_value(&old).unwrap();
+        assert!(
+            stored
+                .as_object_mut()
+                .unwrap()
+                .remove("sees_tokens")
+                .is_some()
+        );
+        let read: Encoder = serde_json::from_value(stored).unwrap();
+        assert!(read == old);
+        assert_eq!(read.problem(3, 5, &describer), None);
+        let confused = Encoder {
+            sees_tokens: true,
+            ..old
+        };
+        assert!(confused.problem(3, 5, &describer).is_some());
     }
 }

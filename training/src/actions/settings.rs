@@ -188,6 +188,8 @@ impl AgentSettings {
             ("look_width", self.look_width, 1, 1024),
             ("encoder_width", self.encoder_width, 1, 1024),
             ("actions", self.actions.unwrap_or(2), 2, 256),
+            ("code_starts", self.code_starts, 1, 100),
+            ("code_rounds", self.code_rounds, 1, 1000),
         ];
         for (name, value, least, most) in ranges {
             if !(least..=most).contains(&value) {

@@ -460,6 +460,7 @@ fn an_agent_comes_back_from_its_file() {
         ("\"blob_reach\":9", "\"blob_reach\":900"),
         ("\"group\":[", "\"group\":[99,"),
         ("\"inputs\":108", "\"inputs\":107"),
+        ("\"sees_tokens\":true", "\"sees_tokens\":false"),
     ] {
         assert!(text.contains(from), "{from}");
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();

@@ -33,7 +33,8 @@ pub(super) fn has_gravity<'a>(clips: impl Iterator<Item = &'a [Motion]>, speed: 
     enough && mean(up) > 0.0 && mean(up) >= OVER_FALLING * -mean(down)
 }
 
-/// Where an action goes along an axis: -1, 0 or 1; `None` if that is unclear.
+/// Where an action goes along an axis: -1, 0 or 1; `None` if that is unclear. Where no action goes a way for sure, one may
+/// [stand in](stand_in).
 fn signs(
     effects: &[Effects],
     measured: impl Fn(&ActionEffect) -> Option<[f64; 2]>,
@@ -179,6 +180,42 @@ mod tests {
         assert_eq!(labels[0].keys[0], ["ArrowLeft", "ArrowUp"]);
         assert_eq!(labels[7].keys, [["ArrowDown"], ["KeyS"]]);
         assert!(labels[4].keys.is_empty());
+    }
+
+    #[test]
+    fn a_blurred_direction_is_named_where_no_other_action_goes_that_way() {
+        let effect = |left: f64, right: f64, up: f64, down: f64| {
+            let effect = ActionEffect {
+                sideways: 100.0,
+                goes_left: left,
+                goes_right: right,
+                vertical: 100.0,
+                goes_up: up,
+                goes_down: down,
+                ..ActionEffect::default()
+            };
+            Effects {
+                usage: 0.25,
+                real: effect,
+                generated: effect,
+            }
+        };
+        let names = |effects: &[Effects]| -> Vec<String> {
+            let labels = name_directions(effects);
+            labels.into_iter().map(|label| label.name).collect()
+        };
+        let mut effects = vec![
+            effect(2.0, 2.0, 2.0, 90.0),
+            effect(2.0, 2.0, 48.0, 16.0),
+            effect(2.0, 2.0, 40.0, 30.0),
+            effect(2.0, 2.0, 2.0, 2.0),
+        ];
+        assert_eq!(names(&effects), ["down", "up", "action_2", "idle"]);
+        effects.push(effect(2.0, 2.0, 90.0, 2.0));
+        assert_eq!(
+            names(&effects),
+            ["down", "action_1", "action_2", "idle", "up"]
+        );
     }
 
     #[test]

@@ -181,18 +181,7 @@ pub fn label(
         }
     }
     let labels = if matches!(estimator, MotionEstimator::Agent(..)) {
-        // What an action means was found in the footage; the dreams beside it show whether the world obeys. Jumps alone are counted there too: few
-        // begin at rest in footage.
-        let real: Vec<Effects> = (effects.iter())
-            .map(|effects| Effects {
-                generated: ActionEffect {
-                    from_rest: effects.generated.from_rest,
-                    rises: effects.generated.rises,
-                    ..ActionEffect::default()
-                },
-                ..*effects
-            })
-            .collect();
+        let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
         if has_gravity(seen.iter().map(|(motions, _)| &motions[..]), speeds[1]) {
             name_actions(&real)
         } else {

@@ -78,6 +78,19 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// What counts for actions that were found in the footage: what they mean is there, and dreams show whether the world obeys. Jumps
+    /// alone are counted in dreams too, since few begin at rest in footage.
+    pub(super) fn of_found_actions(&self) -> Self {
+        Self {
+            generated: ActionEffect {
+                from_rest: self.generated.from_rest,
+                rises: self.generated.rises,
+                ..ActionEffect::default()
+            },
+            ..*self
+        }
+    }
+
     pub(super) fn is_measured(&self) -> bool {
         self.real.left().is_some() || self.generated.left().is_some()
     }
@@ -144,7 +157,8 @@ enum Height {
     Fall,
 }
 
-/// Names every action, and gives it keys. Names differ: of several actions that mean the same the most used one has the
+/// Names every action, and gives it keys. Where no action goes left (or right) for sure, one that does so about twice as often as it goes the
+/// other way stands in. Names differ: of several actions that mean the same the most used one has the
 /// plain name, the others are numbered (`right_2`) and, like those without a name (`action_3`), get the key of their digit.
 pub fn name_actions(effects: &[Effects]) -> Vec<ActionLabel> {
     let jumps = combine(effects, JUMP, ActionEffect::jumps);
@@ -250,7 +264,7 @@ fn directions(effects: &[Effects], heights: &[Height]) -> Vec<Direction> {
 }
 
 /// The action that stands in for a way along an axis that none goes for sure: of those that are unclear the one that goes it most beyond
-/// the other way, if it does so twice as often.
+/// the other way, if it does so about twice as often.
 pub(super) fn stand_in(
     bias: &[f64],
     moves: &[f64],
@@ -429,6 +443,18 @@ mod tests {
         effects.push(e(0.1, effect(80, 5, 2, 0)));
         assert_eq!(names(&effects)[1], "action_1");
         assert_eq!(names(&effects)[5], "left");
+    }
+
+    #[test]
+    fn of_found_actions_dreams_tell_the_jumps_and_not_the_directions() {
+        let effects = [
+            both(0.4, effect(2, 98, 35, 0), effect(80, 10, 76, 0)),
+            both(0.3, effect(2, 98, 1, 0), effect(80, 10, 5, 0)),
+            both(0.2, effect(90, 2, 1, 0), effect(2, 80, 5, 0)),
+            both(0.1, effect(2, 2, 93, 0), effect(2, 2, 90, 0)),
+        ];
+        let found: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
+        assert_eq!(names(&found), ["right_jump", "right", "left", "jump"]);
     }
 
     #[test]

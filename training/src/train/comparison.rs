@@ -45,7 +45,8 @@ pub struct Comparison {
     pub first_loss_difference: f64,
     /// Largest such difference of any step. Later steps move apart by more than rounding: another nearest code is another step.
     pub loss_difference: f64,
-    /// Largest such difference of any step that the second way takes from the state in which the first one takes it.
+    /// Largest such difference of any step that the second way takes from the state in which the first one takes it. Losses are those before a
+    /// step's update, so that what a step does to the state shows in [`loss_difference`](Self::loss_difference) alone.
     pub same_state_loss_difference: f64,
     /// Norm of the difference of the first step's gradients, as a share of their norm.
     pub gradient_difference: f64,
@@ -58,24 +59,25 @@ pub struct Comparison {
 /// What steps of a phase gave.
 struct Taken {
     losses: Vec<f64>,
-    /// Losses of the same steps, each from the state that the first way has before it.
+    /// In the second way, losses of the same steps, each from the state that the first way has before it.
     same_state_losses: Vec<f64>,
     /// Gradients of the first step, on the CPU.
     gradients: BTreeMap<String, Vec<f32>>,
 }
 
 /// Takes `steps` steps of a phase in both ways, each a configuration and a place, from the same weights and with the same footage and
-/// chance, and compares them. Weights start as [`TrainConfig::initial_weights`] says.
+/// chance, and compares them. Weights start as [`TrainConfig::initial_weights`] says. The states before all steps but the first are kept in
+/// the folder for temporary files meanwhile.
 ///
 /// # Errors
-/// Those of [`train`](super::train) that do not come from a run folder.
+/// Those of [`train`](super::train), of the folders of these states among them.
 pub fn compare(
     data: &Path,
     phase: TrainingPhase,
     steps: u64,
     ways: [(&TrainConfig, &Place); 2],
 ) -> Result<Comparison, TrainError> {
-    let folder = tempfile::tempdir().map_err(|e| TrainError::io(Path::new("states"), e))?;
+    let folder = tempfile::tempdir().map_err(|e| TrainError::io(&std::env::temp_dir(), e))?;
     let way = |(config, place): (&TrainConfig, &Place), saves| {
         let dataset = open_footage(config, Path::new("the configuration"), data)?;
         let states = States {
@@ -85,14 +87,8 @@ pub fn compare(
         taken_in(config, &dataset, phase, steps, place, &states)
     };
     let (one, other) = (way(ways[0], true)?, way(ways[1], false)?);
-    let apart = |others: &[f64]| -> Vec<f64> {
-        let pairs = one.losses.iter().zip(others);
-        pairs
-            .map(|(a, b)| (a - b).abs() / a.abs().max(1e-12))
-            .collect()
-    };
-    let differences = apart(&other.losses);
-    let same_state_differences = apart(&other.same_state_losses);
+    let differences = differences(&one.losses, &other.losses);
+    let same_state_differences = self::differences(&one.losses, &other.same_state_losses);
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let nothing = Vec::new();
     let (mut whole, mut whole_difference) = (0f64, 0f64);
@@ -127,6 +123,15 @@ pub fn compare(
         losses: one.losses,
         other_losses: other.losses,
     })
+}
+
+/// Differences of losses as shares of the first ones. One that is no number is as far from all others as can be.
+fn differences(losses: &[f64], others: &[f64]) -> Vec<f64> {
+    let pairs = losses.iter().zip(others);
+    pairs
+        .map(|(a, b)| (a - b).abs() / a.abs().max(1e-12))
+        .map(|it| if it.is_nan() { f64::INFINITY } else { it })
+        .collect()
 }
 
 fn taken_in(
@@ -238,13 +243,20 @@ fn take<P: Phase>(
             }
         }
     }
-    let mut same_state_losses = losses.clone();
+    let mut same_state_losses = Vec::new();
     if !states.saves {
+        // The first step is taken from the start.
+        same_state_losses.extend(losses.first());
         for step in 1..steps {
-            if let Some(saved) = states.folder(step, config)?.saved_state(P::NAME)? {
-                let mut phase = open(Start::Saved(saved))?;
-                same_state_losses[step as usize] = loss_of(&mut phase, config, step)?;
-            }
+            let folder = states.folder(step, config)?;
+            let saved = folder
+                .saved_state(P::NAME)?
+                .ok_or_else(|| TrainError::NoRun {
+                    path: states.root.join(step.to_string()),
+                    beside: String::new(),
+                })?;
+            let mut phase = open(Start::Saved(saved))?;
+            same_state_losses.push(loss_of(&mut phase, config, step)?);
         }
     }
     Ok(Taken {
@@ -271,4 +283,15 @@ fn values(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
         .to_dtype(DType::F32)?
         .flatten_all()?
         .to_vec1()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_no_number_is_far_from_all_others() {
+        let found = differences(&[1.0, 2.0, f64::NAN, 4.0], &[1.0, f64::NAN, 3.0, 5.0]);
+        assert_eq!(found, [0.0, f64::INFINITY, f64::INFINITY, 0.25]);
+    }
 }

@@ -70,7 +70,7 @@ pub(super) fn read_adjacency(
             && view.data().len().is_multiple_of(size * columns);
         if !fits {
             let found = format!("{:?} of {:?}", view.shape(), view.dtype());
-            let expected = format!("[_, {columns}] of {:?}", kinds[0]);
+            let expected = format!("[_, {columns}] of one of {kinds:?}");
             return Err(wrong(tensor, found, &expected));
         }
         let number = |bytes: &[u8]| {
