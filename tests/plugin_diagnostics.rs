@@ -53,15 +53,16 @@ fn sixty_four_worlds_run_at_once_and_their_figures_are_told() {
             .iter()
             .all(|&world| w.get::<GenieFrame>(world).is_some_and(|f| f.tick >= 12))
     });
-    run_until(&mut app, "a measurement", |w| {
-        figure(w, &Figures::WORLDS) == Some(64.0)
-    });
     run_until(&mut app, "the overlay", |w| {
         let mut overlay = w.query_filtered::<&Text, With<bevy_genie::GenieOverlay>>();
         overlay.single(w).unwrap().0.starts_with("64 worlds, ")
     });
+    // On a busy machine no frame may arrive in one.
+    run_until(&mut app, "a measurement with frames", |w| {
+        figure(w, &Figures::WORLDS) == Some(64.0)
+            && figure(w, &Figures::FRAMES_PER_SECOND).is_some_and(|it| it > 0.0)
+    });
     let figure = |path| figure(app.world(), &path).unwrap();
-    assert!(figure(Figures::FRAMES_PER_SECOND) > 0.0);
     let (half, most) = (figure(Figures::LATENCY_P50), figure(Figures::LATENCY_P99));
     assert!(0.0 < half && half <= most);
     assert!(figure(Figures::INPUT_LATENCY_P99) >= figure(Figures::INPUT_LATENCY_P50));
