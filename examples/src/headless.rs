@@ -47,9 +47,14 @@ pub fn record(recording: Recording) -> AppExit {
         unapproved_path_mode: UnapprovedPathMode::Deny,
         ..default()
     };
+    let genie = GeniePlugin {
+        // Nothing waits but the film, which beside busy programs would have to wait for what they leave over.
+        priority: GeniePriority::Normal,
+        ..default()
+    };
     App::new()
         .add_plugins(MinimalPlugins.set(ScheduleRunnerPlugin::run_loop(Duration::from_millis(1))))
-        .add_plugins((LogPlugin::default(), assets, GeniePlugin::default()))
+        .add_plugins((LogPlugin::default(), assets, genie))
         .insert_resource(recording)
         .init_resource::<Film>()
         .add_systems(Startup, start)
