@@ -87,8 +87,8 @@ pub fn compare(
         taken_in(config, &dataset, phase, steps, place, &states)
     };
     let (one, other) = (way(ways[0], true)?, way(ways[1], false)?);
-    let differences = differences(&one.losses, &other.losses);
-    let same_state_differences = self::differences(&one.losses, &other.same_state_losses);
+    let differences = loss_differences(&one.losses, &other.losses);
+    let same_state_differences = loss_differences(&one.losses, &other.same_state_losses);
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let nothing = Vec::new();
     let (mut whole, mut whole_difference) = (0f64, 0f64);
@@ -126,7 +126,7 @@ pub fn compare(
 }
 
 /// Differences of losses as shares of the first ones. One that is no number is as far from all others as can be.
-fn differences(losses: &[f64], others: &[f64]) -> Vec<f64> {
+fn loss_differences(losses: &[f64], others: &[f64]) -> Vec<f64> {
     let pairs = losses.iter().zip(others);
     pairs
         .map(|(a, b)| (a - b).abs() / a.abs().max(1e-12))
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_no_number_is_far_from_all_others() {
-        let found = differences(&[1.0, 2.0, f64::NAN, 4.0], &[1.0, f64::NAN, 3.0, 5.0]);
+        let found = loss_differences(&[1.0, 2.0, f64::NAN, 4.0], &[1.0, f64::NAN, 3.0, 5.0]);
         assert_eq!(found, [0.0, f64::INFINITY, f64::INFINITY, 0.25]);
     }
 }
