@@ -121,6 +121,62 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     assert!((4..=20).contains(&chosen.model.latent_actions.actions));
 }
 
+/// Half-way the dynamics are asked what they make of the actions that were found. A run that ended before, after or amid that goes on to the
+/// same world.
+#[test]
+fn found_actions_are_read_anew_once_and_wherever_the_run_was_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, one, two) = (
+        folder.path().join("data"),
+        folder.path().join("one"),
+        folder.path().join("two"),
+    );
+    generate_dataset(&data, 8, 60, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
+    let mut config = config();
+    config.model.latent_actions.input = LatentActionInput::Agent;
+    config.model.latent_actions.actions = 5;
+    config.model.tokenizer.encoder.window = 1;
+    config.actions_revised_at = 0.5;
+    let half = config.dynamics.steps / 2;
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
+    let stop = |name: &str, steps: u64| name == "dynamics" && steps == half - 1;
+    train(&config, &data, &two, false, &Device::Cpu, &stop).unwrap();
+    let found = |run: &Path| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(run.join("found_actions.json")).unwrap()).unwrap()
+    };
+    assert_eq!(found(&two).get("revision"), None);
+    // One that was killed when they had been read anew, and its state had not been saved since.
+    std::fs::copy(
+        one.join("found_actions.json"),
+        two.join("found_actions.json"),
+    )
+    .unwrap();
+    for stop_at in [half + 1, half + 2] {
+        let stop = |name: &str, steps: u64| name == "dynamics" && steps == stop_at;
+        train(&config, &data, &two, true, &Device::Cpu, &stop).unwrap();
+    }
+    train(&config, &data, &two, true, &Device::Cpu, &never).unwrap();
+    assert_eq!(world(&one), world(&two));
+    assert_eq!(found(&one), found(&two));
+    let found = found(&one);
+    assert_eq!(found["revision"]["step"], half);
+    let count = |codes: &serde_json::Value| {
+        let clips = codes.as_array().unwrap().iter();
+        clips.map(|it| it.as_array().unwrap().len()).sum::<usize>()
+    };
+    assert_eq!(count(&found["revision"]["codes"]), count(&found["codes"]));
+    assert_eq!(count(&found["codes"]), 8 * 59);
+
+    // A codes file that does not fit is refused.
+    let text = std::fs::read_to_string(one.join("found_actions.json")).unwrap();
+    let other = text.replace("\"revision\":{\"step\":", "\"revision\":{\"step\":1");
+    let broken = other.replacen("\"codes\":[[", "\"codes\":[[0,", 1);
+    std::fs::write(two.join("found_actions.json"), broken).unwrap();
+    let refused = train(&config, &data, &two, true, &Device::Cpu, &never).unwrap_err();
+    assert!(refused.to_string().contains("other footage"), "{refused}");
+}
+
 /// The paper's recipe: the encoder learns from the pixel decoder alone, beside the dynamics, whose gradient is stopped.
 #[test]
 fn actions_are_learned_from_pixels_alone_as_in_the_paper() {

@@ -98,6 +98,23 @@ pub struct AnchoredAgent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keys: Option<Box<KeyReader>>,
     report: AgentReport,
+    /// Whether codes were read anew by what the dynamics tell.
+    #[serde(default, skip_serializing_if = "is_false")]
+    revised: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Probability below which a code is no candidate.
+const LEAST_CANDIDATE: f64 = 1e-4;
+
+/// What an agent does in a clip, and what its codes are read from.
+#[derive(Debug, Clone)]
+pub(crate) struct DescribedClip {
+    pub(crate) actions: ClipActions,
+    descriptions: Vec<Description>,
 }
 
 impl AnchoredAgent {
@@ -206,10 +223,11 @@ impl AnchoredAgent {
             encoder: Some(encoder),
             keys: None,
             report,
+            revised: false,
         };
         let mut actions: Vec<ClipActions> = vec![Vec::new(); source.clip_count()];
         for (&clip, seen) in clips.iter().zip(&seen) {
-            actions[clip] = agent.encode(*seen, size);
+            actions[clip] = agent.encode(*seen, size).actions;
         }
         let mut fitted = vec![false; source.clip_count()];
         for &clip in &clips {
@@ -229,17 +247,73 @@ impl AnchoredAgent {
     /// # Errors
     /// Footage of another frame size, or that cannot be read.
     pub fn apply(&self, source: &dyn FrameSource) -> Result<Vec<ClipActions>, AgentError> {
-        let (height, width) = source.frame_size();
-        if (height, width) != self.frame_size {
-            return Err(AgentError::OtherSize {
-                found_height: self.frame_size.0,
-                found_width: self.frame_size.1,
-                height,
-                width,
-            });
-        }
+        self.check_size(source)?;
         let clips: Vec<usize> = (0..source.clip_count()).collect();
         Ok(self.apply_to(source, &clips)?)
+    }
+
+    /// What the agent does in other clips of the same game, with what its codes are read from, so that they can be
+    /// [revised](Self::revise).
+    ///
+    /// # Errors
+    /// Footage of another frame size, or that cannot be read.
+    pub(crate) fn describe(
+        &self,
+        source: &dyn FrameSource,
+    ) -> Result<Vec<DescribedClip>, AgentError> {
+        self.check_size(source)?;
+        let clips: Vec<usize> = (0..source.clip_count()).collect();
+        Ok(self.describe_some(source, &clips)?)
+    }
+
+    /// For each transition of a clip the codes that it may show: all but those that what is seen of the player nearly rules out.
+    pub(crate) fn candidates(&self, clip: &DescribedClip) -> Vec<Vec<usize>> {
+        let posteriors = self.codes.posteriors(&clip.descriptions);
+        let candidates = posteriors.into_iter().map(|states| {
+            let likely = states.into_iter().enumerate();
+            let likely = likely.filter(|(_, share)| *share >= LEAST_CANDIDATE);
+            likely.map(|(code, _)| code).collect()
+        });
+        candidates.collect()
+    }
+
+    /// Whether the dynamics of its world tell of its codes too.
+    pub(crate) fn is_revised(&self) -> bool {
+        self.revised
+    }
+
+    /// The same agent, of whose codes the dynamics of its world tell too.
+    #[must_use]
+    pub(crate) fn revised(mut self) -> Self {
+        self.revised = true;
+        self
+    }
+
+    /// Whether its codes can be [revised](Self::revise): those of a chain can.
+    pub(crate) fn can_be_revised(&self) -> bool {
+        self.keys.is_none() && !self.settings.use_encoder
+    }
+
+    /// Reads the codes of a clip anew where something else tells of them too: for each transition what it tells for each code, in nats, up to
+    /// a constant. What came before and after counts, as when they were read first.
+    pub(crate) fn revise(&self, clip: &mut DescribedClip, told: &[Vec<f32>]) {
+        let codes = self.codes.read_told(&clip.descriptions, Some(told));
+        for (transition, code) in clip.actions.iter_mut().zip(codes) {
+            transition.code = code;
+        }
+    }
+
+    fn check_size(&self, source: &dyn FrameSource) -> Result<(), AgentError> {
+        let (height, width) = source.frame_size();
+        if (height, width) == self.frame_size {
+            return Ok(());
+        }
+        Err(AgentError::OtherSize {
+            found_height: self.frame_size.0,
+            found_width: self.frame_size.1,
+            height,
+            width,
+        })
     }
 
     fn apply_to(
@@ -247,6 +321,20 @@ impl AnchoredAgent {
         source: &dyn FrameSource,
         clips: &[usize],
     ) -> Result<Vec<ClipActions>, DatasetError> {
+        let described = self.describe_some(source, clips)?;
+        let found = described.into_iter().map(|clip| clip.actions);
+        let mut found: Vec<ClipActions> = found.collect();
+        if let (Some(keys), false) = (&self.keys, clips.is_empty()) {
+            keys.name(&SomeClips::new(source, clips.to_vec()), &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn describe_some(
+        &self,
+        source: &dyn FrameSource,
+        clips: &[usize],
+    ) -> Result<Vec<DescribedClip>, DatasetError> {
         if clips.is_empty() {
             return Ok(Vec::new());
         }
@@ -275,7 +363,7 @@ impl AnchoredAgent {
             })
             .collect();
         let pictures = crops(source, clips, &tracks, size, self.looks.reach)?;
-        let mut found: Vec<ClipActions> = tracks
+        let found = tracks
             .par_iter()
             .zip(&pictures)
             .map(|(track, crops)| {
@@ -288,23 +376,20 @@ impl AnchoredAgent {
                 self.encode(seen, size)
             })
             .collect();
-        if let Some(keys) = &self.keys {
-            keys.name(&SomeClips::new(source, clips.to_vec()), &mut found)?;
-        }
         Ok(found)
     }
 
-    fn encode(&self, seen: Seen<'_>, size: WorkingSize) -> ClipActions {
+    fn encode(&self, seen: Seen<'_>, size: WorkingSize) -> DescribedClip {
         let Seen { track, looks, .. } = seen;
         let factor = size.factor as f32;
         let (describer, settings) = (&self.describer, &self.settings);
+        let descriptions = describer.describe(&motions_of(track), looks, settings);
         let codes = if let (Some(encoder), true) = (&self.encoder, settings.use_encoder) {
             encoder.read(seen, describer, settings)
         } else {
-            let descriptions = describer.describe(&motions_of(track), looks, settings);
             self.codes.read(&descriptions)
         };
-        transitions(track)
+        let actions = transitions(track)
             .iter()
             .zip(looks)
             .zip(codes)
@@ -316,7 +401,11 @@ impl AnchoredAgent {
                 present: frame.blob.is_some(),
                 position: frame.place.map(|part| (part + 0.5) * factor),
             })
-            .collect()
+            .collect();
+        DescribedClip {
+            actions,
+            descriptions,
+        }
     }
 
     /// The same agent without its encoder, if that is not what reads transitions: a smaller file that finds the same.

@@ -130,7 +130,7 @@ impl CodeModel {
         let parts: Vec<(Smoothed, Vec<Seen>)> = clips
             .par_iter()
             .map(|clip| {
-                let smoothed = self.smooth(clip);
+                let smoothed = self.smooth(clip, None);
                 let mut seen = vec![Seen::default(); count];
                 for (description, shares) in clip.iter().zip(&smoothed.states) {
                     for ((seen, state), &share) in seen.iter_mut().zip(&self.states).zip(shares) {
@@ -193,7 +193,12 @@ impl CodeModel {
 
     /// The likeliest state of each transition of a clip, given the whole of it.
     pub(crate) fn read(&self, clip: &[Description]) -> Vec<usize> {
-        self.smooth(clip)
+        self.read_told(clip, None)
+    }
+
+    /// The same where something else tells of the states too: for each transition what it tells for each of them, in nats, up to a constant.
+    pub(crate) fn read_told(&self, clip: &[Description], told: Option<&[Vec<f32>]>) -> Vec<usize> {
+        self.smooth(clip, told)
             .states
             .iter()
             .map(|states| {
@@ -205,18 +210,21 @@ impl CodeModel {
 
     /// Probability of each state at each transition of a clip, given the whole of it: [transitions, states].
     pub(crate) fn posteriors(&self, clip: &[Description]) -> Vec<Vec<f64>> {
-        self.smooth(clip).states
+        self.smooth(clip, None).states
     }
 
-    /// The forward-backward algorithm, with probabilities scaled to sum to 1 at each transition.
-    fn smooth(&self, clip: &[Description]) -> Smoothed {
+    /// The forward-backward algorithm, with probabilities scaled to sum to 1 at each transition. What is `told` of the states of each
+    /// transition counts as evidence beside the description.
+    fn smooth(&self, clip: &[Description], told: Option<&[Vec<f32>]>) -> Smoothed {
         let count = self.states.len();
         let mut log_likelihood = 0.0;
         let mut evidence = Vec::with_capacity(clip.len());
         let mut forward: Vec<Vec<f64>> = Vec::with_capacity(clip.len());
-        for value in clip {
+        for (at, value) in clip.iter().enumerate() {
+            let told = told.and_then(|told| told.get(at));
+            let told = |state: usize| told.map_or(0.0, |told| f64::from(told[state]));
             let logs: Vec<f64> = (0..count)
-                .map(|state| self.evidence(state, value))
+                .map(|state| self.evidence(state, value) + told(state))
                 .collect();
             let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let here: Vec<f64> = logs.iter().map(|log| (log - most).exp()).collect();
@@ -563,7 +571,7 @@ mod tests {
                 );
             }
         }
-        assert!((model.smooth(clip).log_likelihood - f64::ln(total)).abs() < 1e-9);
+        assert!((model.smooth(clip, None).log_likelihood - f64::ln(total)).abs() < 1e-9);
     }
 
     #[test]

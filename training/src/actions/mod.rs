@@ -17,6 +17,7 @@
 //! as such by what was learnt without labels (`key_reader`). Where a dataset has them they judge what was found: [`PairCounts`] measures the information of codes about them,
 //! [`ActionClassifier`] learns to see them in frames alone, whoever is in these.
 
+mod action_evidence;
 mod agent;
 mod agent_sights;
 mod appearance;
@@ -64,6 +65,7 @@ mod view_choice;
 mod visible;
 mod visible_score;
 
+pub(crate) use action_evidence::{TokenClip, action_evidence};
 pub use agent::{AgentError, AgentReport, AnchoredAgent, CandidateReport};
 pub use classifier::ActionClassifier;
 pub use few_labels::{FewLabels, few_label_actions};

@@ -61,11 +61,22 @@ impl<'a> WorldParts<'a> {
         )?)
     }
 
-    /// The latent action of every transition of some clips of frames.
+    /// The latent action of every transition of some clips of real frames, as the world's training had it in the end.
     ///
     /// # Errors
     /// Bytes that are not two whole frames at least.
     pub fn infer(&self, clips: &[&[u8]]) -> Result<Vec<Vec<usize>>, EvaluateError> {
+        let config = self.config();
+        let frame_size = (config.frame_height, config.frame_width);
+        self.actions.infer_with(self.world, clips, frame_size)
+    }
+
+    /// The latent action of every transition of some clips that a world dreamt, by the frames alone: what the world itself would say of its
+    /// dreams is no judgement.
+    ///
+    /// # Errors
+    /// Bytes that are not two whole frames at least.
+    pub fn infer_dreamt(&self, clips: &[&[u8]]) -> Result<Vec<Vec<usize>>, EvaluateError> {
         let config = self.config();
         let frame_size = (config.frame_height, config.frame_width);
         self.actions.infer(clips, frame_size)

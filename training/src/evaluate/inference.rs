@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use genie_model::{LatentActionModel, WorldModel};
+use genie_model::{LatentActionModel, WorldModel, frames_to_patches};
 
 use super::EvaluateError;
-use crate::actions::{AnchoredAgent, ClipActions, ClipsInMemory};
+use crate::actions::{AnchoredAgent, ClipActions, ClipsInMemory, TokenClip, action_evidence};
 
 /// Clips that the encoder sees at once.
 const BATCH: usize = 16;
@@ -51,7 +51,7 @@ impl<'a> ActionInference<'a> {
         }
     }
 
-    /// The latent action of every transition of some clips of frames of `(height, width)` pixels.
+    /// The latent action of every transition of some clips of frames of `(height, width)` pixels, by these frames alone.
     ///
     /// # Errors
     /// Bytes that are not whole frames, or a clip of fewer than two.
@@ -76,11 +76,42 @@ impl<'a> ActionInference<'a> {
             }
             Self::Agent(agent) => {
                 let found = apply(agent, clips, frame_size)?;
-                Ok(found
-                    .into_iter()
-                    .map(|clip| clip.into_iter().map(|it| it.code).collect())
-                    .collect())
+                Ok(found.into_iter().map(codes).collect())
             }
+        }
+    }
+
+    /// The latent action of every transition of real clips, as [`infer`](Self::infer) has it, but where the codes of a player were revised by
+    /// what the dynamics of its `world` tell, these tell here too.
+    ///
+    /// # Errors
+    /// As for [`infer`](Self::infer).
+    pub(super) fn infer_with(
+        &self,
+        world: &WorldModel,
+        clips: &[&[u8]],
+        frame_size: (usize, usize),
+    ) -> Result<Vec<Vec<usize>>, EvaluateError> {
+        match self {
+            Self::Agent(agent) if agent.is_revised() => {
+                let source = in_memory(clips, frame_size);
+                let mut described = agent.describe(&source)?;
+                let token_clips = (described.iter().zip(clips))
+                    .map(|(described, bytes)| {
+                        Ok(TokenClip {
+                            tokens: tokens_of(world, bytes)?,
+                            actions: codes(described.actions.clone()),
+                            candidates: agent.candidates(described),
+                        })
+                    })
+                    .collect::<Result<Vec<_>, EvaluateError>>()?;
+                let told = action_evidence(world, &token_clips, &|_| Ok::<_, EvaluateError>(()))?;
+                for (described, told) in described.iter_mut().zip(&told) {
+                    agent.revise(described, told);
+                }
+                Ok(described.into_iter().map(|it| codes(it.actions)).collect())
+            }
+            _ => self.infer(clips, frame_size),
         }
     }
 
@@ -115,9 +146,101 @@ fn apply(
     clips: &[&[u8]],
     frame_size: (usize, usize),
 ) -> Result<Vec<ClipActions>, EvaluateError> {
-    let clips = ClipsInMemory {
+    Ok(agent.apply(&in_memory(clips, frame_size))?)
+}
+
+fn in_memory(clips: &[&[u8]], frame_size: (usize, usize)) -> ClipsInMemory {
+    ClipsInMemory {
         frame_size,
         clips: clips.iter().map(|clip| clip.to_vec()).collect(),
-    };
-    Ok(agent.apply(&clips)?)
+    }
+}
+
+fn codes(clip: ClipActions) -> Vec<usize> {
+    clip.into_iter().map(|it| it.code).collect()
+}
+
+/// The codes of the tokens of a clip's frames, in order.
+fn tokens_of(world: &WorldModel, bytes: &[u8]) -> Result<Vec<u32>, EvaluateError> {
+    let c = world.config();
+    let (height, width, patch) = (c.frame_height, c.frame_width, c.tokenizer.patch);
+    let patches = frames_to_patches(bytes, height, width, patch, world.device())?;
+    let tokens = world.tokenizer().tokenize(&patches.unsqueeze(0)?)?;
+    Ok(tokens.flatten_all()?.to_vec1()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{D, DType};
+    use genie_model::{Fit, Frame, SamplerSettings};
+
+    use super::*;
+    use crate::evaluate::tests::{tiny_dataset, tiny_world};
+
+    /// Clips of different lengths go through the dynamics together; a world that is shown the same frames one by one says the same of each
+    /// action.
+    #[test]
+    fn dynamics_tell_what_a_world_says_that_is_shown_the_frames() {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = tiny_dataset(folder.path(), 2, 24);
+        let world = tiny_world(3);
+        let config = world.config();
+        let frame_bytes = config.frame_height * config.frame_width * 3;
+        let frames = [20, 11];
+        let clips: Vec<Vec<Frame>> = (frames.iter().enumerate())
+            .map(|(clip, &frames)| {
+                let mut bytes = Vec::new();
+                dataset.read_frames(clip, 0, frames, &mut bytes).unwrap();
+                let (width, height) = (config.frame_width, config.frame_height);
+                let frames = bytes.chunks_exact(frame_bytes);
+                let frames = frames.map(|it| Frame::from_rgb(width, height, it.to_vec()).unwrap());
+                frames.collect()
+            })
+            .collect();
+        let prompt = |frame: &Frame| {
+            let settings = SamplerSettings::default();
+            world
+                .prompt_with(frame, 0, Fit::default(), settings)
+                .unwrap()
+        };
+        // One action is no candidate of some transitions.
+        let all: Vec<usize> = (0..world.action_count()).collect();
+        let token_clips: Vec<TokenClip> = clips
+            .iter()
+            .map(|frames| TokenClip {
+                tokens: (frames.iter())
+                    .flat_map(|frame| prompt(frame).tokens().to_vec())
+                    .collect(),
+                actions: (1..frames.len()).map(|at| at % 3).collect(),
+                candidates: (1..frames.len()).map(|at| all[at % 2..].to_vec()).collect(),
+            })
+            .collect();
+        let told = action_evidence(&world, &token_clips, &|_| Ok::<_, EvaluateError>(())).unwrap();
+        for ((frames, clip), told) in clips.iter().zip(&token_clips).zip(&told) {
+            let mut shown = prompt(&frames[0]);
+            assert_eq!(told.len(), clip.actions.len());
+            for (at, told) in told.iter().enumerate() {
+                let mut after = shown.clone();
+                after.observe(&frames[at + 1], clip.actions[at]).unwrap();
+                for (action, &told) in told.iter().enumerate() {
+                    if !clip.candidates[at].contains(&action) {
+                        assert_eq!(told, f32::NEG_INFINITY);
+                        continue;
+                    }
+                    let stages = shown.next_logits_given(action, after.tokens()).unwrap();
+                    let mut likelihood = 0.0;
+                    for (stage, logits) in stages.iter().enumerate() {
+                        let logits = logits.to_dtype(DType::F32).unwrap();
+                        let rows = candle_nn::ops::log_softmax(&logits, D::Minus1).unwrap();
+                        let codes = after.tokens().chunks_exact(stages.len());
+                        for (row, codes) in rows.to_vec2::<f32>().unwrap().iter().zip(codes) {
+                            likelihood += row[codes[stage] as usize];
+                        }
+                    }
+                    assert!((told - likelihood).abs() < 2e-3, "{told} {likelihood}");
+                }
+                shown = after;
+            }
+        }
+    }
 }

@@ -65,6 +65,9 @@ pub struct TrainConfig {
     /// Most of the transitions, as a share of all, whose true action is read where the source is `labelled`.
     #[serde(default = "all_labels")]
     pub labelled_share: f64,
+    /// Share of the steps of the dynamics after which found actions are read anew, by what the dynamics tell of them too; 0 for never.
+    #[serde(default)]
+    pub actions_revised_at: f64,
     /// Where the number of actions comes from, for the input `agent`.
     #[serde(default)]
     pub action_count: ActionCount,
@@ -126,6 +129,7 @@ impl TrainConfig {
                 self.corruption.scheduled_sampling,
             ),
             ("fully_masked", self.fully_masked),
+            ("actions_revised_at", self.actions_revised_at as f32),
         ];
         let shares = shares
             .into_iter()

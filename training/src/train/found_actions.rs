@@ -21,6 +21,8 @@ pub(crate) struct FoundActions {
     /// What found them, for the checkpoint.
     agent: Vec<u8>,
     transitions: Transitions,
+    /// Where they are kept, if they are.
+    folder: Option<PathBuf>,
 }
 
 /// As they are written to the run's folder.
@@ -36,6 +38,18 @@ struct Transitions {
     /// Labels of the actions, where the footage says what was pressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<ActionLabel>>,
+    /// What the dynamics made of the codes, if they have been asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<Revision>,
+}
+
+/// Codes read anew by what the dynamics tell of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Revision {
+    /// Steps that the dynamics had been trained then.
+    step: u64,
+    /// As [`Transitions::codes`].
+    codes: Vec<Vec<u16>>,
 }
 
 impl Transitions {
@@ -57,7 +71,13 @@ impl Transitions {
                 .map(|clip| clip.iter().map(|it| it.displacement.map(sign)).collect())
                 .collect(),
             labels: None,
+            revision: None,
         }
+    }
+
+    /// The codes as they are now.
+    fn current(&self) -> &[Vec<u16>] {
+        self.revision.as_ref().map_or(&self.codes, |it| &it.codes)
     }
 
     /// What does not fit the dataset, if anything.
@@ -67,7 +87,15 @@ impl Transitions {
             && self.signs.len() == self.codes.len()
             && (self.codes.iter().zip(&self.signs).enumerate()).all(|(clip, (codes, signs))| {
                 codes.len() == transitions(clip) && signs.len() == codes.len()
+            })
+            && self.revision.as_ref().is_none_or(|revision| {
+                let lengths = |codes: &[Vec<u16>]| codes.iter().map(Vec::len).collect::<Vec<_>>();
+                lengths(&revision.codes) == lengths(&self.codes)
             });
+        let revised = self
+            .revision
+            .iter()
+            .flat_map(|it| it.codes.iter().flatten());
         if self.format_version != VERSION {
             Some(format!(
                 "expected format version {VERSION}, found {}",
@@ -79,6 +107,7 @@ impl Transitions {
             .codes
             .iter()
             .flatten()
+            .chain(revised)
             .any(|&code| usize::from(code) >= self.actions)
         {
             Some("an action is out of range".to_owned())
@@ -105,7 +134,9 @@ impl FoundActions {
                 signs: signs.collect(),
                 codes: given.codes,
                 labels: Some(given.labels),
+                revision: None,
             },
+            folder: None,
         }
     }
 
@@ -150,22 +181,38 @@ impl FoundActions {
                 }
                 let agent =
                     std::fs::read(&agent_path).map_err(|e| TrainError::io(&agent_path, e))?;
-                Ok(Self { agent, transitions })
+                Ok(Self {
+                    agent,
+                    transitions,
+                    folder: Some(run.to_owned()),
+                })
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let found = Self::find(config, dataset)?;
+                let mut found = Self::find(config, dataset)?;
+                found.folder = Some(run.to_owned());
                 std::fs::create_dir_all(run).map_err(|e| TrainError::io(run, e))?;
                 atomic_file::write(&agent_path, &found.agent)
                     .map_err(|e| TrainError::io(&agent_path, e))?;
                 // Last: where it is, the agent is there too.
-                let text = serde_json::to_vec(&found.transitions)
-                    .map_err(|e| TrainError::io(&transitions_path, e.into()))?;
-                atomic_file::write(&transitions_path, &text)
-                    .map_err(|e| TrainError::io(&transitions_path, e))?;
+                found.keep()?;
                 Ok(found)
             }
             Err(error) => Err(TrainError::io(&transitions_path, error)),
         }
+    }
+
+    /// Writes the actions of the transitions to the folder of the run, if they are kept.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn keep(&self) -> Result<(), TrainError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let [_, path] = paths(folder);
+        let text =
+            serde_json::to_vec(&self.transitions).map_err(|e| TrainError::io(&path, e.into()))?;
+        atomic_file::write(&path, &text).map_err(|e| TrainError::io(&path, e))
     }
 
     fn find(config: &TrainConfig, dataset: &Dataset) -> Result<Self, TrainError> {
@@ -199,6 +246,7 @@ impl FoundActions {
                 ..transitions
             },
             agent: agent.without_unused_encoder().to_bytes(),
+            folder: None,
         })
     }
 
@@ -226,7 +274,9 @@ impl FoundActions {
                     .collect(),
                 signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
                 labels: given.then(|| (0..actions).map(label).collect()),
+                revision: None,
             },
+            folder: None,
         })
     }
 
@@ -236,15 +286,70 @@ impl FoundActions {
     }
 
     /// What found them, as [`AnchoredAgent::from_bytes`] reads it; `None` where nothing had to.
-    pub(crate) fn agent(&self) -> Option<&[u8]> {
-        Some(self.agent.as_slice()).filter(|agent| !agent.is_empty())
+    ///
+    /// # Errors
+    /// Bytes that were damaged.
+    pub(crate) fn agent(&self) -> Result<Option<Vec<u8>>, TrainError> {
+        if self.agent.is_empty() {
+            return Ok(None);
+        }
+        if !self.are_revised() {
+            return Ok(Some(self.agent.clone()));
+        }
+        Ok(Some(self.read_agent()?.revised().to_bytes()))
+    }
+
+    /// What finds them in other clips, if its codes can be revised and have not been.
+    ///
+    /// # Errors
+    /// Bytes that were damaged.
+    pub(crate) fn agent_to_revise(&self) -> Result<Option<AnchoredAgent>, TrainError> {
+        if self.agent.is_empty() || self.are_revised() {
+            return Ok(None);
+        }
+        Ok(Some(self.read_agent()?).filter(AnchoredAgent::can_be_revised))
+    }
+
+    fn read_agent(&self) -> Result<AnchoredAgent, TrainError> {
+        let [path, _] = paths(self.folder.as_deref().unwrap_or(Path::new("")));
+        AnchoredAgent::from_bytes(&path, &self.agent).map_err(|error| TrainError::State {
+            path,
+            reason: error.to_string(),
+        })
+    }
+
+    /// Whether the dynamics have been asked what they make of the actions.
+    pub(crate) fn are_revised(&self) -> bool {
+        self.transitions.revision.is_some()
+    }
+
+    /// Takes up codes that were read anew after so many steps, for each clip that of each transition; the share of them that is new.
+    pub(crate) fn revise(&mut self, step: u64, codes: Vec<Vec<u16>>) -> f64 {
+        let pairs = self
+            .transitions
+            .codes
+            .iter()
+            .flatten()
+            .zip(codes.iter().flatten());
+        let (all, new) = pairs.fold((0_usize, 0_usize), |(all, new), (before, after)| {
+            (all + 1, new + usize::from(before != after))
+        });
+        self.transitions.revision = Some(Revision { step, codes });
+        new as f64 / all.max(1) as f64
+    }
+
+    /// Goes back to how the actions were read before a training had taken so many steps: it is there once more.
+    pub(crate) fn go_back_to(&mut self, step: u64) {
+        let later = |revision: &mut Revision| revision.step >= step;
+        self.transitions.revision.take_if(later);
     }
 
     /// The actions of the transitions inside windows of so many frames, one window after the other.
     pub(crate) fn codes(&self, windows: &[ClipWindow], frames: usize) -> Vec<u32> {
+        let codes = self.transitions.current();
         windows
             .iter()
-            .flat_map(|window| &self.transitions.codes[window.clip][window.start..][..frames - 1])
+            .flat_map(|window| &codes[window.clip][window.start..][..frames - 1])
             .map(|&code| u32::from(code))
             .collect()
     }
@@ -290,6 +395,7 @@ mod tests {
         let found = FoundActions {
             agent: vec![1],
             transitions: serde_json::from_slice(&text).unwrap(),
+            folder: None,
         };
         let window = [ClipWindow { clip: 1, start: 1 }];
         assert_eq!(found.codes(&window, 4), [1, 2, 1]);

@@ -5,7 +5,7 @@
 //! encoder (a switch), beside the paper's loss where the model has a pixel decoder.
 //!
 //! `state` is what the phase holds. A `step` reads its `batch`, infers or looks up the `shown_actions`, makes its random `draws`, and takes
-//! the `losses` of each pass; `comparison` measures how much predictions depend on the action. `saving` writes the state and the world.
+//! the `losses` of each pass; once in a training, a `revision` asks the dynamics what they make of the actions that were found. `comparison` measures how much predictions depend on the action. `saving` writes the state and the world.
 
 mod action_start;
 mod adjacency;
@@ -19,6 +19,7 @@ mod losses;
 mod networks;
 mod pictures;
 mod relabelling;
+mod revision;
 mod sampled_context;
 mod saving;
 mod shown_actions;
@@ -148,6 +149,9 @@ impl<'a> DynamicsPhase<'a> {
                 phase.publish_codebook()?;
             }
             Start::New(_) => {}
+        }
+        if let Some(found) = &mut phase.found {
+            found.go_back_to(progress.step);
         }
         phase.follow_first()?;
         Ok((phase, progress))

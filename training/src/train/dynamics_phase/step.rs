@@ -38,6 +38,7 @@ impl DynamicsPhase<'_> {
         step: u64,
         rng: &mut ChaCha8Rng,
     ) -> Result<BTreeMap<String, f64>, TrainError> {
+        let revised = self.revise_actions(step)?;
         let passes = self.batches.passes;
         let (own, ranks) = (self.batches.own_passes.clone(), self.batches.ranks.clone());
         let batches = own.clone().map(|pass| self.batch((step, pass)));
@@ -50,6 +51,7 @@ impl DynamicsPhase<'_> {
             mut held,
         } = self.step_actions(step, &batches)?;
         let mut figures = BTreeMap::new();
+        figures.extend(revised.map(|share| ("actions_revised".to_owned(), share)));
         let impossible =
             self.impossible_actions(step, &tokens, &assigned, motions, &mut figures)?;
         let transitions = (assigned.len(), impossible.as_deref());
