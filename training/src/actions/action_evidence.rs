@@ -72,7 +72,8 @@ pub(crate) fn action_evidence<X: From<Error>>(
             };
             let likelihoods = moment.likelihoods(&mut caches, &branches)?;
             for (branch, likelihood) in branches.iter().zip(likelihoods) {
-                told[together[branch.clip]][time][branch.action] = likelihood;
+                let clip = &mut told[together[branch.clip]];
+                clip[time][branch.action] = likelihood;
             }
             done += going;
             advance(done as f64 / total.max(1) as f64)?;

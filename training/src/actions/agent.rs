@@ -98,17 +98,10 @@ pub struct AnchoredAgent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keys: Option<Box<KeyReader>>,
     report: AgentReport,
-    /// Whether codes were read anew by what the dynamics tell.
-    #[serde(default, skip_serializing_if = "is_false")]
-    revised: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// Probability below which a code is no candidate.
-const LEAST_CANDIDATE: f64 = 1e-4;
+const LEAST_CANDIDATE: f64 = 1e-3;
 
 /// What an agent does in a clip, and what its codes are read from.
 #[derive(Debug, Clone)]
@@ -223,7 +216,6 @@ impl AnchoredAgent {
             encoder: Some(encoder),
             keys: None,
             report,
-            revised: false,
         };
         let mut actions: Vec<ClipActions> = vec![Vec::new(); source.clip_count()];
         for (&clip, seen) in clips.iter().zip(&seen) {
@@ -275,18 +267,6 @@ impl AnchoredAgent {
             likely.map(|(code, _)| code).collect()
         });
         candidates.collect()
-    }
-
-    /// Whether the dynamics of its world tell of its codes too.
-    pub(crate) fn is_revised(&self) -> bool {
-        self.revised
-    }
-
-    /// The same agent, of whose codes the dynamics of its world tell too.
-    #[must_use]
-    pub(crate) fn revised(mut self) -> Self {
-        self.revised = true;
-        self
     }
 
     /// Whether its codes can be [revised](Self::revise): those of a chain can.

@@ -28,13 +28,14 @@ impl Work {
         let play = (options.horizon + 3) as f64;
         Self {
             tokenizer: 0.5 * clips,
-            inference: 2.0 * clips,
+            // The dynamics are asked about some actions of each transition of a segment.
+            inference: 30.0 * clips,
             controllability: 18.0 * clips,
             one_picture: 11.0 * clips,
             health: (5.0 + 0.5 * actions as f64) * clips,
             blocked: if truth { 4.0 * clips } else { 0.0 },
             judge: if judged {
-                0.25 * options.judged_transitions as f64
+                0.75 * options.judged_transitions as f64
             } else {
                 0.0
             },

@@ -61,7 +61,7 @@ impl<'a> WorldParts<'a> {
         )?)
     }
 
-    /// The latent action of every transition of some clips of real frames, as the world's training had it in the end.
+    /// The latent action of every transition of some clips of real frames.
     ///
     /// # Errors
     /// Bytes that are not two whole frames at least.
@@ -71,12 +71,12 @@ impl<'a> WorldParts<'a> {
         self.actions.infer_with(self.world, clips, frame_size)
     }
 
-    /// The latent action of every transition of some clips that a world dreamt, by the frames alone: what the world itself would say of its
-    /// dreams is no judgement.
+    /// The latent action of every transition of some clips by the frames alone, without what the dynamics tell: faster, and of what the
+    /// world dreamt the only judgement that is not its own.
     ///
     /// # Errors
     /// Bytes that are not two whole frames at least.
-    pub fn infer_dreamt(&self, clips: &[&[u8]]) -> Result<Vec<Vec<usize>>, EvaluateError> {
+    pub fn infer_by_sight(&self, clips: &[&[u8]]) -> Result<Vec<Vec<usize>>, EvaluateError> {
         let config = self.config();
         let frame_size = (config.frame_height, config.frame_width);
         self.actions.infer(clips, frame_size)

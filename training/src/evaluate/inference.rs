@@ -81,11 +81,11 @@ impl<'a> ActionInference<'a> {
         }
     }
 
-    /// The latent action of every transition of real clips, as [`infer`](Self::infer) has it, but where the codes of a player were revised by
-    /// what the dynamics of its `world` tell, these tell here too.
+    /// The latent action of every transition of real clips: as [`infer`](Self::infer) has it, but the codes of a found player are
+    /// [revised](AnchoredAgent::revise) by what the dynamics of its `world` tell.
     ///
     /// # Errors
-    /// As for [`infer`](Self::infer).
+    /// As for [`infer`](Self::infer), and a model that breaks down.
     pub(super) fn infer_with(
         &self,
         world: &WorldModel,
@@ -93,7 +93,7 @@ impl<'a> ActionInference<'a> {
         frame_size: (usize, usize),
     ) -> Result<Vec<Vec<usize>>, EvaluateError> {
         match self {
-            Self::Agent(agent) if agent.is_revised() => {
+            Self::Agent(agent) if agent.can_be_revised() => {
                 let source = in_memory(clips, frame_size);
                 let mut described = agent.describe(&source)?;
                 let token_clips = (described.iter().zip(clips))
@@ -224,7 +224,7 @@ mod tests {
                 after.observe(&frames[at + 1], clip.actions[at]).unwrap();
                 for (action, &told) in told.iter().enumerate() {
                     if !clip.candidates[at].contains(&action) {
-                        assert_eq!(told, f32::NEG_INFINITY);
+                        assert!(told.is_infinite() && told < 0.0);
                         continue;
                     }
                     let stages = shown.next_logits_given(action, after.tokens()).unwrap();

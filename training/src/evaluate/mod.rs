@@ -15,6 +15,10 @@
 //! - **blocked actions**: where a true action did not have its usual effect (a step into a wall), the world does what the
 //!   footage did.
 //!
+//! The latent actions of real clips are inferred as training has them: by the latent action encoder or, where a player was found, by what is
+//! seen of that and by how likely the world's own dynamics find each transition under each action. The actions of dreams are inferred
+//! without the dynamics, which would judge themselves.
+//!
 //! True actions are a file beside the footage. Nothing that learns a world reads them, with one exception: training with
 //! `action_source = "given"` or `"labelled"`, which takes what was pressed for the latent actions. Otherwise they are read here, by `genie actions`, which
 //! scores the actions that it found, and by `genie label --labelled`, which names latent actions by the keys of a share of the transitions.

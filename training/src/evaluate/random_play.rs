@@ -230,7 +230,7 @@ pub(super) fn name_last(
         .map(|history| history.iter().flatten().copied().collect())
         .collect();
     let clips: Vec<&[u8]> = clips.iter().map(|clip| &clip[..]).collect();
-    let named = parts.infer_dreamt(&clips)?;
+    let named = parts.infer_by_sight(&clips)?;
     Ok(named
         .iter()
         .map(|actions| *actions.last().expect("a transition has two frames"))

@@ -136,7 +136,7 @@ pub fn label(
     let clips: Vec<&[u8]> = (footage.segments.iter())
         .map(|segment| &segment.bytes[..])
         .collect();
-    let inferred = parts.infer(&clips)?;
+    let inferred = parts.infer_by_sight(&clips)?;
     let motions = estimator.motions(&clips)?;
     advance(SEEN_SHARE)?;
     let seen: Vec<(Vec<Motion>, Vec<usize>)> = motions.into_iter().zip(inferred).collect();

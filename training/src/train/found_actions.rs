@@ -286,17 +286,8 @@ impl FoundActions {
     }
 
     /// What found them, as [`AnchoredAgent::from_bytes`] reads it; `None` where nothing had to.
-    ///
-    /// # Errors
-    /// Bytes that were damaged.
-    pub(crate) fn agent(&self) -> Result<Option<Vec<u8>>, TrainError> {
-        if self.agent.is_empty() {
-            return Ok(None);
-        }
-        if !self.are_revised() {
-            return Ok(Some(self.agent.clone()));
-        }
-        Ok(Some(self.read_agent()?.revised().to_bytes()))
+    pub(crate) fn agent(&self) -> Option<&[u8]> {
+        Some(self.agent.as_slice()).filter(|agent| !agent.is_empty())
     }
 
     /// What finds them in other clips, if its codes can be revised and have not been.
@@ -307,15 +298,13 @@ impl FoundActions {
         if self.agent.is_empty() || self.are_revised() {
             return Ok(None);
         }
-        Ok(Some(self.read_agent()?).filter(AnchoredAgent::can_be_revised))
-    }
-
-    fn read_agent(&self) -> Result<AnchoredAgent, TrainError> {
         let [path, _] = paths(self.folder.as_deref().unwrap_or(Path::new("")));
-        AnchoredAgent::from_bytes(&path, &self.agent).map_err(|error| TrainError::State {
+        let agent = AnchoredAgent::from_bytes(&path, &self.agent);
+        let agent = agent.map_err(|error| TrainError::State {
             path,
             reason: error.to_string(),
-        })
+        })?;
+        Ok(Some(agent).filter(AnchoredAgent::can_be_revised))
     }
 
     /// Whether the dynamics have been asked what they make of the actions.

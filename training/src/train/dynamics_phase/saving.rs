@@ -45,16 +45,10 @@ impl DynamicsPhase<'_> {
         tensors.extend(self.variables.shared());
         let frames = self.dataset.total_frames();
         let adjacency = self.tokens.adjacency(&self.tokenising())?;
-        let agent = self.found.as_ref().map(FoundActions::agent).transpose()?;
+        let agent = self.found.as_ref().and_then(FoundActions::agent);
+        let agent = agent.map(<[u8]>::to_vec);
         let config = &self.config;
-        Ok(checkpoint(
-            config,
-            tensors,
-            adjacency,
-            agent.flatten(),
-            frames,
-            step,
-        )?)
+        Ok(checkpoint(config, tensors, adjacency, agent, frames, step)?)
     }
 
     /// Writes the world as it is now, with the labels of its actions where they are known.
