@@ -5,7 +5,9 @@ use std::path::Path;
 use genie_model::{LatentActionModel, WorldModel, frames_to_patches};
 
 use super::EvaluateError;
-use crate::actions::{AnchoredAgent, ClipActions, ClipsInMemory, TokenClip, action_evidence};
+use crate::actions::{
+    AnchoredAgent, ClipActions, ClipsInMemory, TokenClip, Trust, action_evidence,
+};
 
 /// Clips that the encoder sees at once.
 const BATCH: usize = 16;
@@ -106,8 +108,12 @@ impl<'a> ActionInference<'a> {
                     })
                     .collect::<Result<Vec<_>, EvaluateError>>()?;
                 let told = action_evidence(world, &token_clips, &|_| Ok::<_, EvaluateError>(()))?;
+                let seen: Vec<_> = (token_clips.into_iter().zip(&told))
+                    .map(|(clip, told)| (clip.actions, told))
+                    .collect();
+                let trust = Trust::fit(&seen, world.action_count(), &|_| ());
                 for (described, told) in described.iter_mut().zip(&told) {
-                    agent.revise(described, told);
+                    agent.revise(described, &trust.weigh(told));
                 }
                 Ok(described.into_iter().map(|it| codes(it.actions)).collect())
             }

@@ -10,7 +10,9 @@ use genie_model::WorldModel;
 
 use super::export::checkpoint;
 use super::state::DynamicsPhase;
-use crate::actions::{AnchoredAgent, SomeClips, TokenClip, action_evidence};
+use crate::actions::{
+    AnchoredAgent, DescribedClip, SomeClips, TokenClip, Told, Trust, action_evidence,
+};
 use crate::train::error::TrainError;
 
 /// Transitions whose clips are held at once, about.
@@ -43,10 +45,21 @@ impl DynamicsPhase<'_> {
         let ranks = self.batches.ranks.clone();
         let clips = self.dataset.clip_count();
         let own: Vec<usize> = (ranks.rank()..clips).step_by(ranks.count()).collect();
-        let mut read: Vec<u32> = Vec::new();
+        let (mut described, mut told) = (Vec::new(), Vec::new());
         for clips in self.parts_of(&own) {
-            read.extend(self.read_anew(&agent, &world, clips)?.into_iter().flatten());
+            let (more, more_told) = self.asked(&agent, &world, clips)?;
+            described.extend(more);
+            told.extend(more_told);
         }
+        let seen: Vec<_> = described.iter().map(codes).zip(&told).collect();
+        let trust = Trust::fit(&seen, found.actions(), &|values| ranks.sum_wide(values));
+        tracing::debug!("{trust:?}");
+        for (described, told) in described.iter_mut().zip(&told) {
+            agent.revise(described, &trust.weigh(told));
+        }
+        let read: Vec<u32> = (described.iter())
+            .flat_map(|clip| clip.actions.iter().map(|it| it.code as u32))
+            .collect();
         let mut all = ranks.gather_numbers(&read).into_iter();
         let mut codes = vec![Vec::new(); clips];
         // The ranks one after the other, each with its clips in order.
@@ -85,15 +98,15 @@ impl DynamicsPhase<'_> {
         parts
     }
 
-    /// For each of some clips the code of each transition.
-    fn read_anew(
+    /// What is seen of the player in some clips, and what the dynamics tell of its actions.
+    fn asked(
         &self,
         agent: &AnchoredAgent,
         world: &WorldModel,
         clips: &[usize],
-    ) -> Result<Vec<Vec<u32>>, TrainError> {
+    ) -> Result<(Vec<DescribedClip>, Vec<Told>), TrainError> {
         let source = SomeClips::new(self.dataset, clips.to_vec());
-        let mut described = agent.describe(&source)?;
+        let described = agent.describe(&source)?;
         let (tokenising, kept) = (self.tokenising(), self.tokens.kept());
         let mut token_clips = Vec::with_capacity(clips.len());
         for (&clip, described) in clips.iter().zip(&described) {
@@ -108,17 +121,15 @@ impl DynamicsPhase<'_> {
             }
             token_clips.push(TokenClip {
                 tokens,
-                actions: described.actions.iter().map(|it| it.code).collect(),
+                actions: codes(described),
                 candidates: agent.candidates(described),
             });
         }
         let told = action_evidence(world, &token_clips, &|_| Ok::<_, TrainError>(()))?;
-        for (described, told) in described.iter_mut().zip(&told) {
-            agent.revise(described, told);
-        }
-        let codes = described.iter().map(|clip| clip.actions.iter());
-        Ok(codes
-            .map(|actions| actions.map(|it| it.code as u32).collect())
-            .collect())
+        Ok((described, told))
     }
+}
+
+fn codes(clip: &DescribedClip) -> Vec<usize> {
+    clip.actions.iter().map(|it| it.code).collect()
 }
