@@ -258,12 +258,13 @@ impl AnchoredAgent {
         Ok(self.describe_some(source, &clips)?)
     }
 
-    /// For each transition of a clip the codes that it may show: all but those that what is seen of the player nearly rules out.
-    pub(crate) fn candidates(&self, clip: &DescribedClip) -> Vec<Vec<usize>> {
+    /// For each transition of a clip the codes that it may show: `every` one, or all but those that what is seen of the player nearly rules
+    /// out.
+    pub(crate) fn candidates(&self, clip: &DescribedClip, every: bool) -> Vec<Vec<usize>> {
         let posteriors = self.codes.posteriors(&clip.descriptions);
         let candidates = posteriors.into_iter().map(|states| {
             let likely = states.into_iter().enumerate();
-            let likely = likely.filter(|(_, share)| *share >= LEAST_CANDIDATE);
+            let likely = likely.filter(|(_, share)| every || *share >= LEAST_CANDIDATE);
             likely.map(|(code, _)| code).collect()
         });
         candidates.collect()

@@ -11,6 +11,8 @@
 //! 6. which way it goes and looks, beside what it does by itself (`codes`), as one of a few codes that are held for some frames
 //!    (`code_model`).
 //!
+//! Once there is a world, its dynamics tell of the codes too (`action_evidence`), as far as they agree with what is seen of the player (`trust`).
+//!
 //! An encoder is trained to say the codes from what is around a transition (`encoder`); it is used on request.
 //!
 //! Nothing that finds a player reads true actions. Where somebody labels some transitions with what was pressed, the actions of all are read

@@ -9,6 +9,8 @@ use super::action_evidence::Told;
 /// What is tried: by how much log-likelihoods are multiplied, and how often what is told is taken to say nothing.
 const SHARPNESS: [f64; 9] = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0];
 const DOUBT: [f64; 9] = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0];
+/// Of so many clips one is asked about every action: what is told is trusted by these.
+const ASKED_EVERY: usize = 8;
 /// Count that each action starts with.
 const PRIOR_COUNT: f64 = 1.0;
 
@@ -20,6 +22,12 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
+    /// Whether the dynamics are asked about every action of the clip with this number, so that it says how far to trust them: where the player leaves
+    /// hardly a doubt they should not have one either.
+    pub(crate) fn goes_by(clip: usize) -> bool {
+        clip.is_multiple_of(ASKED_EVERY)
+    }
+
     /// That which predicts the codes of transitions, of so many `actions`, best: for each clip its codes, and what is told of them. `sum` adds up numbers over all who
     /// read parts of the footage.
     pub(crate) fn fit(

@@ -18,9 +18,7 @@ use super::status::Stage;
 use crate::actions::AgentError;
 use crate::dataset::Dataset;
 use crate::ingest::{Finding, Inspection};
-use crate::train::{
-    Ended, GAME_PRESETS, TrainConfig, TrainError, TrainingPhase, time_tokens, train_quietly,
-};
+use crate::train::{Ended, TrainConfig, TrainError, TrainingPhase, time_tokens, train_quietly};
 
 /// Share of a phase after which its health is looked at while it goes on.
 const CHECKED_AT: f64 = 0.6;
@@ -53,11 +51,7 @@ pub(super) fn plan(dreamer: &Dreamer<'_>) -> Result<TrainConfig, DreamError> {
     let time = time.mul_f64(1.0 - TOKENIZER_SHARE);
     let preset = choose_preset(&usual, time, dreamer.device)?;
     tracing::debug!("preset {preset}");
-    let mut config = of_size(&usual, preset);
-    if preset == GAME_PRESETS[0] {
-        // In so little time the dynamics have little to tell of the actions, and to ask them takes minutes.
-        config.actions_revised_at = 0.0;
-    }
+    let config = of_size(&usual, preset);
     warn(&health::of_windows(&training, &config));
     workshop.note_config(&config)?;
     workshop.note_chosen()?;

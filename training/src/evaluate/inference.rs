@@ -98,18 +98,19 @@ impl<'a> ActionInference<'a> {
             Self::Agent(agent) if agent.can_be_revised() => {
                 let source = in_memory(clips, frame_size);
                 let mut described = agent.describe(&source)?;
-                let token_clips = (described.iter().zip(clips))
-                    .map(|(described, bytes)| {
+                let token_clips = (described.iter().zip(clips).enumerate())
+                    .map(|(clip, (described, bytes))| {
                         Ok(TokenClip {
                             tokens: tokens_of(world, bytes)?,
                             actions: codes(described.actions.clone()),
-                            candidates: agent.candidates(described),
+                            candidates: agent.candidates(described, Trust::goes_by(clip)),
                         })
                     })
                     .collect::<Result<Vec<_>, EvaluateError>>()?;
                 let told = action_evidence(world, &token_clips, &|_| Ok::<_, EvaluateError>(()))?;
-                let seen: Vec<_> = (token_clips.into_iter().zip(&told))
-                    .map(|(clip, told)| (clip.actions, told))
+                let seen: Vec<_> = (token_clips.into_iter().zip(&told).enumerate())
+                    .filter(|(clip, _)| Trust::goes_by(*clip))
+                    .map(|(_, (clip, told))| (clip.actions, told))
                     .collect();
                 let trust = Trust::fit(&seen, world.action_count(), &|_| ());
                 for (described, told) in described.iter_mut().zip(&told) {

@@ -5,7 +5,7 @@
 //! encoder (a switch), beside the paper's loss where the model has a pixel decoder.
 //!
 //! `state` is what the phase holds. A `step` reads its `batch`, infers or looks up the `shown_actions`, makes its random `draws`, and takes
-//! the `losses` of each pass; once in a training, a `revision` asks the dynamics what they make of the actions that were found. `comparison` measures how much predictions depend on the action. `saving` writes the state and the world.
+//! the `losses` of each pass; where the configuration asks for it, a `revision` asks the dynamics once what they make of the actions that were found. `comparison` measures how much predictions depend on the action. `saving` writes the state and the world.
 
 mod action_start;
 mod adjacency;

@@ -51,7 +51,10 @@ impl DynamicsPhase<'_> {
             described.extend(more);
             told.extend(more_told);
         }
-        let seen: Vec<_> = described.iter().map(codes).zip(&told).collect();
+        let seen: Vec<_> = (own.iter().zip(described.iter().zip(&told)))
+            .filter(|(clip, _)| Trust::goes_by(**clip))
+            .map(|(_, (clip, told))| (codes(clip), told))
+            .collect();
         let trust = Trust::fit(&seen, found.actions(), &|values| ranks.sum_wide(values));
         tracing::debug!("{trust:?}");
         for (described, told) in described.iter_mut().zip(&told) {
@@ -122,7 +125,7 @@ impl DynamicsPhase<'_> {
             token_clips.push(TokenClip {
                 tokens,
                 actions: codes(described),
-                candidates: agent.candidates(described),
+                candidates: agent.candidates(described, Trust::goes_by(clip)),
             });
         }
         let told = action_evidence(world, &token_clips, &|_| Ok::<_, TrainError>(()))?;
