@@ -77,6 +77,10 @@ impl Trust {
     /// What is told of a clip, as far as it is trusted, in nats.
     pub(crate) fn weigh(self, told: &Told) -> Told {
         let weighed = told.iter().map(|row| {
+            if !row.iter().any(|value| value.is_finite()) {
+                // A broken model tells nothing.
+                return vec![0.0; row.len()];
+            }
             let shares = self.shares(row);
             shares.map(|share| share.ln() as f32).collect()
         });
@@ -174,5 +178,6 @@ mod tests {
         let weighed = nothing.weigh(&vec![vec![0.0, f32::NEG_INFINITY, -3.0]]);
         assert!((weighed[0][0] - weighed[0][2]).abs() < 1e-6);
         assert!(weighed[0][1].is_infinite());
+        assert_eq!(nothing.weigh(&vec![vec![f32::NAN; 2]]), [[0.0; 2]]);
     }
 }
