@@ -65,22 +65,24 @@ fn a_stopped_run_goes_on_to_the_same_world() {
     assert!(loaded.latent_action_model().is_some());
 }
 
-/// Where the player is found in the footage, no rule and no true action is asked: without them the same player is found, and the same world
-/// comes out.
-#[test]
-fn a_run_on_found_actions_goes_on_to_the_same_world() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, one, two) = (
-        folder.path().join("data"),
-        folder.path().join("one"),
-        folder.path().join("two"),
-    );
-    generate_dataset(&data, 8, 60, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
+/// Footage of a player, and a training on the actions that are found in it.
+fn on_found_actions(data: &Path) -> TrainConfig {
+    generate_dataset(data, 8, 60, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
     let mut config = config();
     config.model.latent_actions.input = LatentActionInput::Agent;
     config.model.latent_actions.actions = 5;
     // A frame's tokens are its own, so that steps read what was kept.
     config.model.tokenizer.encoder.window = 1;
+    config
+}
+
+/// Where the player is found in the footage, no rule and no true action is asked: without them the same player is found, and the same world
+/// comes out.
+#[test]
+fn a_run_on_found_actions_goes_on_to_the_same_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, one, two] = ["data", "one", "two"].map(|name| folder.path().join(name));
+    let mut config = on_found_actions(&data);
     let never = |_: &str, _: u64| false;
     train(&config, &data, &one, false, &Device::Cpu, &never).unwrap();
     std::fs::remove_file(data.join("true_actions.bin")).unwrap();
@@ -126,16 +128,8 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
 #[test]
 fn found_actions_are_read_anew_once_and_wherever_the_run_was_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    let (data, one, two) = (
-        folder.path().join("data"),
-        folder.path().join("one"),
-        folder.path().join("two"),
-    );
-    generate_dataset(&data, 8, 60, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
-    let mut config = config();
-    config.model.latent_actions.input = LatentActionInput::Agent;
-    config.model.latent_actions.actions = 5;
-    config.model.tokenizer.encoder.window = 1;
+    let [data, one, two] = ["data", "one", "two"].map(|name| folder.path().join(name));
+    let mut config = on_found_actions(&data);
     config.actions_revised_at = 0.5;
     let half = config.dynamics.steps / 2;
     let never = |_: &str, _: u64| false;

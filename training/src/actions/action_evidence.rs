@@ -31,24 +31,20 @@ struct Branch {
     action: usize,
 }
 
-/// What the dynamics of a world tell of the transitions of clips. Each token of a frame counts by itself, given the frames before. `advance` is
-/// called with the share done, and may end the work.
+/// What the dynamics of a world tell of the transitions of clips. Each token of a frame counts by itself, given the frames before.
 ///
 /// # Errors
-/// A model that breaks down, clips whose parts do not fit each other, or what `advance` returns.
-pub(crate) fn action_evidence<X: From<Error>>(
+/// A model that breaks down, or clips whose parts do not fit each other.
+pub(crate) fn action_evidence(
     world: &WorldModel,
     clips: &[TokenClip],
-    advance: &dyn Fn(f64) -> std::result::Result<(), X>,
-) -> std::result::Result<Vec<Told>, X> {
+) -> std::result::Result<Vec<Told>, Error> {
     let actions = world.action_count();
     let blank = |clip: &TokenClip| vec![vec![f32::NEG_INFINITY; actions]; clip.actions.len()];
     let mut told: Vec<Told> = clips.iter().map(blank).collect();
     let mut order: Vec<usize> = (0..clips.len()).collect();
     // Long ones first, so that those that end leave from the back.
     order.sort_by_key(|&clip| std::cmp::Reverse(clips[clip].actions.len()));
-    let total = clips.iter().map(|clip| clip.actions.len()).sum::<usize>();
-    let mut done = 0;
     for together in order.chunks(CLIPS_AT_ONCE) {
         let mut caches = vec![TransformerCache::default(); together.len()];
         let longest = clips[together[0]].actions.len();
@@ -75,8 +71,6 @@ pub(crate) fn action_evidence<X: From<Error>>(
                 let clip = &mut told[together[branch.clip]];
                 clip[time][branch.action] = likelihood;
             }
-            done += going;
-            advance(done as f64 / total.max(1) as f64)?;
         }
     }
     Ok(told)

@@ -110,6 +110,13 @@ pub(crate) struct DescribedClip {
     descriptions: Vec<Description>,
 }
 
+impl DescribedClip {
+    /// The code of each transition.
+    pub(crate) fn codes(&self) -> Vec<usize> {
+        self.actions.iter().map(|it| it.code).collect()
+    }
+}
+
 impl AnchoredAgent {
     /// Finds the agent in footage; also what it does in every clip of it. `seed` decides all that is drawn.
     ///

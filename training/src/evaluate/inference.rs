@@ -6,7 +6,7 @@ use genie_model::{LatentActionModel, WorldModel, frames_to_patches};
 
 use super::EvaluateError;
 use crate::actions::{
-    AnchoredAgent, ClipActions, ClipsInMemory, TokenClip, Trust, action_evidence,
+    AnchoredAgent, ClipActions, ClipsInMemory, DescribedClip, TokenClip, Trust, action_evidence,
 };
 
 /// Clips that the encoder sees at once.
@@ -102,12 +102,12 @@ impl<'a> ActionInference<'a> {
                     .map(|(clip, (described, bytes))| {
                         Ok(TokenClip {
                             tokens: tokens_of(world, bytes)?,
-                            actions: codes(described.actions.clone()),
+                            actions: described.codes(),
                             candidates: agent.candidates(described, Trust::goes_by(clip)),
                         })
                     })
                     .collect::<Result<Vec<_>, EvaluateError>>()?;
-                let told = action_evidence(world, &token_clips, &|_| Ok::<_, EvaluateError>(()))?;
+                let told = action_evidence(world, &token_clips)?;
                 let seen: Vec<_> = (token_clips.into_iter().zip(&told).enumerate())
                     .filter(|(clip, _)| Trust::goes_by(*clip))
                     .map(|(_, (clip, told))| (clip.actions, told))
@@ -116,7 +116,7 @@ impl<'a> ActionInference<'a> {
                 for (described, told) in described.iter_mut().zip(&told) {
                     agent.revise(described, &trust.weigh(told));
                 }
-                Ok(described.into_iter().map(|it| codes(it.actions)).collect())
+                Ok(described.iter().map(DescribedClip::codes).collect())
             }
             _ => self.infer(clips, frame_size),
         }
@@ -222,7 +222,7 @@ mod tests {
                 candidates: (1..frames.len()).map(|at| all[at % 2..].to_vec()).collect(),
             })
             .collect();
-        let told = action_evidence(&world, &token_clips, &|_| Ok::<_, EvaluateError>(())).unwrap();
+        let told = action_evidence(&world, &token_clips).unwrap();
         for ((frames, clip), told) in clips.iter().zip(&token_clips).zip(&told) {
             let mut shown = prompt(&frames[0]);
             assert_eq!(told.len(), clip.actions.len());

@@ -17,7 +17,8 @@
 //!
 //! The latent actions of real clips are inferred as training has them: by the latent action encoder or, where a player was found, by what is
 //! seen of that and by how likely the world's own dynamics find each transition under each action. The actions of dreams are inferred
-//! without the dynamics, which would judge themselves.
+//! without the dynamics, which would judge themselves. Controllability, one picture and health go by actions that the same dynamics helped to
+//! choose after they saw the next frame: they come out a little better for that alone, as with any encoder that learnt beside its dynamics.
 //!
 //! True actions are a file beside the footage. Nothing that learns a world reads them, with one exception: training with
 //! `action_source = "given"` or `"labelled"`, which takes what was pressed for the latent actions. Otherwise they are read here, by `genie actions`, which

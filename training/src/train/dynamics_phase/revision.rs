@@ -53,7 +53,7 @@ impl DynamicsPhase<'_> {
         }
         let seen: Vec<_> = (own.iter().zip(described.iter().zip(&told)))
             .filter(|(clip, _)| Trust::goes_by(**clip))
-            .map(|(_, (clip, told))| (codes(clip), told))
+            .map(|(_, (clip, told))| (clip.codes(), told))
             .collect();
         let trust = Trust::fit(&seen, found.actions(), &|values| ranks.sum_wide(values));
         tracing::debug!("{trust:?}");
@@ -61,7 +61,8 @@ impl DynamicsPhase<'_> {
             agent.revise(described, &trust.weigh(told));
         }
         let read: Vec<u32> = (described.iter())
-            .flat_map(|clip| clip.actions.iter().map(|it| it.code as u32))
+            .flat_map(DescribedClip::codes)
+            .map(|code| code as u32)
             .collect();
         let mut all = ranks.gather_numbers(&read).into_iter();
         let mut codes = vec![Vec::new(); clips];
@@ -124,15 +125,11 @@ impl DynamicsPhase<'_> {
             }
             token_clips.push(TokenClip {
                 tokens,
-                actions: codes(described),
+                actions: described.codes(),
                 candidates: agent.candidates(described, Trust::goes_by(clip)),
             });
         }
-        let told = action_evidence(world, &token_clips, &|_| Ok::<_, TrainError>(()))?;
+        let told = action_evidence(world, &token_clips)?;
         Ok((described, told))
     }
-}
-
-fn codes(clip: &DescribedClip) -> Vec<usize> {
-    clip.actions.iter().map(|it| it.code).collect()
 }
