@@ -165,16 +165,13 @@ impl AnchoredAgent {
             ((anchor_edges[0].max(anchor_edges[1]) / 2.0).ceil() as usize).clamp(least, most);
         let pictures = crops(source, &clips, &tracks, size, reach)?;
         let (looks, read) = LookReader::fit(&tracks, &pictures, reach, settings, seed);
-        let motions: Vec<[f32; 2]> = tracks.iter().flat_map(|track| motions_of(track)).collect();
-        if motions.is_empty() {
+        let motions: Vec<Vec<[f32; 2]>> = tracks.iter().map(|track| motions_of(track)).collect();
+        if motions.iter().all(Vec::is_empty) {
             return Err(AgentError::NotFound("no clip has two frames"));
         }
-        let all_read: Vec<[f32; 2]> = read.iter().flatten().copied().collect();
-        let describer = Describer::fit(&motions, &all_read, settings);
-        let descriptions: Vec<Vec<Description>> = tracks
-            .iter()
-            .zip(&read)
-            .map(|(track, read)| describer.describe(&motions_of(track), read, settings))
+        let describer = Describer::fit(&motions, &read, settings);
+        let descriptions: Vec<Vec<Description>> = (motions.iter().zip(&read))
+            .map(|(motions, read)| describer.describe(motions, read, settings))
             .collect();
         let codes = find_codes(&descriptions, settings, seed);
         let posteriors: Vec<Vec<Vec<f64>>> = (descriptions.par_iter())

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::AgentSettings;
 use super::code_model::CodeModel;
 use super::description::{Description, Values};
+use super::gravity::SpeedChanges;
 use super::k_means::place;
 use super::tokeniser::Tokeniser;
 
@@ -28,35 +29,60 @@ pub(crate) struct Describer {
     usual: [f32; 2],
     /// The larger deviation of the direction read from looks, over both axes.
     look_deviation: f32,
+    /// Where the footage shows gravity: the direction up or down that is read, on average, from an anchor that neither rises nor falls. A fall is
+    /// described as standing, since nothing is pressed for it. None in files written before this was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standing_look: Option<f32>,
     /// In files written before there were tokens there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tokens: Option<Tokeniser>,
 }
 
 impl Describer {
-    /// Learns what is usual from all transitions: displacements relative to the scene, and directions read from looks.
-    pub(crate) fn fit(motions: &[[f32; 2]], looks: &[[f32; 2]], settings: &AgentSettings) -> Self {
-        let rest = [0, 1].map(|axis| most_common(motions.iter().map(|motion| motion[axis])));
-        let usual = [0, 1].map(|axis| {
-            let sizes = motions
-                .iter()
-                .map(|motion| (motion[axis] - rest[axis]).abs())
-                .filter(|&size| size > settings.least_motion);
+    /// Learns what is usual from the transitions of clips: displacements relative to the scene, and directions read from looks.
+    pub(crate) fn fit(
+        motions: &[Vec<[f32; 2]>],
+        looks: &[impl AsRef<[[f32; 2]]>],
+        settings: &AgentSettings,
+    ) -> Self {
+        let least = settings.least_motion;
+        let moves = || motions.iter().flatten();
+        let rest = [0, 1].map(|axis| most_common(moves().map(|motion| motion[axis])));
+        let mut describer = Self {
+            rest,
+            usual: [1.0; 2],
+            look_deviation: 1.0,
+            standing_look: None,
+            tokens: None,
+        };
+        let mut speeds = SpeedChanges::default();
+        for pair in motions.iter().flat_map(|clip| clip.windows(2)) {
+            let [before, after] = [0, 1].map(|at| describer.beside_rest(pair[at])[1]);
+            speeds.add(before, after, least);
+        }
+        let looks = looks.iter().flat_map(AsRef::as_ref).copied();
+        let (mut beside, mut looks): (Vec<[f32; 2]>, Vec<[f32; 2]>) = moves()
+            .map(|motion| describer.beside_rest(*motion))
+            .zip(looks)
+            .unzip();
+        if speeds.show_gravity() {
+            let standing = (beside.iter().zip(&looks))
+                .filter(|(motion, _)| motion[1].abs() <= least)
+                .map(|(_, look)| look[1]);
+            describer.standing_look = mean(standing);
+        }
+        for (motion, look) in beside.iter_mut().zip(&mut looks) {
+            (*motion, *look) = describer.without_fall(*motion, *look, settings);
+        }
+        describer.usual = [0, 1].map(|axis| {
+            let sizes = beside.iter().map(|motion| motion[axis].abs());
+            let sizes = sizes.filter(|&size| size > least);
             median(sizes).map_or(1.0, |size| size.max(1.0))
         });
         let deviations = [0, 1].map(|axis| deviation(looks.iter().map(|look| look[axis])));
-        let mut describer = Self {
-            rest,
-            usual,
-            look_deviation: deviations[0].max(deviations[1]).max(LEAST_LOOK),
-            tokens: None,
-        };
-        let motions: Vec<[f32; 2]> = motions
-            .iter()
-            .map(|it| describer.beside_rest(*it))
-            .collect();
+        describer.look_deviation = deviations[0].max(deviations[1]).max(LEAST_LOOK);
         let looks: Vec<[f32; 2]> = looks.iter().map(|it| describer.scaled_look(*it)).collect();
-        describer.tokens = Some(Tokeniser::fit(&motions, &looks, settings));
+        describer.tokens = Some(Tokeniser::fit(&beside, &looks, settings));
         describer
     }
 
@@ -67,25 +93,28 @@ impl Describer {
         looks: &[[f32; 2]],
         settings: &AgentSettings,
     ) -> Vec<Description> {
-        let ways: Vec<[f32; 2]> = motions
-            .iter()
-            .map(|motion| self.way(*motion, settings))
+        let seen = motions.iter().zip(looks);
+        let (beside, looks): (Vec<[f32; 2]>, Vec<[f32; 2]>) = seen
+            .map(|(motion, look)| self.without_fall(self.beside_rest(*motion), *look, settings))
+            .unzip();
+        let ways: Vec<[f32; 2]> = (beside.iter())
+            .map(|motion| self.way_beside(*motion, settings))
             .collect();
         ways.iter()
             .zip(looks)
             .enumerate()
             .map(|(index, (here, look))| {
                 let next = ways.get(index + 1).unwrap_or(here);
-                let after = motions.get(index + 1).unwrap_or(&motions[index]);
+                let after = beside.get(index + 1).unwrap_or(&beside[index]);
                 let [x, y] = [0, 1].map(|axis| {
                     (here[axis] + settings.next_weight * next[axis])
                         / (1.0 + settings.next_weight / 2.0)
                 });
-                let look = self.scaled_look(*look);
+                let look = self.scaled_look(look);
                 let [look_x, look_y] = look.map(|part| settings.look_weight * part);
                 let tokens = self.tokens.as_ref().map_or([0; 3], |tokens| {
-                    let of = |motion| tokens.motion(self.beside_rest(motion), settings);
-                    [of(motions[index]), of(*after), tokens.look(look)]
+                    let of = |motion| tokens.motion(motion, settings);
+                    [of(beside[index]), of(*after), tokens.look(look)]
                 });
                 Description {
                     values: [x, y, look_x, look_y],
@@ -105,6 +134,19 @@ impl Describer {
         [0, 1].map(|axis| motion[axis] - self.rest[axis])
     }
 
+    /// A displacement beside the most common one and a direction read from looks, of which a fall says nothing where there is gravity.
+    fn without_fall(
+        &self,
+        [x, y]: [f32; 2],
+        [look_x, look_y]: [f32; 2],
+        settings: &AgentSettings,
+    ) -> ([f32; 2], [f32; 2]) {
+        match self.standing_look {
+            Some(standing) if y > settings.least_motion => ([x, 0.0], [look_x, standing]),
+            _ => ([x, y], [look_x, look_y]),
+        }
+    }
+
     /// A direction read from looks, in units of its usual deviation.
     pub(crate) fn scaled_look(&self, look: [f32; 2]) -> [f32; 2] {
         look.map(|part| part / self.look_deviation)
@@ -112,8 +154,13 @@ impl Describer {
 
     /// Which way a displacement goes: its direction counts first, its distance second.
     pub(crate) fn way(&self, motion: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
+        self.way_beside(self.beside_rest(motion), settings)
+    }
+
+    /// The same of a displacement beside the most common one.
+    fn way_beside(&self, motion: [f32; 2], settings: &AgentSettings) -> [f32; 2] {
         [0, 1].map(|axis| {
-            let motion = self.beside_rest(motion)[axis];
+            let motion = motion[axis];
             if motion.abs() <= settings.least_motion {
                 0.0
             } else {
@@ -125,7 +172,7 @@ impl Describer {
     /// What cannot be in one that comes from a file.
     pub(crate) fn problem(&self) -> Option<String> {
         let sizes = self.usual.iter().chain([&self.look_deviation]);
-        let sound = self.rest.iter().all(|part| part.is_finite())
+        let sound = (self.rest.iter().chain(&self.standing_look)).all(|part| part.is_finite())
             && sizes
                 .into_iter()
                 .all(|size| *size > 0.0 && size.is_finite());
@@ -145,6 +192,14 @@ fn most_common(values: impl Iterator<Item = f32>) -> f32 {
         .into_iter()
         .max_by_key(|&(value, count)| (count, Reverse(value.abs())))
         .map_or(0.0, |(value, _)| value as f32)
+}
+
+/// Of no values there is none.
+fn mean(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let (sum, count) = values.fold((0.0_f64, 0_usize), |(sum, count), value| {
+        (sum + f64::from(value), count + 1)
+    });
+    (count > 0).then(|| (sum / count as f64) as f32)
 }
 
 fn deviation(values: impl Iterator<Item = f32>) -> f32 {
@@ -263,5 +318,51 @@ mod tests {
         assert_eq!(count(&few), 4);
         let given = AgentSettings::default();
         assert_eq!(Some(find_codes(&few, &given, 0).len()), given.actions);
+    }
+
+    /// Jumps and walks to the right between them, and what is described of them.
+    fn described(jump: &[f32]) -> (Describer, Vec<Description>) {
+        let settings = AgentSettings::default();
+        let motions: Vec<[f32; 2]> = (0..10)
+            .flat_map(|_| {
+                let walk = [[0.0, 0.0]; 4].into_iter().chain([[2.0, 0.0]; 4]);
+                walk.chain(jump.iter().map(|&down| [0.0, down]))
+            })
+            .collect();
+        // What rises and what falls looks like it.
+        let looks: Vec<[f32; 2]> = motions
+            .iter()
+            .map(|[_, y]| [0.0, y.signum() * y.abs().min(1.0)])
+            .collect();
+        let describer = Describer::fit(
+            &vec![motions.clone(); 10],
+            &vec![looks.clone(); 10],
+            &settings,
+        );
+        let all = describer.describe(&motions, &looks, &settings);
+        (describer, all[8..8 + jump.len()].to_vec())
+    }
+
+    #[test]
+    fn a_fall_is_described_as_standing_where_there_is_gravity() {
+        let jump = [-4.0, -3.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0];
+        let (describer, air) = described(&jump);
+        let standing =
+            describer.describe(&[[0.0; 2]; 2], &[[0.0; 2]; 2], &AgentSettings::default())[0];
+        let (rise, fall) = air.split_at(4);
+        assert!(
+            rise.iter().all(|it| it.tokens != standing.tokens),
+            "{rise:?}"
+        );
+        assert!(
+            fall.iter().all(|it| it.tokens == standing.tokens),
+            "{fall:?}"
+        );
+        assert!(fall.iter().all(|it| it.values[1] == 0.0));
+        // A lift goes down because somebody wants it to.
+        let (_, air) = described(&[-3.0, -3.0, -3.0, -3.0, 3.0, 3.0, 3.0, 3.0]);
+        let (up, down) = air.split_at(4);
+        assert!(up.iter().take(3).all(|it| it.values[1] < -0.5), "{up:?}");
+        assert!(down.iter().take(3).all(|it| it.values[1] > 0.5), "{down:?}");
     }
 }

@@ -206,8 +206,8 @@ mod tests {
     #[test]
     fn an_encoder_of_before_there_were_tokens_is_read_still() {
         let describer = Describer::fit(
-            &[[1.0, 0.0]; 60],
-            &[[0.5, 0.0]; 60],
+            &[vec![[1.0, 0.0]; 60]],
+            &[[[0.5, 0.0]; 60]],
             &AgentSettings::default(),
         );
         let old = Encoder {

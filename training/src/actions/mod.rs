@@ -8,8 +8,8 @@
 //! 3. which of them are the same thing (`appearance`);
 //! 4. which thing moves least predictably (`unpredictability`): the anchor;
 //! 5. where the anchor is in each frame (`tracking`), and which way it looks (`looks`), for steps into a wall;
-//! 6. which way it goes and looks, beside what it does by itself (`codes`), as one of a few codes that are held for some frames
-//!    (`code_model`).
+//! 6. which way it goes and looks, beside what it does by itself (`codes`; where there is `gravity` it falls by itself), as one of a few codes
+//!    that are held for some frames (`code_model`).
 //!
 //! Once there is a world, its dynamics tell of the codes too (`action_evidence`), as far as they agree with what is seen of the player (`trust`).
 //!
@@ -35,6 +35,7 @@ mod few_labels;
 mod footage;
 mod foreground;
 mod frame_sights;
+mod gravity;
 mod hand_rule;
 mod information;
 mod k_means;
@@ -74,6 +75,7 @@ pub use agent::{AgentError, AgentReport, AnchoredAgent, CandidateReport};
 pub use classifier::ActionClassifier;
 pub use few_labels::{FewLabels, few_label_actions};
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
+pub(crate) use gravity::SpeedChanges;
 pub use hand_rule::HandRule;
 pub use information::PairCounts;
 pub(crate) use key_reader::LabelledPlaces;

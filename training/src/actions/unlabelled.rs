@@ -48,12 +48,13 @@ impl Chains {
                 wanted
             })
             .collect();
-        let (motions, looks): (Vec<[f32; 2]>, Vec<[f32; 2]>) = (clips.iter().copied().flatten())
-            .map(|step| (step.displacement.map(|part| part / factor), step.look))
+        let (motions, looks): (Vec<_>, Vec<_>) = clips
+            .iter()
+            .map(|clip| motions_and_looks(clip, factor))
             .unzip();
         let describer = Describer::fit(&motions, &looks, &settings);
-        let clips: Vec<Vec<Description>> = (clips.iter())
-            .map(|clip| describe(&describer, clip, factor, &settings))
+        let clips: Vec<Vec<Description>> = (motions.iter().zip(&looks))
+            .map(|(motions, looks)| describer.describe(motions, looks, &settings))
             .collect();
         let chain = |states, starts| {
             let settings = AgentSettings {
@@ -120,10 +121,15 @@ fn describe(
     factor: f32,
     settings: &AgentSettings,
 ) -> Vec<Description> {
-    let (motions, looks): (Vec<[f32; 2]>, Vec<[f32; 2]>) = (clip.iter())
-        .map(|step| (step.displacement.map(|part| part / factor), step.look))
-        .unzip();
+    let (motions, looks) = motions_and_looks(clip, factor);
     describer.describe(&motions, &looks, settings)
+}
+
+/// Displacements in working pixels, and directions read from looks.
+fn motions_and_looks(clip: &ClipActions, factor: f32) -> (Vec<[f32; 2]>, Vec<[f32; 2]>) {
+    (clip.iter())
+        .map(|step| (step.displacement.map(|part| part / factor), step.look))
+        .unzip()
 }
 
 /// Probabilities of states at the transitions of footage.

@@ -4,33 +4,20 @@ use genie_model::ActionLabel;
 
 use super::motion::Motion;
 use super::naming::{ActionEffect, DIRECTION, Effects, STILL, combine, label_by_usage, stand_in};
+use crate::actions::SpeedChanges;
 
-/// Fewest transitions upwards and downwards from which gravity is judged.
-const LEAST_TRANSITIONS: usize = 100;
-/// Gravity slows what rises by this many times as much, on average, as anything slows what falls.
-const OVER_FALLING: f32 = 1.4;
+/// What is no motion and no change of it, in pixels a frame.
+const LEAST: f32 = 0.5;
 
-/// Whether what rises is slowed down and what falls is not: without gravity, both stop alike.
-pub(super) fn has_gravity<'a>(clips: impl Iterator<Item = &'a [Motion]>, speed: f32) -> bool {
-    let least = (0.4 * speed).max(0.5);
-    // Upwards and downwards: transitions, and the sum of how their speed changes, downwards positive.
-    let mut changes = [(0_usize, 0.0_f32); 2];
-    for clip in clips {
-        for pair in clip.windows(2) {
-            let (Some(before), Some(after)) = (pair[0].down, pair[1].down) else {
-                continue;
-            };
-            if before.abs() >= least {
-                let (count, sum) = &mut changes[usize::from(before > 0.0)];
-                *count += 1;
-                *sum += after - before;
-            }
+/// Whether the motion of the player shows gravity.
+pub(super) fn has_gravity<'a>(clips: impl Iterator<Item = &'a [Motion]>) -> bool {
+    let mut changes = SpeedChanges::default();
+    for pair in clips.flat_map(|clip| clip.windows(2)) {
+        if let (Some(before), Some(after)) = (pair[0].down, pair[1].down) {
+            changes.add(before, after, LEAST);
         }
     }
-    let mean = |(count, sum): (usize, f32)| sum / count.max(1) as f32;
-    let [up, down] = changes;
-    let enough = up.0 >= LEAST_TRANSITIONS && down.0 >= LEAST_TRANSITIONS;
-    enough && mean(up) > 0.0 && mean(up) >= OVER_FALLING * -mean(down)
+    changes.show_gravity()
 }
 
 /// Where an action goes along an axis: -1, 0 or 1; `None` if that is unclear. Where no action goes a way for sure, one may
@@ -130,15 +117,15 @@ mod tests {
             0.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0,
         ]);
         let jumps: Vec<Vec<Motion>> = vec![jump; 40];
-        assert!(has_gravity(jumps.iter().map(|clip| &clip[..]), 3.0));
+        assert!(has_gravity(jumps.iter().map(|clip| &clip[..])));
         // A ship goes up or down for a while, stops, and turns now and then.
         let flight = vertical(&[
             0.0, -3.0, -3.0, 0.0, 0.0, 0.0, 3.0, 3.0, 0.0, 0.0, 0.0, -3.0, 3.0, -3.0, 0.0,
         ]);
         let flights: Vec<Vec<Motion>> = vec![flight; 40];
-        assert!(!has_gravity(flights.iter().map(|clip| &clip[..]), 3.0));
+        assert!(!has_gravity(flights.iter().map(|clip| &clip[..])));
         // Too little is no evidence.
-        assert!(!has_gravity(jumps[..3].iter().map(|clip| &clip[..]), 3.0));
+        assert!(!has_gravity(jumps[..3].iter().map(|clip| &clip[..])));
     }
 
     #[test]

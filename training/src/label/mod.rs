@@ -182,7 +182,7 @@ pub fn label(
     }
     let labels = if matches!(estimator, MotionEstimator::Agent(..)) {
         let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
-        if has_gravity(seen.iter().map(|(motions, _)| &motions[..]), speeds[1]) {
+        if has_gravity(seen.iter().map(|(motions, _)| &motions[..])) {
             name_actions(&real)
         } else {
             name_directions(&real)

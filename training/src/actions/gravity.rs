@@ -1,0 +1,86 @@
+//! Whether footage shows gravity: what rises is slowed down there, and what falls is hastened. That is so whatever is pressed.
+
+/// Fewest changes of vertical speed in rises, and in falls, from which gravity is judged.
+const LEAST_CHANGES: usize = 100;
+/// Gravity shows from these odds on. Where up and down are alike they are 1; they were 0.1 to 2 in games without gravity and 14 and more in those with it.
+const GRAVITY_ODDS: f64 = 6.0;
+
+/// Counts of how vertical speed changes in rises and falls, downwards positive.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct SpeedChanges {
+    rises_slowed: usize,
+    rises_hastened: usize,
+    falls_slowed: usize,
+    falls_hastened: usize,
+}
+
+impl SpeedChanges {
+    /// Counts the vertical speeds of two successive transitions. What is at most `least` is neither motion nor a change. A start or an end of the
+    /// motion counts for nothing: it may be the ground.
+    pub(crate) fn add(&mut self, before: f32, after: f32, least: f32) {
+        let change = after - before;
+        if before.abs() <= least || after.abs() <= least || change.abs() <= least {
+            return;
+        }
+        let counter = match (before < 0.0, change > 0.0) {
+            (true, true) => &mut self.rises_slowed,
+            (true, false) => &mut self.rises_hastened,
+            (false, true) => &mut self.falls_hastened,
+            (false, false) => &mut self.falls_slowed,
+        };
+        *counter += 1;
+    }
+
+    /// Whether they show gravity: the odds of slowed rises, times the odds of hastened falls.
+    pub(crate) fn show_gravity(&self) -> bool {
+        let enough = self.rises_slowed + self.rises_hastened >= LEAST_CHANGES
+            && self.falls_slowed + self.falls_hastened >= LEAST_CHANGES;
+        let odds = |more: usize, less: usize| (more + 1) as f64 / (less + 1) as f64;
+        enough
+            && odds(self.rises_slowed, self.rises_hastened)
+                * odds(self.falls_hastened, self.falls_slowed)
+                >= GRAVITY_ODDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(speeds: &[f32], times: usize) -> SpeedChanges {
+        let mut changes = SpeedChanges::default();
+        for _ in 0..times {
+            for pair in speeds.windows(2) {
+                changes.add(pair[0], pair[1], 0.4);
+            }
+        }
+        changes
+    }
+
+    #[test]
+    fn jumps_show_gravity() {
+        let jump = [
+            0.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0,
+        ];
+        assert!(changes(&jump, 40).show_gravity());
+        // Too little is no evidence.
+        assert!(!changes(&jump, 3).show_gravity());
+    }
+
+    #[test]
+    fn what_goes_up_and_down_alike_does_not() {
+        // A ship starts and stops slowly, and turns.
+        let flight = [
+            0.0, -1.0, -3.0, -3.0, -1.0, 0.0, 1.0, 3.0, 3.0, 1.0, 0.0, -3.0, 3.0, -3.0, 0.0,
+        ];
+        assert!(!changes(&flight, 200).show_gravity());
+        // A lift that starts at once.
+        assert!(!changes(&[0.0, -3.0, -3.0, 0.0, 3.0, 3.0, 0.0], 200).show_gravity());
+    }
+
+    #[test]
+    fn gravity_upwards_is_none() {
+        let balloon = [0.0, 5.0, 4.0, 3.0, 2.0, 1.0, -1.0, -2.0, -3.0, -4.0, 0.0];
+        assert!(!changes(&balloon, 40).show_gravity());
+    }
+}
