@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::AgentSettings;
+use super::action_evidence::Told;
 use super::appearance::{ClassCentres, Group, classify, fit_classes, group_classes};
 use super::code_model::CodeModel;
 use super::codes::{Describer, find_codes};
@@ -17,6 +18,7 @@ use super::looks::{LookReader, crops};
 use super::observation::{ClipObservation, camera_moves, observe, scrolls};
 use super::tracking::{TrackedFrame, track};
 use super::transition::{AgentTransition, ClipActions};
+use super::trust::Trust;
 use super::unpredictability::rank;
 use crate::dataset::DatasetError;
 
@@ -249,7 +251,7 @@ impl AnchoredAgent {
     }
 
     /// What the agent does in other clips of the same game, with what its codes are read from, so that they can be
-    /// [revised](Self::revise).
+    /// [revised](Self::revise_all).
     ///
     /// # Errors
     /// Footage of another frame size, or that cannot be read.
@@ -274,14 +276,34 @@ impl AnchoredAgent {
         candidates.collect()
     }
 
-    /// Whether its codes can be [revised](Self::revise): those of a chain can.
+    /// Whether its codes can be [revised](Self::revise_all): those of a chain can.
     pub(crate) fn can_be_revised(&self) -> bool {
         self.keys.is_none() && !self.settings.use_encoder
     }
 
+    /// Reads the codes of clips anew by what the dynamics told of them, as far as that agrees with the codes until now. `numbers` are those of the
+    /// clips in their footage; `sum` adds up numbers over all who read parts of it.
+    pub(crate) fn revise_all(
+        &self,
+        clips: &mut [DescribedClip],
+        told: &[Told],
+        numbers: &[usize],
+        sum: &dyn Fn(&mut [f64]),
+    ) -> Trust {
+        let seen: Vec<_> = (numbers.iter().zip(clips.iter().zip(told)))
+            .filter(|(number, _)| Trust::goes_by(**number))
+            .map(|(_, (clip, told))| (clip.codes(), told))
+            .collect();
+        let trust = Trust::fit(&seen, self.codes.len(), sum);
+        for (clip, told) in clips.iter_mut().zip(told) {
+            self.revise(clip, &trust.weigh(told));
+        }
+        trust
+    }
+
     /// Reads the codes of a clip anew where something else tells of them too: for each transition what it tells for each code, in nats, up to
     /// a constant. What came before and after counts, as when they were read first.
-    pub(crate) fn revise(&self, clip: &mut DescribedClip, told: &[Vec<f32>]) {
+    fn revise(&self, clip: &mut DescribedClip, told: &[Vec<f32>]) {
         let codes = self.codes.read_told(&clip.descriptions, Some(told));
         for (transition, code) in clip.actions.iter_mut().zip(codes) {
             transition.code = code;

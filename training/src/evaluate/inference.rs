@@ -84,7 +84,7 @@ impl<'a> ActionInference<'a> {
     }
 
     /// The latent action of every transition of real clips: as [`infer`](Self::infer) has it, but the codes of a found player are
-    /// [revised](AnchoredAgent::revise) by what the dynamics of its `world` tell.
+    /// [revised](AnchoredAgent::revise_all) by what the dynamics of its `world` tell.
     ///
     /// # Errors
     /// As for [`infer`](Self::infer), and a model that breaks down.
@@ -108,14 +108,8 @@ impl<'a> ActionInference<'a> {
                     })
                     .collect::<Result<Vec<_>, EvaluateError>>()?;
                 let told = action_evidence(world, &token_clips)?;
-                let seen: Vec<_> = (token_clips.into_iter().zip(&told).enumerate())
-                    .filter(|(clip, _)| Trust::goes_by(*clip))
-                    .map(|(_, (clip, told))| (clip.actions, told))
-                    .collect();
-                let trust = Trust::fit(&seen, world.action_count(), &|_| ());
-                for (described, told) in described.iter_mut().zip(&told) {
-                    agent.revise(described, &trust.weigh(told));
-                }
+                let numbers: Vec<usize> = (0..clips.len()).collect();
+                agent.revise_all(&mut described, &told, &numbers, &|_| ());
                 Ok(described.iter().map(DescribedClip::codes).collect())
             }
             _ => self.infer(clips, frame_size),

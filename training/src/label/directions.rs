@@ -3,7 +3,9 @@
 use genie_model::ActionLabel;
 
 use super::motion::Motion;
-use super::naming::{ActionEffect, DIRECTION, Effects, STILL, combine, label_by_usage, stand_in};
+use super::naming::{
+    ActionEffect, DIRECTION, Effects, STILL, combine, dreams_go, label_by_usage, stand_in,
+};
 use crate::actions::SpeedChanges;
 
 /// What is no motion and no change of it, in pixels a frame.
@@ -24,6 +26,7 @@ pub(super) fn has_gravity<'a>(clips: impl Iterator<Item = &'a [Motion]>) -> bool
 /// [stand in](stand_in).
 fn signs(
     effects: &[Effects],
+    dreams: &[ActionEffect],
     measured: impl Fn(&ActionEffect) -> Option<[f64; 2]>,
 ) -> Vec<Option<i8>> {
     let bias = combine(effects, DIRECTION, |it| measured(it).map(|[a, b]| b - a));
@@ -40,7 +43,12 @@ fn signs(
         })
         .collect();
     for way in [-1, 1] {
-        let unclear = |action: usize| all[action].is_none() && effects[action].is_measured();
+        let unclear = |action: usize| {
+            let dreamt = measured(&dreams[action]).map(|[a, b]| b - a);
+            all[action].is_none()
+                && effects[action].is_measured()
+                && dreams_go(dreamt, f64::from(way))
+        };
         if !all.contains(&Some(way))
             && let Some(action) = stand_in(&bias, &moves, f64::from(way), unclear)
         {
@@ -50,11 +58,11 @@ fn signs(
     all
 }
 
-/// Names every action by the direction in which the player goes under it, one of nine, and gives it the arrows and W A S D as keys. Names
-/// differ as [`name_actions`](super::name_actions) says.
-pub(super) fn name_directions(effects: &[Effects]) -> Vec<ActionLabel> {
-    let sideways = signs(effects, |it| Some([it.left()?, it.right()?]));
-    let upright = signs(effects, |it| Some([it.up()?, it.down()?]));
+/// Names every action by the direction in which the player goes under it, one of nine, and gives it the arrows and W A S D as keys. What
+/// actions mean is in `effects`, what they do in dreams apart from it. Names differ as [`name_actions`](super::name_actions) says.
+pub(super) fn name_directions(effects: &[Effects], dreams: &[ActionEffect]) -> Vec<ActionLabel> {
+    let sideways = signs(effects, dreams, |it| Some([it.left()?, it.right()?]));
+    let upright = signs(effects, dreams, |it| Some([it.up()?, it.down()?]));
     let meant: Vec<_> = (sideways.iter().zip(&upright))
         .map(|(&x, &y)| {
             let (x, y) = (x?, y?);
@@ -100,6 +108,11 @@ fn keys(x: i8, y: i8) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names_of(effects: &[Effects]) -> Vec<ActionLabel> {
+        let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
+        name_directions(effects, &dreams)
+    }
 
     fn vertical(downs: &[f32]) -> Vec<Motion> {
         downs
@@ -148,7 +161,7 @@ mod tests {
             .into_iter()
             .flat_map(|y| [-1, 0, 1].map(|x| of(x, y)))
             .collect();
-        let labels = name_directions(&effects);
+        let labels = names_of(&effects);
         let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
         assert_eq!(
             names,
@@ -188,7 +201,7 @@ mod tests {
             }
         };
         let names = |effects: &[Effects]| -> Vec<String> {
-            let labels = name_directions(effects);
+            let labels = names_of(effects);
             labels.into_iter().map(|label| label.name).collect()
         };
         let mut effects = vec![
@@ -219,6 +232,6 @@ mod tests {
             real: both,
             generated: both,
         }];
-        assert_eq!(name_directions(&effects)[0].name, "action_0");
+        assert_eq!(names_of(&effects)[0].name, "action_0");
     }
 }

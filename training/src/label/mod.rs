@@ -23,6 +23,7 @@ use counting::{count_real, rests, usual_speeds};
 use directions::{has_gravity, name_directions};
 pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
+use naming::name_actions_that_dream;
 pub use naming::{ActionEffect, Effects, name_actions};
 use pressed::name_by_keys;
 
@@ -182,10 +183,11 @@ pub fn label(
     }
     let labels = if matches!(estimator, MotionEstimator::Agent(..)) {
         let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
+        let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
         if has_gravity(seen.iter().map(|(motions, _)| &motions[..])) {
-            name_actions(&real)
+            name_actions_that_dream(&real, &dreams)
         } else {
-            name_directions(&real)
+            name_directions(&real, &dreams)
         }
     } else {
         name_actions(&effects)

@@ -130,6 +130,8 @@ pub(super) fn combine(
 pub(super) const DIRECTION: f64 = 0.35;
 /// The least for one that stands in for a direction which no action has.
 const LEAST_BEYOND: f64 = 0.2;
+/// How much more such a one must go that way than the other in dreams: a name promises what a key does.
+const LEAST_DREAMT: f64 = 0.1;
 /// Most of both together for an action that stands still.
 pub(super) const STILL: f64 = 0.4;
 /// Least share of rises from rest for a jump, and the least share of the best jumper's.
@@ -158,12 +160,21 @@ enum Height {
 }
 
 /// Names every action, and gives it keys. Where no action goes left (or right) for sure, one that does so about twice as often as it goes the
-/// other way stands in. Names differ: of several actions that mean the same the most used one has the
+/// other way, and in dreams too, stands in. Names differ: of several actions that mean the same the most used one has the
 /// plain name, the others are numbered (`right_2`) and, like those without a name (`action_3`), get the key of their digit.
 pub fn name_actions(effects: &[Effects]) -> Vec<ActionLabel> {
+    let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
+    name_actions_that_dream(effects, &dreams)
+}
+
+/// The same where what the actions mean is in `effects`, and what they do in dreams apart from it.
+pub(super) fn name_actions_that_dream(
+    effects: &[Effects],
+    dreams: &[ActionEffect],
+) -> Vec<ActionLabel> {
     let jumps = combine(effects, JUMP, ActionEffect::jumps);
     let heights = heights(effects, &jumps);
-    let mut meanings: Vec<(Direction, Height)> = directions(effects, &heights)
+    let mut meanings: Vec<(Direction, Height)> = directions(effects, dreams, &heights)
         .into_iter()
         .zip(heights)
         .collect();
@@ -229,7 +240,7 @@ pub(super) fn label_by_usage(effects: &[Effects], meant: &[Option<Meaning>]) -> 
     labels
 }
 
-fn directions(effects: &[Effects], heights: &[Height]) -> Vec<Direction> {
+fn directions(effects: &[Effects], dreams: &[ActionEffect], heights: &[Height]) -> Vec<Direction> {
     let right_over_left = |effect: &ActionEffect| Some(effect.right()? - effect.left()?);
     let either = |effect: &ActionEffect| Some(effect.right()? + effect.left()?);
     let bias = combine(effects, DIRECTION, right_over_left);
@@ -252,8 +263,11 @@ fn directions(effects: &[Effects], heights: &[Height]) -> Vec<Direction> {
         })
         .collect();
     for (way, direction) in [(-1.0, Direction::Left), (1.0, Direction::Right)] {
-        let unclear =
-            |action: usize| all[action] == Direction::Unclear && heights[action] == Height::Ground;
+        let unclear = |action: usize| {
+            all[action] == Direction::Unclear
+                && heights[action] == Height::Ground
+                && dreams_go(right_over_left(&dreams[action]), way)
+        };
         if !all.contains(&direction)
             && let Some(action) = stand_in(&bias, &moves, way, unclear)
         {
@@ -277,6 +291,11 @@ pub(super) fn stand_in(
         // Twice as often as the other way is a third of both beyond it.
         .filter(|&action| beyond(action) >= LEAST_BEYOND && beyond(action) >= moves[action] / 3.0)
         .max_by(|&a, &b| beyond(a).total_cmp(&beyond(b)))
+}
+
+/// Whether dreams go a way along an axis, by how much more they go onwards than back; or nothing is known of them.
+pub(super) fn dreams_go(bias: Option<f64>, way: f64) -> bool {
+    bias.is_none_or(|bias| way * bias >= LEAST_DREAMT)
 }
 
 /// A jump begins to rise from rest far more often than the other actions do.
@@ -455,6 +474,22 @@ mod tests {
         ];
         let found: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
         assert_eq!(names(&found), ["right_jump", "right", "left", "jump"]);
+    }
+
+    #[test]
+    fn none_stands_in_for_a_direction_that_it_does_not_go_in_dreams() {
+        let effects = |dreamt| {
+            [
+                both(0.6, effect(3, 75, 2, 0), effect(2, 90, 2, 0)),
+                both(0.4, effect(46, 17, 2, 0), dreamt),
+            ]
+        };
+        assert_eq!(names(&effects(effect(30, 5, 2, 0))), ["right", "left"]);
+        let stands = effects(effect(2, 2, 2, 0));
+        let found = stands.map(|it| it.of_found_actions());
+        let dreams = stands.map(|it| it.generated);
+        let labels = name_actions_that_dream(&found, &dreams);
+        assert_eq!(labels[1].name, "action_1");
     }
 
     #[test]

@@ -51,15 +51,10 @@ impl DynamicsPhase<'_> {
             described.extend(more);
             told.extend(more_told);
         }
-        let seen: Vec<_> = (own.iter().zip(described.iter().zip(&told)))
-            .filter(|(clip, _)| Trust::goes_by(**clip))
-            .map(|(_, (clip, told))| (clip.codes(), told))
-            .collect();
-        let trust = Trust::fit(&seen, found.actions(), &|values| ranks.sum_wide(values));
+        let trust = agent.revise_all(&mut described, &told, &own, &|values| {
+            ranks.sum_wide(values);
+        });
         tracing::debug!("{trust:?}");
-        for (described, told) in described.iter_mut().zip(&told) {
-            agent.revise(described, &trust.weigh(told));
-        }
         let read: Vec<u32> = (described.iter())
             .flat_map(DescribedClip::codes)
             .map(|code| code as u32)
