@@ -20,16 +20,23 @@ from pathlib import Path
 
 CONFIG = Path(__file__).parent / "configs" / "platformer.toml"
 
-# Each row's name and its settings, where they are not those of the shipped configuration.
+# An encoder of latent actions, and the rule for motion that it starts from and keeps: what the shipped configuration did before actions were found.
+ENCODER = [
+    f"model.latent_actions.encoder.{it}"
+    for it in ("layers=2", "width=96", "heads=3", "head_width=32", "feed_forward=4", "window=4")
+]
+RULE = [*ENCODER, "model.latent_actions.input=motion", "gravity=true", "actions_frozen=100000"]
+
+# Each row's name and its settings, where they are not those of the shipped configuration. The last of several values of a setting holds.
 ROWS: dict[str, list[str]] = {
     "as shipped": [],
     "half the steps": ["dynamics.steps={half}"],
     "twice the steps": ["dynamics.steps={twice}"],
-    "all weights start at random": ["initial_weights=random", "actions_frozen=0"],
-    "actions start from pixels": ["model.latent_actions.input=pixels", "actions_frozen=0"],
-    "actions start from differences": ["model.latent_actions.input=differences", "actions_frozen=0"],
-    "actions go on learning": ["actions_frozen=0"],
-    "small action encoder": [f"model.latent_actions.encoder.{it}" for it in ("layers=1", "width=64", "heads=2")],
+    "all weights start at random": ["initial_weights=random"],
+    "actions by a rule for motion": RULE,
+    "actions by that rule that go on learning": [*RULE, "actions_frozen=0"],
+    "actions start from pixels": [*ENCODER, "model.latent_actions.input=pixels"],
+    "actions start from differences": [*ENCODER, "model.latent_actions.input=differences"],
     "4 actions": ["model.latent_actions.actions=4"],
     "8 actions": ["model.latent_actions.actions=8"],
     "actions prepended": ["model.dynamics.conditioning=prepended"],
@@ -78,7 +85,7 @@ class Ablations:
         """Footage of the built-in game."""
         folder = self.folder / name
         if not folder.exists():
-            self.genie("gameplay", "--out", folder, *arguments)
+            self.genie("gameplay", "--rules", "aligned", "--out", folder, *arguments)
         return folder
 
     def own_settings(self, name: str) -> list[str]:

@@ -138,8 +138,8 @@ def check_training(trainer: Trainer, phase: str, reference: dict[str, Tensor], t
 
 def batch_of(reference: dict[str, Tensor], phase: str) -> dict[str, Tensor]:
     """A phase's batch, with integers as PyTorch wants them."""
-    names = ("patches", "features", "context", "masked", "rows", "weights")
-    batch = {name: reference[f"{phase}.{name}"] for name in names}
+    names = ("patches", "features", "action_codes", "context", "masked", "rows", "weights")
+    batch = {name: reference[f"{phase}.{name}"] for name in names if f"{phase}.{name}" in reference}
     return {name: t if t.is_floating_point() else t.long() for name, t in batch.items()}
 
 

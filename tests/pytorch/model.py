@@ -351,7 +351,8 @@ class LatentActions(nn.Module):
         super().__init__()
         own = config["latent_actions"]
         grid = covered(config["frame_height"], own["patch"]), covered(config["frame_width"], own["patch"])
-        self.encoder = self.Encoder(own, features, grid)
+        # A world whose actions are found in footage has none.
+        self.encoder = self.Encoder(own, features, grid) if features else None
         self.codebook = nn.Parameter(torch.empty(own["actions"], own["dim"]), requires_grad=False)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -424,7 +425,8 @@ class Genie(nn.Module):
             # Pairs of tokens are for the sampler, and no weights; older files call them neighbours.
             names = [name for name in file.keys() if not name.startswith(("adjacency.", "neighbours."))]
             tensors = {name: file.get_tensor(name).float() for name in names}
-        features = tensors["latent_actions.encoder.embed.weight"].shape[1]
+        embed = tensors.get("latent_actions.encoder.embed.weight")
+        features = 0 if embed is None else embed.shape[1]
         genie = cls(config, features)
         genie.load_state_dict(tensors, strict=True)
         return genie

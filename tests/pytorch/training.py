@@ -89,7 +89,10 @@ class DynamicsTrainer(Trainer):
         batch = self.batch
         with torch.no_grad():
             targets = self.tokenizer.tokenize(batch["patches"]).flatten()[batch["rows"]]
-        codes, commitment = self.latent(batch["features"])
+        if self.latent.encoder is None:
+            codes, commitment = batch["action_codes"], 0.0
+        else:
+            codes, commitment = self.latent(batch["features"])
         codebook = self.tokenizer.quantizer.codebook
         hidden = self.dynamics(batch["context"], batch["masked"], codes, codebook)
         logits = self.dynamics.logits(hidden.flatten(0, 2)[batch["rows"]])

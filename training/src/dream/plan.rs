@@ -1,6 +1,6 @@
 //! Which training fits the footage. How many of its steps fit the time turns out while it runs.
 
-use genie_model::LatentActionConfig;
+use genie_model::{LatentActionConfig, LatentActionInput, TransformerConfig};
 
 use super::{DreamError, DreamOptions};
 use crate::dataset::{Dataset, ShortClips};
@@ -10,6 +10,8 @@ use crate::train::{ActionCount, ActionSource, PhaseConfig, TrainConfig};
 pub(super) const TOKENIZER_SHARE: f64 = 0.2;
 /// Most steps of a phase, times the usual.
 const MOST_TIMES: u64 = 20;
+/// More steps than any training of a dream has.
+const MORE_THAN_ALL_STEPS: u64 = 1_000_000;
 /// Fewest frames of a training window.
 const LEAST_WINDOW: usize = 6;
 /// Share of the frames that a training sees at least, of those that it can see at all.
@@ -66,7 +68,7 @@ fn window(lengths: &[usize], usual: usize) -> usize {
 /// The same training for footage in which no player is found: actions are distinguished by what moves, by a rule (`motion_start` of the
 /// training).
 pub(super) fn without_player(config: &TrainConfig) -> TrainConfig {
-    let usual = TrainConfig::platformer().model.latent_actions;
+    let usual = actions_by_rule();
     let mut config = config.clone();
     if config.action_count == ActionCount::Model {
         let actions = config.model.latent_actions.actions;
@@ -76,8 +78,26 @@ pub(super) fn without_player(config: &TrainConfig) -> TrainConfig {
     }
     config.action_count = ActionCount::Model;
     config.action_source = ActionSource::Learned;
-    config.actions_frozen = TrainConfig::platformer().actions_frozen;
+    config.actions_frozen = MORE_THAN_ALL_STEPS;
     config
+}
+
+/// Latent actions by what moves, where there is no player to follow.
+fn actions_by_rule() -> LatentActionConfig {
+    let transformer = TransformerConfig {
+        layers: 2,
+        width: 96,
+        heads: 3,
+        head_width: 32,
+        feed_forward: 4,
+        window: 4,
+        rotary_space: false,
+    };
+    LatentActionConfig {
+        input: LatentActionInput::Motion,
+        encoder: transformer,
+        ..TrainConfig::platformer().model.latent_actions
+    }
 }
 
 /// Sets the number of steps of a phase, and what goes with it.

@@ -368,6 +368,7 @@ mod tests {
         assert!(wrong.contains("labelled_share"), "{wrong}");
         for source in [ActionSource::Labelled, ActionSource::Learned] {
             let mut config = TrainConfig::platformer();
+            config.model.latent_actions.input = LatentActionInput::Pixels;
             config.action_source = source;
             config.action_count = ActionCount::Footage;
             let wrong = config.validate(Path::new("mine.toml")).unwrap_err();

@@ -271,7 +271,7 @@ mod tests {
             pixels.extend(frames);
             truth.extend(actions);
         }
-        let config = GenieConfig::platformer();
+        let config = GenieConfig::tiny();
         let variables = Variables::new(1, &Device::Cpu);
         let vb = variables.builder().pp("latent_actions");
         let model = LatentActionModel::new(&config, vb).unwrap();

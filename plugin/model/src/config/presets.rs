@@ -2,7 +2,7 @@
 
 use super::{
     ActionConditioning, DynamicsConfig, GenieConfig, LatentActionConfig, LatentActionInput,
-    QuantizerConfig, TokenizerConfig, TransformerConfig,
+    QuantizerConfig, TokenizerConfig, TransformerConfig, unused_transformer,
 };
 
 impl TransformerConfig {
@@ -42,8 +42,8 @@ impl GenieConfig {
                 actions: 6,
                 dim: 8,
                 patch: 8,
-                input: LatentActionInput::Motion,
-                encoder: TransformerConfig::new(2, 96, 3, 32, 4),
+                input: LatentActionInput::Agent,
+                encoder: unused_transformer(),
                 decoder: None,
             },
             dynamics: DynamicsConfig {
@@ -59,9 +59,11 @@ impl GenieConfig {
         }
     }
 
-    /// [`platformer`](Self::platformer) made small for tests: the same frames and actions, one narrow layer everywhere.
+    /// [`platformer`](Self::platformer) made small for tests: the same frames and as many actions, one narrow layer everywhere. Its actions are
+    /// inferred from motion by an encoder, so that tests have one.
     pub fn tiny() -> Self {
         let mut config = Self::platformer();
+        config.latent_actions.input = LatentActionInput::Motion;
         config.tokenizer.quantizer = QuantizerConfig::Vq {
             codes: 64,
             dim: 16,

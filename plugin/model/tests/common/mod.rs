@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use candle_core::{Device, Tensor, Var};
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{
-    ActionConditioning, ActionLabel, GenieConfig, QuantizerConfig, WorldModel, parameter_specs,
+    ActionConditioning, ActionLabel, GenieConfig, LatentActionInput, QuantizerConfig, WorldModel,
+    parameter_specs,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -23,6 +24,9 @@ pub(crate) fn small_config() -> GenieConfig {
         stages: 1,
     };
     config.latent_actions.actions = 4;
+    let actions = &mut config.latent_actions;
+    actions.input = LatentActionInput::Motion;
+    (actions.encoder.layers, actions.encoder.window) = (2, 4);
     let dynamics = &mut config.dynamics.transformer;
     (dynamics.layers, dynamics.width, dynamics.window) = (3, 32, 5);
     let transformers = [
