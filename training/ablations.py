@@ -5,14 +5,13 @@
     python3 training/ablations.py FOLDER
 
 FOLDER takes footage, runs and figures; what is there already is not made again, so that it can be stopped at any time. The
-table is Markdown. Rows whose tokenizer is that of the first row share it. Needs nothing but Python 3.9.
+table is Markdown. Needs nothing but Python 3.9.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -51,7 +50,6 @@ ROWS: dict[str, list[str]] = {
     "window of 4": ["model.dynamics.transformer.window=4"],
     "3 layers of width 192": [f"model.dynamics.transformer.{it}" for it in ("layers=3", "width=192", "heads=6")],
 }
-SHARED = "as shipped"
 COLUMNS = [
     "row",
     "settings",
@@ -105,15 +103,9 @@ class Ablations:
     def train(self, name: str) -> Path:
         """Trains a row's world, or goes on with it, and returns its checkpoint."""
         run = self.run(name)
-        own_tokenizer = any(it.startswith(("initial_weights", "tokenizer", "model.tokenizer")) for it in ROWS[name])
-        if not (name == SHARED or own_tokenizer or run.exists()):
-            self.train(SHARED)
-            unfinished = run.with_suffix(".part")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(self.run(SHARED) / "tokenizer", unfinished / "tokenizer")
-            unfinished.rename(run)
+        resume = ["--resume"] if (run / "config.toml").exists() else []
         settings = [part for setting in self.settings(name) for part in ("--set", setting)]
-        self.genie("train", "--config", CONFIG, "--data", self.footage, "--run", run, "--resume", *settings)
+        self.genie("train", "--config", CONFIG, "--data", self.footage, "--run", run, *resume, *settings)
         return run / "world.genie.safetensors"
 
     def row(self, name: str) -> list[str]:

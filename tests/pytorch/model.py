@@ -422,8 +422,9 @@ class Genie(nn.Module):
         """Reads a `*.genie.safetensors` file; every parameter must be there, and nothing else."""
         with safe_open(path, "pt") as file:
             config = json.loads(file.metadata()["config"])
-            # Pairs of tokens are for the sampler, and no weights; older files call them neighbours.
-            names = [name for name in file.keys() if not name.startswith(("adjacency.", "neighbours."))]
+            # Pairs of tokens are for the sampler, the found player for footage, and neither is weights; older files call the pairs neighbours.
+            no_weights = ("adjacency.", "neighbours.", "latent_actions.agent")
+            names = [name for name in file.keys() if not name.startswith(no_weights)]
             tensors = {name: file.get_tensor(name).float() for name in names}
         embed = tensors.get("latent_actions.encoder.embed.weight")
         features = 0 if embed is None else embed.shape[1]
