@@ -65,7 +65,7 @@ impl Describer {
             .map(|motion| describer.beside_rest(*motion))
             .zip(looks)
             .unzip();
-        if speeds.show_gravity() {
+        if speeds.show_gravity(settings) {
             let standing = (beside.iter().zip(&looks))
                 .filter(|(motion, _)| motion[1].abs() <= least)
                 .map(|(_, look)| look[1]);
@@ -359,6 +359,12 @@ mod tests {
             "{fall:?}"
         );
         assert!(fall.iter().all(|it| it.values[1] == 0.0));
+        assert_eq!(describer.problem(), None);
+        let damaged = Describer {
+            standing_look: Some(f32::INFINITY),
+            ..describer
+        };
+        assert!(damaged.problem().is_some());
         // A lift goes down because somebody wants it to.
         let (_, air) = described(&[-3.0, -3.0, -3.0, -3.0, 3.0, 3.0, 3.0, 3.0]);
         let (up, down) = air.split_at(4);

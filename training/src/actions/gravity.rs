@@ -1,9 +1,6 @@
 //! Whether footage shows gravity: what rises is slowed down there, and what falls is hastened. That is so whatever is pressed.
 
-/// Fewest changes of vertical speed in rises, and in falls, from which gravity is judged.
-const LEAST_CHANGES: usize = 100;
-/// Gravity shows from these odds on. Where up and down are alike they are 1; they were 0.1 to 2 in games without gravity and 14 and more in those with it.
-const GRAVITY_ODDS: f64 = 6.0;
+use super::AgentSettings;
 
 /// Counts of how vertical speed changes in rises and falls, downwards positive.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -32,20 +29,25 @@ impl SpeedChanges {
     }
 
     /// Whether they show gravity: the odds of slowed rises, times the odds of hastened falls.
-    pub(crate) fn show_gravity(&self) -> bool {
-        let enough = self.rises_slowed + self.rises_hastened >= LEAST_CHANGES
-            && self.falls_slowed + self.falls_hastened >= LEAST_CHANGES;
+    pub(crate) fn show_gravity(&self, settings: &AgentSettings) -> bool {
+        let least = settings.gravity_changes;
+        let enough = self.rises_slowed + self.rises_hastened >= least
+            && self.falls_slowed + self.falls_hastened >= least;
         let odds = |more: usize, less: usize| (more + 1) as f64 / (less + 1) as f64;
         enough
             && odds(self.rises_slowed, self.rises_hastened)
                 * odds(self.falls_hastened, self.falls_slowed)
-                >= GRAVITY_ODDS
+                >= f64::from(settings.gravity_odds)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn gravity(changes: SpeedChanges) -> bool {
+        changes.show_gravity(&AgentSettings::default())
+    }
 
     fn changes(speeds: &[f32], times: usize) -> SpeedChanges {
         let mut changes = SpeedChanges::default();
@@ -62,9 +64,9 @@ mod tests {
         let jump = [
             0.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 0.0,
         ];
-        assert!(changes(&jump, 40).show_gravity());
+        assert!(gravity(changes(&jump, 40)));
         // Too little is no evidence.
-        assert!(!changes(&jump, 3).show_gravity());
+        assert!(!gravity(changes(&jump, 3)));
     }
 
     #[test]
@@ -73,14 +75,17 @@ mod tests {
         let flight = [
             0.0, -1.0, -3.0, -3.0, -1.0, 0.0, 1.0, 3.0, 3.0, 1.0, 0.0, -3.0, 3.0, -3.0, 0.0,
         ];
-        assert!(!changes(&flight, 200).show_gravity());
+        assert!(!gravity(changes(&flight, 200)));
         // A lift that starts at once.
-        assert!(!changes(&[0.0, -3.0, -3.0, 0.0, 3.0, 3.0, 0.0], 200).show_gravity());
+        assert!(!gravity(changes(
+            &[0.0, -3.0, -3.0, 0.0, 3.0, 3.0, 0.0],
+            200
+        )));
     }
 
     #[test]
     fn gravity_upwards_is_none() {
         let balloon = [0.0, 5.0, 4.0, 3.0, 2.0, 1.0, -1.0, -2.0, -3.0, -4.0, 0.0];
-        assert!(!changes(&balloon, 40).show_gravity());
+        assert!(!gravity(changes(&balloon, 40)));
     }
 }

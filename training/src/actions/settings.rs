@@ -97,6 +97,11 @@ pub struct AgentSettings {
     pub look_weight: f32,
     /// Weight of the next displacement in the description of a transition, against its own.
     pub next_weight: f32,
+    /// Fewest changes of vertical speed in rises, and in falls, from which gravity is judged.
+    pub gravity_changes: usize,
+    /// Gravity shows from these odds on. Where up and down are alike they are 1; they were 0.1 to 2 in games without gravity, 14 and more in those
+    /// with it.
+    pub gravity_odds: f32,
 
     /// Number of codes; `None` chooses it from the footage.
     pub actions: Option<usize>,
@@ -159,6 +164,8 @@ impl Default for AgentSettings {
             least_motion: 0.4,
             look_weight: 0.7,
             next_weight: 0.4,
+            gravity_changes: 100,
+            gravity_odds: 6.0,
             actions: Some(8),
             code_restarts: 3,
             code_starts: 5,

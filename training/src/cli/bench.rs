@@ -316,6 +316,11 @@ mod tests {
         let mut training = args.training.configuration(None).unwrap();
         assert_eq!(training.dynamics.clip_frames, 4);
         assert_eq!((training.tokenizer.batch, training.dynamics.batch), (2, 2));
+        // What the shipped world's training freezes is frozen in what is timed.
+        assert_eq!(
+            training.actions_frozen,
+            TrainConfig::platformer().actions_frozen
+        );
         training.model = config;
         let report = measure(&world, &training, &args).unwrap();
         let batches: Vec<usize> = report.batches.iter().map(|b| b.times.batch).collect();

@@ -6,7 +6,7 @@ use super::motion::Motion;
 use super::naming::{
     ActionEffect, DIRECTION, Effects, STILL, combine, dreams_go, label_by_usage, stand_in,
 };
-use crate::actions::SpeedChanges;
+use crate::actions::{AgentSettings, SpeedChanges};
 
 /// What is no motion and no change of it, in pixels a frame.
 const LEAST: f32 = 0.5;
@@ -19,7 +19,7 @@ pub(super) fn has_gravity<'a>(clips: impl Iterator<Item = &'a [Motion]>) -> bool
             changes.add(before, after, LEAST);
         }
     }
-    changes.show_gravity()
+    changes.show_gravity(&AgentSettings::default())
 }
 
 /// Where an action goes along an axis: -1, 0 or 1; `None` if that is unclear. Where no action goes a way for sure, one may
@@ -109,7 +109,7 @@ fn keys(x: i8, y: i8) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn names_of(effects: &[Effects]) -> Vec<ActionLabel> {
+    fn labels_of(effects: &[Effects]) -> Vec<ActionLabel> {
         let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
         name_directions(effects, &dreams)
     }
@@ -161,7 +161,7 @@ mod tests {
             .into_iter()
             .flat_map(|y| [-1, 0, 1].map(|x| of(x, y)))
             .collect();
-        let labels = names_of(&effects);
+        let labels = labels_of(&effects);
         let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
         assert_eq!(
             names,
@@ -201,7 +201,7 @@ mod tests {
             }
         };
         let names = |effects: &[Effects]| -> Vec<String> {
-            let labels = names_of(effects);
+            let labels = labels_of(effects);
             labels.into_iter().map(|label| label.name).collect()
         };
         let mut effects = vec![
@@ -232,6 +232,6 @@ mod tests {
             real: both,
             generated: both,
         }];
-        assert_eq!(names_of(&effects)[0].name, "action_0");
+        assert_eq!(labels_of(&effects)[0].name, "action_0");
     }
 }

@@ -23,7 +23,7 @@ use counting::{count_real, rests, usual_speeds};
 use directions::{has_gravity, name_directions};
 pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
-use naming::name_actions_that_dream;
+use naming::name_actions_with_dreams;
 pub use naming::{ActionEffect, Effects, name_actions};
 use pressed::name_by_keys;
 
@@ -185,7 +185,7 @@ pub fn label(
         let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
         let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
         if has_gravity(seen.iter().map(|(motions, _)| &motions[..])) {
-            name_actions_that_dream(&real, &dreams)
+            name_actions_with_dreams(&real, &dreams)
         } else {
             name_directions(&real, &dreams)
         }

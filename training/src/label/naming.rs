@@ -164,11 +164,11 @@ enum Height {
 /// plain name, the others are numbered (`right_2`) and, like those without a name (`action_3`), get the key of their digit.
 pub fn name_actions(effects: &[Effects]) -> Vec<ActionLabel> {
     let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
-    name_actions_that_dream(effects, &dreams)
+    name_actions_with_dreams(effects, &dreams)
 }
 
 /// The same where what the actions mean is in `effects`, and what they do in dreams apart from it.
-pub(super) fn name_actions_that_dream(
+pub(super) fn name_actions_with_dreams(
     effects: &[Effects],
     dreams: &[ActionEffect],
 ) -> Vec<ActionLabel> {
@@ -488,7 +488,7 @@ mod tests {
         let stands = effects(effect(2, 2, 2, 0));
         let found = stands.map(|it| it.of_found_actions());
         let dreams = stands.map(|it| it.generated);
-        let labels = name_actions_that_dream(&found, &dreams);
+        let labels = name_actions_with_dreams(&found, &dreams);
         assert_eq!(labels[1].name, "action_1");
     }
 

@@ -82,8 +82,6 @@ impl TrainConfig {
         };
         config.model = model;
         config.choose_stages = None;
-        config.actions_frozen = 0;
-        config.gravity = false;
         Some(config)
     }
 

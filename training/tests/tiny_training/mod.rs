@@ -28,7 +28,7 @@ fn phase(steps: u64) -> PhaseConfig {
     }
 }
 
-/// All that a training of the shipped platformer does, in few steps.
+/// All that a training of actions by an encoder does, in few steps: it starts from the rule for motion, and goes on learning.
 pub(crate) fn config() -> TrainConfig {
     TrainConfig {
         seed: 3,
@@ -41,6 +41,7 @@ pub(crate) fn config() -> TrainConfig {
             scheduled_sampling: 1.0,
             ..CorruptionConfig::default()
         },
+        gravity: true,
         actions_frozen: 5,
         choose_stages: None,
         model: GenieConfig::tiny(),
