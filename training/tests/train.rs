@@ -123,6 +123,87 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     assert!((4..=20).contains(&chosen.model.latent_actions.actions));
 }
 
+/// A training goes on from a finished world: its tokenizer and its actions stay what they are, in footage that it has not seen too, and it predicts from the
+/// first step on what a new world has to learn. Stopped, it goes on without that world's file.
+#[test]
+fn a_training_goes_on_from_a_finished_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["data", "more", "first", "on", "stopped", "anew"];
+    let [data, more, first, on, stopped, anew] = names.map(|name| folder.path().join(name));
+    let config = on_found_actions(&data);
+    generate_dataset(&more, 6, 60, 77, GameplayOptions::ALIGNED, &|_| ()).unwrap();
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &first, false, &Device::Cpu, &never).unwrap();
+    let start = folder.path().join("start.genie.safetensors");
+    let mut former = Checkpoint::read(first.join("world.genie.safetensors")).unwrap();
+    former.actions[2].name = "jump".to_owned();
+    former.write(&start, candle_core::DType::F32).unwrap();
+
+    // What the configuration says of the model is that world's.
+    let mut config = TrainConfig {
+        start_from: Some(start.clone()),
+        ..config
+    };
+    config.model.latent_actions.actions = 9;
+    config.model.dynamics.transformer.layers += 1;
+    train(&config, &more, &on, false, &Device::Cpu, &never).unwrap();
+    let world = Checkpoint::read(on.join("world.genie.safetensors")).unwrap();
+    assert_eq!(world.config, former.config);
+    assert_eq!(world.actions, former.actions);
+    assert_eq!(world.agent, former.agent);
+    assert_eq!(world.provenance["started_from"], "start.genie.safetensors");
+    let values = |world: &Checkpoint, name: &str| -> Vec<f32> {
+        let tensor = world.tensors[name].flatten_all().unwrap();
+        tensor.to_vec1().unwrap()
+    };
+    for name in former.tensors.keys() {
+        let same = values(&world, name) == values(&former, name);
+        assert!(!name.starts_with("tokenizer.") || same, "{name}");
+    }
+    assert_ne!(
+        values(&world, "dynamics.head"),
+        values(&former, "dynamics.head")
+    );
+    // Its weights are what the training starts from.
+    let mut one_step = config.clone();
+    (one_step.dynamics.steps, one_step.dynamics.learning_rate) = (1, 1e-12);
+    let still = folder.path().join("still");
+    train(&one_step, &more, &still, false, &Device::Cpu, &never).unwrap();
+    let still = Checkpoint::read(still.join("world.genie.safetensors")).unwrap();
+    for name in former.tensors.keys() {
+        assert_eq!(values(&still, name), values(&former, name), "{name}");
+    }
+
+    let stop = |name: &str, steps: u64| name == "dynamics" && steps == 11;
+    train(&config, &more, &stopped, false, &Device::Cpu, &stop).unwrap();
+    std::fs::rename(&start, folder.path().join("elsewhere")).unwrap();
+    let never_found = train(&config, &more, &anew, false, &Device::Cpu, &never).unwrap_err();
+    assert!(
+        never_found.to_string().contains("start.genie.safetensors"),
+        "{never_found}"
+    );
+    train(&config, &more, &stopped, true, &Device::Cpu, &never).unwrap();
+    let of = |run: &Path| std::fs::read(run.join("world.genie.safetensors")).unwrap();
+    assert!(of(&on) == of(&stopped));
+
+    // Found anew, the actions of the same footage are those of another player, each in the place of a former one.
+    std::fs::rename(folder.path().join("elsewhere"), &start).unwrap();
+    config.new_actions = true;
+    config.seed = 5;
+    train(&config, &more, &anew, false, &Device::Cpu, &never).unwrap();
+    let world = Checkpoint::read(anew.join("world.genie.safetensors")).unwrap();
+    assert_eq!(world.actions.len(), former.actions.len());
+    assert_ne!(world.agent, former.agent);
+    assert!(world.actions.iter().all(|action| action.name != "jump"));
+    let rows = |world: &Checkpoint| {
+        let codes = world.tensors["latent_actions.codebook"].to_vec2::<f32>();
+        let mut codes = codes.unwrap();
+        codes.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        codes
+    };
+    assert_eq!(rows(&world), rows(&former));
+}
+
 /// Half-way the dynamics are asked what they make of the actions that were found. A run that ended before, after or amid that goes on to the
 /// same world.
 #[test]

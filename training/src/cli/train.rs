@@ -24,6 +24,13 @@ pub(crate) struct Args {
     /// (a value that is not TOML is taken as text); can be given several times.
     #[arg(long = "set", value_name = "SETTING=VALUE")]
     settings: Vec<String>,
+    /// Go on from a finished world in place of a new one, with its sizes, its tokenizer and its weights: for more footage of the same game, or
+    /// more steps. Its actions stay what they are.
+    #[arg(long, value_name = "WORLD", conflicts_with = "actions")]
+    from: Option<PathBuf>,
+    /// With --from: find the actions anew in the footage, as many as the world has.
+    #[arg(long, requires = "from")]
+    new_actions: bool,
     /// Number of latent actions in place of the configuration's; `auto` chooses it from the footage, where the player is found in it.
     #[arg(long, value_name = "COUNT", value_parser = action_settings)]
     actions: Option<String>,
@@ -99,7 +106,13 @@ pub(crate) fn run(args: Args) -> CliResult {
     let mut settings = args.settings;
     settings.extend(args.actions);
     settings.extend(args.precision.map(|it| format!("precision={it}")));
-    let config = read_config(&args.source, &settings)?;
+    if let Some(world) = &args.from {
+        let world = std::path::absolute(world)?;
+        let world = toml::Value::String(world.to_string_lossy().into_owned());
+        settings.push(format!("start_from={world}"));
+        settings.push(format!("new_actions={}", args.new_actions));
+    }
+    let config = read_config(&args.source, &settings)?.started(&args.run)?;
     if !args.any_pace {
         check_pace(&config, &args.data)?;
     }
@@ -143,6 +156,12 @@ mod tests {
         assert!(with(&["--config", "c.toml", "--device", "cuda:1"]).is_ok());
         assert!(with(&[]).is_err());
         assert!(with(&["--preset", "coinrun", "--config", "c.toml"]).is_err());
+        // A world that a training goes on from keeps its number of actions.
+        let from = ["--preset", "game", "--from", "w"];
+        assert!(with(&from).is_ok());
+        assert!(with(&[&from[..], &["--new-actions"]].concat()).is_ok());
+        assert!(with(&[&from[..], &["--actions", "8"]].concat()).is_err());
+        assert!(with(&["--preset", "game", "--new-actions"]).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The configuration of `genie train`: the model, the two phases and the seed, in one TOML file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::DType;
 use genie_model::ops::MatmulPrecision;
@@ -71,6 +71,14 @@ pub struct TrainConfig {
     /// Where the number of actions comes from, for the input `agent`.
     #[serde(default)]
     pub action_count: ActionCount,
+    /// A finished world that the training goes on from, with its sizes, its tokenizer and its weights, in place of a new one: for more
+    /// footage of the same game, or more steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<PathBuf>,
+    /// Whether actions are found anew in the footage where a training goes on from a world: as many, each in the place of the one that it is most
+    /// often seen with. Otherwise they are read as that world reads them, so that each stays what it was.
+    #[serde(default)]
+    pub new_actions: bool,
     /// Chooses the stages of the tokenizer's quantizer from the footage when a run begins, in place of those that the model
     /// says; the run's `config.toml` says which.
     #[serde(default)]
@@ -145,6 +153,9 @@ impl TrainConfig {
         let counted = (self.action_count == ActionCount::Footage && !no_encoder).then(|| {
             "action_count = \"footage\" needs the player in the footage: model.latent_actions.input = \"agent\"".to_owned()
         });
+        let kept = (self.action_count == ActionCount::Footage && self.start_from.is_some()).then(|| {
+            "action_count = \"footage\" does not go with start_from: a world keeps its number of actions".to_owned()
+        });
         let labelled_share = (!(self.labelled_share > 0.0 && self.labelled_share <= 1.0))
             .then(|| "labelled_share must be above 0 and at most 1".to_owned());
         let save_every = (!(self.save_every >= 0.0 && self.save_every.is_finite()))
@@ -153,6 +164,7 @@ impl TrainConfig {
             .into_iter()
             .chain(labelled)
             .chain(counted)
+            .chain(kept)
             .chain(labelled_share)
             .chain(save_every)
             .chain(self.losses.problem());

@@ -3,12 +3,14 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use genie_model::checkpoint::Checkpoint;
 use genie_model::{ActionLabel, LatentActionInput, MotionSigns, atomic_file};
 use serde::{Deserialize, Serialize};
 
 use super::config::{ActionCount, ActionSource, TrainConfig};
 use super::error::TrainError;
 use super::given_actions::{GivenActions, LabelledActions};
+use super::world_start::places;
 use crate::actions::{AnchoredAgent, ClipActions};
 use crate::dataset::{ClipWindow, Dataset};
 
@@ -38,6 +40,9 @@ struct Transitions {
     /// Labels of the actions, where the footage says what was pressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<ActionLabel>>,
+    /// For each action the one of the world that the training goes on from whose place it takes, where it was found anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    places: Option<Vec<usize>>,
     /// What the dynamics made of the codes, if they have been asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<Revision>,
@@ -71,6 +76,7 @@ impl Transitions {
                 .map(|clip| clip.iter().map(|it| it.displacement.map(sign)).collect())
                 .collect(),
             labels: None,
+            places: None,
             revision: None,
         }
     }
@@ -117,6 +123,31 @@ impl Transitions {
     }
 }
 
+/// What a finished world knows of its actions.
+struct WorldActions {
+    agent: AnchoredAgent,
+    labels: Vec<ActionLabel>,
+}
+
+impl WorldActions {
+    /// Those of a world whose player was found; `None` for others.
+    fn of(path: &Path) -> Result<Option<Self>, TrainError> {
+        let world = Checkpoint::read(path)?;
+        let Some(bytes) = &world.agent else {
+            return Ok(None);
+        };
+        let agent = AnchoredAgent::from_bytes(path, bytes);
+        let agent = agent.map_err(|error| TrainError::State {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Some(Self {
+            agent,
+            labels: world.actions,
+        }))
+    }
+}
+
 /// The agent's file and the file of its actions in the folder of a run.
 fn paths(run: &Path) -> [PathBuf; 2] {
     [run.join("agent.json"), run.join("found_actions.json")]
@@ -134,6 +165,7 @@ impl FoundActions {
                 signs: signs.collect(),
                 codes: given.codes,
                 labels: Some(given.labels),
+                places: None,
                 revision: None,
             },
             folder: None,
@@ -216,6 +248,36 @@ impl FoundActions {
     }
 
     fn find(config: &TrainConfig, dataset: &Dataset) -> Result<Self, TrainError> {
+        let former = match &config.start_from {
+            Some(path) => WorldActions::of(path)?,
+            None => None,
+        };
+        let Some(former) = former else {
+            return Self::find_anew(config, dataset);
+        };
+        let least_motion = config.agent.least_motion;
+        let read = former.agent.apply(dataset)?;
+        let read = Transitions::new(former.agent.actions(), least_motion, &read);
+        if !config.new_actions {
+            tracing::info!("the actions of the footage are read as the world reads them");
+            return Ok(Self {
+                transitions: Transitions {
+                    labels: Some(former.labels),
+                    ..read
+                },
+                agent: former.agent.to_bytes(),
+                folder: None,
+            });
+        }
+        let mut found = Self::find_anew(config, dataset)?;
+        let new = &mut found.transitions;
+        if new.actions == read.actions {
+            new.places = Some(places(&read.codes, &new.codes, new.actions));
+        }
+        Ok(found)
+    }
+
+    fn find_anew(config: &TrainConfig, dataset: &Dataset) -> Result<Self, TrainError> {
         let mut settings = config.agent.clone();
         settings.actions = (config.action_count == ActionCount::Model)
             .then_some(config.model.latent_actions.actions);
@@ -274,6 +336,7 @@ impl FoundActions {
                     .collect(),
                 signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
                 labels: given.then(|| (0..actions).map(label).collect()),
+                places: None,
                 revision: None,
             },
             folder: None,
@@ -305,6 +368,11 @@ impl FoundActions {
             reason: error.to_string(),
         })?;
         Ok(Some(agent).filter(AnchoredAgent::can_be_revised))
+    }
+
+    /// For each action the one of the world that the training goes on from whose place it takes, where they were found anew.
+    pub(crate) fn places(&self) -> Option<&[usize]> {
+        self.transitions.places.as_deref()
     }
 
     /// Whether the dynamics have been asked what they make of the actions.

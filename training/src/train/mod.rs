@@ -61,6 +61,7 @@ mod timing;
 mod token_cache;
 mod tokenizer_phase;
 mod variables;
+mod world_start;
 
 pub use action_effect::ActionEffects;
 pub use action_prior::ActionPrior;

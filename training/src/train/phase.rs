@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use genie_model::checkpoint::Checkpoint;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -44,6 +45,8 @@ pub(super) enum Start {
     Saved(SavedState),
     /// The first step.
     New(InitialWeights),
+    /// The first step, with the weights of a finished world.
+    World(Box<Checkpoint>),
 }
 
 /// A random stream of its own for each step, so that a resumed run draws the same numbers.

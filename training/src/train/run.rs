@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use candle_core::Device;
+use genie_model::checkpoint::Checkpoint;
 use genie_model::{LatentActionInput, QuantizerConfig};
 
 use super::batches::open_footage;
@@ -55,6 +56,7 @@ fn train_shown(
         return train_beside(config, data, run, device, stop);
     }
     RunFolder::check(run, resume)?;
+    let config = &config.started(run)?;
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let config = &with_stages(config, &dataset, run)?;
     let begun = RunFolder::is_begun(run);
@@ -82,7 +84,7 @@ fn train_beside(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
-    let dataset = open_footage(config, &run.join("config.toml"), data)?;
+    let dataset = open_footage(&config.started(run)?, &run.join("config.toml"), data)?;
     current_ranks().wait();
     let (folder, config) = RunFolder::opened_by_another(run)?;
     let found = known_actions(&config, &dataset, run)?;
@@ -152,6 +154,13 @@ fn with_actions(
     }
     let known = known_actions(&config, dataset, run)?;
     if let Some(known) = &known {
+        let wanted = config.model.latent_actions.actions;
+        if config.start_from.is_some() && known.actions() != wanted {
+            return Err(TrainError::Footage {
+                found: format!("of {} actions", known.actions()),
+                wanted: format!("{wanted}, as the world that it goes on from has"),
+            });
+        }
         config.model.latent_actions.actions = known.actions();
     }
     Ok((config, known))
@@ -183,6 +192,13 @@ fn train_phases(
     let start = phase_start(config, folder, TokenizerPhase::NAME)?;
     refuse_other_tokens(config, folder, &start)?;
     let (mut tokenizer, at) = TokenizerPhase::open(config, dataset, start, device)?;
+    if config.start_from.is_some()
+        && !folder.has_state(TokenizerPhase::NAME)
+        && current_ranks().writes()
+    {
+        // From here on the run goes on without that world's file.
+        tokenizer.save(folder, at)?;
+    }
     let steps = Steps {
         phase: &config.tokenizer,
         start: at,
@@ -232,7 +248,7 @@ fn refuse_other_tokens(
 ) -> Result<(), TrainError> {
     let trained = match tokenizer {
         Start::Saved(saved) => saved.progress.step,
-        Start::New(_) => 0,
+        Start::New(_) | Start::World(_) => 0,
     };
     let wanted = config.tokenizer.steps;
     if folder.has_state(DynamicsPhase::NAME) && trained < wanted {
@@ -247,6 +263,11 @@ fn refuse_other_tokens(
 
 /// What a phase of a run begins with.
 fn phase_start(config: &TrainConfig, folder: &RunFolder, phase: &str) -> Result<Start, TrainError> {
-    let saved = folder.saved_state(phase)?;
-    Ok(saved.map_or(Start::New(config.initial_weights), Start::Saved))
+    if let Some(saved) = folder.saved_state(phase)? {
+        return Ok(Start::Saved(saved));
+    }
+    match &config.start_from {
+        Some(world) => Ok(Start::World(Box::new(Checkpoint::read(world)?))),
+        None => Ok(Start::New(config.initial_weights)),
+    }
 }

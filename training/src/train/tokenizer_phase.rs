@@ -25,6 +25,7 @@ use super::residuals::{Residuals, stage_names};
 use super::run_folder::RunFolder;
 use super::saved_state::{Part, Progress, parts};
 use super::variables::Variables;
+use super::world_start::take_up;
 use crate::dataset::Dataset;
 
 /// Frames sampled for the data-driven start, and the most distinct patches kept of them.
@@ -77,6 +78,9 @@ impl TokenizerPhase {
                 statistics.weights.len()
             );
             start_tokenizer(&variables, &model, &statistics, config.seed)?;
+        }
+        if let Start::World(world) = &start {
+            take_up(&variables, world)?;
         }
         variables.follow_first(&*ranks)?;
         let mut codebook = match model.tokenizer.quantizer {

@@ -32,10 +32,16 @@ pub(super) fn checkpoint(
         ("tokenizer_steps", config.tokenizer.steps),
         ("seed", config.seed),
     ];
-    let provenance: BTreeMap<_, _> = provenance
+    let mut provenance: BTreeMap<_, _> = provenance
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_string()))
         .collect();
+    if let Some(world) = config.start_from.as_ref().and_then(|it| it.file_name()) {
+        provenance.insert(
+            "started_from".to_owned(),
+            world.to_string_lossy().into_owned(),
+        );
+    }
     let tensors = tensors
         .into_iter()
         .map(|(name, tensor)| Ok((name, tensor.to_device(&Device::Cpu)?)))

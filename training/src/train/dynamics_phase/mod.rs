@@ -54,6 +54,7 @@ use super::run_folder::RunFolder;
 use super::saved_state::Progress;
 use super::token_cache::Tokenising;
 use super::variables::Variables;
+use super::world_start::{codes_in_place, take_up};
 use crate::dataset::Dataset;
 
 /// What the phase takes over.
@@ -99,6 +100,14 @@ impl<'a> DynamicsPhase<'a> {
         if found.is_some() {
             let codes = separate_codes(&model.latent_actions, config.seed, device)?;
             variables.set("latent_actions.codebook", &codes)?;
+        }
+        if let Start::World(world) = &start {
+            take_up(&variables, world)?;
+            if let Some(places) = found.as_ref().and_then(FoundActions::places) {
+                let name = "latent_actions.codebook";
+                let codes = variables.get(name)?.as_detached_tensor();
+                variables.set(name, &codes_in_place(&codes, places)?)?;
+            }
         }
         let codebook = action_codebook(latent.codebook())?;
         let impossible = if config.corruption.impossible_actions > 0.0 {
@@ -148,7 +157,7 @@ impl<'a> DynamicsPhase<'a> {
                 phase.codebook = start_actions(config, &phase.batches, latent, variables)?;
                 phase.publish_codebook()?;
             }
-            Start::New(_) => {}
+            Start::New(_) | Start::World(_) => {}
         }
         if let Some(found) = &mut phase.found {
             found.go_back_to(progress.step);
