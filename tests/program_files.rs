@@ -173,6 +173,7 @@ fn scripts_are_read_as_they_are_written() {
     let labels = ["idle", "left", "right"].map(|name| ActionLabel {
         name: name.to_owned(),
         keys: Vec::new(),
+        ..ActionLabel::default()
     });
     let script: Script = "right:2, left ,0:3".parse().unwrap();
     let played: Vec<_> = (0..8).map(|tick| script.action_at(tick, &labels)).collect();

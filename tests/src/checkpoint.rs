@@ -83,7 +83,11 @@ pub fn untrained_checkpoint(config: &GenieConfig, seed: u64) -> Checkpoint {
             _ => (format!("action_{number}"), &[]),
         };
         let keys = keys.iter().map(|&key| vec![key.to_owned()]).collect();
-        ActionLabel { name, keys }
+        ActionLabel {
+            name,
+            keys,
+            ..ActionLabel::default()
+        }
     });
     Checkpoint {
         config: config.clone(),

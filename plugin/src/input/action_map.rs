@@ -260,6 +260,7 @@ mod tests {
                 .iter()
                 .map(|keys| keys.iter().map(|&key| key.to_owned()).collect())
                 .collect(),
+            hidden: false,
         };
         vec![
             label("left", &[&["ArrowLeft"], &["KeyA"]]),
@@ -383,5 +384,14 @@ mod tests {
         with_own.learn(&labels);
         assert_eq!(digit(&with_own, KeyCode::Digit4), 0);
         assert_eq!(digit(&with_own, KeyCode::Digit3), 3);
+        // An action that players are not offered has no key, and answers to its name and its number.
+        labels[3].hidden = true;
+        labels[3].keys = vec![vec!["Space".to_owned()]];
+        let mut hidden = GenieActionMap::default();
+        hidden.learn(&labels);
+        assert_eq!(digit(&hidden, KeyCode::Digit3), hidden.idle_action());
+        assert_eq!(digit(&hidden, KeyCode::Space), hidden.idle_action());
+        assert_eq!(hidden.resolve(&["jump"]), 3);
+        assert_eq!(hidden.resolve(&["3"]), 3);
     }
 }

@@ -133,6 +133,7 @@ mod tests {
         let labels = ["left", "idle", "right", "jump"].map(|name| ActionLabel {
             name: name.to_owned(),
             keys: Vec::new(),
+            ..ActionLabel::default()
         });
         let mut map = GenieActionMap::default();
         map.learn(&labels);

@@ -37,6 +37,9 @@ pub(super) fn label_rules(labels: &[ActionLabel]) -> Vec<GenieActionRule> {
         }
         let digit = format!("Digit{number}");
         let listed = |label: &ActionLabel| label.keys.iter().flatten().any(|key| *key == digit);
+        if label.hidden {
+            continue;
+        }
         if number < 10 && !labels.iter().any(listed) {
             bind(vec![digit.into()]);
         }

@@ -47,6 +47,7 @@ pub(crate) fn key_label(name: &str) -> ActionLabel {
                 .join("_")
         },
         keys: known.filter(|keys| !keys.is_empty()).into_iter().collect(),
+        ..ActionLabel::default()
     }
 }
 

@@ -254,6 +254,7 @@ mod tests {
             obedience: None,
             true_actions: None,
             blocked_actions: None,
+            walls: None,
         }
     }
 

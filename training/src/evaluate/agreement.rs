@@ -19,7 +19,7 @@ pub struct ActionUsage {
     pub name: String,
     /// Share of the real transitions.
     pub usage: f64,
-    /// Whether that is 3 % or more; random play commands these actions alone.
+    /// Whether that is 3 % or more and players are offered it; random play commands these actions alone.
     pub in_use: bool,
 }
 
@@ -68,6 +68,16 @@ pub(super) struct Inferred {
 }
 
 impl Inferred {
+    /// Those of a clip from its first frame on.
+    #[cfg(test)]
+    pub(super) fn of_clip(clip: usize, actions: Vec<usize>) -> Self {
+        Self {
+            clip,
+            start: 0,
+            actions,
+        }
+    }
+
     /// The true action of every transition, as far as they are known.
     pub(super) fn true_actions<'k>(
         &self,
@@ -116,7 +126,7 @@ pub(super) fn usage(parts: &WorldParts, inferred: &[Inferred]) -> Vec<ActionUsag
                 action,
                 name: label.name.clone(),
                 usage,
-                in_use: usage >= least,
+                in_use: usage >= least && !label.hidden,
             }
         })
         .collect()

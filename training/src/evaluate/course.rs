@@ -33,7 +33,12 @@ impl Work {
             controllability: 18.0 * clips,
             one_picture: 11.0 * clips,
             health: (5.0 + 0.5 * actions as f64) * clips,
-            blocked: if truth { 4.0 * clips } else { 0.0 },
+            // Some of each, of up to 128 places.
+            blocked: if truth {
+                4.0 * clips + 9.0 * clips.min(128.0)
+            } else {
+                0.0
+            },
             judge: if judged {
                 0.75 * options.judged_transitions as f64
             } else {

@@ -121,6 +121,7 @@ impl Judging {
         }
         Ok(Obedience::of(Evidence {
             actions,
+            true_actions: (0..true_actions).filter(|&it| self.judge.knows(it)).count(),
             by_truth,
             by_latent,
             dreams: horizons,

@@ -28,6 +28,9 @@ pub struct Obedience {
     pub inferred: Recognised,
     /// What each latent action in use stands for.
     pub actions: Vec<CommandedAction>,
+    /// True actions that the judge has learnt; those that no latent action in use stands for cannot be played.
+    #[serde(default)]
+    pub true_actions: usize,
 }
 
 /// What the judge recognises.
@@ -84,6 +87,8 @@ pub struct CommandedAction {
 pub(super) struct Evidence {
     /// What each latent action in use stands for; `seen` is filled in.
     pub(super) actions: Vec<CommandedAction>,
+    /// True actions that the judge has learnt.
+    pub(super) true_actions: usize,
     /// Verdicts on footage by true action, and by inferred latent action.
     pub(super) by_truth: Verdicts,
     pub(super) by_latent: Verdicts,
@@ -96,6 +101,7 @@ impl Obedience {
     pub(super) fn of(evidence: Evidence) -> Option<Self> {
         let Evidence {
             mut actions,
+            true_actions,
             by_truth,
             by_latent,
             dreams,
@@ -152,7 +158,14 @@ impl Obedience {
             footage: Recognised::of(&by_truth, &of_truth),
             inferred: Recognised::of(&by_latent, &of_latent),
             actions,
+            true_actions,
         })
+    }
+
+    /// True actions that some latent action in use stands for.
+    pub fn playable(&self) -> usize {
+        let played: BTreeSet<usize> = self.actions.iter().map(|it| it.stands_for).collect();
+        played.len()
     }
 }
 
@@ -215,6 +228,14 @@ impl Display for Obedience {
             }
             writeln!(f)?;
         }
+        if self.true_actions > 0 {
+            writeln!(
+                f,
+                "they stand for {} of {} true actions",
+                self.playable(),
+                self.true_actions
+            )?;
+        }
         Ok(())
     }
 }
@@ -264,6 +285,7 @@ mod tests {
             .collect();
         let evidence = Evidence {
             actions,
+            true_actions: ACTIONS,
             by_latent: by_truth.clone(),
             by_truth,
             dreams: vec![(horizon(), dreams)],
@@ -274,6 +296,10 @@ mod tests {
     #[test]
     fn an_obedient_world_scores_one_and_one_that_ignores_commands_nothing() {
         let obedient = obedience(|commanded, _| commanded);
+        assert_eq!(
+            (obedient.playable(), obedient.true_actions),
+            (ACTIONS, ACTIONS)
+        );
         let at = &obedient.horizons[0];
         assert!((at.score.unwrap() - 1.0).abs() < 0.06, "{at:?}");
         assert!((at.dream.accuracy - 0.775).abs() < 0.04, "{at:?}");
@@ -319,6 +345,7 @@ mod tests {
         };
         let evidence = Evidence {
             actions: vec![action(0), action(1)],
+            true_actions: 2,
             by_truth: blind.clone(),
             by_latent: blind.clone(),
             dreams: vec![(horizon(), blind)],

@@ -212,6 +212,49 @@ fn up_to(values: &[usize], most: usize) -> Vec<usize> {
     values.iter().copied().filter(|&v| v <= most).collect()
 }
 
+/// Plays at random from the footage, under actions that are all in use, and reads what was done: for each action in how many judged steps it was
+/// commanded, and in how many of them it was read. The first steps are judged and those from 16 on.
+pub(crate) fn commanded_and_read(
+    parts: &WorldParts,
+    footage: &Footage,
+    in_use: &[bool],
+    options: &EvaluateOptions,
+    advance: &Advance<'_>,
+) -> Result<Vec<(u64, u64)>, EvaluateError> {
+    let actions: Vec<ActionUsage> = (in_use.iter().enumerate())
+        .map(|(action, &in_use)| ActionUsage {
+            action,
+            name: String::new(),
+            usage: 0.0,
+            in_use,
+        })
+        .collect();
+    let options = EvaluateOptions {
+        horizon: HORIZONS[1],
+        survival: 1,
+        ..options.clone()
+    };
+    let play = play(
+        parts,
+        footage,
+        &actions,
+        &options,
+        &mut |_, _, _| (),
+        advance,
+    )?;
+    let mut steps = vec![(0, 0); actions.len()];
+    for horizon in &play.faithfulness.horizons {
+        for (action, row) in horizon.confusion.iter().enumerate() {
+            steps[action].0 += row.iter().sum::<u64>();
+            steps[action].1 += row[action];
+        }
+    }
+    Ok(steps)
+}
+
+/// Frames that each world dreams in [`commanded_and_read`].
+pub(crate) const READ_FRAMES: usize = HORIZONS[1] + JUDGED_STEPS - 1;
+
 /// The newest frames of all worlds.
 fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
     worlds

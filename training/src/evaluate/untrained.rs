@@ -27,6 +27,7 @@ pub fn untrained_checkpoint(config: &GenieConfig, seed: u64) -> Result<Checkpoin
         .map(|action| ActionLabel {
             name: format!("action_{action}"),
             keys: Vec::new(),
+            ..ActionLabel::default()
         })
         .collect();
     Ok(Checkpoint {

@@ -13,6 +13,7 @@ mod directions;
 mod motion;
 mod motion_estimator;
 mod naming;
+mod offered;
 mod pressed;
 
 use std::fmt::{Display, Formatter};
@@ -25,12 +26,14 @@ pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
 use naming::name_actions_with_dreams;
 pub use naming::{ActionEffect, Effects, name_actions};
+pub use offered::Recognised;
+use offered::{hidden, hide};
 use pressed::name_by_keys;
 
 use crate::dataset::Dataset;
 use crate::evaluate::{
-    ActionInference, Advance, EvaluateError, Footage, MOST_SEGMENTS, PressedKeys, WorldParts,
-    Worlds, pressed_keys,
+    ActionInference, Advance, EvaluateError, EvaluateOptions, Footage, MOST_SEGMENTS, PressedKeys,
+    READ_FRAMES, WorldParts, Worlds, commanded_and_read, pressed_keys,
 };
 
 /// Options of [`label`].
@@ -67,7 +70,17 @@ impl Default for LabelOptions {
 impl LabelOptions {
     /// About what naming takes, in frames dreamt by many worlds together, with so many actions.
     pub fn expected_frames(&self, actions: usize) -> f64 {
-        (actions * self.prompts * self.hold) as f64 / (1.0 - SEEN_SHARE)
+        (self.held_frames(actions) + self.read_frames()) / (1.0 - SEEN_SHARE)
+    }
+
+    /// Frames in which actions are held from rest.
+    fn held_frames(&self, actions: usize) -> f64 {
+        (actions * self.prompts * self.hold) as f64
+    }
+
+    /// Frames in which actions are commanded at random and read.
+    fn read_frames(&self) -> f64 {
+        (self.clips * READ_FRAMES) as f64
     }
 
     /// Whether they can be used, before any work is done.
@@ -96,6 +109,8 @@ pub struct Labels {
     pub labels: Vec<ActionLabel>,
     /// Measured effects of each action.
     pub effects: Vec<Effects>,
+    /// How often dreams under each action were read as that action.
+    pub recognised: Vec<Recognised>,
     /// What each action belongs to by what was pressed; empty if no true action was read, `None` for an action that they hardly show.
     pub pressed: Vec<Option<PressedKeys>>,
 }
@@ -153,6 +168,8 @@ pub fn label(
     let frame = parts.frame_bytes();
     let prompts = prompts_at_rest(&footage, &seen, (frame, options.prompts));
     let actions = effects.len() as f64;
+    let held_share = (1.0 - SEEN_SHARE) * options.held_frames(effects.len())
+        / (options.held_frames(effects.len()) + options.read_frames());
     for (action, effects) in effects.iter_mut().enumerate() {
         let pictures: Vec<&[u8]> = (prompts.iter())
             .map(|&(segment, at)| &clips[segment][at * frame..][..frame])
@@ -171,7 +188,7 @@ pub fn label(
         for step in 0..options.hold {
             worlds.step(&commands)?;
             let held = (step + 1) as f64 / options.hold as f64;
-            advance(SEEN_SHARE + (1.0 - SEEN_SHARE) * (action as f64 + held) / actions)?;
+            advance(SEEN_SHARE + held_share * (action as f64 + held) / actions)?;
             for (clip, frame) in played.iter_mut().zip(worlds.frames()) {
                 clip.extend_from_slice(frame.pixels());
             }
@@ -192,16 +209,33 @@ pub fn label(
     } else {
         name_actions(&effects)
     };
-    let labels = match &pressed {
-        Some(pressed) => {
-            let usage: Vec<f64> = effects.iter().map(|effects| effects.usage).collect();
-            name_by_keys(labels, &usage, pressed)
-        }
+    let usage: Vec<f64> = effects.iter().map(|effects| effects.usage).collect();
+    let mut labels = match &pressed {
+        Some(pressed) => name_by_keys(labels, &usage, pressed),
         None => labels,
     };
+    let shown: Vec<bool> = usage.iter().map(|usage| *usage > 0.0).collect();
+    let played = EvaluateOptions {
+        clips: options.clips,
+        sampler: options.sampler.clone(),
+        seed: options.seed,
+        ..EvaluateOptions::default()
+    };
+    let read_share = 1.0 - SEEN_SHARE - held_share;
+    let steps = commanded_and_read(&parts, &footage, &shown, &played, &|share| {
+        advance(1.0 - read_share * (1.0 - share))
+    })?;
+    let recognised: Vec<Recognised> = (steps.into_iter())
+        .map(|(commanded, recognised)| Recognised {
+            commanded,
+            recognised,
+        })
+        .collect();
+    hide(&mut labels, &usage, &hidden(&recognised));
     Ok(Labels {
         labels,
         effects,
+        recognised,
         pressed: pressed.unwrap_or_default(),
     })
 }
@@ -255,7 +289,7 @@ impl Display for Labels {
         let columns = "left right jumps falls   px/frame";
         writeln!(
             f,
-            "{:<18} {:>6}  {columns:<34}  {columns:<34}  keys",
+            "{:<18} {:>6}  {columns:<34}  {columns:<34}  read  keys",
             "action", "usage"
         )?;
         for (action, (label, effects)) in self.labels.iter().zip(&self.effects).enumerate() {
@@ -279,8 +313,15 @@ impl Display for Labels {
                     effect.distance / effect.sideways.max(1.0)
                 )?;
             }
+            match self.recognised.get(action).and_then(Recognised::share) {
+                Some(share) => write!(f, "  {share:.2}")?,
+                None => write!(f, "   -  ")?,
+            }
             let keys: Vec<String> = label.keys.iter().map(|keys| keys.join("+")).collect();
             write!(f, "  {}", keys.join(" or "))?;
+            if label.hidden {
+                write!(f, " (hidden: dreams show something else)")?;
+            }
             let unclear = label.name == format!("action_{action}");
             writeln!(f, "{}", if unclear { " (unclear)" } else { "" })?;
         }
@@ -408,6 +449,7 @@ mod tests {
             let labels = Labels {
                 labels,
                 effects,
+                recognised: Vec::new(),
                 pressed: Vec::new(),
             };
             println!("{labels}");

@@ -220,6 +220,7 @@ pub(super) fn label_by_usage(effects: &[Effects], meant: &[Option<Meaning>]) -> 
             labels[action] = ActionLabel {
                 name: format!("action_{action}"),
                 keys: digit(action),
+                ..ActionLabel::default()
             };
             continue;
         };
@@ -229,11 +230,13 @@ pub(super) fn label_by_usage(effects: &[Effects], meant: &[Option<Meaning>]) -> 
             ActionLabel {
                 name: (*name).to_owned(),
                 keys: keys.clone(),
+                ..ActionLabel::default()
             }
         } else {
             ActionLabel {
                 name: format!("{name}_{}", before + 1),
                 keys: digit(action),
+                ..ActionLabel::default()
             }
         };
     }

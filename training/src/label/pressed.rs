@@ -61,6 +61,7 @@ mod tests {
         ActionLabel {
             name: name.to_owned(),
             keys: vec![vec![key.to_owned()]],
+            ..ActionLabel::default()
         }
     }
 

@@ -323,6 +323,7 @@ impl FoundActions {
         let label = |action| ActionLabel {
             name: format!("action_{action}"),
             keys: Vec::new(),
+            ..ActionLabel::default()
         };
         let transitions =
             || (0..dataset.clip_count()).map(|clip| dataset.clip_len(clip).saturating_sub(1));

@@ -106,6 +106,7 @@ impl GivenActions {
             labels.push(ActionLabel {
                 name: format!("unused_{}", labels.len()),
                 keys: Vec::new(),
+                ..ActionLabel::default()
             });
         }
         Self { labels, codes }

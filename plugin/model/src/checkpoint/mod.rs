@@ -34,6 +34,15 @@ pub struct ActionLabel {
     /// Names of the keys held for it, as Bevy's `KeyCode` names them; each inner list is one combination.
     #[serde(default)]
     pub keys: Vec<Vec<String>>,
+    /// Whether players are not offered it: the world does something else where it is commanded. It is still a latent action of real footage.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
+}
+
+// As serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A checkpoint in memory.

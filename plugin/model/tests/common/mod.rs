@@ -105,6 +105,7 @@ pub(crate) fn random_checkpoint(config: &GenieConfig, seed: u64) -> Checkpoint {
             .map(|action| ActionLabel {
                 name: format!("action_{action}"),
                 keys: Vec::new(),
+                ..ActionLabel::default()
             })
             .collect(),
         provenance: BTreeMap::new(),

@@ -24,6 +24,7 @@ pub(super) fn checkpoint(
         .map(|action| ActionLabel {
             name: format!("action_{action}"),
             keys: Vec::new(),
+            ..ActionLabel::default()
         })
         .collect();
     let provenance = [

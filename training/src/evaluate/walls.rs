@@ -1,0 +1,187 @@
+//! Whether walls stand: an action that the footage shows to change nothing where it was held, such as a step into a wall, changes nothing in
+//! dreams either, for as long as it is held.
+//!
+//! Pictures alone are compared, so that nobody has to be followed in dreams.
+
+use genie_model::median;
+use serde::{Deserialize, Serialize};
+
+use super::agreement::Inferred;
+use super::blocked::usual_actions;
+use super::statistics::share;
+use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
+use crate::dataset::TrueActions;
+
+/// Frames that the action is held for in dreams.
+const HELD: usize = 8;
+/// A picture stands still where it changes by less than this share of what the action usually changes: in the footage, and in dreams, which
+/// flicker.
+const STILL_IN_FOOTAGE: f64 = 0.25;
+const STILL_IN_DREAMS: f64 = 0.5;
+/// Most places that are tried, evenly over those that there are.
+const PLACES: usize = 128;
+
+/// Whether the world stands still where the footage did although an action was held that usually changes the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walls {
+    /// Places in the footage in which an action left the picture as it was for two frames.
+    pub places: u64,
+    /// Those of them in which the world left it so too, in every frame.
+    pub stood: u64,
+    /// Frames that the action was held for in the world.
+    pub frames: usize,
+}
+
+impl Walls {
+    /// Share of the places in which the world stood still.
+    pub fn share(&self) -> f64 {
+        share(self.stood, self.places)
+    }
+}
+
+/// Where an action left the picture as it was.
+struct Place<'f> {
+    /// The real frames, the last of which the action was pressed in.
+    before: [&'f [u8]; 2],
+    /// The latent action between them.
+    between: usize,
+    /// The latent action that is usually inferred from what was pressed.
+    usual: usize,
+    /// What it usually changes.
+    change: f64,
+}
+
+/// Holds actions in the world where they changed nothing; `None` where the footage shows no such place. `table` says how often each latent action (row)
+/// came with each true one (column).
+pub(super) fn measure(
+    parts: &WorldParts,
+    footage: &Footage,
+    inferred: &[Inferred],
+    (known, table): (&TrueActions, &[Vec<u64>]),
+    options: &EvaluateOptions,
+) -> Result<Option<Walls>, EvaluateError> {
+    let found = find(parts.frame_bytes(), footage, inferred, (known, table));
+    let every = found.len().div_ceil(PLACES).max(1);
+    let places: Vec<Place<'_>> = found.into_iter().step_by(every).collect();
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let frames = |at: usize| -> Vec<&[u8]> { places.iter().map(|it| it.before[at]).collect() };
+    let seed = options.seed ^ 0x7761_6c6c;
+    let mut worlds = Worlds::start(parts, &frames(0), seed, &options.sampler)?;
+    let between: Vec<usize> = places.iter().map(|it| it.between).collect();
+    worlds.observe(parts, &frames(1), &between)?;
+    let held: Vec<usize> = places.iter().map(|it| it.usual).collect();
+    let mut before = worlds.map_frames(<[u8]>::to_vec);
+    let mut stood = vec![true; places.len()];
+    for _ in 0..HELD {
+        worlds.step(&held)?;
+        let after = worlds.map_frames(<[u8]>::to_vec);
+        for (at, place) in places.iter().enumerate() {
+            stood[at] &= change(&before[at], &after[at]) < STILL_IN_DREAMS * place.change;
+        }
+        before = after;
+    }
+    Ok(Some(Walls {
+        places: places.len() as u64,
+        stood: stood.into_iter().filter(|stood| *stood).count() as u64,
+        frames: HELD,
+    }))
+}
+
+fn find<'f>(
+    size: usize,
+    footage: &'f Footage,
+    inferred: &[Inferred],
+    (known, table): (&TrueActions, &[Vec<u64>]),
+) -> Vec<Place<'f>> {
+    let usual = usual_actions(table);
+    let mut changes: Vec<Vec<f64>> = vec![Vec::new(); usual.len()];
+    let segments = || footage.segments.iter().zip(inferred);
+    let frame = |bytes: &'f [u8], at: usize| &bytes[at * size..][..size];
+    for (segment, inferred) in segments() {
+        let pressed = inferred.true_actions(known).zip(&inferred.actions);
+        for (at, (pressed, &latent)) in pressed.enumerate() {
+            if usual[pressed] == Some(latent) {
+                let bytes = &segment.bytes[..];
+                changes[pressed].push(change(frame(bytes, at), frame(bytes, at + 1)));
+            }
+        }
+    }
+    let changes: Vec<f64> = (changes.into_iter())
+        .map(|changes| median(changes).unwrap_or(0.0))
+        .collect();
+    let mut places = Vec::new();
+    for (segment, inferred) in segments() {
+        let bytes = &segment.bytes[..];
+        let pressed: Vec<usize> = inferred.true_actions(known).collect();
+        for at in 1..pressed.len().saturating_sub(1) {
+            let (now, limit) = (pressed[at], STILL_IN_FOOTAGE * changes[pressed[at]]);
+            let still = |at: usize| change(frame(bytes, at), frame(bytes, at + 1)) < limit;
+            // A game that answers a frame late is no wall.
+            if let Some(usual) = usual[now]
+                && pressed[at + 1] == now
+                && still(at)
+                && still(at + 1)
+            {
+                places.push(Place {
+                    before: [frame(bytes, at - 1), frame(bytes, at)],
+                    between: inferred.actions[at - 1],
+                    usual,
+                    change: changes[now],
+                });
+            }
+        }
+    }
+    places
+}
+
+/// Mean absolute difference of the values of two pictures.
+fn change(before: &[u8], after: &[u8]) -> f64 {
+    let pairs = before.iter().zip(after);
+    let sum: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / before.len().max(1) as f64
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::evaluate::footage::Segment;
+
+    /// A clip of frames of one value, and what was pressed and inferred in its transitions.
+    fn clip(values: &[u8], actions: &[usize]) -> (Footage, Vec<Inferred>, TrueActions) {
+        let footage = Footage {
+            segments: vec![Segment {
+                clip: 0,
+                start: 0,
+                bytes: values.to_vec(),
+            }],
+            built_in: None,
+        };
+        let known = TrueActions::from_clips(vec![actions.iter().map(|&it| it as u8).collect()]);
+        let inferred = Inferred::of_clip(0, actions.to_vec());
+        (footage, vec![inferred], known)
+    }
+
+    #[test]
+    fn walls_are_where_an_action_that_usually_changes_the_picture_does_not_for_two_frames() {
+        // Action 1 changes a picture by 10, and does not in the last three transitions; action 0 never changes it.
+        let values = [0, 10, 20, 30, 40, 50, 60, 60, 60, 61, 61];
+        let actions = [1, 1, 1, 1, 1, 1, 0, 1, 1, 1];
+        let (footage, inferred, known) = clip(&values, &actions);
+        let table = [vec![1, 0], vec![0, 9]];
+        let found = find(1, &footage, &inferred, (&known, &table));
+        let places: Vec<_> = found.iter().map(|it| (it.between, it.usual)).collect();
+        assert_eq!(places, [(0, 1), (1, 1)]);
+        assert!(found.iter().all(|it| (it.change - 10.0).abs() < 1e-9));
+        assert_eq!(found[0].before, [[60], [60]]);
+
+        // Late by a frame, and an action whose usual effect is not known.
+        let (footage, inferred, known) = clip(&[0, 10, 20, 20, 30, 40], &[1, 1, 1, 1, 1]);
+        assert!(find(1, &footage, &inferred, (&known, &table)).is_empty());
+        let unknown = [vec![1, 4], vec![0, 3], vec![0, 3]];
+        let (footage, inferred, known) = clip(&values, &actions);
+        assert!(find(1, &footage, &inferred, (&known, &unknown)).is_empty());
+    }
+}
