@@ -24,7 +24,7 @@ const PLACES: usize = 128;
 /// Whether the world stands still where the footage did although an action was held that usually changes the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walls {
-    /// Places in the footage in which an action left the picture as it was for two frames.
+    /// Places in the footage in which an action, newly pressed, left the picture as it was for two frames.
     pub places: u64,
     /// Those of them in which the world left it so too, in every frame.
     pub stood: u64,
@@ -118,9 +118,11 @@ fn find<'f>(
         for at in 1..pressed.len().saturating_sub(1) {
             let (now, limit) = (pressed[at], STILL_IN_FOOTAGE * changes[pressed[at]]);
             let still = |at: usize| change(frame(bytes, at), frame(bytes, at + 1)) < limit;
-            // A game that answers a frame late is no wall.
+            // What is held for longer may do nothing because it is held (a jump on the ground), and a game that answers a frame late is no wall.
             if let Some(usual) = usual[now]
+                && pressed[at - 1] != now
                 && pressed[at + 1] == now
+                && inferred.actions[at..=at + 1].iter().all(|&it| it != usual)
                 && still(at)
                 && still(at + 1)
             {
@@ -150,7 +152,10 @@ mod tests {
     use crate::evaluate::footage::Segment;
 
     /// A clip of frames of one value, and what was pressed and inferred in its transitions.
-    fn clip(values: &[u8], actions: &[usize]) -> (Footage, Vec<Inferred>, TrueActions) {
+    fn clip(
+        values: &[u8],
+        (actions, looks): (&[usize], &[usize]),
+    ) -> (Footage, Vec<Inferred>, TrueActions) {
         let footage = Footage {
             segments: vec![Segment {
                 clip: 0,
@@ -160,28 +165,42 @@ mod tests {
             built_in: None,
         };
         let known = TrueActions::from_clips(vec![actions.iter().map(|&it| it as u8).collect()]);
-        let inferred = Inferred::of_clip(0, actions.to_vec());
+        let inferred = Inferred::of_clip(0, looks.to_vec());
         (footage, vec![inferred], known)
     }
 
     #[test]
     fn walls_are_where_an_action_that_usually_changes_the_picture_does_not_for_two_frames() {
-        // Action 1 changes a picture by 10, and does not in the last three transitions; action 0 never changes it.
+        // Action 1 changes a picture by 10, and does not in the last three transitions, which look like action 0, which never changes it.
         let values = [0, 10, 20, 30, 40, 50, 60, 60, 60, 61, 61];
         let actions = [1, 1, 1, 1, 1, 1, 0, 1, 1, 1];
-        let (footage, inferred, known) = clip(&values, &actions);
+        let looks = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0];
+        let (footage, inferred, known) = clip(&values, (&actions, &looks));
         let table = [vec![1, 0], vec![0, 9]];
         let found = find(1, &footage, &inferred, (&known, &table));
         let places: Vec<_> = found.iter().map(|it| (it.between, it.usual)).collect();
-        assert_eq!(places, [(0, 1), (1, 1)]);
+        assert_eq!(places, [(0, 1)]);
         assert!(found.iter().all(|it| (it.change - 10.0).abs() < 1e-9));
         assert_eq!(found[0].before, [[60], [60]]);
 
-        // Late by a frame, and an action whose usual effect is not known.
-        let (footage, inferred, known) = clip(&[0, 10, 20, 20, 30, 40], &[1, 1, 1, 1, 1]);
-        assert!(find(1, &footage, &inferred, (&known, &table)).is_empty());
+        // Held for longer, late by a frame, still by nature, and an action whose usual effect is not known.
+        let none = |values: &[u8], actions: &[usize], looks: &[usize]| {
+            let (footage, inferred, known) = clip(values, (actions, looks));
+            find(1, &footage, &inferred, (&known, &table)).is_empty()
+        };
+        assert!(none(&[0, 10, 20, 20, 20, 20], &[1; 5], &[1, 1, 0, 0, 0]));
+        assert!(none(
+            &[0, 10, 10, 10, 20, 30],
+            &[1, 0, 1, 1, 1],
+            &[1, 0, 0, 1, 1]
+        ));
+        assert!(none(
+            &[0, 10, 10, 10, 10, 20],
+            &[1, 0, 0, 0, 1],
+            &[1, 0, 0, 0, 1]
+        ));
         let unknown = [vec![1, 4], vec![0, 3], vec![0, 3]];
-        let (footage, inferred, known) = clip(&values, &actions);
+        let (footage, inferred, known) = clip(&values, (&actions, &looks));
         assert!(find(1, &footage, &inferred, (&known, &unknown)).is_empty());
     }
 }
