@@ -53,7 +53,7 @@ pub(super) fn differences(of_run: &TrainConfig, given: &TrainConfig) -> Option<S
 }
 
 fn may_change(name: &str) -> bool {
-    if ["save_every", "recompute"].contains(&name) {
+    if ["save_every", "recompute", "actions_revised_at"].contains(&name) {
         return true;
     }
     ["tokenizer.", "dynamics."].iter().any(|phase| {
@@ -103,6 +103,8 @@ mod tests {
         // What a run that had no room goes on with.
         given.recompute = true;
         given.dynamics.accumulate = 4;
+        // Once it has happened, it stays.
+        given.actions_revised_at = 0.7;
         assert_eq!(differences(&run, &given), None);
         given.dynamics.batch = 9;
         given.model.latent_actions.actions = 8;

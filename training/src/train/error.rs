@@ -47,7 +47,7 @@ pub enum TrainError {
     /// The run was started with another configuration.
     #[error(
         "{path} differs from the configuration given: {differences}. A run goes on with its own settings; only steps, \
-         pictures_every, accumulate, learning_rate, warmup and decay (decay_curve, final_share) of a phase, recompute and save_every may change",
+         pictures_every, accumulate, learning_rate, warmup and decay (decay_curve, final_share) of a phase, actions_revised_at, recompute and save_every may change",
         path = .path.display()
     )]
     OtherConfig {
