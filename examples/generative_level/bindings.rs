@@ -160,7 +160,12 @@ impl Bindings {
 
     /// Whether a model has the actions that these controls are for.
     pub(crate) fn steer(model: &GenieModel) -> bool {
-        let known = |name| model.actions().iter().any(|label| label.name == name);
+        let known = |name| {
+            model
+                .actions()
+                .iter()
+                .any(|it| it.name == name && !it.hidden)
+        };
         ["left", "right", "jump"].into_iter().all(known)
     }
 
@@ -169,7 +174,12 @@ impl Bindings {
         if !Self::steer(model) {
             return GenieActionMap::default();
         }
-        let known = |name: &str| model.actions().iter().any(|label| label.name == name);
+        let known = |name: &str| {
+            model
+                .actions()
+                .iter()
+                .any(|it| it.name == name && !it.hidden)
+        };
         let mut map = GenieActionMap::without_labels();
         let names = |control| self.of(control).iter().map(|name| Cow::Owned(name.clone()));
         for (control, label) in [

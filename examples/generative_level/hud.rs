@@ -192,6 +192,7 @@ fn keys_in_words(settings: &Settings, other: Option<&GenieModel>) -> String {
         let keys = model
             .actions()
             .iter()
+            .filter(|label| !label.hidden)
             .filter_map(|label| label.keys.first());
         let keys: Vec<_> = keys
             .map(|chord| chord.iter().map(|key| in_words(key)).collect::<Vec<_>>())

@@ -123,8 +123,8 @@ fn a_run_on_found_actions_goes_on_to_the_same_world() {
     assert!((4..=20).contains(&chosen.model.latent_actions.actions));
 }
 
-/// A training goes on from a finished world: its tokenizer and its actions stay what they are, in footage that it has not seen too, and it predicts from the
-/// first step on what a new world has to learn. Stopped, it goes on without that world's file.
+/// A training goes on from a finished world: its tokenizer and its actions stay what they are, in footage that it has not seen too. Stopped, it goes on without
+/// that world's file.
 #[test]
 fn a_training_goes_on_from_a_finished_world() {
     let folder = tempfile::tempdir().unwrap();
@@ -174,7 +174,8 @@ fn a_training_goes_on_from_a_finished_world() {
         assert_eq!(values(&still, name), values(&former, name), "{name}");
     }
 
-    let stop = |name: &str, steps: u64| name == "dynamics" && steps == 11;
+    // Before the dynamics have saved a state.
+    let stop = |name: &str, steps: u64| name == "dynamics" && steps == 1;
     train(&config, &more, &stopped, false, &Device::Cpu, &stop).unwrap();
     std::fs::rename(&start, folder.path().join("elsewhere")).unwrap();
     let never_found = train(&config, &more, &anew, false, &Device::Cpu, &never).unwrap_err();
@@ -182,6 +183,11 @@ fn a_training_goes_on_from_a_finished_world() {
         never_found.to_string().contains("start.genie.safetensors"),
         "{never_found}"
     );
+    // Nor does it take up another one.
+    let mut another = config.clone();
+    another.start_from = Some(on.join("world.genie.safetensors"));
+    let refused = train(&another, &more, &stopped, true, &Device::Cpu, &never).unwrap_err();
+    assert!(refused.to_string().contains("start_from is"), "{refused}");
     train(&config, &more, &stopped, true, &Device::Cpu, &never).unwrap();
     let of = |run: &Path| std::fs::read(run.join("world.genie.safetensors")).unwrap();
     assert!(of(&on) == of(&stopped));
@@ -197,11 +203,53 @@ fn a_training_goes_on_from_a_finished_world() {
     assert!(world.actions.iter().all(|action| action.name != "jump"));
     let rows = |world: &Checkpoint| {
         let codes = world.tensors["latent_actions.codebook"].to_vec2::<f32>();
-        let mut codes = codes.unwrap();
-        codes.sort_by(|a, b| a.partial_cmp(b).unwrap());
-        codes
+        codes.unwrap()
     };
-    assert_eq!(rows(&world), rows(&former));
+    let found = std::fs::read(anew.join("found_actions.json")).unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&found).unwrap();
+    for (new, place) in found["places"].as_array().unwrap().iter().enumerate() {
+        let place = place.as_u64().unwrap() as usize;
+        assert_eq!(rows(&world)[new], rows(&former)[place], "{new}");
+    }
+}
+
+/// A world whose encoder sees its actions keeps their labels and keys, has none to find anew, and takes no keys but its own.
+#[test]
+fn a_training_goes_on_from_a_world_with_an_encoder() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, first, on, refused] =
+        ["data", "first", "on", "refused"].map(|name| folder.path().join(name));
+    footage(&data);
+    let config = config();
+    let never = |_: &str, _: u64| false;
+    train(&config, &data, &first, false, &Device::Cpu, &never).unwrap();
+    let start = folder.path().join("start.genie.safetensors");
+    let mut former = Checkpoint::read(first.join("world.genie.safetensors")).unwrap();
+    former.actions[1].name = "jump".to_owned();
+    former.actions[1].keys = vec![vec!["Space".to_owned()]];
+    former.write(&start, candle_core::DType::F16).unwrap();
+    let config = TrainConfig {
+        start_from: Some(start),
+        ..config
+    };
+    train(&config, &data, &on, false, &Device::Cpu, &never).unwrap();
+    let world = Checkpoint::read(on.join("world.genie.safetensors")).unwrap();
+    assert_eq!(world.actions, former.actions);
+    assert!(world.has_latent_action_encoder());
+
+    let said = |change: &dyn Fn(&mut TrainConfig)| {
+        let mut config = config.clone();
+        change(&mut config);
+        let error = train(&config, &data, &refused, false, &Device::Cpu, &never).unwrap_err();
+        error.to_string()
+    };
+    let new = said(&|config| config.new_actions = true);
+    assert!(
+        new.contains("start.genie.safetensors") && new.contains("new_actions"),
+        "{new}"
+    );
+    let given = said(&|config| config.action_source = ActionSource::Given);
+    assert!(given.contains("action_0, jump"), "{given}");
 }
 
 /// Half-way the dynamics are asked what they make of the actions that were found. A run that ended before, after or amid that goes on to the

@@ -206,7 +206,9 @@ impl GenieActionMap {
     /// The latent action of a tick in which nothing is held.
     pub fn idle_action(&self) -> usize {
         let own = self.idle.as_ref().and_then(|idle| self.number(idle));
-        own.or_else(|| self.number(&"idle".into())).unwrap_or(0)
+        own.or_else(|| self.number(&"idle".into()))
+            .or_else(|| self.labels.iter().position(|label| !label.hidden))
+            .unwrap_or(0)
     }
 
     /// All names that some binding listens to.
@@ -393,5 +395,12 @@ mod tests {
         assert_eq!(digit(&hidden, KeyCode::Space), hidden.idle_action());
         assert_eq!(hidden.resolve(&["jump"]), 3);
         assert_eq!(hidden.resolve(&["3"]), 3);
+        // Nothing held is nothing hidden either.
+        for label in &mut labels {
+            label.hidden = label.name != "right";
+            label.name.push('x');
+        }
+        hidden.learn(&labels);
+        assert_eq!(hidden.idle_action(), 2);
     }
 }

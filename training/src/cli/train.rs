@@ -62,6 +62,14 @@ fn check_pace(config: &TrainConfig, data: &Path) -> CliResult {
         return Ok(());
     }
     let pace = format.frames_per_second;
+    if let Some(world) = &config.start_from {
+        return Err(format!(
+            "{} has {pace} frames a second, the world {} {configured}: import it with --fps {configured} (or --any-pace, if the difference is meant)",
+            data.display(),
+            world.display()
+        )
+        .into());
+    }
     Err(format!(
         "{} has {pace} frames a second, the configuration {configured}: import it with --fps {configured}, or train with \
          --set model.frames_per_second={pace} (or --any-pace, if the difference is meant)",
@@ -107,12 +115,21 @@ pub(crate) fn run(args: Args) -> CliResult {
     settings.extend(args.actions);
     settings.extend(args.precision.map(|it| format!("precision={it}")));
     if let Some(world) = &args.from {
+        if let Some(setting) = settings
+            .iter()
+            .find(|it| it.trim_start().starts_with("model."))
+        {
+            return Err(format!(
+                "--set {setting} does not go with --from: the model is that of the world"
+            )
+            .into());
+        }
         let world = std::path::absolute(world)?;
         let world = toml::Value::String(world.to_string_lossy().into_owned());
         settings.push(format!("start_from={world}"));
         settings.push(format!("new_actions={}", args.new_actions));
     }
-    let config = read_config(&args.source, &settings)?.started(&args.run)?;
+    let config = read_config(&args.source, &settings)?.with_start_world(&args.run)?;
     if !args.any_pace {
         check_pace(&config, &args.data)?;
     }

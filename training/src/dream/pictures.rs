@@ -135,7 +135,14 @@ pub(super) fn pictures(
     let actions = action_strips(&parts, &shown, seed, &advance)?
         .into_iter()
         .zip(world.actions())
-        .map(|(row, label)| Ok((label.name.clone(), png(&vec![row])?)))
+        .map(|(row, label)| {
+            let hidden = if label.hidden {
+                " (hidden: not shown)"
+            } else {
+                ""
+            };
+            Ok((format!("{}{hidden}", label.name), png(&vec![row])?))
+        })
         .collect::<Result<_, DreamError>>()?;
     Ok(Pictures {
         reconstructions: png(&reconstructions(&parts, &shown)?)?,

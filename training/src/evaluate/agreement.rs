@@ -103,22 +103,27 @@ pub(super) fn infer(parts: &WorldParts, footage: &Footage) -> Result<Vec<Inferre
         .collect())
 }
 
-/// Usage of every latent action. Where none reaches the share of an action in use (with very many actions), all that
-/// happen count as in use.
+/// Usage of every latent action. Where none that players are offered reaches the share of an action in use (with very many actions), all of them that
+/// happen count as in use, and hidden ones where no other happens.
 pub(super) fn usage(parts: &WorldParts, inferred: &[Inferred]) -> Vec<ActionUsage> {
     let mut counts = vec![0; parts.world.action_count()];
     for &action in inferred.iter().flat_map(|inferred| &inferred.actions) {
         counts[action] += 1;
     }
     let total = counts.iter().sum();
-    let least = if counts.iter().any(|&count| share(count, total) >= IN_USE) {
+    let labels = parts.world.actions();
+    let happens = |action: usize| counts[action] > 0;
+    let all_hidden = (0..counts.len()).all(|action| labels[action].hidden || !happens(action));
+    let offered = |action: usize| all_hidden || !labels[action].hidden;
+    let is_frequent = |action: usize| share(counts[action], total) >= IN_USE;
+    let least = if (0..counts.len()).any(|action| offered(action) && is_frequent(action)) {
         IN_USE
     } else {
         f64::MIN_POSITIVE
     };
     counts
         .iter()
-        .zip(parts.world.actions())
+        .zip(labels)
         .enumerate()
         .map(|(action, (&count, label))| {
             let usage = share(count, total);
@@ -126,7 +131,7 @@ pub(super) fn usage(parts: &WorldParts, inferred: &[Inferred]) -> Vec<ActionUsag
                 action,
                 name: label.name.clone(),
                 usage,
-                in_use: usage >= least && !label.hidden,
+                in_use: usage >= least && offered(action),
             }
         })
         .collect()

@@ -173,12 +173,14 @@ pub fn evaluate(
             let known = (known, agreement.table.as_slice());
             (
                 blocked::measure(&parts, &footage, &inferred, known, options)?,
-                walls::measure(&parts, &footage, &inferred, known, options)?,
+                walls::measure(&parts, &footage, &inferred, known, options, &|share| {
+                    course.within(work.blocked + work.walls * share)
+                })?,
             )
         }
         _ => (None, None),
     };
-    course.part_done(work.blocked)?;
+    course.part_done(work.blocked + work.walls)?;
     let judging = match known {
         Some(known) if has_judge => Judging::prepare(&parts, dataset, &footage, known, options)?,
         _ => None,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::agreement::Inferred;
 use super::blocked::usual_actions;
 use super::statistics::share;
-use super::{EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
+use super::{Advance, EvaluateError, EvaluateOptions, Footage, WorldParts, Worlds};
 use crate::dataset::TrueActions;
 
 /// Frames that the action is held for in dreams.
@@ -59,6 +59,7 @@ pub(super) fn measure(
     inferred: &[Inferred],
     (known, table): (&TrueActions, &[Vec<u64>]),
     options: &EvaluateOptions,
+    advance: &Advance<'_>,
 ) -> Result<Option<Walls>, EvaluateError> {
     let found = find(parts.frame_bytes(), footage, inferred, (known, table));
     let every = found.len().div_ceil(PLACES).max(1);
@@ -74,8 +75,9 @@ pub(super) fn measure(
     let held: Vec<usize> = places.iter().map(|it| it.usual).collect();
     let mut before = worlds.map_frames(<[u8]>::to_vec);
     let mut stood = vec![true; places.len()];
-    for _ in 0..HELD {
+    for step in 0..HELD {
         worlds.step(&held)?;
+        advance((step + 1) as f64 / HELD as f64)?;
         let after = worlds.map_frames(<[u8]>::to_vec);
         for (at, place) in places.iter().enumerate() {
             stood[at] &= change(&before[at], &after[at]) < STILL_IN_DREAMS * place.change;
@@ -114,7 +116,9 @@ fn find<'f>(
     let mut places = Vec::new();
     for (segment, inferred) in segments() {
         let bytes = &segment.bytes[..];
-        let pressed: Vec<usize> = inferred.true_actions(known).collect();
+        // What is known goes on to the end of the clip.
+        let pressed = inferred.true_actions(known).take(inferred.actions.len());
+        let pressed: Vec<usize> = pressed.collect();
         for at in 1..pressed.len().saturating_sub(1) {
             let (now, limit) = (pressed[at], STILL_IN_FOOTAGE * changes[pressed[at]]);
             let still = |at: usize| change(frame(bytes, at), frame(bytes, at + 1)) < limit;
@@ -199,6 +203,13 @@ mod tests {
             &[1, 0, 0, 0, 1],
             &[1, 0, 0, 0, 1]
         ));
+        // The rest of a clip that is longer than its segment is not looked at.
+        let (footage, inferred, _) = clip(&values, (&actions, &looks));
+        let longer = [&actions[..], &[0, 1, 1, 1, 7]].concat();
+        let (_, _, known) = clip(&values, (&longer, &looks));
+        let table = [vec![1, 0], vec![0, 9]];
+        assert_eq!(find(1, &footage, &inferred, (&known, &table)).len(), 1);
+
         let unknown = [vec![1, 4], vec![0, 3], vec![0, 3]];
         let (footage, inferred, known) = clip(&values, (&actions, &looks));
         assert!(find(1, &footage, &inferred, (&known, &unknown)).is_empty());

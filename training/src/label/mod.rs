@@ -1,6 +1,7 @@
 //! Names and keys for latent actions, from what they do on the screen.
 //!
-//! No true action is read, unless a share of them is asked for ([`LabelOptions::labelled`]). The effect of a latent action is measured by motion on the screen in two sources:
+//! No true action is read, unless a share of them is asked for ([`LabelOptions::labelled`]). The effect of a latent action is measured by motion on the screen in two sources
+//! (a third, random play, says which actions dreams show: the others are [hidden](ActionLabel::hidden)):
 //!
 //! - **real** transitions, grouped by the action that the latent action model infers from them;
 //! - **generated** transitions, in which an action is held for a few frames from prompts at rest.
@@ -231,7 +232,7 @@ pub fn label(
             recognised,
         })
         .collect();
-    hide(&mut labels, &usage, &hidden(&recognised));
+    hide(&mut labels, &usage, &hidden(&recognised, &usage));
     Ok(Labels {
         labels,
         effects,
@@ -320,7 +321,12 @@ impl Display for Labels {
             let keys: Vec<String> = label.keys.iter().map(|keys| keys.join("+")).collect();
             write!(f, "  {}", keys.join(" or "))?;
             if label.hidden {
-                write!(f, " (hidden: dreams show something else)")?;
+                let why = if effects.usage > 0.0 {
+                    "dreams show something else"
+                } else {
+                    "the footage does not show it"
+                };
+                write!(f, " (hidden: {why})")?;
             }
             let unclear = label.name == format!("action_{action}");
             writeln!(f, "{}", if unclear { " (unclear)" } else { "" })?;

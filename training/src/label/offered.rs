@@ -20,19 +20,19 @@ impl Recognised {
         (self.commanded > 0).then(|| self.recognised as f64 / self.commanded as f64)
     }
 
-    /// Whether that is less often than by chance among so many actions. An action is taken to have been commanded once for each of them before, and
-    /// recognised twice as often as by chance, so that few steps hide none.
+    /// Whether that is less often than by chance among so many actions. As many steps are added as there are actions, two of them recognised, so that few
+    /// steps hide none.
     fn is_below_chance(&self, actions: f64) -> bool {
         (self.recognised as f64 + 2.0) / (self.commanded as f64 + actions) < 1.0 / actions
     }
 }
 
-/// Whether each action is hidden. Where fewer than two would be left, none is: such a world shows nothing that it is told.
-pub(super) fn hidden(recognised: &[Recognised]) -> Vec<bool> {
+/// Whether each action is hidden: dreams do not show it, or the footage never did. Where fewer than two would be left, none is: such a world shows
+/// nothing that it is told.
+pub(super) fn hidden(recognised: &[Recognised], usage: &[f64]) -> Vec<bool> {
     let commanded = recognised.iter().filter(|it| it.commanded > 0).count() as f64;
-    let hidden: Vec<bool> = recognised
-        .iter()
-        .map(|it| it.commanded == 0 || it.is_below_chance(commanded))
+    let hidden: Vec<bool> = (recognised.iter().zip(usage))
+        .map(|(it, &usage)| usage == 0.0 || it.is_below_chance(commanded))
         .collect();
     if hidden.iter().filter(|hidden| !**hidden).count() < 2 {
         return vec![false; hidden.len()];
@@ -40,7 +40,8 @@ pub(super) fn hidden(recognised: &[Recognised]) -> Vec<bool> {
     hidden
 }
 
-/// Hides actions: they lose their keys, and a plain name goes to the most used of those that share it and are offered.
+/// Hides actions: they lose their keys, and a plain name goes to the most used of those that share it and are offered. What the world does while nothing is
+/// pressed is never hidden.
 pub(super) fn hide(labels: &mut [ActionLabel], usage: &[f64], hidden: &[bool]) {
     for action in (0..labels.len()).filter(|&action| hidden[action]) {
         let plain = labels[action].name.clone();
@@ -56,7 +57,8 @@ pub(super) fn hide(labels: &mut [ActionLabel], usage: &[f64], hidden: &[bool]) {
             labels.swap(action, heir);
         }
     }
-    for (label, _) in labels.iter_mut().zip(hidden).filter(|(_, hidden)| **hidden) {
+    let hidden = labels.iter_mut().zip(hidden).filter(|(_, hidden)| **hidden);
+    for (label, _) in hidden.filter(|(label, _)| label.name != "idle") {
         label.keys.clear();
         label.hidden = true;
     }
@@ -77,11 +79,15 @@ mod tests {
 
     #[test]
     fn what_dreams_do_not_show_is_hidden_where_enough_steps_say_so() {
-        let of = |shares: &[(u64, u64)]| hidden(&seen(shares));
+        let used = [0.25; 4];
+        let of = |shares: &[(u64, u64)]| hidden(&seen(shares), &used[..shares.len()]);
         assert_eq!(
             of(&[(40, 60), (3, 60), (20, 60), (0, 0)]),
-            [false, true, false, true]
+            [false, true, false, false]
         );
+        // What the footage never shows.
+        let shares = seen(&[(40, 60), (20, 60), (0, 0)]);
+        assert_eq!(hidden(&shares, &[0.5, 0.5, 0.0]), [false, false, true]);
         // One of three is chance, and a few steps tell little.
         assert_eq!(of(&[(2, 3), (0, 2), (2, 3)]), [false; 3]);
         // A world that shows nothing that it is told.
@@ -109,6 +115,9 @@ mod tests {
         let names: Vec<&str> = labels.iter().map(|label| &*label.name).collect();
         assert_eq!(names, ["left_3", "left_2", "left", "left_jump", "action_4"]);
         assert_eq!(labels[2].keys, [["ArrowLeft"]]);
+        let mut idle = [label("idle", "Digit0"), label("action_1", "Digit1")];
+        hide(&mut idle, &[0.5, 0.5], &[true, true]);
+        assert!(!idle[0].hidden && idle[1].hidden);
         let offered: Vec<bool> = labels.iter().map(|label| !label.hidden).collect();
         assert_eq!(offered, [false, true, true, true, false]);
         assert!(labels[0].keys.is_empty() && labels[4].keys.is_empty());

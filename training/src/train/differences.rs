@@ -53,7 +53,14 @@ pub(super) fn differences(of_run: &TrainConfig, given: &TrainConfig) -> Option<S
 }
 
 fn may_change(name: &str) -> bool {
-    if ["save_every", "recompute", "actions_revised_at"].contains(&name) {
+    if [
+        "save_every",
+        "recompute",
+        "actions_revised_at",
+        "start_from",
+    ]
+    .contains(&name)
+    {
         return true;
     }
     ["tokenizer.", "dynamics."].iter().any(|phase| {

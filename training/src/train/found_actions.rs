@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::config::{ActionCount, ActionSource, TrainConfig};
 use super::error::TrainError;
 use super::given_actions::{GivenActions, LabelledActions};
-use super::world_start::places;
+use super::run_folder::RunFolder;
+use super::world_start::former_of_new;
 use crate::actions::{AnchoredAgent, ClipActions};
 use crate::dataset::{ClipWindow, Dataset};
 
+/// Share of the footage in which a player is seen where it is that player's game.
+const LEAST_PRESENCE: f64 = 0.3;
 /// Version of the file of found actions.
 const VERSION: u32 = 1;
 
@@ -117,6 +120,10 @@ impl Transitions {
             .any(|&code| usize::from(code) >= self.actions)
         {
             Some("an action is out of range".to_owned())
+        } else if self.places.as_ref().is_some_and(|places| {
+            places.len() != self.actions || places.iter().any(|&former| former >= self.actions)
+        }) {
+            Some("an action takes the place of none".to_owned())
         } else {
             None
         }
@@ -130,21 +137,19 @@ struct WorldActions {
 }
 
 impl WorldActions {
-    /// Those of a world whose player was found; `None` for others.
-    fn of(path: &Path) -> Result<Option<Self>, TrainError> {
+    /// Those of a world whose player was found.
+    fn of(path: &Path) -> Result<Self, TrainError> {
         let world = Checkpoint::read(path)?;
-        let Some(bytes) = &world.agent else {
-            return Ok(None);
-        };
-        let agent = AnchoredAgent::from_bytes(path, bytes);
-        let agent = agent.map_err(|error| TrainError::State {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Some(Self {
+        let bytes = world.agent.unwrap_or_default();
+        let agent =
+            AnchoredAgent::from_bytes(path, &bytes).map_err(|error| TrainError::Config {
+                path: path.to_owned(),
+                reason: format!("expected a world whose player was found: {error}"),
+            })?;
+        Ok(Self {
             agent,
             labels: world.actions,
-        }))
+        })
     }
 }
 
@@ -220,7 +225,7 @@ impl FoundActions {
                 })
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let mut found = Self::find(config, dataset)?;
+                let mut found = Self::find(config, dataset, run)?;
                 found.folder = Some(run.to_owned());
                 std::fs::create_dir_all(run).map_err(|e| TrainError::io(run, e))?;
                 atomic_file::write(&agent_path, &found.agent)
@@ -247,16 +252,21 @@ impl FoundActions {
         atomic_file::write(&path, &text).map_err(|e| TrainError::io(&path, e))
     }
 
-    fn find(config: &TrainConfig, dataset: &Dataset) -> Result<Self, TrainError> {
-        let former = match &config.start_from {
-            Some(path) => WorldActions::of(path)?,
-            None => None,
-        };
-        let Some(former) = former else {
+    fn find(config: &TrainConfig, dataset: &Dataset, run: &Path) -> Result<Self, TrainError> {
+        if config.start_from.is_none() {
             return Self::find_anew(config, dataset);
-        };
+        }
+        let former = WorldActions::of(&RunFolder::start_of(run))?;
         let least_motion = config.agent.least_motion;
         let read = former.agent.apply(dataset)?;
+        let present = read.iter().flatten().filter(|it| it.present).count();
+        let share = present as f64 / read.iter().map(Vec::len).sum::<usize>().max(1) as f64;
+        if share < LEAST_PRESENCE {
+            tracing::warn!(
+                "the player of the world that the training goes on from is seen in {:.0} % of the footage: is it of the same game?",
+                100.0 * share
+            );
+        }
         let read = Transitions::new(former.agent.actions(), least_motion, &read);
         if !config.new_actions {
             tracing::info!("the actions of the footage are read as the world reads them");
@@ -272,7 +282,7 @@ impl FoundActions {
         let mut found = Self::find_anew(config, dataset)?;
         let new = &mut found.transitions;
         if new.actions == read.actions {
-            new.places = Some(places(&read.codes, &new.codes, new.actions));
+            new.places = Some(former_of_new(&read.codes, &new.codes, new.actions));
         }
         Ok(found)
     }

@@ -22,6 +22,7 @@ use super::run_folder::RunFolder;
 use super::short_clips;
 use super::stage_choice::choose_stages;
 use super::tokenizer_phase::TokenizerPhase;
+use super::world_start::{keep_start_world, refuse_other_keys};
 use crate::dataset::Dataset;
 use crate::ingest::Inspection;
 
@@ -56,7 +57,7 @@ fn train_shown(
         return train_beside(config, data, run, device, stop);
     }
     RunFolder::check(run, resume)?;
-    let config = &config.started(run)?;
+    let config = &config.with_start_world(run)?;
     let dataset = open_footage(config, &run.join("config.toml"), data)?;
     let config = &with_stages(config, &dataset, run)?;
     let begun = RunFolder::is_begun(run);
@@ -67,6 +68,7 @@ fn train_shown(
             tracing::warn!("{}: {}", finding.what, finding.remedy);
         }
     }
+    keep_start_world(config, run)?;
     let (config, found) = with_actions(config, &dataset, run)?;
     let folder = RunFolder::open(run, &config, resume)?;
     keep_footage(run, begun, &dataset)?;
@@ -84,7 +86,11 @@ fn train_beside(
     device: &Device,
     stop: &dyn Fn(&str, u64) -> bool,
 ) -> Result<Ended, TrainError> {
-    let dataset = open_footage(&config.started(run)?, &run.join("config.toml"), data)?;
+    let dataset = open_footage(
+        &config.with_start_world(run)?,
+        &run.join("config.toml"),
+        data,
+    )?;
     current_ranks().wait();
     let (folder, config) = RunFolder::opened_by_another(run)?;
     let found = known_actions(&config, &dataset, run)?;
@@ -161,6 +167,9 @@ fn with_actions(
                 wanted: format!("{wanted}, as the world that it goes on from has"),
             });
         }
+        if let (true, Some(labels)) = (given && config.start_from.is_some(), known.labels()) {
+            refuse_other_keys(labels, run)?;
+        }
         config.model.latent_actions.actions = known.actions();
     }
     Ok((config, known))
@@ -196,7 +205,7 @@ fn train_phases(
         && !folder.has_state(TokenizerPhase::NAME)
         && current_ranks().writes()
     {
-        // From here on the run goes on without that world's file.
+        // It takes no steps, so that nothing else would save it.
         tokenizer.save(folder, at)?;
     }
     let steps = Steps {
@@ -266,8 +275,9 @@ fn phase_start(config: &TrainConfig, folder: &RunFolder, phase: &str) -> Result<
     if let Some(saved) = folder.saved_state(phase)? {
         return Ok(Start::Saved(saved));
     }
-    match &config.start_from {
-        Some(world) => Ok(Start::World(Box::new(Checkpoint::read(world)?))),
-        None => Ok(Start::New(config.initial_weights)),
+    if config.start_from.is_none() {
+        return Ok(Start::New(config.initial_weights));
     }
+    let world = Checkpoint::read(folder.start())?;
+    Ok(Start::World(Box::new(world)))
 }

@@ -24,6 +24,7 @@ const PICTURE_SCALE: usize = 2;
 /// - `tokenizer/`, `dynamics/`: for each phase `state.safetensors` (weights, optimiser, step), `metrics.jsonl` and
 ///   `pictures/`;
 /// - `dynamics/tokens/`: the tokens of the footage, so that a resumed run need not make them again; it may be removed;
+/// - `start.genie.safetensors`: the world that it went on from, if it did, so that the run goes on without that world's file;
 /// - `world.genie.safetensors`: the world, refreshed with every state of the second phase.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -112,6 +113,11 @@ impl RunFolder {
         read_config(&path).map(Some)
     }
 
+    /// The world that the run in a folder went on from, as it was then.
+    pub(super) fn start_of(root: &Path) -> PathBuf {
+        root.join("start.genie.safetensors")
+    }
+
     /// The exported world.
     pub fn world(&self) -> PathBuf {
         Self::world_of(&self.root)
@@ -120,6 +126,18 @@ impl RunFolder {
     /// The exported world of the run in a folder.
     pub fn world_of(root: &Path) -> PathBuf {
         root.join("world.genie.safetensors")
+    }
+
+    /// The world that the run went on from, as it was then.
+    pub(super) fn start(&self) -> PathBuf {
+        Self::start_of(&self.root)
+    }
+
+    /// The labels of the world that the run went on from.
+    pub(super) fn start_labels(&self) -> Option<Vec<ActionLabel>> {
+        Checkpoint::read(self.start())
+            .ok()
+            .map(|world| world.actions)
     }
 
     /// Where the tokens of the footage are kept for the second phase.
@@ -180,7 +198,7 @@ impl RunFolder {
     pub(super) fn labels(&self) -> Option<Vec<ActionLabel>> {
         let world = Checkpoint::read(self.world()).ok()?;
         let named = |(number, label): (usize, &ActionLabel)| {
-            !label.keys.is_empty() || label.name != format!("action_{number}")
+            label.hidden || !label.keys.is_empty() || label.name != format!("action_{number}")
         };
         world
             .actions

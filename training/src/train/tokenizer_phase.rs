@@ -25,7 +25,7 @@ use super::residuals::{Residuals, stage_names};
 use super::run_folder::RunFolder;
 use super::saved_state::{Part, Progress, parts};
 use super::variables::Variables;
-use super::world_start::take_up;
+use super::world_start::copy_weights;
 use crate::dataset::Dataset;
 
 /// Frames sampled for the data-driven start, and the most distinct patches kept of them.
@@ -80,7 +80,7 @@ impl TokenizerPhase {
             start_tokenizer(&variables, &model, &statistics, config.seed)?;
         }
         if let Start::World(world) = &start {
-            take_up(&variables, world)?;
+            copy_weights(&variables, world)?;
         }
         variables.follow_first(&*ranks)?;
         let mut codebook = match model.tokenizer.quantizer {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use genie_model::checkpoint::Checkpoint;
+use genie_model::{ActionLabel, LatentActionInput, atomic_file};
 
 use super::config::TrainConfig;
 use super::error::TrainError;
@@ -15,14 +16,26 @@ const TRAINING_ONLY: &str = "latent_actions.decoder.";
 
 impl TrainConfig {
     /// The configuration as the run in the folder `run` has it, where it [starts from a world](Self::start_from): with the sizes and the tokenizer of
-    /// that world. Without one it stays as it is.
+    /// that world. Without one it stays as it is. A run that has begun goes on from the copy in its folder, wherever the world is now.
     ///
     /// # Errors
-    /// A world that cannot be read.
-    pub fn started(&self, run: &Path) -> Result<Self, TrainError> {
+    /// A world that cannot be read or whose actions cannot be found anew, or another one than the run has begun with.
+    pub fn with_start_world(&self, run: &Path) -> Result<Self, TrainError> {
         let mut config = self.clone();
-        let Some(world) = self.start_world(run)? else {
-            return Ok(config);
+        let begun = RunFolder::config_of(run)?;
+        let world = match begun {
+            Some(begun) => {
+                let Some(of_run) = begun.start_from else {
+                    return Ok(config);
+                };
+                self.refuse_another_world(run, &of_run)?;
+                (config.start_from, config.new_actions) = (Some(of_run), begun.new_actions);
+                begun.model
+            }
+            None => match &self.start_from {
+                Some(path) => self.checked_start_world(path)?.config,
+                None => return Ok(config),
+            },
         };
         let decoder = config.model.latent_actions.decoder.take();
         let input = config.model.latent_actions.input;
@@ -36,24 +49,96 @@ impl TrainConfig {
         Ok(config)
     }
 
-    /// The model of the world that a run starts from, or started from.
-    fn start_world(&self, run: &Path) -> Result<Option<genie_model::GenieConfig>, TrainError> {
-        let Some(world) = &self.start_from else {
-            return Ok(None);
+    fn checked_start_world(&self, path: &Path) -> Result<Checkpoint, TrainError> {
+        let world = Checkpoint::read(path)?;
+        let found = world.config.latent_actions.input == LatentActionInput::Agent;
+        let problem = match (found, &world.agent) {
+            (true, None) => {
+                Some("expected the player that its actions were found by, and it has none")
+            }
+            (false, _) if self.new_actions => Some(
+                "expected a world whose actions were found in footage, as new_actions finds them, and its actions are seen by an encoder",
+            ),
+            _ => None,
         };
-        // What a run has taken up it keeps, wherever the world is now.
-        match RunFolder::config_of(run)? {
-            Some(begun) if begun.start_from == self.start_from => Ok(Some(begun.model)),
-            _ => Ok(Some(Checkpoint::read(world)?.config)),
+        match problem {
+            Some(reason) => Err(TrainError::Config {
+                path: path.to_owned(),
+                reason: reason.to_owned(),
+            }),
+            None => Ok(world),
         }
+    }
+
+    /// Refuses a world that is there and is another one than the run has begun with.
+    fn refuse_another_world(&self, run: &Path, of_run: &Path) -> Result<(), TrainError> {
+        let Some(given) = &self.start_from else {
+            return Ok(());
+        };
+        let Ok(bytes) = std::fs::read(given) else {
+            return Ok(());
+        };
+        let copy = RunFolder::start_of(run);
+        let begun_with = std::fs::read(&copy).map_err(|error| TrainError::io(&copy, error))?;
+        if bytes == begun_with {
+            return Ok(());
+        }
+        Err(TrainError::OtherConfig {
+            path: run.join("config.toml"),
+            differences: format!(
+                "start_from is {} in the run and {} now",
+                of_run.display(),
+                given.display()
+            ),
+        })
     }
 }
 
-/// Takes up the weights of a world.
+/// Copies the world that a run starts from into its folder, unless the run has begun.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub(super) fn keep_start_world(config: &TrainConfig, run: &Path) -> Result<(), TrainError> {
+    let Some(world) = config
+        .start_from
+        .as_ref()
+        .filter(|_| !RunFolder::is_begun(run))
+    else {
+        return Ok(());
+    };
+    let bytes = std::fs::read(world).map_err(|error| TrainError::io(world, error))?;
+    let copy = RunFolder::start_of(run);
+    std::fs::create_dir_all(run).map_err(|error| TrainError::io(run, error))?;
+    atomic_file::write(&copy, &bytes).map_err(|error| TrainError::io(&copy, error))
+}
+
+/// Refuses actions that the footage says where they are others than those of the world: each would be trained into another one's place.
+///
+/// # Errors
+/// [`TrainError::Footage`] with both.
+pub(super) fn refuse_other_keys(given: &[ActionLabel], run: &Path) -> Result<(), TrainError> {
+    let world = Checkpoint::read(RunFolder::start_of(run))?;
+    let names = |labels: &[ActionLabel]| -> Vec<String> {
+        labels.iter().map(|label| label.name.clone()).collect()
+    };
+    let (given, wanted) = (names(given), names(&world.actions));
+    if given == wanted {
+        return Ok(());
+    }
+    Err(TrainError::Footage {
+        found: format!("of the actions {}", given.join(", ")),
+        wanted: format!(
+            "those of the world that it goes on from: {}",
+            wanted.join(", ")
+        ),
+    })
+}
+
+/// Copies the weights of a world.
 ///
 /// # Errors
 /// A world without one of them, or with one of another size.
-pub(super) fn take_up(variables: &Variables, world: &Checkpoint) -> candle_core::Result<()> {
+pub(super) fn copy_weights(variables: &Variables, world: &Checkpoint) -> candle_core::Result<()> {
     for (name, _) in variables.all() {
         match world.tensors.get(&name) {
             Some(value) => variables.set(&name, value)?,
@@ -73,7 +158,7 @@ pub(super) fn codes_in_place(codes: &Tensor, places: &[usize]) -> candle_core::R
 
 /// For each of so many new actions the former one whose place it takes, each of them once: pairs that are most often seen in the same
 /// transition first.
-pub(super) fn places(former: &[Vec<u16>], new: &[Vec<u16>], actions: usize) -> Vec<usize> {
+pub(super) fn former_of_new(former: &[Vec<u16>], new: &[Vec<u16>], actions: usize) -> Vec<usize> {
     let mut together = vec![0_u64; actions * actions];
     for (&former, &new) in former.iter().flatten().zip(new.iter().flatten()) {
         together[usize::from(new) * actions + usize::from(former)] += 1;
@@ -105,8 +190,8 @@ mod tests {
         // 0 is mostly what 2 was, 1 what 0 was; 2 was nothing of its own and takes what is left.
         let former = [vec![2, 2, 2, 0, 0], vec![0, 1, 2]];
         let new = [vec![0, 0, 0, 1, 1], vec![2, 2, 2]];
-        assert_eq!(places(&former, &new, 3), [2, 0, 1]);
-        assert_eq!(places(&[], &[], 2), [0, 1]);
+        assert_eq!(former_of_new(&former, &new, 3), [2, 0, 1]);
+        assert_eq!(former_of_new(&[], &[], 2), [0, 1]);
         let codes = Tensor::new(&[[1f32, 0.0], [0.0, 2.0], [3.0, 3.0]], &Device::Cpu).unwrap();
         let codes = codes_in_place(&codes, &[2, 0, 1]).unwrap();
         assert_eq!(

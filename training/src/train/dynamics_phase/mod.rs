@@ -54,7 +54,7 @@ use super::run_folder::RunFolder;
 use super::saved_state::Progress;
 use super::token_cache::Tokenising;
 use super::variables::Variables;
-use super::world_start::{codes_in_place, take_up};
+use super::world_start::{codes_in_place, copy_weights};
 use crate::dataset::Dataset;
 
 /// What the phase takes over.
@@ -102,7 +102,7 @@ impl<'a> DynamicsPhase<'a> {
             variables.set("latent_actions.codebook", &codes)?;
         }
         if let Start::World(world) = &start {
-            take_up(&variables, world)?;
+            copy_weights(&variables, world)?;
             if let Some(places) = found.as_ref().and_then(FoundActions::places) {
                 let name = "latent_actions.codebook";
                 let codes = variables.get(name)?.as_detached_tensor();

@@ -64,6 +64,10 @@ impl DynamicsPhase<'_> {
             world.actions = labels;
         } else if let Some(labels) = self.found.as_ref().and_then(FoundActions::labels) {
             world.actions = labels.to_vec();
+        } else if !self.config.new_actions
+            && let Some(labels) = folder.start_labels()
+        {
+            world.actions = labels;
         }
         Ok(world.write(folder.world(), DType::F16)?)
     }
