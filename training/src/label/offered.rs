@@ -86,7 +86,7 @@ mod tests {
             [false, true, false, false]
         );
         // What the footage never shows.
-        let shares = seen(&[(40, 60), (20, 60), (0, 0)]);
+        let shares = seen(&[(40, 60), (50, 60), (0, 0)]);
         assert_eq!(hidden(&shares, &[0.5, 0.5, 0.0]), [false, false, true]);
         // One of three is chance, and a few steps tell little.
         assert_eq!(of(&[(2, 3), (0, 2), (2, 3)]), [false; 3]);
