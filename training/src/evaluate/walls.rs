@@ -3,7 +3,7 @@
 //!
 //! Pictures alone are compared, so that nobody has to be followed in dreams.
 
-use genie_model::median;
+use genie_model::{median, percentile};
 use serde::{Deserialize, Serialize};
 
 use super::agreement::Inferred;
@@ -99,19 +99,30 @@ fn find<'f>(
 ) -> Vec<Place<'f>> {
     let usual = usual_actions(table);
     let mut changes: Vec<Vec<f64>> = vec![Vec::new(); usual.len()];
+    let mut read: Vec<Vec<f64>> = vec![Vec::new(); table.len()];
     let segments = || footage.segments.iter().zip(inferred);
     let frame = |bytes: &'f [u8], at: usize| &bytes[at * size..][..size];
     for (segment, inferred) in segments() {
         let pressed = inferred.true_actions(known).zip(&inferred.actions);
         for (at, (pressed, &latent)) in pressed.enumerate() {
+            let bytes = &segment.bytes[..];
+            let change = change(frame(bytes, at), frame(bytes, at + 1));
+            read[latent].push(change);
             if usual[pressed] == Some(latent) {
-                let bytes = &segment.bytes[..];
-                changes[pressed].push(change(frame(bytes, at), frame(bytes, at + 1)));
+                changes[pressed].push(change);
             }
         }
     }
     let changes: Vec<f64> = (changes.into_iter())
         .map(|changes| median(changes).unwrap_or(0.0))
+        .collect();
+    // What a transition changes at most, but for one in ten, by the latent action that is read from it. Where other things move, the picture does not stand still
+    // whatever the player does.
+    let most: Vec<f64> = (read.into_iter())
+        .map(|mut changes| {
+            changes.sort_by(f64::total_cmp);
+            percentile(&changes, 0.9).unwrap_or(0.0)
+        })
         .collect();
     let mut places = Vec::new();
     for (segment, inferred) in segments() {
@@ -126,7 +137,8 @@ fn find<'f>(
             if let Some(usual) = usual[now]
                 && pressed[at - 1] != now
                 && pressed[at + 1] == now
-                && inferred.actions[at..=at + 1].iter().all(|&it| it != usual)
+                && (inferred.actions[at..=at + 1].iter())
+                    .all(|&latent| latent != usual && most[latent] < limit)
                 && still(at)
                 && still(at + 1)
             {
@@ -203,6 +215,9 @@ mod tests {
             &[1, 0, 0, 0, 1],
             &[1, 0, 0, 0, 1]
         ));
+        // Another thing moves now and then while the player stands.
+        let moving = [0, 10, 20, 30, 40, 40, 60, 60, 60, 60, 60];
+        assert!(none(&moving, &actions, &[1, 1, 1, 1, 0, 0, 0, 0, 0, 0]));
         // The rest of a clip that is longer than its segment is not looked at.
         let (footage, inferred, _) = clip(&values, (&actions, &looks));
         let longer = [&actions[..], &[0, 1, 1, 1, 7]].concat();
