@@ -254,7 +254,6 @@ mod tests {
             obedience: None,
             true_actions: None,
             blocked_actions: None,
-            walls: None,
         }
     }
 

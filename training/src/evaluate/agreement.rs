@@ -68,16 +68,6 @@ pub(super) struct Inferred {
 }
 
 impl Inferred {
-    /// Those of a clip from its first frame on.
-    #[cfg(test)]
-    pub(super) fn of_clip(clip: usize, actions: Vec<usize>) -> Self {
-        Self {
-            clip,
-            start: 0,
-            actions,
-        }
-    }
-
     /// The true action of every transition, as far as they are known.
     pub(super) fn true_actions<'k>(
         &self,

@@ -126,7 +126,10 @@ fn find<'f>(
     inferred: &[Inferred],
     (known, table): (&TrueActions, &[Vec<u64>]),
 ) -> Vec<Blocked<'f>> {
-    let usual = usual_actions(table);
+    let kinds = table.first().map_or(0, Vec::len);
+    let usual: Vec<Option<usize>> = (0..kinds)
+        .map(|it| usual(&table.iter().map(|row| row[it]).collect::<Vec<_>>()))
+        .collect();
     let size = parts.frame_bytes();
     // An encoder that looks at two frames is shown two, as in play from a prompt.
     let before = match parts.actions {
@@ -155,14 +158,6 @@ fn find<'f>(
         }
     }
     blocked
-}
-
-/// For each true action (column of `table`) the latent action (row) that is usually inferred from it, if there is one.
-pub(super) fn usual_actions(table: &[Vec<u64>]) -> Vec<Option<usize>> {
-    let kinds = table.first().map_or(0, Vec::len);
-    (0..kinds)
-        .map(|it| usual(&table.iter().map(|row| row[it]).collect::<Vec<_>>()))
-        .collect()
 }
 
 /// The index of the largest count, if it is at least the share [`USUAL`] of all.

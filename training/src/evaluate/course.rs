@@ -16,7 +16,6 @@ pub(super) struct Work {
     pub(super) one_picture: f64,
     pub(super) health: f64,
     pub(super) blocked: f64,
-    pub(super) walls: f64,
     pub(super) judge: f64,
     pub(super) dreams: f64,
     pub(super) play: f64,
@@ -35,7 +34,6 @@ impl Work {
             one_picture: 11.0 * clips,
             health: (5.0 + 0.5 * actions as f64) * clips,
             blocked: if truth { 4.0 * clips } else { 0.0 },
-            walls: if truth { 9.0 * clips.min(128.0) } else { 0.0 },
             judge: if judged {
                 0.75 * options.judged_transitions as f64
             } else {
@@ -53,7 +51,6 @@ impl Work {
             + self.one_picture
             + self.health
             + self.blocked
-            + self.walls
             + self.judge
             + self.dreams
             + self.play

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     ActionInformation, ActionUsage, AdjacencyViolations, BlockedActions, Controllability,
     EvaluateOptions, Faithfulness, Health, Obedience, OnePicture, Survival, TrueActionAgreement,
-    Walls,
 };
 
 /// Everything that [`evaluate`](super::evaluate) measured.
@@ -41,7 +40,4 @@ pub struct Evaluation {
     pub true_actions: Option<TrueActionAgreement>,
     /// Outcomes of blocked actions, where true actions are known.
     pub blocked_actions: Option<BlockedActions>,
-    /// Whether walls stand, where true actions are known and the footage shows some.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub walls: Option<Walls>,
 }

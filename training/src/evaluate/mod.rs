@@ -12,7 +12,6 @@
 //! - **one picture**: ten frames from one picture under inferred actions, by PSNR and SSIM;
 //! - **health**: the loss on what changes, under the inferred action and under others;
 //! - **agreement** with the true actions, where they are known;
-//! - **walls**: where an action that usually changes the picture left it as it was, held in the world it does so too;
 //! - **blocked actions**: where a true action did not have its usual effect (a step into a wall), the world does what the
 //!   footage did.
 //!
@@ -91,7 +90,6 @@ mod ssim;
 mod statistics;
 mod untrained;
 mod verdicts;
-mod walls;
 
 use genie_model::WorldModel;
 
@@ -124,7 +122,6 @@ pub use spread::{FigureSpread, Spread};
 pub use ssim::ssim;
 pub use statistics::{Contingency, standard_error};
 pub use untrained::untrained_checkpoint;
-pub use walls::Walls;
 
 use crate::dataset::Dataset;
 use course::{Course, Work};
@@ -168,19 +165,14 @@ pub fn evaluate(
     let true_actions = known.map(|known| known.actions);
     let agreement =
         true_actions.and_then(|known| agreement::agree(&parts, &footage, &inferred, known));
-    let (blocked_actions, walls) = match (true_actions, &agreement) {
+    let blocked_actions = match (true_actions, &agreement) {
         (Some(known), Some(agreement)) => {
             let known = (known, agreement.table.as_slice());
-            (
-                blocked::measure(&parts, &footage, &inferred, known, options)?,
-                walls::measure(&parts, &footage, &inferred, known, options, &|share| {
-                    course.within(work.blocked + work.walls * share)
-                })?,
-            )
+            blocked::measure(&parts, &footage, &inferred, known, options)?
         }
-        _ => (None, None),
+        _ => None,
     };
-    course.part_done(work.blocked + work.walls)?;
+    course.part_done(work.blocked)?;
     let judging = match known {
         Some(known) if has_judge => Judging::prepare(&parts, dataset, &footage, known, options)?,
         _ => None,
@@ -231,7 +223,6 @@ pub fn evaluate(
         obedience,
         true_actions: agreement,
         blocked_actions,
-        walls,
     })
 }
 

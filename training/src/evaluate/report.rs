@@ -124,15 +124,6 @@ impl Display for Evaluation {
                 blocked.transitions()
             )?;
         }
-        if let Some(walls) = &self.walls {
-            writeln!(
-                f,
-                "walls                  {:.2} of {} stand for {} frames",
-                walls.share(),
-                walls.places,
-                walls.frames
-            )?;
-        }
         Ok(())
     }
 }

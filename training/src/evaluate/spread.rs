@@ -105,9 +105,6 @@ fn quoted_figures(evaluation: &Evaluation) -> Vec<(String, f64)> {
         let name = "blocked actions as in the footage".to_owned();
         figures.push((name, blocked.as_in_footage()));
     }
-    if let Some(walls) = &evaluation.walls {
-        figures.push(("walls that stand".to_owned(), walls.share()));
-    }
     figures
 }
 
