@@ -13,6 +13,7 @@
 //! - [`train`] runs both phases in a [`RunFolder`], from a [`TrainConfig`].
 //! - Weights start from statistics of the footage ([`patch_statistics`], [`motion_start`]), unless [`InitialWeights`] says
 //!   otherwise.
+//! - A training may go on from a finished world instead ([`TrainConfig::start_from`]), whose tokenizer and actions it keeps.
 //! - Codebooks follow their vectors by moving averages ([`EmaCodebook`]), all else follows its gradient ([`Optimiser`]).
 //! - The context of the dynamics model is corrupted ([`CorruptionConfig`]): wrong tokens, scheduled sampling, and transitions
 //!   relabelled with impossible actions ([`ActionPrior`], [`ActionEffects`]).
