@@ -96,6 +96,12 @@ impl Part {
     }
 }
 
+/// Whether players are offered an action of this name.
+fn offers(model: &GenieModel, name: &str) -> bool {
+    let mut labels = model.actions().iter();
+    labels.any(|label| label.name == name && !label.hidden)
+}
+
 impl Bindings {
     /// The names bound to a control.
     pub(crate) fn of(&self, control: Control) -> &[String] {
@@ -160,13 +166,8 @@ impl Bindings {
 
     /// Whether a model has the actions that these controls are for.
     pub(crate) fn steer(model: &GenieModel) -> bool {
-        let known = |name| {
-            model
-                .actions()
-                .iter()
-                .any(|it| it.name == name && !it.hidden)
-        };
-        ["left", "right", "jump"].into_iter().all(known)
+        let controls = ["left", "right", "jump"];
+        controls.into_iter().all(|name| offers(model, name))
     }
 
     /// The plugin's map of these bindings, for a world with these labels; its own map if it is another kind of game.
@@ -174,12 +175,7 @@ impl Bindings {
         if !Self::steer(model) {
             return GenieActionMap::default();
         }
-        let known = |name: &str| {
-            model
-                .actions()
-                .iter()
-                .any(|it| it.name == name && !it.hidden)
-        };
+        let known = |name: &str| offers(model, name);
         let mut map = GenieActionMap::without_labels();
         let names = |control| self.of(control).iter().map(|name| Cow::Owned(name.clone()));
         for (control, label) in [

@@ -169,8 +169,8 @@ pub fn label(
     let frame = parts.frame_bytes();
     let prompts = prompts_at_rest(&footage, &seen, (frame, options.prompts));
     let actions = effects.len() as f64;
-    let held_share = (1.0 - SEEN_SHARE) * options.held_frames(effects.len())
-        / (options.held_frames(effects.len()) + options.read_frames());
+    let (held_frames, read_frames) = (options.held_frames(effects.len()), options.read_frames());
+    let held_share = (1.0 - SEEN_SHARE) * held_frames / (held_frames + read_frames);
     for (action, effects) in effects.iter_mut().enumerate() {
         let pictures: Vec<&[u8]> = (prompts.iter())
             .map(|&(segment, at)| &clips[segment][at * frame..][..frame])

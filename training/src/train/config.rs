@@ -76,7 +76,7 @@ pub struct TrainConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<PathBuf>,
     /// Whether actions are found anew in the footage where a training goes on from a world: as many, each in the place of the one that it is most
-    /// often seen with. Otherwise they are read as that world reads them, so that each stays what it was.
+    /// often seen with. Otherwise the player that the world has found is followed, so that each stays what it was.
     #[serde(default)]
     pub new_actions: bool,
     /// Chooses the stages of the tokenizer's quantizer from the footage when a run begins, in place of those that the model
@@ -153,7 +153,7 @@ impl TrainConfig {
         let counted = (self.action_count == ActionCount::Footage && !no_encoder).then(|| {
             "action_count = \"footage\" needs the player in the footage: model.latent_actions.input = \"agent\"".to_owned()
         });
-        let kept = (self.action_count == ActionCount::Footage && self.start_from.is_some()).then(|| {
+        let count_of_world = (self.action_count == ActionCount::Footage && self.start_from.is_some()).then(|| {
             "action_count = \"footage\" does not go with start_from: a world keeps its number of actions".to_owned()
         });
         let labelled_share = (!(self.labelled_share > 0.0 && self.labelled_share <= 1.0))
@@ -164,7 +164,7 @@ impl TrainConfig {
             .into_iter()
             .chain(labelled)
             .chain(counted)
-            .chain(kept)
+            .chain(count_of_world)
             .chain(labelled_share)
             .chain(save_every)
             .chain(self.losses.problem());

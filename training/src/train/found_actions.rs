@@ -269,7 +269,7 @@ impl FoundActions {
         }
         let read = Transitions::new(former.agent.actions(), least_motion, &read);
         if !config.new_actions {
-            tracing::info!("the actions of the footage are read as the world reads them");
+            tracing::info!("the player that the world has found is followed in the footage");
             return Ok(Self {
                 transitions: Transitions {
                     labels: Some(former.labels),

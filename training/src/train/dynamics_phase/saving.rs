@@ -64,7 +64,8 @@ impl DynamicsPhase<'_> {
             world.actions = labels;
         } else if let Some(labels) = self.found.as_ref().and_then(FoundActions::labels) {
             world.actions = labels.to_vec();
-        } else if !self.config.new_actions
+        } else if self.config.start_from.is_some()
+            && !self.config.new_actions
             && let Some(labels) = folder.start_labels()
         {
             world.actions = labels;
