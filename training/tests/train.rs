@@ -237,6 +237,22 @@ fn a_training_goes_on_from_a_world_with_an_encoder() {
     assert_eq!(world.actions, former.actions);
     assert!(world.has_latent_action_encoder());
 
+    // A copy that an earlier try has left is nothing to a run that does not start from it.
+    let alone = folder.path().join("alone");
+    std::fs::create_dir(&alone).unwrap();
+    std::fs::copy(
+        on.join("start.genie.safetensors"),
+        alone.join("start.genie.safetensors"),
+    )
+    .unwrap();
+    let new = TrainConfig {
+        start_from: None,
+        ..config.clone()
+    };
+    train(&new, &data, &alone, false, &Device::Cpu, &never).unwrap();
+    let world = Checkpoint::read(alone.join("world.genie.safetensors")).unwrap();
+    assert_eq!(world.actions[1].name, "action_1");
+
     let said = |change: &dyn Fn(&mut TrainConfig)| {
         let mut config = config.clone();
         change(&mut config);
