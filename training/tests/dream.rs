@@ -30,6 +30,7 @@ fn films_become_a_world_with_prompts_and_a_report_and_a_stopped_dream_goes_on() 
         hours: 1.0 / 3600.0,
         actions: ActionSource::Learned,
         latent_actions: Some(3),
+        player: 1,
         footage: IngestOptions {
             width: 32,
             height: 32,
@@ -156,6 +157,7 @@ fn a_dataset_is_dreamt_as_it_is_with_the_keys_that_it_says() {
         hours: 1.0 / 3600.0,
         actions: ActionSource::Given,
         latent_actions: None,
+        player: 1,
         footage: IngestOptions {
             width: 32,
             height: 32,
@@ -285,6 +287,7 @@ fn what_cannot_be_is_said_before_any_work() {
         hours: 0.0,
         actions: ActionSource::Learned,
         latent_actions: None,
+        player: 1,
         footage: IngestOptions::default(),
         seed: 0,
     };

@@ -15,11 +15,12 @@ use super::encoder::{Encoder, Seen};
 use super::footage::{FrameSource, SomeClips, WorkingSize};
 use super::key_reader::{KeyReader, LabelledPlaces};
 use super::looks::{LookReader, crops};
+use super::motion_series::{series, told_by_labels};
 use super::observation::{ClipObservation, camera_moves, observe, scrolls};
 use super::tracking::{TrackedFrame, track};
 use super::transition::{AgentTransition, ClipActions};
 use super::trust::Trust;
-use super::unpredictability::rank;
+use super::unpredictability::{Candidate, rank};
 use crate::dataset::DatasetError;
 
 /// Why no agent was found in footage.
@@ -34,6 +35,14 @@ pub enum AgentError {
     /// Nothing in it behaves like a player.
     #[error("no player was found in the footage: {0}")]
     NotFound(&'static str),
+    /// A candidate that there is not.
+    #[error("the player is to be candidate {wanted}, and the footage has {candidates}")]
+    NoSuchCandidate {
+        /// Its number, from 1.
+        wanted: usize,
+        /// How many there are.
+        candidates: usize,
+    },
     /// Clips of another size than the agent was found in.
     #[error(
         "the agent was found in frames of {found_height}x{found_width} pixels, these have {height}x{width}"
@@ -63,9 +72,13 @@ pub struct CandidateReport {
     pub count: f32,
     /// Share of the frames in which it moves.
     pub activity: f32,
-    /// Share of it that is still there in the next frame; unknown, and 0, in files written before it was measured.
+    /// Share of the frames through which it lasts, seen or standing still until it is seen again; unknown, and 0, in files written before it
+    /// was measured.
     #[serde(default)]
     pub continuity: f32,
+    /// Its classes of looks; none in files written before they were kept.
+    #[serde(default)]
+    pub classes: Vec<usize>,
     /// Mean colour.
     pub colour: [f32; 3],
 }
@@ -73,14 +86,24 @@ pub struct CandidateReport {
 /// What is known of a found agent, for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentReport {
-    /// The things that were ranked; the first is the anchor.
+    /// The things that were ranked, the likeliest player first.
     pub candidates: Vec<CandidateReport>,
+    /// Which of them is taken for the player, from 0: the first, unless somebody told otherwise.
+    #[serde(default)]
+    pub player: usize,
     /// Whether the camera moves.
     pub camera_moves: bool,
     /// Information of its looks about its direction, and the entropy of that direction, in nats.
     pub looks_tell: [f32; 2],
     /// Median width and height in pixels of the footage.
     pub edges: [f32; 2],
+}
+
+impl AgentReport {
+    /// The thing that is taken for the player.
+    pub fn anchor(&self) -> Option<&CandidateReport> {
+        self.candidates.get(self.player)
+    }
 }
 
 /// A player found in footage, and how its transitions become codes.
@@ -101,6 +124,16 @@ pub struct AnchoredAgent {
     keys: Option<Box<KeyReader>>,
     report: AgentReport,
 }
+
+/// A player that ranks fewer times as high as anything else is in doubt: codes told hardly anything of what was pressed, below 0.1 nats, in five of
+/// twelve games below it, and in five of 31 above.
+pub const CLOSE_MARGIN: f32 = 1.5;
+
+/// What moves in a clip, and the class of each in each frame.
+type ClassifiedClip = (ClipObservation, Vec<Vec<usize>>);
+
+/// Centre and edges of the box around a thing in each frame of a clip, where it is seen.
+pub(crate) type FrameBoxes = Vec<Option<[[f32; 2]; 2]>>;
 
 /// Probability below which a code is no candidate.
 const LEAST_CANDIDATE: f64 = 1e-3;
@@ -129,6 +162,20 @@ impl AnchoredAgent {
         settings: &AgentSettings,
         seed: u64,
     ) -> Result<(Self, Vec<ClipActions>), AgentError> {
+        Self::fit_labelled(source, settings, None, seed)
+    }
+
+    /// As [`fit`](Self::fit), but where some transitions are labelled, the player is the candidate whose motion tells what was pressed in them, if
+    /// one clearly does.
+    ///
+    /// # Errors
+    /// As for [`fit`](Self::fit).
+    pub(crate) fn fit_labelled(
+        source: &dyn FrameSource,
+        settings: &AgentSettings,
+        labelled: Option<LabelledPlaces<'_>>,
+        seed: u64,
+    ) -> Result<(Self, Vec<ClipActions>), AgentError> {
         if let Some(problem) = settings.problem() {
             return Err(AgentError::Settings(problem));
         }
@@ -152,10 +199,29 @@ impl AnchoredAgent {
         let groups = group_classes(&observed, &labels, &classes, settings);
         let edges = [size.width as f32, size.height as f32];
         let candidates = rank(&observed, &labels, &groups, edges, settings, seed);
-        let Some(best) = candidates.first() else {
+        if candidates.is_empty() {
             return Err(AgentError::NotFound("nothing moves by itself"));
+        }
+        let told = labelled.filter(|_| settings.player == 1);
+        let told = told.and_then(|labelled| {
+            let motions = |candidate: &Candidate| {
+                let group = &groups[candidate.group];
+                let clips = observed.iter().zip(&labels);
+                let states =
+                    clips.map(|(clip, labels)| series(clip, labels, group, edges, settings));
+                states.collect::<Vec<_>>()
+            };
+            let motions: Vec<_> = candidates.iter().map(motions).collect();
+            told_by_labels(&motions, &clips, labelled, settings)
+        });
+        let player = told.unwrap_or(settings.player - 1);
+        let Some(anchor) = candidates.get(player) else {
+            return Err(AgentError::NoSuchCandidate {
+                wanted: settings.player,
+                candidates: candidates.len(),
+            });
         };
-        let group = groups[best.group].clone();
+        let group = groups[anchor.group].clone();
         let tracks: Vec<Vec<TrackedFrame>> = observed
             .par_iter()
             .zip(&labels)
@@ -204,9 +270,11 @@ impl AnchoredAgent {
                     count: candidate.count,
                     activity: candidate.activity,
                     continuity: candidate.continuity,
+                    classes: groups[candidate.group].clone(),
                     colour: group_colour(&observed, &labels, &groups[candidate.group]),
                 })
                 .collect(),
+            player,
             camera_moves,
             looks_tell: looks.told,
             edges: anchor_edges.map(|edge| edge * size.factor as f32),
@@ -345,29 +413,10 @@ impl AnchoredAgent {
         if clips.is_empty() {
             return Ok(Vec::new());
         }
-        let size = WorkingSize::new(self.frame_size, self.settings.working_edge);
-        let settings = &self.settings;
-        let scrolls = scrolls(source, clips, size, settings)?;
-        let observed = observe(
-            source,
-            clips,
-            scrolls,
-            size,
-            self.report.camera_moves,
-            settings,
-        )?;
-        let edges = [size.width as f32, size.height as f32];
-        let tracks: Vec<Vec<TrackedFrame>> = observed
-            .par_iter()
-            .map(|clip| {
-                track(
-                    clip,
-                    &classify(clip, &self.classes),
-                    &self.group,
-                    edges,
-                    settings,
-                )
-            })
+        let size = self.working_size();
+        let observed = self.observe(source, clips)?;
+        let tracks: Vec<Vec<TrackedFrame>> = (observed.par_iter())
+            .map(|(clip, labels)| self.follow(clip, labels, &self.group))
             .collect();
         let pictures = crops(source, clips, &tracks, size, self.looks.reach)?;
         let found = tracks
@@ -384,6 +433,65 @@ impl AnchoredAgent {
             })
             .collect();
         Ok(found)
+    }
+
+    fn working_size(&self) -> WorkingSize {
+        WorkingSize::new(self.frame_size, self.settings.working_edge)
+    }
+
+    /// What moves in some clips, and the class of each.
+    fn observe(
+        &self,
+        source: &dyn FrameSource,
+        clips: &[usize],
+    ) -> Result<Vec<ClassifiedClip>, DatasetError> {
+        let (size, settings) = (self.working_size(), &self.settings);
+        let scrolls = scrolls(source, clips, size, settings)?;
+        let camera_moves = self.report.camera_moves;
+        let observed = observe(source, clips, scrolls, size, camera_moves, settings)?;
+        let classified = observed.into_par_iter().map(|clip| {
+            let labels = classify(&clip, &self.classes);
+            (clip, labels)
+        });
+        Ok(classified.collect())
+    }
+
+    fn follow(
+        &self,
+        clip: &ClipObservation,
+        labels: &[Vec<usize>],
+        group: &Group,
+    ) -> Vec<TrackedFrame> {
+        let size = self.working_size();
+        let edges = [size.width as f32, size.height as f32];
+        track(clip, labels, group, edges, &self.settings)
+    }
+
+    /// Where the candidates are in some clips: for each candidate, in each frame of each clip, the centre and the edges of its box, in pixels.
+    ///
+    /// # Errors
+    /// Footage of another frame size, or that cannot be read.
+    pub(crate) fn candidate_boxes(
+        &self,
+        source: &dyn FrameSource,
+        clips: &[usize],
+    ) -> Result<Vec<Vec<FrameBoxes>>, AgentError> {
+        self.check_size(source)?;
+        let observed = self.observe(source, clips)?;
+        let factor = self.working_size().factor as f32;
+        let boxes_of = |candidate: &CandidateReport| {
+            let clips = observed.iter().map(|(clip, labels)| {
+                let track = self.follow(clip, labels, &candidate.classes);
+                let boxes = track.iter().zip(&clip.blobs).map(|(frame, blobs)| {
+                    let blob = &blobs[frame.blob?];
+                    let centre = blob.centre.map(|part| (part + 0.5) * factor);
+                    Some([centre, blob.edges.map(|edge| edge * factor)])
+                });
+                boxes.collect()
+            });
+            clips.collect()
+        };
+        Ok(self.report.candidates.iter().map(boxes_of).collect())
     }
 
     fn encode(&self, seen: Seen<'_>, size: WorkingSize) -> DescribedClip {
@@ -469,6 +577,14 @@ impl AnchoredAgent {
         if self.group.iter().any(|&class| class >= self.classes.len()) {
             return Some("the group names a class that is not there".to_owned());
         }
+        let report = &self.report;
+        let mut ranked = report.candidates.iter().flat_map(|it| &it.classes);
+        if ranked.any(|&class| class >= self.classes.len()) {
+            return Some("a candidate names a class that is not there".to_owned());
+        }
+        if !report.candidates.is_empty() && report.anchor().is_none() {
+            return Some("the player is none of the candidates".to_owned());
+        }
         if !self.classes.iter().flatten().copied().all(f32::is_finite) {
             return Some("expected finite numbers".to_owned());
         }
@@ -490,10 +606,12 @@ impl AnchoredAgent {
         })
     }
 
-    /// How many times higher it ranks than the second candidate; infinite if there is none.
+    /// How many times higher it ranks than the best of the other candidates; infinite if there is none.
     pub fn margin(&self) -> f32 {
-        match self.report.candidates.as_slice() {
-            [first, second, ..] => first.score / second.score.max(1e-6),
+        let candidates = self.report.candidates.iter().enumerate();
+        let mut others = candidates.filter(|(index, _)| *index != self.report.player);
+        match (self.report.anchor(), others.next()) {
+            (Some(anchor), Some((_, other))) => anchor.score / other.score.max(1e-6),
             _ => f32::INFINITY,
         }
     }

@@ -71,7 +71,7 @@ mod visible_score;
 
 pub(crate) use action_evidence::{TokenClip, Told, action_evidence};
 pub(crate) use agent::DescribedClip;
-pub use agent::{AgentError, AgentReport, AnchoredAgent, CandidateReport};
+pub use agent::{AgentError, AgentReport, AnchoredAgent, CLOSE_MARGIN, CandidateReport};
 pub use classifier::ActionClassifier;
 pub use few_labels::{FewLabels, few_label_actions};
 pub use footage::{ClipsInMemory, FrameSource, SomeClips};
@@ -82,7 +82,7 @@ pub(crate) use key_reader::LabelledPlaces;
 pub use places::TransitionPlace;
 pub use score::ActionScore;
 pub use settings::AgentSettings;
-pub use sheet::code_examples;
+pub use sheet::{candidate_examples, code_examples};
 pub use stored::StoredAgentError;
 pub use transition::{AgentTransition, ClipActions};
 pub(crate) use trust::Trust;

@@ -1,8 +1,13 @@
 //! Where a group of classes is in each frame, and how it moves relative to the scene.
 
+use std::collections::HashMap;
+
 use super::AgentSettings;
 use super::appearance::Group;
+use super::information::PairCounts;
+use super::key_reader::LabelledPlaces;
 use super::observation::ClipObservation;
+use super::tracking::track;
 
 /// A group in one frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,49 +16,36 @@ pub(crate) struct GroupState {
     pub(crate) motion: [f32; 2],
     /// Whether the displacement was seen.
     pub(crate) seen: bool,
-    /// How many of its blobs are there.
+    /// How many of its blobs are there; none where it is not followed.
     pub(crate) count: usize,
-    /// Centre of the largest one.
+    /// Centre of the one that is followed.
     pub(crate) place: [f32; 2],
 }
 
-/// The states of a group in every frame of a clip, by its largest blob.
+/// The states of a group in every frame of a clip, by the one of its blobs that is followed: a player is the same thing in the next frame,
+/// though something larger may look like it for a while. `edges` are the picture's width and height in working pixels.
 pub(crate) fn series(
     clip: &ClipObservation,
     labels: &[Vec<usize>],
     group: &Group,
+    edges: [f32; 2],
+    settings: &AgentSettings,
 ) -> Vec<GroupState> {
-    let largest = |frame: usize| {
-        let blobs = clip.blobs.get(frame)?;
-        let mut best = None;
-        for (blob, label) in blobs.iter().zip(&labels[frame]) {
-            if group.contains(label) && best.is_none_or(|(area, _)| blob.area > area) {
-                best = Some((blob.area, blob));
-            }
-        }
-        best.map(|(_, blob)| blob)
-    };
-    (0..clip.frames())
-        .map(|frame| {
-            let here = largest(frame);
-            let shift = match here {
-                Some(blob) => blob.forward.map(|found| found.shift),
-                // It appears in the next frame: where it came from.
-                None => largest(frame + 1)
-                    .and_then(|blob| blob.backward)
-                    .map(|found| found.shift.map(|part| -part)),
-            };
-            let scroll = clip.scrolls.get(frame).copied().unwrap_or_default();
+    let frames = track(clip, labels, group, edges, settings);
+    (frames.iter().enumerate())
+        .map(|(frame, tracked)| {
+            let here = tracked.blob.map(|index| clip.blobs[frame][index].centre);
+            let members = labels[frame].iter().filter(|label| group.contains(label));
+            let members = members.count();
             GroupState {
-                motion: shift.map_or([0.0; 2], |shift| {
-                    [shift[0] - scroll[0], shift[1] - scroll[1]]
-                }),
-                seen: shift.is_some(),
-                count: labels[frame]
-                    .iter()
-                    .filter(|label| group.contains(label))
-                    .count(),
-                place: here.map_or([-1.0; 2], |blob| blob.centre),
+                motion: if tracked.seen {
+                    tracked.motion
+                } else {
+                    [0.0; 2]
+                },
+                seen: tracked.seen,
+                count: here.map_or(0, |_| members),
+                place: here.unwrap_or([-1.0; 2]),
             }
         })
         .collect()
@@ -66,8 +58,9 @@ pub(crate) fn activity(clips: &[Vec<GroupState>], settings: &AgentSettings) -> f
     clips.iter().flatten().filter(moves).count() as f32 / frames.max(1) as f32
 }
 
-/// Share of the frames with a group after which it is still there, and near. What comes and goes, like shots, has less: its largest blob
-/// is another thing in the next frame, and its motion cannot be predicted for that reason alone.
+/// Share of the frames through which a group lasts: it was seen before, and is or will be seen again near there. So one that stands still, and is
+/// taken for a part of the scene until it goes on, is there all the time. What comes and goes has less, and so have shots: the one that is followed is
+/// another thing in the next frame, and its motion cannot be predicted for that reason alone.
 pub(crate) fn continuity(
     clips: &[ClipObservation],
     states: &[Vec<GroupState>],
@@ -75,18 +68,61 @@ pub(crate) fn continuity(
 ) -> f32 {
     let (mut all, mut kept) = (0_usize, 0_usize);
     for (clip, states) in clips.iter().zip(states) {
-        for ((here, next), scroll) in states.iter().zip(states.iter().skip(1)).zip(&clip.scrolls) {
-            if here.count > 0 {
-                let near = (0..2).all(|axis| {
-                    let moved = next.place[axis] - here.place[axis] - scroll[axis];
-                    moved.abs() <= settings.blob_reach as f32
-                });
-                all += 1;
-                kept += usize::from(next.count > 0 && near);
+        all += states.len().saturating_sub(1);
+        // Where it was seen last, carried along with the scene, and when.
+        let mut last: Option<(usize, [f32; 2])> = None;
+        for (frame, here) in states.iter().enumerate() {
+            let scroll = clip.scroll_to(frame);
+            if let Some((_, place)) = &mut last {
+                *place = [place[0] + scroll[0], place[1] + scroll[1]];
             }
+            if here.count == 0 {
+                continue;
+            }
+            if let Some((before, place)) = last {
+                let apart = |axis: usize| (here.place[axis] - place[axis]).abs();
+                if apart(0).max(apart(1)) <= settings.blob_reach as f32 {
+                    kept += frame - before;
+                }
+            }
+            last = Some((frame, here.place));
         }
     }
     kept as f32 / all.max(1) as f32
+}
+
+/// Nats, over all labelled transitions, by which one candidate must tell more than the likeliest player to take its place: more than chance brings
+/// the best of some twenty candidates.
+const LEAST_GAIN: f64 = 20.0;
+
+/// The candidate whose motion tells most of what was pressed, if it clearly tells more of it than the first one. For each candidate its states in some
+/// `clips`, named by their numbers in the footage.
+pub(crate) fn told_by_labels(
+    candidates: &[Vec<Vec<GroupState>>],
+    clips: &[usize],
+    labelled: LabelledPlaces<'_>,
+    settings: &AgentSettings,
+) -> Option<usize> {
+    let place_of: HashMap<usize, usize> = clips.iter().copied().zip(0..).collect();
+    let told = |states: &Vec<Vec<GroupState>>| {
+        let pairs = labelled.places.iter().zip(labelled.actions);
+        let pairs = pairs.filter_map(|(place, &action)| {
+            let state = states[*place_of.get(&place.clip)?].get(place.frame)?;
+            let sign = |part: f32| {
+                if part.abs() > settings.least_motion {
+                    part.signum() as i8
+                } else {
+                    0
+                }
+            };
+            Some(((state.seen, state.motion.map(sign)), action))
+        });
+        let counts = PairCounts::new(pairs);
+        counts.information() * counts.total() as f64
+    };
+    let told: Vec<f64> = candidates.iter().map(told).collect();
+    let (best, most) = (told.iter().enumerate()).max_by(|a, b| a.1.total_cmp(b.1))?;
+    (*most >= told[0] + LEAST_GAIN).then_some(best)
 }
 
 /// Whether a displacement is more than noise.

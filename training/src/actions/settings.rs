@@ -79,6 +79,8 @@ pub struct AgentSettings {
     pub predictor_steps: usize,
     /// How much a candidate loses that is there more than once: `exp(-penalty * (count - 1))`.
     pub count_penalty: f32,
+    /// Which of the ranked candidates is the player, from 1, the likeliest. Somebody who knows the game may tell.
+    pub player: usize,
 
     /// Frames after which a lost anchor is looked for in the whole picture.
     pub lost_frames: usize,
@@ -155,7 +157,8 @@ impl Default for AgentSettings {
             surprise_frames: 3,
             predictor_width: 64,
             predictor_steps: 400,
-            count_penalty: 2.0,
+            count_penalty: 1.0,
+            player: 1,
             lost_frames: 10,
             backward_gain: 8.0,
             look_reach: [3, 7],
@@ -189,6 +192,7 @@ impl AgentSettings {
             ("blob_reach", self.blob_reach, 1, 15),
             ("classes", self.classes, 1, 256),
             ("surprise_frames", self.surprise_frames, 1, 64),
+            ("player", self.player, 1, 256),
             ("predictor_width", self.predictor_width, 1, 1024),
             ("look_reach", self.look_reach[0], 2, self.look_reach[1]),
             ("look_reach", self.look_reach[1], 2, 32),

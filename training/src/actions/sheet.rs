@@ -1,6 +1,7 @@
-//! Pictures of what each code does: transitions before and after, with the agent's place drawn in.
+//! Pictures of what was found: what each code does, transitions before and after, with the agent's place drawn in; and the things that were
+//! ranked.
 
-use super::agent::AnchoredAgent;
+use super::agent::{AgentError, AnchoredAgent};
 use super::footage::FrameSource;
 use super::transition::ClipActions;
 use crate::dataset::{CHANNELS, DatasetError};
@@ -49,6 +50,43 @@ pub fn code_examples(
             frame
         };
         examples.push([draw(before, here), draw(after, next)]);
+    }
+    Ok(examples)
+}
+
+/// Clips that candidates are shown in, at most.
+const SHOWN_CLIPS: usize = 24;
+
+/// Frames in which each candidate is seen, evenly over some clips of the footage, [H, W, 3] as bytes, with a box around it; the likeliest
+/// player's first. A candidate that is never seen there has none.
+///
+/// # Errors
+/// Footage of another frame size, or that cannot be read.
+pub fn candidate_examples(
+    source: &dyn FrameSource,
+    agent: &AnchoredAgent,
+    count: usize,
+) -> Result<Vec<Vec<Vec<u8>>>, AgentError> {
+    let all = source.clip_count();
+    let shown = all.min(SHOWN_CLIPS);
+    let clips: Vec<usize> = (0..shown).map(|at| at * all / shown).collect();
+    let mut frame = Vec::new();
+    let mut examples = Vec::new();
+    for candidate in agent.candidate_boxes(source, &clips)? {
+        let seen: Vec<(usize, usize, [[f32; 2]; 2])> = (clips.iter().zip(&candidate))
+            .flat_map(|(&clip, frames)| {
+                let frames = frames.iter().enumerate();
+                frames.filter_map(move |(at, found)| Some((clip, at, (*found)?)))
+            })
+            .collect();
+        let drawn = (0..count.min(seen.len())).map(|index| {
+            let (clip, at, [centre, edges]) = seen[index * seen.len() / count.min(seen.len())];
+            source.read(clip, at, 1, &mut frame)?;
+            let mut frame = frame.clone();
+            draw_box(&mut frame, source.frame_size(), centre, edges);
+            Ok(frame)
+        });
+        examples.push(drawn.collect::<Result<Vec<_>, DatasetError>>()?);
     }
     Ok(examples)
 }

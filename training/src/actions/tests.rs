@@ -5,6 +5,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::blobs::pieces;
+use super::key_reader::LabelledPlaces;
+use super::places::TransitionPlace;
 use super::*;
 use crate::dataset::TrueActions;
 
@@ -205,6 +207,86 @@ fn what_comes_and_goes_is_not_the_player() {
     let player = &agent.report().candidates[0];
     let surprising = |other: &CandidateReport| other.surprise > player.surprise;
     assert!(agent.report().candidates.iter().any(surprising));
+}
+
+/// Draws a large thing over footage that moves anew in every frame, as a game's own opponent may.
+fn add_rival(drawn: &mut Drawn, seed: u64) {
+    const EDGE: i32 = 7;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (height, width) = drawn.clips.frame_size;
+    for clip in &mut drawn.clips.clips {
+        let mut place = [40, 14];
+        for frame in clip.chunks_exact_mut(height * width * 3) {
+            for row in place[1]..place[1] + EDGE {
+                for column in place[0]..place[0] + EDGE {
+                    let at = ((row * width as i32 + column) * 3) as usize;
+                    frame[at..at + 3].copy_from_slice(&[200, 60, 220]);
+                }
+            }
+            for (part, edge) in place.iter_mut().zip([width, height]) {
+                *part = (*part + rng.random_range(-2..=2)).clamp(2, edge as i32 - EDGE - 2);
+            }
+        }
+    }
+}
+
+#[test]
+fn somebody_who_knows_the_game_says_which_one_is_the_player() {
+    let scene = Scene {
+        height: 64,
+        width: 64,
+        follows: false,
+        player: true,
+    };
+    let mut drawn = draw(&scene, &[80; 12], 15);
+    add_rival(&mut drawn, 16);
+    let green = |thing: &CandidateReport| {
+        let [red, green, blue] = thing.colour;
+        green > red + 60.0 && green > blue + 60.0
+    };
+    let (agent, _) = AnchoredAgent::fit(&drawn.clips, &quick(), 0).unwrap();
+    let report = agent.report();
+    let rank = report.candidates.iter().position(green).unwrap();
+    assert!(rank > 0, "the rival is the harder to predict: {report:?}");
+    assert_eq!(report.player, 0);
+
+    // By its place among those that were ranked.
+    let settings = AgentSettings {
+        player: rank + 1,
+        ..quick()
+    };
+    let (agent, found) = AnchoredAgent::fit(&drawn.clips, &settings, 0).unwrap();
+    assert!(green(agent.report().anchor().unwrap()));
+    assert!(agent.margin() < 1.0);
+    let told = information(&found, &drawn.commands);
+    assert!(told > 0.8, "{told} nats");
+    let again = AnchoredAgent::from_bytes("an agent".as_ref(), &agent.to_bytes()).unwrap();
+    assert_eq!(again.report(), agent.report());
+
+    // By what was pressed in a few transitions.
+    let places: Vec<TransitionPlace> = (0..drawn.commands.len())
+        .flat_map(|clip| {
+            (0..79)
+                .step_by(8)
+                .map(move |frame| TransitionPlace { clip, frame })
+        })
+        .collect();
+    let pressed = |place: &TransitionPlace| drawn.commands[place.clip][place.frame] as u8;
+    let actions: Vec<u8> = places.iter().map(pressed).collect();
+    let labelled = LabelledPlaces {
+        places: &places,
+        actions: &actions,
+        kinds: COMMANDS.len(),
+    };
+    let fitted = AnchoredAgent::fit_labelled(&drawn.clips, &quick(), Some(labelled), 0);
+    assert!(green(fitted.unwrap().0.report().anchor().unwrap()));
+
+    let settings = AgentSettings {
+        player: 99,
+        ..quick()
+    };
+    let error = AnchoredAgent::fit(&drawn.clips, &settings, 0).unwrap_err();
+    assert!(error.to_string().contains("candidate 99"), "{error}");
 }
 
 #[test]

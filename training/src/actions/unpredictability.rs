@@ -1,4 +1,4 @@
-//! Which group is the player: the one whose motion the past explains least, though it is there once, and from each frame to the next.
+//! Which group is the player: the one whose motion the past explains least, though it is there once, and all the time.
 
 use std::cell::RefCell;
 
@@ -43,7 +43,7 @@ pub(crate) struct Candidate {
     pub(crate) count: f32,
     /// Share of the frames in which it moves.
     pub(crate) activity: f32,
-    /// Share of its blobs that are still there in the next frame.
+    /// Share of the frames through which it lasts.
     pub(crate) continuity: f32,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn rank(
             clips
                 .iter()
                 .zip(labels)
-                .map(|(clip, labels)| series(clip, labels, group))
+                .map(|(clip, labels)| series(clip, labels, group, edges, settings))
                 .collect()
         })
         .collect();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use genie_model::atomic_file;
 use genie_training::actions::{
-    ActionScore, AgentSettings, AnchoredAgent, ClipActions, FrameSource, Labelled, SomeClips,
-    VisibleActions, code_examples, visible_actions,
+    ActionScore, AgentSettings, AnchoredAgent, CLOSE_MARGIN, ClipActions, FrameSource, Labelled,
+    SomeClips, VisibleActions, candidate_examples, code_examples, visible_actions,
 };
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
 use genie_training::pictures::{RgbFrame, write_sheet};
@@ -39,7 +39,10 @@ pub(crate) struct Args {
     /// File for what was found, to apply it to other footage.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Folder for a picture of each code: frames before and after, with a box around the player.
+    /// Which of the things that were ranked is the player, from 1, the likeliest: `--pictures` shows them.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), conflicts_with = "benchmark")]
+    player: u16,
+    /// Folder for a picture of the things that may be the player, a row for each, and of each code: frames before and after, with a box around the player.
     #[arg(long)]
     pictures: Option<PathBuf>,
     /// File for a table of every transition (of the held-out footage, if there is any), as comma-separated values.
@@ -107,6 +110,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let settings = AgentSettings {
         actions: args.count.0,
         use_encoder: args.encoder,
+        player: usize::from(args.player),
         ..AgentSettings::default()
     };
     if let (true, Some(held_out)) = (args.benchmark, &args.held_out) {
@@ -281,7 +285,7 @@ impl Judged {
 /// Says in words what was found.
 fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
     let report = agent.report();
-    let Some(anchor) = report.candidates.first() else {
+    let Some(anchor) = report.anchor() else {
         return;
     };
     let [red, green, blue] = anchor.colour.map(|part| part.round() as u8);
@@ -294,10 +298,17 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
         100.0 * anchor.activity,
     );
     println!(
-        "its motion surprises by {:.2} nats given the past; it ranks {:.1} times higher than the next of {} candidates",
+        "its motion surprises by {:.2} nats given the past; it ranks {:.1} times {} candidates",
         anchor.surprise,
         agent.margin(),
-        report.candidates.len()
+        if report.player == 0 {
+            format!("higher than the next of {}", report.candidates.len())
+        } else {
+            format!(
+                "as high as the likeliest of the other {}",
+                report.candidates.len() - 1
+            )
+        }
     );
     println!(
         "the camera {}; looks carry {:.2} of {:.2} nats of information about its direction",
@@ -309,6 +320,11 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
         report.looks_tell[0],
         report.looks_tell[1]
     );
+    if report.player == 0 && agent.margin() < CLOSE_MARGIN {
+        println!(
+            "another thing may be the player: --pictures shows them in their order, and --player says which one it is"
+        );
+    }
     for (code, share) in usage.iter().enumerate() {
         let motions: Vec<[f32; 2]> = found
             .iter()
@@ -342,7 +358,7 @@ fn print_judged(judged: Judged) {
     }
 }
 
-/// Writes a sheet for each code, and what was found beside it.
+/// Writes a sheet of the candidates and one for each code, and what was found beside them.
 fn write_pictures(
     data: &Dataset,
     agent: &AnchoredAgent,
@@ -350,6 +366,18 @@ fn write_pictures(
     folder: &Path,
 ) -> CliResult {
     let (height, width) = data.frame_size();
+    let candidates = candidate_examples(data, agent, EXAMPLES / 2)?;
+    let rows: Vec<Vec<RgbFrame<'_>>> = (candidates.iter())
+        .map(|frames| {
+            let frames = frames.iter();
+            frames
+                .map(|frame| RgbFrame::new(height, width, frame))
+                .collect()
+        })
+        .collect::<Result<_, _>>()?;
+    if rows.iter().any(|row| !row.is_empty()) {
+        write_sheet(&folder.join("candidates.png"), &rows, 2)?;
+    }
     for code in 0..agent.actions() {
         let examples = code_examples(data, agent, found, code, EXAMPLES)?;
         let frames: Vec<RgbFrame<'_>> = examples

@@ -44,6 +44,10 @@ pub(crate) struct Args {
     /// Number of latent actions; as many as the footage shows unless given.
     #[arg(long, value_name = "A")]
     latent_actions: Option<usize>,
+    /// Which of the things that move by themselves is the player, from 1, the likeliest: `genie actions DATA --pictures FOLDER` shows those of
+    /// a dataset.
+    #[arg(long, default_value_t = 1)]
+    player: usize,
     /// Frames a second of the world; if not given, as many as the footage's motion asks for.
     #[arg(long, value_parser = parse_pace)]
     fps: Option<f64>,
@@ -80,6 +84,7 @@ pub(crate) fn run(args: Args) -> CliResult {
             Actions::Labelled => ActionSource::Labelled,
         },
         latent_actions: args.latent_actions,
+        player: args.player,
         footage: IngestOptions {
             pace: args
                 .fps

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Number of latent actions in place of the configuration's; `auto` chooses it from the footage, where the player is found in it.
     #[arg(long, value_name = "COUNT", value_parser = action_settings)]
     actions: Option<String>,
+    /// Which of the things that move by themselves is the player, from 1, the likeliest: `genie actions DATA --pictures FOLDER` shows them.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256), conflicts_with = "from")]
+    player: Option<u16>,
     /// The type of activations on graphics processors, in place of the configuration's: `bf16` takes half the memory of `f32` and is
     /// several times as fast there; `f16` is for those without it.
     #[arg(long, value_parser = ["f32", "bf16", "f16"])]
@@ -113,6 +116,7 @@ fn action_settings(typed: &str) -> Result<String, String> {
 pub(crate) fn run(args: Args) -> CliResult {
     let mut settings = args.settings;
     settings.extend(args.actions);
+    settings.extend(args.player.map(|it| format!("agent.player={it}")));
     settings.extend(args.precision.map(|it| format!("precision={it}")));
     if let Some(world) = &args.from {
         if let Some(setting) = settings

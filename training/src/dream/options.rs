@@ -13,6 +13,8 @@ pub struct DreamOptions {
     pub actions: ActionSource,
     /// Number `A` of latent actions; `None` for as many as the footage shows.
     pub latent_actions: Option<usize>,
+    /// Which of the things that move by themselves is the player, from 1, the likeliest.
+    pub player: usize,
     /// How the footage is imported.
     pub footage: IngestOptions,
     /// Seed of everything that is random.
@@ -33,6 +35,12 @@ impl DreamOptions {
             && !(2..=64).contains(&count)
         {
             return wrong(format!("--latent-actions must be 2 to 64, not {count}"));
+        }
+        if !(1..=256).contains(&self.player) {
+            return wrong(format!("--player must be 1 to 256, not {}", self.player));
+        }
+        if self.player > 1 && self.actions == ActionSource::Given {
+            return wrong("--player: with --actions given nothing is followed".to_owned());
         }
         if self.footage.append {
             return wrong("--append: a dream begins with its own footage".to_owned());

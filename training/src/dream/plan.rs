@@ -25,6 +25,7 @@ pub(super) fn configuration(
     let format = dataset.format();
     let mut config = TrainConfig::game();
     config.seed = options.seed;
+    config.agent.player = options.player;
     config.model.frame_height = format.height;
     config.model.frame_width = format.width;
     config.model.frames_per_second = format.frames_per_second as f32;

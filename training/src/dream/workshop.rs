@@ -19,11 +19,18 @@ struct State {
     hours: f64,
     actions: ActionSource,
     latent_actions: Option<usize>,
+    #[serde(default = "likeliest")]
+    player: usize,
     seed: u64,
     paths: Vec<PathBuf>,
     footage: serde_json::Value,
     /// Seconds of work so far, those of stopped calls included.
     spent: f64,
+}
+
+/// Dreams of before took the likeliest player.
+fn likeliest() -> usize {
+    1
 }
 
 /// The folder of one dream, held by one process.
@@ -65,6 +72,7 @@ impl Workshop {
             hours: options.hours,
             actions: options.actions,
             latent_actions: options.latent_actions,
+            player: options.player,
             seed: options.seed,
             paths: paths.iter().map(absolute).collect(),
             footage: serde_json::to_value(&options.footage).unwrap_or_default(),
@@ -262,6 +270,8 @@ fn difference(old: &State, new: &State) -> Option<&'static str> {
         Some("with another --actions")
     } else if old.latent_actions != new.latent_actions {
         Some("with another --latent-actions")
+    } else if old.player != new.player {
+        Some("with another --player")
     } else if old.seed != new.seed {
         Some("with another --seed")
     } else {
@@ -285,6 +295,7 @@ mod tests {
             hours: 1.0,
             actions: ActionSource::Learned,
             latent_actions: None,
+            player: 1,
             footage: IngestOptions::default(),
             seed: 0,
         };
@@ -330,6 +341,7 @@ mod tests {
             hours: 1.0,
             actions: ActionSource::Learned,
             latent_actions: None,
+            player: 1,
             footage: IngestOptions::default(),
             seed: 0,
         };

@@ -12,7 +12,7 @@ use super::error::TrainError;
 use super::given_actions::{GivenActions, LabelledActions};
 use super::run_folder::RunFolder;
 use super::world_start::former_of_new;
-use crate::actions::{AnchoredAgent, ClipActions};
+use crate::actions::{AnchoredAgent, CLOSE_MARGIN, ClipActions};
 use crate::dataset::{ClipWindow, Dataset};
 
 /// Share of the footage in which a player is seen where it is that player's game.
@@ -292,15 +292,25 @@ impl FoundActions {
         settings.actions = (config.action_count == ActionCount::Model)
             .then_some(config.model.latent_actions.actions);
         tracing::info!("looking for the player and its actions in the footage");
-        let (agent, found) = AnchoredAgent::fit(dataset, &settings, config.seed)?;
+        let labelled = (config.action_source == ActionSource::Labelled)
+            .then(|| LabelledActions::draw(dataset, config.labelled_share, config.seed))
+            .transpose()?;
+        let places = labelled.as_ref().map(LabelledActions::places);
+        let (agent, found) = AnchoredAgent::fit_labelled(dataset, &settings, places, config.seed)?;
         let [width, height] = agent.report().edges;
         tracing::info!(
-            "the player is about {width:.0}x{height:.0} pixels and ranks {:.1} times higher than anything else; {} actions",
+            "the player is about {width:.0}x{height:.0} pixels and ranks {:.1} times as high as anything else; {} actions",
             agent.margin(),
             agent.actions()
         );
-        let (agent, found, labels) = if config.action_source == ActionSource::Labelled {
-            let labelled = LabelledActions::draw(dataset, config.labelled_share, config.seed)?;
+        let told = settings.player > 1 || agent.report().player > 0;
+        if !told && agent.margin() < CLOSE_MARGIN {
+            tracing::warn!(
+                "another thing may be the player: `genie actions {} --pictures FOLDER` shows them in their order, and --player says which one it is",
+                dataset.folder().display()
+            );
+        }
+        let (agent, found, labels) = if let Some(labelled) = labelled {
             let places = labelled.places();
             tracing::info!(
                 "what was pressed is read as in {} labelled transitions",
