@@ -79,7 +79,8 @@ pub struct AgentSettings {
     pub predictor_steps: usize,
     /// How much a candidate loses that is there more than once: `exp(-penalty * (count - 1))`.
     pub count_penalty: f32,
-    /// Which of the ranked candidates is the player, from 1, the likeliest. Somebody who knows the game may tell.
+    /// Which of the ranked candidates is the player, from 1, the likeliest, which labels of what was pressed may overrule. Somebody who knows the
+    /// game may tell another.
     pub player: usize,
 
     /// Frames after which a lost anchor is looked for in the whole picture.

@@ -366,18 +366,6 @@ fn write_pictures(
     folder: &Path,
 ) -> CliResult {
     let (height, width) = data.frame_size();
-    let candidates = candidate_examples(data, agent, EXAMPLES / 2)?;
-    let rows: Vec<Vec<RgbFrame<'_>>> = (candidates.iter())
-        .map(|frames| {
-            let frames = frames.iter();
-            frames
-                .map(|frame| RgbFrame::new(height, width, frame))
-                .collect()
-        })
-        .collect::<Result<_, _>>()?;
-    if rows.iter().any(|row| !row.is_empty()) {
-        write_sheet(&folder.join("candidates.png"), &rows, 2)?;
-    }
     for code in 0..agent.actions() {
         let examples = code_examples(data, agent, found, code, EXAMPLES)?;
         let frames: Vec<RgbFrame<'_>> = examples
@@ -395,6 +383,20 @@ fn write_pictures(
     }
     let text = serde_json::to_vec_pretty(agent.report())?;
     atomic_file::write_in_new_folders(&folder.join("agent.json"), &text)?;
+    let candidates = candidate_examples(data, agent, EXAMPLES / 2)?;
+    let rows: Vec<Vec<RgbFrame<'_>>> = (candidates.iter())
+        .map(|frames| {
+            let frames = frames.iter();
+            frames
+                .map(|frame| RgbFrame::new(height, width, frame))
+                .collect()
+        })
+        .collect::<Result<_, _>>()?;
+    if rows.iter().any(|row| !row.is_empty()) {
+        // A row for each makes a sheet many times as high as those of codes.
+        let scale = if height.max(width) > 256 { 1 } else { 2 };
+        write_sheet(&folder.join("candidates.png"), &rows, scale)?;
+    }
     Ok(())
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "A")]
     latent_actions: Option<usize>,
     /// Which of the things that move by themselves is the player, from 1, the likeliest: `genie actions DATA --pictures FOLDER` shows those of
-    /// a dataset.
+    /// a dataset, with the seed of the dream.
     #[arg(long, default_value_t = 1)]
     player: usize,
     /// Frames a second of the world; if not given, as many as the footage's motion asks for.

@@ -34,8 +34,9 @@ pub(crate) struct Args {
     /// Number of latent actions in place of the configuration's; `auto` chooses it from the footage, where the player is found in it.
     #[arg(long, value_name = "COUNT", value_parser = action_settings)]
     actions: Option<String>,
-    /// Which of the things that move by themselves is the player, from 1, the likeliest: `genie actions DATA --pictures FOLDER` shows them.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256), conflicts_with = "from")]
+    /// Which of the things that move by themselves is the player, from 1, the likeliest: `genie actions DATA --pictures FOLDER` shows them, with the
+    /// seed of the training.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     player: Option<u16>,
     /// The type of activations on graphics processors, in place of the configuration's: `bf16` takes half the memory of `f32` and is
     /// several times as fast there; `f16` is for those without it.
@@ -119,6 +120,9 @@ pub(crate) fn run(args: Args) -> CliResult {
     settings.extend(args.player.map(|it| format!("agent.player={it}")));
     settings.extend(args.precision.map(|it| format!("precision={it}")));
     if let Some(world) = &args.from {
+        if args.player.is_some() && !args.new_actions {
+            return Err("--player does not go with --from: the player is that of the world (or --new-actions)".into());
+        }
         if let Some(setting) = settings
             .iter()
             .find(|it| it.trim_start().starts_with("model."))

@@ -79,6 +79,7 @@ pub(super) fn without_player(config: &TrainConfig) -> TrainConfig {
     }
     config.action_count = ActionCount::Model;
     config.action_source = ActionSource::Learned;
+    config.agent.player = 1;
     config.actions_frozen = MORE_THAN_ALL_STEPS;
     config
 }

@@ -156,6 +156,10 @@ impl TrainConfig {
         let count_of_world = (self.action_count == ActionCount::Footage && self.start_from.is_some()).then(|| {
             "action_count = \"footage\" does not go with start_from: a world keeps its number of actions".to_owned()
         });
+        let agent = (self.agent.problem()).map(|problem| format!("agent.{problem}"));
+        let followed = (self.agent.player > 1 && !no_encoder).then(|| {
+            "agent.player needs the player in the footage: model.latent_actions.input = \"agent\"".to_owned()
+        });
         let labelled_share = (!(self.labelled_share > 0.0 && self.labelled_share <= 1.0))
             .then(|| "labelled_share must be above 0 and at most 1".to_owned());
         let save_every = (!(self.save_every >= 0.0 && self.save_every.is_finite()))
@@ -165,6 +169,8 @@ impl TrainConfig {
             .chain(labelled)
             .chain(counted)
             .chain(count_of_world)
+            .chain(agent)
+            .chain(followed)
             .chain(labelled_share)
             .chain(save_every)
             .chain(self.losses.problem());
@@ -243,7 +249,8 @@ pub enum ActionSource {
     /// them.
     Given,
     /// They are those that the footage says of some transitions, a hundredth or more. What was pressed in the others is read from the pictures
-    /// of the player that was found, by what is learned of these transitions and of all without labels.
+    /// of the player that was found, by what is learned of these transitions and of all without labels. Of the things that may be the player it is
+    /// the one whose motion tells what was pressed in them, where one clearly does.
     Labelled,
 }
 

@@ -58,6 +58,8 @@ fn may_change(name: &str) -> bool {
         "recompute",
         "actions_revised_at",
         "start_from",
+        // The player is looked for once, before the first step.
+        "agent.count_penalty",
     ]
     .contains(&name)
     {
@@ -112,6 +114,8 @@ mod tests {
         given.dynamics.accumulate = 4;
         // Once it has happened, it stays.
         given.actions_revised_at = 0.7;
+        // Another default than when the run began.
+        given.agent.count_penalty = 2.0;
         assert_eq!(differences(&run, &given), None);
         given.dynamics.batch = 9;
         given.model.latent_actions.actions = 8;

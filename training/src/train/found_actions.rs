@@ -303,11 +303,13 @@ impl FoundActions {
             agent.margin(),
             agent.actions()
         );
-        let told = settings.player > 1 || agent.report().player > 0;
+        // Somebody has said which one it is, or what was pressed.
+        let told = settings.player > 1 || labelled.is_some();
         if !told && agent.margin() < CLOSE_MARGIN {
             tracing::warn!(
-                "another thing may be the player: `genie actions {} --pictures FOLDER` shows them in their order, and --player says which one it is",
-                dataset.folder().display()
+                "another thing may be the player: `genie actions {} --seed {} --pictures FOLDER` shows them in their order, and --player says which one it is",
+                dataset.folder().display(),
+                config.seed
             );
         }
         let (agent, found, labels) = if let Some(labelled) = labelled {
