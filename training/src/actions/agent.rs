@@ -14,13 +14,14 @@ use super::description::Description;
 use super::encoder::{Encoder, Seen};
 use super::footage::{FrameSource, SomeClips, WorkingSize};
 use super::key_reader::{KeyReader, LabelledPlaces};
+use super::labelled_choice::told_by_labels;
 use super::looks::{LookReader, crops};
-use super::motion_series::{series, told_by_labels};
+use super::motion_series::{GroupState, series};
 use super::observation::{ClipObservation, camera_moves, observe, scrolls};
 use super::tracking::{TrackedFrame, track};
 use super::transition::{AgentTransition, ClipActions};
 use super::trust::Trust;
-use super::unpredictability::{Candidate, rank};
+use super::unpredictability::rank;
 use crate::dataset::DatasetError;
 
 /// Why no agent was found in footage.
@@ -198,22 +199,21 @@ impl AnchoredAgent {
             .collect();
         let groups = group_classes(&observed, &labels, &classes, settings);
         let edges = [size.width as f32, size.height as f32];
-        let candidates = rank(&observed, &labels, &groups, edges, settings, seed);
-        if candidates.is_empty() {
-            return Err(AgentError::NotFound("nothing moves by itself"));
-        }
-        let told = labelled.filter(|_| settings.player == 1);
-        let told = told.and_then(|labelled| {
-            let motions = |candidate: &Candidate| {
-                let group = &groups[candidate.group];
+        // Per group, per clip.
+        let states: Vec<Vec<Vec<GroupState>>> = (groups.par_iter())
+            .map(|group| {
                 let clips = observed.iter().zip(&labels);
                 let states =
                     clips.map(|(clip, labels)| series(clip, labels, group, edges, settings));
-                states.collect::<Vec<_>>()
-            };
-            let motions: Vec<_> = candidates.iter().map(motions).collect();
-            told_by_labels(&motions, &clips, labelled, settings)
-        });
+                states.collect()
+            })
+            .collect();
+        let candidates = rank(&observed, &states, edges, settings, seed);
+        if candidates.is_empty() {
+            return Err(AgentError::NotFound("nothing moves by itself"));
+        }
+        let told = (labelled.filter(|_| settings.player == 1))
+            .and_then(|labelled| told_by_labels(&candidates, &states, &clips, labelled, settings));
         let player = told.unwrap_or(settings.player - 1);
         let Some(anchor) = candidates.get(player) else {
             return Err(AgentError::NoSuchCandidate {

@@ -16,7 +16,7 @@
 //! An encoder is trained to say the codes from what is around a transition (`encoder`); it is used on request.
 //!
 //! Nothing that finds a player reads true actions, unless somebody labels some transitions with what was pressed: then the candidate whose motion
-//! clearly tells more of that than the likeliest one is the player (`motion_series`), and the actions of all are read
+//! clearly tells more of that than the likeliest one is the player (`labelled_choice`), and the actions of all are read
 //! as such by what was learnt without labels (`key_reader`). Where a dataset has them they judge what was found: [`PairCounts`] measures the information of codes about them,
 //! [`ActionClassifier`] learns to see them in frames alone, whoever is in these.
 
@@ -41,6 +41,7 @@ mod hand_rule;
 mod information;
 mod k_means;
 mod key_reader;
+mod labelled_choice;
 mod linear;
 mod looks;
 mod motion_series;

@@ -1,11 +1,7 @@
 //! Where a group of classes is in each frame, and how it moves relative to the scene.
 
-use std::collections::HashMap;
-
 use super::AgentSettings;
 use super::appearance::Group;
-use super::information::PairCounts;
-use super::key_reader::LabelledPlaces;
 use super::observation::ClipObservation;
 use super::tracking::track;
 
@@ -89,40 +85,6 @@ pub(crate) fn continuity(
         }
     }
     kept as f32 / all.max(1) as f32
-}
-
-/// Nats, over all labelled transitions, by which one candidate must tell more than the likeliest player to take its place: more than chance brings
-/// the best of some twenty candidates.
-const LEAST_GAIN: f64 = 20.0;
-
-/// The candidate whose motion tells most of what was pressed, if it clearly tells more of it than the first one. For each candidate its states in some
-/// `clips`, named by their numbers in the footage.
-pub(crate) fn told_by_labels(
-    candidates: &[Vec<Vec<GroupState>>],
-    clips: &[usize],
-    labelled: LabelledPlaces<'_>,
-    settings: &AgentSettings,
-) -> Option<usize> {
-    let place_of: HashMap<usize, usize> = clips.iter().copied().zip(0..).collect();
-    let told = |states: &Vec<Vec<GroupState>>| {
-        let pairs = labelled.places.iter().zip(labelled.actions);
-        let pairs = pairs.filter_map(|(place, &action)| {
-            let state = states[*place_of.get(&place.clip)?].get(place.frame)?;
-            let sign = |part: f32| {
-                if part.abs() > settings.least_motion {
-                    part.signum() as i8
-                } else {
-                    0
-                }
-            };
-            Some(((state.seen, state.motion.map(sign)), action))
-        });
-        let counts = PairCounts::new(pairs);
-        counts.information() * counts.total() as f64
-    };
-    let told: Vec<f64> = candidates.iter().map(told).collect();
-    let (best, most) = (told.iter().enumerate()).max_by(|a, b| a.1.total_cmp(b.1))?;
-    (*most >= told[0] + LEAST_GAIN).then_some(best)
 }
 
 /// Whether a displacement is more than noise.

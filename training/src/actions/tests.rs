@@ -28,6 +28,14 @@ struct Scene {
     player: bool,
 }
 
+/// A camera that stands still before a player.
+const STILL: Scene = Scene {
+    height: 64,
+    width: 64,
+    follows: false,
+    player: true,
+};
+
 fn draw(scene: &Scene, clip_lengths: &[usize], seed: u64) -> Drawn {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (height, width) = (scene.height as i32, scene.width as i32);
@@ -136,13 +144,7 @@ fn information(found: &[ClipActions], commands: &[Vec<usize>]) -> f64 {
 
 #[test]
 fn the_one_that_is_moved_at_random_is_found_and_its_commands_are_told_apart() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let drawn = draw(&scene, &[80; 12], 1);
+    let drawn = draw(&STILL, &[80; 12], 1);
     let (agent, found) = AnchoredAgent::fit(&drawn.clips, &quick(), 0).unwrap();
     let [red, green, blue] = agent.report().candidates[0].colour;
     assert!(
@@ -157,7 +159,7 @@ fn the_one_that_is_moved_at_random_is_found_and_its_commands_are_told_apart() {
         (COMMANDS.len() as f64).ln()
     );
 
-    let other = draw(&scene, &[50; 6], 2);
+    let other = draw(&STILL, &[50; 6], 2);
     let told = information(&agent.apply(&other.clips).unwrap(), &other.commands);
     assert!(told > 1.0, "{told} nats in other clips");
     let agent = agent.with_encoder();
@@ -192,13 +194,7 @@ fn add_shots(drawn: &mut Drawn, seed: u64) {
 
 #[test]
 fn what_comes_and_goes_is_not_the_player() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let mut drawn = draw(&scene, &[80; 12], 5);
+    let mut drawn = draw(&STILL, &[80; 12], 5);
     add_shots(&mut drawn, 6);
     let (agent, found) = AnchoredAgent::fit(&drawn.clips, &quick(), 0).unwrap();
     let told = information(&found, &drawn.commands);
@@ -232,13 +228,7 @@ fn add_rival(drawn: &mut Drawn, seed: u64) {
 
 #[test]
 fn somebody_who_knows_the_game_says_which_one_is_the_player() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let mut drawn = draw(&scene, &[80; 12], 15);
+    let mut drawn = draw(&STILL, &[80; 12], 15);
     add_rival(&mut drawn, 16);
     let green = |thing: &CandidateReport| {
         let [red, green, blue] = thing.colour;
@@ -320,14 +310,8 @@ fn a_player_in_the_middle_of_a_moving_picture_moves_against_it() {
 /// Motion features see no further than a patch; the search does, whatever the patch of the tokenizer.
 #[test]
 fn motion_beyond_a_patch_is_seen() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
     // Every fourth frame, in which the player has gone by eight pixels: two patches of four.
-    let drawn = draw(&scene, &[240; 12], 9);
+    let drawn = draw(&STILL, &[240; 12], 9);
     let fast = |clip: &Vec<u8>| -> Vec<u8> {
         let frames = clip.chunks_exact(64 * 64 * 3);
         frames.step_by(4).flatten().copied().collect()
@@ -346,13 +330,7 @@ fn motion_beyond_a_patch_is_seen() {
 
 #[test]
 fn larger_frames_are_measured_in_their_own_pixels() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let small = draw(&scene, &[60; 10], 4);
+    let small = draw(&STILL, &[60; 10], 4);
     let enlarge = |clip: &Vec<u8>| -> Vec<u8> {
         let row = |line: &[u8]| -> Vec<u8> {
             line.chunks(3)
@@ -381,13 +359,7 @@ fn larger_frames_are_measured_in_their_own_pixels() {
 
 #[test]
 fn one_label_in_a_hundred_tells_most_of_the_commands_and_the_others_are_not_read() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let (learnt, scored) = (draw(&scene, &[120; 30], 1), draw(&scene, &[60; 8], 2));
+    let (learnt, scored) = (draw(&STILL, &[120; 30], 1), draw(&STILL, &[60; 8], 2));
     let (agent, found) = AnchoredAgent::fit(&learnt.clips, &quick(), 0).unwrap();
     let scored_found = agent.apply(&scored.clips).unwrap();
     let truth = |commands: &[Vec<usize>], read: &dyn Fn(usize) -> bool| {
@@ -432,13 +404,7 @@ fn one_label_in_a_hundred_tells_most_of_the_commands_and_the_others_are_not_read
 
 #[test]
 fn few_labels_name_the_actions_of_all_transitions_in_this_footage_and_in_other() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let (learnt, other) = (draw(&scene, &[100; 12], 1), draw(&scene, &[60; 6], 2));
+    let (learnt, other) = (draw(&STILL, &[100; 12], 1), draw(&STILL, &[60; 6], 2));
     let (agent, found) = AnchoredAgent::fit(&learnt.clips, &quick(), 0).unwrap();
     let places = (0..12).flat_map(|clip| {
         (5..99)
@@ -506,13 +472,7 @@ fn few_labels_name_the_actions_of_all_transitions_in_this_footage_and_in_other()
 
 #[test]
 fn the_same_seed_finds_the_same() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let drawn = draw(&scene, &[40; 6], 5);
+    let drawn = draw(&STILL, &[40; 6], 5);
     let first = AnchoredAgent::fit(&drawn.clips, &quick(), 7).unwrap();
     let second = AnchoredAgent::fit(&drawn.clips, &quick(), 7).unwrap();
     assert!(first == second);
@@ -520,13 +480,7 @@ fn the_same_seed_finds_the_same() {
 
 #[test]
 fn an_agent_comes_back_from_its_file() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let drawn = draw(&scene, &[40; 6], 6);
+    let drawn = draw(&STILL, &[40; 6], 6);
     let (agent, _) = AnchoredAgent::fit(&drawn.clips, &quick(), 0).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("agent.json");
@@ -601,13 +555,7 @@ fn footage_without_a_player_is_said_to_have_none_and_odd_footage_is_survived() {
 
 #[test]
 fn clips_of_another_size_are_refused() {
-    let scene = Scene {
-        height: 64,
-        width: 64,
-        follows: false,
-        player: true,
-    };
-    let (agent, _) = AnchoredAgent::fit(&draw(&scene, &[40; 6], 8).clips, &quick(), 0).unwrap();
+    let (agent, _) = AnchoredAgent::fit(&draw(&STILL, &[40; 6], 8).clips, &quick(), 0).unwrap();
     let other = ClipsInMemory {
         frame_size: (32, 64),
         clips: vec![vec![0; 32 * 64 * 3 * 2]],

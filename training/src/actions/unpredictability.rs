@@ -7,8 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::AgentSettings;
-use super::appearance::Group;
-use super::motion_series::{GroupState, activity, continuity, series};
+use super::motion_series::{GroupState, activity, continuity};
 use super::network::{Network, TrainingPlan};
 use super::observation::ClipObservation;
 
@@ -47,31 +46,19 @@ pub(crate) struct Candidate {
     pub(crate) continuity: f32,
 }
 
-/// Ranks the groups that move most, the likeliest player first.
+/// Ranks the groups that move most, by their states in each of the clips, the likeliest player first.
 pub(crate) fn rank(
     clips: &[ClipObservation],
-    labels: &[Vec<Vec<usize>>],
-    groups: &[Group],
+    states: &[Vec<Vec<GroupState>>],
     edges: [f32; 2],
     settings: &AgentSettings,
     seed: u64,
 ) -> Vec<Candidate> {
-    // Per group, per clip.
-    let states: Vec<Vec<Vec<GroupState>>> = groups
-        .par_iter()
-        .map(|group| {
-            clips
-                .iter()
-                .zip(labels)
-                .map(|(clip, labels)| series(clip, labels, group, edges, settings))
-                .collect()
-        })
-        .collect();
     let active: Vec<f32> = states
         .iter()
         .map(|clips| activity(clips, settings))
         .collect();
-    let mut order: Vec<usize> = (0..groups.len())
+    let mut order: Vec<usize> = (0..states.len())
         .filter(|&group| active[group] > 0.0)
         .collect();
     order.sort_by(|&a, &b| active[b].total_cmp(&active[a]).then(a.cmp(&b)));
@@ -82,7 +69,7 @@ pub(crate) fn rank(
         .map(|&group| {
             let view = View {
                 clips,
-                states: &states,
+                states,
                 group,
                 others: others
                     .iter()
