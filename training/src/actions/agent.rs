@@ -22,6 +22,7 @@ use super::tracking::{TrackedFrame, track};
 use super::transition::{AgentTransition, ClipActions};
 use super::trust::Trust;
 use super::unpredictability::rank;
+use super::view_motion::{ViewReader, ViewStep, view_steps};
 use crate::dataset::DatasetError;
 
 /// Why no agent was found in footage.
@@ -77,9 +78,12 @@ pub struct CandidateReport {
     /// was measured.
     #[serde(default)]
     pub continuity: f32,
-    /// Its classes of looks; none in files written before they were kept.
+    /// Its classes of looks; none in files written before they were kept, and none of the view.
     #[serde(default)]
     pub classes: Vec<usize>,
+    /// Whether it is no thing in the picture but the view itself, in a game that is seen through the player's eyes.
+    #[serde(default)]
+    pub view: bool,
     /// Mean colour.
     pub colour: [f32; 3],
 }
@@ -105,6 +109,15 @@ impl AgentReport {
     pub fn anchor(&self) -> Option<&CandidateReport> {
         self.candidates.get(self.player)
     }
+
+    /// What the player is, in words: a thing of so many pixels, or the view itself.
+    pub fn player_in_words(&self) -> String {
+        if self.anchor().is_some_and(|anchor| anchor.view) {
+            return "the view itself".to_owned();
+        }
+        let [width, height] = self.edges;
+        format!("{width:.0}x{height:.0} pixels")
+    }
 }
 
 /// A player found in footage, and how its transitions become codes.
@@ -114,6 +127,9 @@ pub struct AnchoredAgent {
     frame_size: (usize, usize),
     classes: ClassCentres,
     group: Group,
+    /// Where the player is the view itself, how its motion is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    view: Option<ViewReader>,
     looks: LookReader,
     describer: Describer,
     codes: CodeModel,
@@ -189,8 +205,9 @@ impl AnchoredAgent {
         let scrolls = scrolls(source, &clips, size, settings)?;
         let camera_moves = camera_moves(&scrolls, settings);
         let observed = observe(source, &clips, scrolls, size, camera_moves, settings)?;
+        let view = View::of(source, &clips, size, settings)?;
         let classes = fit_classes(&observed, settings, seed);
-        if classes.is_empty() {
+        if classes.is_empty() && view.is_none() {
             return Err(AgentError::NotFound("nothing moves"));
         }
         let labels: Vec<Vec<Vec<usize>>> = observed
@@ -198,9 +215,9 @@ impl AnchoredAgent {
             .map(|clip| classify(clip, &classes))
             .collect();
         let groups = group_classes(&observed, &labels, &classes, settings);
-        let edges = [size.width as f32, size.height as f32];
+        let edges = edges_of(size);
         // Per group, per clip.
-        let states: Vec<Vec<Vec<GroupState>>> = (groups.par_iter())
+        let mut states: Vec<Vec<Vec<GroupState>>> = (groups.par_iter())
             .map(|group| {
                 let clips = observed.iter().zip(&labels);
                 let states =
@@ -208,6 +225,8 @@ impl AnchoredAgent {
                 states.collect()
             })
             .collect();
+        // The view comes after the groups.
+        states.extend(view.iter().map(|view| view.series(&observed, edges)));
         let candidates = rank(&observed, &states, edges, settings, seed);
         if candidates.is_empty() {
             return Err(AgentError::NotFound("nothing moves by itself"));
@@ -221,13 +240,20 @@ impl AnchoredAgent {
                 candidates: candidates.len(),
             });
         };
-        let group = groups[anchor.group].clone();
-        let tracks: Vec<Vec<TrackedFrame>> = observed
-            .par_iter()
-            .zip(&labels)
-            .map(|(clip, labels)| track(clip, labels, &group, edges, settings))
-            .collect();
-        let anchor_edges = median_edges(&observed, &tracks);
+        let group = groups.get(anchor.group).cloned().unwrap_or_default();
+        let view = view.filter(|_| anchor.group == groups.len());
+        let tracks: Vec<Vec<TrackedFrame>> = match &view {
+            Some(view) => view.tracks(&observed, edges),
+            None => observed
+                .par_iter()
+                .zip(&labels)
+                .map(|(clip, labels)| track(clip, labels, &group, edges, settings))
+                .collect(),
+        };
+        let anchor_edges = match &view {
+            Some(_) => edges,
+            None => median_edges(&observed, &tracks),
+        };
         let [least, most] = settings.look_reach;
         let reach =
             ((anchor_edges[0].max(anchor_edges[1]) / 2.0).ceil() as usize).clamp(least, most);
@@ -263,15 +289,21 @@ impl AnchoredAgent {
         let report = AgentReport {
             candidates: candidates
                 .iter()
-                .map(|candidate| CandidateReport {
-                    score: candidate.score,
-                    surprise: candidate.surprise,
-                    presence: candidate.presence,
-                    count: candidate.count,
-                    activity: candidate.activity,
-                    continuity: candidate.continuity,
-                    classes: groups[candidate.group].clone(),
-                    colour: group_colour(&observed, &labels, &groups[candidate.group]),
+                .map(|candidate| {
+                    let group = groups.get(candidate.group).cloned();
+                    let view = group.is_none();
+                    let group = group.unwrap_or_default();
+                    CandidateReport {
+                        score: candidate.score,
+                        surprise: candidate.surprise,
+                        presence: candidate.presence,
+                        count: candidate.count,
+                        activity: candidate.activity,
+                        continuity: candidate.continuity,
+                        colour: group_colour(&observed, &labels, &group),
+                        classes: group,
+                        view,
+                    }
                 })
                 .collect(),
             player,
@@ -284,6 +316,7 @@ impl AnchoredAgent {
             frame_size,
             classes,
             group,
+            view: view.map(|view| view.reader),
             looks,
             describer,
             codes,
@@ -414,10 +447,18 @@ impl AnchoredAgent {
             return Ok(Vec::new());
         }
         let size = self.working_size();
-        let observed = self.observe(source, clips)?;
-        let tracks: Vec<Vec<TrackedFrame>> = (observed.par_iter())
-            .map(|(clip, labels)| self.follow(clip, labels, &self.group))
-            .collect();
+        let tracks: Vec<Vec<TrackedFrame>> = if let Some(reader) = self.view {
+            let steps = view_steps(source, clips, size, &self.settings)?;
+            let frames = clips.iter().map(|&clip| source.clip_len(clip));
+            (steps.iter().zip(frames))
+                .map(|(steps, frames)| reader.track(steps, frames, edges_of(size)))
+                .collect()
+        } else {
+            let observed = self.observe(source, clips)?;
+            (observed.par_iter())
+                .map(|(clip, labels)| self.follow(clip, labels, &self.group))
+                .collect()
+        };
         let pictures = crops(source, clips, &tracks, size, self.looks.reach)?;
         let found = tracks
             .par_iter()
@@ -462,8 +503,7 @@ impl AnchoredAgent {
         labels: &[Vec<usize>],
         group: &Group,
     ) -> Vec<TrackedFrame> {
-        let size = self.working_size();
-        let edges = [size.width as f32, size.height as f32];
+        let edges = edges_of(self.working_size());
         track(clip, labels, group, edges, &self.settings)
     }
 
@@ -479,7 +519,15 @@ impl AnchoredAgent {
         self.check_size(source)?;
         let observed = self.observe(source, clips)?;
         let factor = self.working_size().factor as f32;
+        let (height, width) = self.frame_size;
+        let whole = [width, height].map(|edge| edge as f32);
         let boxes_of = |candidate: &CandidateReport| {
+            if candidate.view {
+                let all = Some([whole.map(|edge| edge / 2.0), whole]);
+                return (observed.iter())
+                    .map(|(clip, _)| vec![all; clip.frames()])
+                    .collect();
+            }
             let clips = observed.iter().map(|(clip, labels)| {
                 let track = self.follow(clip, labels, &candidate.classes);
                 let boxes = track.iter().zip(&clip.blobs).map(|(frame, blobs)| {
@@ -513,7 +561,7 @@ impl AnchoredAgent {
                 displacement: frame.motion.map(|part| part * factor),
                 seen: frame.seen,
                 look: *look,
-                present: frame.blob.is_some(),
+                present: frame.blob.is_some() || self.view.is_some(),
                 position: frame.place.map(|part| (part + 0.5) * factor),
             })
             .collect();
@@ -571,7 +619,7 @@ impl AnchoredAgent {
 
     /// What does not fit together in one that comes from a file.
     pub(crate) fn problem(&self) -> Option<String> {
-        if self.classes.is_empty() {
+        if self.classes.is_empty() && self.view.is_none() {
             return Some("expected classes, found none".to_owned());
         }
         if self.group.iter().any(|&class| class >= self.classes.len()) {
@@ -620,6 +668,48 @@ impl AnchoredAgent {
     pub fn report(&self) -> &AgentReport {
         &self.report
     }
+}
+
+/// The view of some clips, as a thing that may be the player.
+struct View {
+    reader: ViewReader,
+    /// Its motion, clip by clip.
+    steps: Vec<Vec<ViewStep>>,
+}
+
+impl View {
+    /// The view of some clips, where a look at a part of these shows that the game is seen through the player's eyes.
+    fn of(
+        source: &dyn FrameSource,
+        clips: &[usize],
+        size: WorkingSize,
+        settings: &AgentSettings,
+    ) -> Result<Option<Self>, DatasetError> {
+        let chosen = SomeClips::new(source, clips.to_vec());
+        let some = spread_clips(&chosen, settings.view_transitions);
+        let Some(reader) = ViewReader::of(&chosen, &some, size, settings)? else {
+            return Ok(None);
+        };
+        let steps = view_steps(source, clips, size, settings)?;
+        Ok(Some(Self { reader, steps }))
+    }
+
+    fn tracks(&self, clips: &[ClipObservation], edges: [f32; 2]) -> Vec<Vec<TrackedFrame>> {
+        let clips = self.steps.iter().zip(clips);
+        let tracks = clips.map(|(steps, clip)| self.reader.track(steps, clip.frames(), edges));
+        tracks.collect()
+    }
+
+    fn series(&self, clips: &[ClipObservation], edges: [f32; 2]) -> Vec<Vec<GroupState>> {
+        let clips = self.steps.iter().zip(clips);
+        let series = clips.map(|(steps, clip)| self.reader.series(steps, clip.frames(), edges));
+        series.collect()
+    }
+}
+
+/// Width and height in working pixels.
+fn edges_of(size: WorkingSize) -> [f32; 2] {
+    [size.width as f32, size.height as f32]
 }
 
 /// The frames of a track that lead to another.

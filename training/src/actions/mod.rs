@@ -6,7 +6,8 @@
 //! 1. how the camera moves (`scroll`), and so what does not belong to the scene (`foreground`);
 //! 2. its connected pieces (`blobs`), and where each goes (`blob_motion`);
 //! 3. which of them are the same thing (`appearance`);
-//! 4. which thing moves least predictably (`unpredictability`): the anchor;
+//! 4. which thing moves least predictably (`unpredictability`): the anchor; where the picture grows and shrinks as a whole, as it does for somebody who
+//!    walks through what is seen, the view itself is one of those that are compared (`view_motion`);
 //! 5. where the anchor is in each frame (`tracking`), and which way it looks (`looks`), for steps into a wall;
 //! 6. which way it goes and looks, beside what it does by itself (`codes`; where there is `gravity` it falls by itself), as one of a few codes
 //!    that are held for some frames (`code_model`).
@@ -68,6 +69,10 @@ mod unlabelled;
 mod unpredictability;
 mod view;
 mod view_choice;
+mod view_motion;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod view_tests;
 mod visible;
 mod visible_score;
 

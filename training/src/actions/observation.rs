@@ -66,25 +66,31 @@ pub(crate) fn scrolls(
     size: WorkingSize,
     settings: &AgentSettings,
 ) -> Result<Vec<Vec<[f32; 2]>>, DatasetError> {
+    let edges = (size.height, size.width);
+    per_transition(source, clips, size, &Planes::grey, &|before, after| {
+        scroll(before, after, edges, settings)
+    })
+}
+
+/// What is seen between each two frames of the given clips, as they are `prepared`: as many as a clip has transitions.
+pub(crate) fn per_transition<P, T: Send>(
+    source: &dyn FrameSource,
+    clips: &[usize],
+    size: WorkingSize,
+    prepared: &(dyn Fn(&Planes) -> P + Sync),
+    seen: &(dyn Fn(&P, &P) -> T + Sync),
+) -> Result<Vec<Vec<T>>, DatasetError> {
     let windows = windows(source, clips, 1);
-    let parts: Vec<Vec<[f32; 2]>> = windows
+    let parts: Vec<Vec<T>> = windows
         .par_iter()
         .map(|window| {
-            let greys: Vec<Vec<u8>> = read_window(source, window, size)?
-                .iter()
-                .map(Planes::grey)
+            let frames: Vec<P> = (read_window(source, window, size)?.iter())
+                .map(prepared)
                 .collect();
             let first = window.start - window.read_start;
-            let last = (window.end - window.read_start).min(greys.len() - 1);
+            let last = (window.end - window.read_start).min(frames.len() - 1);
             Ok((first..last)
-                .map(|at| {
-                    scroll(
-                        &greys[at],
-                        &greys[at + 1],
-                        (size.height, size.width),
-                        settings,
-                    )
-                })
+                .map(|at| seen(&frames[at], &frames[at + 1]))
                 .collect())
         })
         .collect::<Result<_, DatasetError>>()?;

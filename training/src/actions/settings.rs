@@ -26,6 +26,27 @@ pub struct AgentSettings {
     /// Footage with a larger share of scrolling transitions is compared with the 3x3 surroundings of a pixel.
     pub scrolling_share: f32,
 
+    /// Farthest that a view that is the player's may shift between two frames, [x, y], in pixels of half the working size.
+    pub view_reach: [usize; 2],
+    /// Farthest that it may grow at half the short edge from the middle, likewise.
+    pub view_growth: usize,
+    /// Differences of grey up to this are no change of a view.
+    pub view_difference: u8,
+    /// Differences of grey above this count no more.
+    pub view_cap: u8,
+    /// Cost of each pixel of a view's motion: what moves less is likelier.
+    pub view_motion_cost: f32,
+    /// A view's motion is believed if it costs at most this share of standing still.
+    pub view_gain: f32,
+    /// About so many transitions are looked at to see whether footage is seen through the player's eyes ...
+    pub view_transitions: usize,
+    /// ... which it is if at least this share of the picture changes ...
+    pub view_change: f32,
+    /// ... in at least this share of them ...
+    pub view_share: f32,
+    /// ... and it grows or shrinks in at least this share of those: in 0.18 and more where players walk through what they see, in 0.06 and less in other games.
+    pub depth_share: f32,
+
     /// Frames (before and after) that a frame is compared with to find what does not belong to the scene.
     pub compared_frames: Vec<i32>,
     /// A pixel differs if its largest channel difference is above this.
@@ -134,6 +155,16 @@ impl Default for AgentSettings {
             scroll_gain: 0.85,
             scroll_margin: 0.02,
             scrolling_share: 0.05,
+            view_reach: [8, 3],
+            view_growth: 3,
+            view_difference: 3,
+            view_cap: 24,
+            view_motion_cost: 0.4,
+            view_gain: 0.9,
+            view_transitions: 4000,
+            view_change: 0.1,
+            view_share: 0.25,
+            depth_share: 0.1,
             compared_frames: vec![-12, -8, -5, -3, -1, 1, 3, 5, 8, 12],
             foreground_difference: 24,
             foreground_votes: 3,
@@ -187,6 +218,9 @@ impl AgentSettings {
         let ranges = [
             ("working_edge", self.working_edge, 8, 512),
             ("scroll_reach", self.scroll_reach, 1, 64),
+            ("view_reach", self.view_reach[0], 1, 64),
+            ("view_reach", self.view_reach[1], 0, 64),
+            ("view_growth", self.view_growth, 1, 16),
             ("blob_pixels", self.blob_pixels, 1, 4096),
             ("blob_edge", self.blob_edge, 1, 512),
             ("blobs_per_frame", self.blobs_per_frame, 1, 256),

@@ -289,14 +289,17 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
         return;
     };
     let [red, green, blue] = anchor.colour.map(|part| part.round() as u8);
-    println!(
-        "the player: {:.0}x{:.0} pixels, mean colour #{red:02x}{green:02x}{blue:02x}, there in {:.0} % of the frames, {:.2} of it at a time; moves in {:.0} %",
-        report.edges[0],
-        report.edges[1],
-        100.0 * anchor.presence,
-        anchor.count,
-        100.0 * anchor.activity,
-    );
+    let kind = report.player_in_words();
+    let activity = 100.0 * anchor.activity;
+    if anchor.view {
+        println!("the player: {kind}, forward being up; moves in {activity:.0} % of the frames");
+    } else {
+        println!(
+            "the player: {kind}, mean colour #{red:02x}{green:02x}{blue:02x}, there in {:.0} % of the frames, {:.2} of it at a time; moves in {activity:.0} %",
+            100.0 * anchor.presence,
+            anchor.count,
+        );
+    }
     println!(
         "its motion surprises by {:.2} nats given the past; it ranks {:.1} times {} candidates",
         anchor.surprise,

@@ -297,9 +297,9 @@ impl FoundActions {
             .transpose()?;
         let places = labelled.as_ref().map(LabelledActions::places);
         let (agent, found) = AnchoredAgent::fit_labelled(dataset, &settings, places, config.seed)?;
-        let [width, height] = agent.report().edges;
         tracing::info!(
-            "the player is about {width:.0}x{height:.0} pixels and ranks {:.1} times as high as anything else; {} actions",
+            "the player is {} and ranks {:.1} times as high as anything else; {} actions",
+            agent.report().player_in_words(),
             agent.margin(),
             agent.actions()
         );
