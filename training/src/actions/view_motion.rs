@@ -248,6 +248,11 @@ impl Grid {
     }
 }
 
+/// Whether a coarse pixel is on the dark fields of the checkerboard.
+fn on_first_half(at: usize, width: usize) -> bool {
+    (at % width / FIELD + at / width / FIELD).is_multiple_of(2)
+}
+
 /// Looks for the motion of a view: in coarse pixels everywhere, then near the best of these in fine ones.
 struct Search<'a> {
     settings: &'a AgentSettings,
@@ -295,7 +300,7 @@ impl<'a> Search<'a> {
         };
         let width = self.coarse.width;
         let (one, other): (Vec<usize>, Vec<usize>) =
-            (changed.iter()).partition(|&&at| (at % width / FIELD + at / width / FIELD) % 2 == 0);
+            (changed.iter()).partition(|&&at| on_first_half(at, width));
         if !seen.wide || one.len().min(other.len()) < FEWEST {
             return seen;
         }
@@ -462,7 +467,7 @@ mod tests {
         let mut half = seen([0.0; 2], 4.0, false);
         let width = EDGE / COARSE;
         for (at, value) in half.coarse.iter_mut().enumerate() {
-            if (at % width / FIELD + at / width / FIELD) % 2 == 0 {
+            if on_first_half(at, width) {
                 *value = (at * 37 % 251) as u8;
             }
         }

@@ -140,7 +140,7 @@ fn in_a_game_seen_through_the_players_eyes_the_view_is_the_player() {
     let (agent, found) = AnchoredAgent::fit(&learnt.clips, &quick(), 0).unwrap();
     let report = agent.report();
     assert!(report.anchor().unwrap().view, "{report:?}");
-    assert_eq!(report.edges, [EDGE as f32; 2]);
+    assert_eq!(report.edges.map(|edge| edge as usize), [EDGE; 2]);
     assert!(found.iter().flatten().all(|step| step.present));
     let told = information(&found, &learnt.commands);
     assert!(told > 1.2, "{told} of {} nats", (COMMANDS as f64).ln());
