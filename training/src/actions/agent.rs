@@ -22,7 +22,7 @@ use super::tracking::{TrackedFrame, track};
 use super::transition::{AgentTransition, ClipActions};
 use super::trust::Trust;
 use super::unpredictability::rank;
-use super::view_motion::{ViewReader, ViewStep, view_steps};
+use super::view_motion::{FollowedView, ViewReader, view_steps};
 use crate::dataset::DatasetError;
 
 /// Why no agent was found in footage.
@@ -205,7 +205,9 @@ impl AnchoredAgent {
         let scrolls = scrolls(source, &clips, size, settings)?;
         let camera_moves = camera_moves(&scrolls, settings);
         let observed = observe(source, &clips, scrolls, size, camera_moves, settings)?;
-        let view = View::of(source, &clips, size, settings)?;
+        let chosen = SomeClips::new(source, clips.clone());
+        let sample = spread_clips(&chosen, settings.view_transitions);
+        let view = FollowedView::of(&chosen, &sample, size, settings)?;
         let classes = fit_classes(&observed, settings, seed);
         if classes.is_empty() && view.is_none() {
             return Err(AgentError::NotFound("nothing moves"));
@@ -667,43 +669,6 @@ impl AnchoredAgent {
     /// What is known of it.
     pub fn report(&self) -> &AgentReport {
         &self.report
-    }
-}
-
-/// The view of some clips, as a thing that may be the player.
-struct View {
-    reader: ViewReader,
-    /// Its motion, clip by clip.
-    steps: Vec<Vec<ViewStep>>,
-}
-
-impl View {
-    /// The view of some clips, where a look at a part of these shows that the game is seen through the player's eyes.
-    fn of(
-        source: &dyn FrameSource,
-        clips: &[usize],
-        size: WorkingSize,
-        settings: &AgentSettings,
-    ) -> Result<Option<Self>, DatasetError> {
-        let chosen = SomeClips::new(source, clips.to_vec());
-        let some = spread_clips(&chosen, settings.view_transitions);
-        let Some(reader) = ViewReader::of(&chosen, &some, size, settings)? else {
-            return Ok(None);
-        };
-        let steps = view_steps(source, clips, size, settings)?;
-        Ok(Some(Self { reader, steps }))
-    }
-
-    fn tracks(&self, clips: &[ClipObservation], edges: [f32; 2]) -> Vec<Vec<TrackedFrame>> {
-        let clips = self.steps.iter().zip(clips);
-        let tracks = clips.map(|(steps, clip)| self.reader.track(steps, clip.frames(), edges));
-        tracks.collect()
-    }
-
-    fn series(&self, clips: &[ClipObservation], edges: [f32; 2]) -> Vec<Vec<GroupState>> {
-        let clips = self.steps.iter().zip(clips);
-        let series = clips.map(|(steps, clip)| self.reader.series(steps, clip.frames(), edges));
-        series.collect()
     }
 }
 

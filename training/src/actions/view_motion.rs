@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::AgentSettings;
 use super::footage::{FrameSource, Planes, WorkingSize};
 use super::motion_series::GroupState;
-use super::observation::per_transition;
+use super::observation::{ClipObservation, per_transition};
 use super::tracking::TrackedFrame;
 use crate::dataset::DatasetError;
 
@@ -121,6 +121,55 @@ impl ViewReader {
         };
         let track = self.track(steps, frames, edges);
         track.into_iter().map(state).collect()
+    }
+}
+
+/// The view in some footage, as a thing that may be the player.
+pub(crate) struct FollowedView {
+    pub(crate) reader: ViewReader,
+    /// Its motion, clip by clip.
+    steps: Vec<Vec<ViewStep>>,
+}
+
+impl FollowedView {
+    /// The view in all clips of footage, where a look at a sample of these shows that the game is seen through the player's eyes.
+    ///
+    /// # Errors
+    /// Footage that cannot be read.
+    pub(crate) fn of(
+        source: &dyn FrameSource,
+        sample: &[usize],
+        size: WorkingSize,
+        settings: &AgentSettings,
+    ) -> Result<Option<Self>, DatasetError> {
+        let Some(reader) = ViewReader::of(source, sample, size, settings)? else {
+            return Ok(None);
+        };
+        let all: Vec<usize> = (0..source.clip_count()).collect();
+        let steps = view_steps(source, &all, size, settings)?;
+        Ok(Some(Self { reader, steps }))
+    }
+
+    /// As it is followed in each clip, of which there are so many frames as are observed.
+    pub(crate) fn tracks(
+        &self,
+        clips: &[ClipObservation],
+        edges: [f32; 2],
+    ) -> Vec<Vec<TrackedFrame>> {
+        let clips = self.steps.iter().zip(clips);
+        let tracks = clips.map(|(steps, clip)| self.reader.track(steps, clip.frames(), edges));
+        tracks.collect()
+    }
+
+    /// As it is ranked, likewise.
+    pub(crate) fn series(
+        &self,
+        clips: &[ClipObservation],
+        edges: [f32; 2],
+    ) -> Vec<Vec<GroupState>> {
+        let clips = self.steps.iter().zip(clips);
+        let series = clips.map(|(steps, clip)| self.reader.series(steps, clip.frames(), edges));
+        series.collect()
     }
 }
 
