@@ -124,7 +124,7 @@ fn paint(scene: &Scene, place: [i32; 2], camera: [i32; 2], time: i32) -> Vec<u8>
 }
 
 /// Short trainings: what is to be found here is plain.
-fn quick() -> AgentSettings {
+pub(super) fn quick() -> AgentSettings {
     AgentSettings {
         predictor_steps: 150,
         look_steps: 40,
@@ -132,7 +132,7 @@ fn quick() -> AgentSettings {
     }
 }
 
-fn information(found: &[ClipActions], commands: &[Vec<usize>]) -> f64 {
+pub(super) fn information(found: &[ClipActions], commands: &[Vec<usize>]) -> f64 {
     let pairs = found.iter().zip(commands).flat_map(|(found, commands)| {
         found
             .iter()

@@ -347,10 +347,13 @@ impl<'a> Search<'a> {
             deep: false,
             tilted: false,
         };
+        if !seen.wide {
+            return seen;
+        }
         let width = self.coarse.width;
         let (one, other): (Vec<usize>, Vec<usize>) =
             (changed.iter()).partition(|&&at| on_first_half(at, width));
-        if !seen.wide || one.len().min(other.len()) < FEWEST {
+        if one.len().min(other.len()) < FEWEST {
             return seen;
         }
         let held = |fitted: &[usize], judged: &[usize]| {

@@ -3,6 +3,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::tests::{information, quick};
 use super::*;
 
 const EDGE: usize = 64;
@@ -116,22 +117,6 @@ fn walk(clips: usize, frames: usize, seed: u64) -> Walk {
         walk.commands.push(commands);
     }
     walk
-}
-
-fn quick() -> AgentSettings {
-    AgentSettings {
-        predictor_steps: 150,
-        look_steps: 40,
-        ..AgentSettings::default()
-    }
-}
-
-fn information(found: &[ClipActions], commands: &[Vec<usize>]) -> f64 {
-    let pairs = (found.iter().zip(commands)).flat_map(|(found, commands)| {
-        let codes = found.iter().map(|step| step.code);
-        codes.zip(commands.iter().copied())
-    });
-    PairCounts::new(pairs).information()
 }
 
 #[test]
