@@ -2,12 +2,14 @@
 frames, `dataset.json`, and the true actions in a file of their own (`true_actions.bin`, with their keys in `true_actions.json`), which
 only evaluation reads, and a training that is told to."""
 
+import argparse
 import json
 import struct
 import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 VERSION = 1
 SHARD_BYTES = 64 << 20
@@ -130,14 +132,20 @@ class ClipCutter:
         self.frames, self.actions = [], []
 
 
-def arguments(description, formatter):
-    """What both recorders ask for."""
-    import argparse
+def scaled(picture):
+    """A picture at 64x64, by the mean of what each pixel covers."""
+    return np.asarray(Image.fromarray(picture).resize((64, 64), Image.BOX))
 
-    parser = argparse.ArgumentParser(description=description, formatter_class=formatter)
+
+def record_games(description, record):
+    """A recorder's command line: `record(game, folder, options)` is asked for each game."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("games", nargs="+", help="names of games")
     parser.add_argument("--out", type=Path, required=True, help="folder: each game becomes a dataset OUT/GAME")
     parser.add_argument("--transitions", type=int, default=16_000, help="how many to record of each game")
     parser.add_argument("--clip-frames", type=int, default=250, help="most frames of a clip")
     parser.add_argument("--seed", type=int, default=3, help="other seeds are other levels and other play")
-    return parser
+    options = parser.parse_args()
+    for game in options.games:
+        # Of an environment of another package, the package comes first.
+        record(game, options.out / game.split(":")[-1], options)

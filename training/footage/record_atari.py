@@ -10,14 +10,12 @@ scaled to 64x64 by the mean of what each pixel covers. Each clip begins 20 to 25
 Buttons that a game treats alike are one true action.
 """
 
-import argparse
 
 import ale_py
 import gymnasium
 import numpy as np
-from PIL import Image
 
-from footage_dataset import ClipCutter, DatasetWriter, HeldActions, arguments, keys_of_actions
+from footage_dataset import ClipCutter, DatasetWriter, HeldActions, keys_of_actions, record_games, scaled
 
 FRAMES_PER_SECOND = 15
 ALIKE = {"Pong": [0, 0, 1, 2, 1, 2]}
@@ -28,10 +26,6 @@ def buttons_of(environment):
     keys = {"FIRE": "space", "UP": "up", "DOWN": "down", "LEFT": "left", "RIGHT": "right"}
     meanings = environment.unwrapped.get_action_meanings()
     return ["+".join(sorted(key for name, key in keys.items() if name in meaning)) for meaning in meanings]
-
-
-def scaled(picture):
-    return np.asarray(Image.fromarray(picture).resize((64, 64), Image.BOX))
 
 
 def record(game, out, options):
@@ -68,12 +62,6 @@ def record(game, out, options):
     print(f"{game}: {len(writer.actions)} clips, {writer.transitions} transitions in {out}", flush=True)
 
 
-def main():
-    gymnasium.register_envs(ale_py)
-    options = arguments(__doc__, argparse.RawDescriptionHelpFormatter).parse_args()
-    for game in options.games:
-        record(game, options.out / game, options)
-
-
 if __name__ == "__main__":
-    main()
+    gymnasium.register_envs(ale_py)
+    record_games(__doc__, record)

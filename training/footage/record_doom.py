@@ -10,15 +10,13 @@ walk, turn and fire are pressed: one action for each, and one for none. Every fo
 repeated over it; the picture is scaled to 64x64 by the mean of what each pixel covers. Actions are held for 1 to 6 frames.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import vizdoom
-from PIL import Image
 
-from footage_dataset import ClipCutter, DatasetWriter, HeldActions, arguments, keys_of_actions
+from footage_dataset import ClipCutter, DatasetWriter, HeldActions, keys_of_actions, record_games, scaled
 
 FRAMES_PER_SECOND = 8.75
 TICS = 4
@@ -34,10 +32,6 @@ KEYS = {
     "MOVE_RIGHT": "d",
     "ATTACK": "space",
 }
-
-
-def scaled(picture):
-    return np.asarray(Image.fromarray(picture).resize((64, 64), Image.BOX))
 
 
 def started(game, seed):
@@ -82,11 +76,5 @@ def record(game, out, options):
     print(f"{game}: {len(writer.actions)} clips, {writer.transitions} transitions in {out}", flush=True)
 
 
-def main():
-    options = arguments(__doc__, argparse.RawDescriptionHelpFormatter).parse_args()
-    for game in options.games:
-        record(game, options.out / game, options)
-
-
 if __name__ == "__main__":
-    main()
+    record_games(__doc__, record)

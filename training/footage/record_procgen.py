@@ -9,12 +9,11 @@ The games run as they come: easy levels without end, painted backgrounds, one fr
 frames. Buttons that a game treats alike are one true action (in a maze, left and left-up are the same step).
 """
 
-import argparse
 
 import numpy as np
 from procgen import ProcgenGym3Env
 
-from footage_dataset import ClipCutter, DatasetWriter, HeldActions, arguments, keys_of_actions
+from footage_dataset import ClipCutter, DatasetWriter, HeldActions, keys_of_actions, record_games
 
 FRAMES_PER_SECOND = 15
 # Columns of Procgen's table of buttons: 3 * (x + 1) + (y + 1) for the nine directions, then the action buttons.
@@ -68,11 +67,5 @@ def record(game, out, options):
     print(f"{game}: {len(writer.actions)} clips, {writer.transitions} transitions in {out}", flush=True)
 
 
-def main():
-    options = arguments(__doc__, argparse.RawDescriptionHelpFormatter).parse_args()
-    for game in options.games:
-        record(game, options.out / game, options)
-
-
 if __name__ == "__main__":
-    main()
+    record_games(__doc__, record)

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::AgentSettings;
 use super::action_evidence::Told;
-use super::appearance::{ClassCentres, Group, classify, fit_classes, group_classes};
+use super::appearance::{ClassCentres, classify, fit_classes, group_classes};
 use super::code_model::CodeModel;
 use super::codes::{Describer, find_codes};
 use super::description::Description;
@@ -15,6 +15,7 @@ use super::encoder::{Encoder, Seen};
 use super::footage::{FrameSource, SomeClips, WorkingSize};
 use super::key_reader::{KeyReader, LabelledPlaces};
 use super::labelled_choice::told_by_labels;
+use super::lane::{Lane, Thing, lanes};
 use super::looks::{LookReader, crops};
 use super::motion_series::{GroupState, series};
 use super::observation::{ClipObservation, camera_moves, observe, scrolls};
@@ -81,6 +82,9 @@ pub struct CandidateReport {
     /// Its classes of looks; none in files written before they were kept, and none of the view.
     #[serde(default)]
     pub classes: Vec<usize>,
+    /// The lane that it keeps to, if that is how it is told from other things.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
     /// Whether it is no thing in the picture but the view itself, in a game that is seen through the player's eyes.
     #[serde(default)]
     pub view: bool,
@@ -116,7 +120,12 @@ impl AgentReport {
             return "the view itself".to_owned();
         }
         let [width, height] = self.edges;
-        format!("{width:.0}x{height:.0} pixels")
+        let lane = match self.anchor().and_then(|anchor| anchor.lane) {
+            Some(lane) if lane.is_row() => " in a row of the picture",
+            Some(_) => " in a column of the picture",
+            None => "",
+        };
+        format!("{width:.0}x{height:.0} pixels{lane}")
     }
 }
 
@@ -126,7 +135,8 @@ pub struct AnchoredAgent {
     settings: AgentSettings,
     frame_size: (usize, usize),
     classes: ClassCentres,
-    group: Group,
+    #[serde(flatten)]
+    thing: Thing,
     /// Where the player is the view itself, how its motion is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     view: Option<ViewReader>,
@@ -218,18 +228,37 @@ impl AnchoredAgent {
             .collect();
         let groups = group_classes(&observed, &labels, &classes, settings);
         let edges = edges_of(size);
-        // Per group, per clip.
-        let mut states: Vec<Vec<Vec<GroupState>>> = (groups.par_iter())
-            .map(|group| {
+        let kinds = groups.len();
+        let mut things: Vec<Thing> = (groups.into_iter())
+            .map(|classes| Thing {
+                classes,
+                lane: None,
+            })
+            .collect();
+        things.extend(lanes(&observed, edges, settings).into_iter().map(|lane| {
+            let classes = (0..classes.len()).collect();
+            let lane = Some(lane);
+            Thing { classes, lane }
+        }));
+        // Per thing, per clip.
+        let mut states: Vec<Vec<Vec<GroupState>>> = (things.par_iter())
+            .map(|thing| {
                 let clips = observed.iter().zip(&labels);
                 let states =
-                    clips.map(|(clip, labels)| series(clip, labels, group, edges, settings));
+                    clips.map(|(clip, labels)| series(clip, labels, thing, edges, settings));
                 states.collect()
             })
             .collect();
-        // The view comes after the groups.
+        // The view comes after the things.
         states.extend(view.iter().map(|view| view.series(&observed, edges)));
-        let candidates = rank(&observed, &states, edges, settings, seed);
+        let candidates = rank(
+            &observed,
+            &states,
+            kinds..things.len(),
+            edges,
+            settings,
+            seed,
+        );
         if candidates.is_empty() {
             return Err(AgentError::NotFound("nothing moves by itself"));
         }
@@ -242,14 +271,14 @@ impl AnchoredAgent {
                 candidates: candidates.len(),
             });
         };
-        let group = groups.get(anchor.group).cloned().unwrap_or_default();
-        let view = view.filter(|_| anchor.group == groups.len());
+        let thing = things.get(anchor.group).cloned().unwrap_or_default();
+        let view = view.filter(|_| anchor.group == things.len());
         let tracks: Vec<Vec<TrackedFrame>> = match &view {
             Some(view) => view.tracks(&observed, edges),
             None => observed
                 .par_iter()
                 .zip(&labels)
-                .map(|(clip, labels)| track(clip, labels, &group, edges, settings))
+                .map(|(clip, labels)| track(clip, labels, &thing, edges, settings))
                 .collect(),
         };
         let anchor_edges = match &view {
@@ -292,9 +321,9 @@ impl AnchoredAgent {
             candidates: candidates
                 .iter()
                 .map(|candidate| {
-                    let group = groups.get(candidate.group).cloned();
-                    let view = group.is_none();
-                    let group = group.unwrap_or_default();
+                    let thing = things.get(candidate.group).cloned();
+                    let view = thing.is_none();
+                    let thing = thing.unwrap_or_default();
                     CandidateReport {
                         score: candidate.score,
                         surprise: candidate.surprise,
@@ -302,8 +331,9 @@ impl AnchoredAgent {
                         count: candidate.count,
                         activity: candidate.activity,
                         continuity: candidate.continuity,
-                        colour: group_colour(&observed, &labels, &group),
-                        classes: group,
+                        colour: mean_colour(&observed, &labels, &thing),
+                        classes: thing.classes,
+                        lane: thing.lane,
                         view,
                     }
                 })
@@ -317,7 +347,7 @@ impl AnchoredAgent {
             settings: settings.clone(),
             frame_size,
             classes,
-            group,
+            thing,
             view: view.map(|view| view.reader),
             looks,
             describer,
@@ -458,7 +488,7 @@ impl AnchoredAgent {
         } else {
             let observed = self.observe(source, clips)?;
             (observed.par_iter())
-                .map(|(clip, labels)| self.follow(clip, labels, &self.group))
+                .map(|(clip, labels)| self.follow(clip, labels, &self.thing))
                 .collect()
         };
         let pictures = crops(source, clips, &tracks, size, self.looks.reach)?;
@@ -503,10 +533,10 @@ impl AnchoredAgent {
         &self,
         clip: &ClipObservation,
         labels: &[Vec<usize>],
-        group: &Group,
+        thing: &Thing,
     ) -> Vec<TrackedFrame> {
         let edges = edges_of(self.working_size());
-        track(clip, labels, group, edges, &self.settings)
+        track(clip, labels, thing, edges, &self.settings)
     }
 
     /// Where the candidates are in some clips: for each candidate, in each frame of each clip, the centre and the edges of its box, in pixels.
@@ -530,8 +560,12 @@ impl AnchoredAgent {
                     .map(|(clip, _)| vec![all; clip.frames()])
                     .collect();
             }
+            let thing = Thing {
+                classes: candidate.classes.clone(),
+                lane: candidate.lane,
+            };
             let clips = observed.iter().map(|(clip, labels)| {
-                let track = self.follow(clip, labels, &candidate.classes);
+                let track = self.follow(clip, labels, &thing);
                 let boxes = track.iter().zip(&clip.blobs).map(|(frame, blobs)| {
                     let blob = &blobs[frame.blob?];
                     let centre = blob.centre.map(|part| (part + 0.5) * factor);
@@ -624,7 +658,12 @@ impl AnchoredAgent {
         if self.classes.is_empty() && self.view.is_none() {
             return Some("expected classes, found none".to_owned());
         }
-        if self.group.iter().any(|&class| class >= self.classes.len()) {
+        if self
+            .thing
+            .classes
+            .iter()
+            .any(|&class| class >= self.classes.len())
+        {
             return Some("the group names a class that is not there".to_owned());
         }
         let report = &self.report;
@@ -715,14 +754,14 @@ fn spread_clips(source: &dyn FrameSource, most: usize) -> Vec<usize> {
     chosen
 }
 
-/// Mean colour of the blobs of a group.
-fn group_colour(clips: &[ClipObservation], labels: &[Vec<Vec<usize>>], group: &Group) -> [f32; 3] {
+/// Mean colour of the blobs of a thing.
+fn mean_colour(clips: &[ClipObservation], labels: &[Vec<Vec<usize>>], thing: &Thing) -> [f32; 3] {
     let (mut sum, mut count) = ([0.0_f64; 3], 0.0_f64);
     let blobs = clips
         .iter()
         .zip(labels)
         .flat_map(|(clip, labels)| clip.blobs.iter().flatten().zip(labels.iter().flatten()));
-    for (blob, _) in blobs.filter(|(_, label)| group.contains(label)) {
+    for (blob, _) in blobs.filter(|(blob, label)| thing.may_be(blob, **label)) {
         let colour = super::blobs::look_colour(&blob.look);
         sum.iter_mut()
             .zip(colour)

@@ -47,7 +47,16 @@ impl Describer {
     ) -> Self {
         let least = settings.least_motion;
         let moves = || motions.iter().flatten();
-        let rest = [0, 1].map(|axis| most_common(moves().map(|motion| motion[axis])));
+        let mut speeds = SpeedChanges::default();
+        for pair in motions.iter().flat_map(|clip| clip.windows(2)) {
+            speeds.add(pair[0][1], pair[1][1], least);
+        }
+        let gravity = speeds.show_gravity(settings);
+        let mut rest = [0, 1].map(|axis| most_common(moves().map(|motion| motion[axis])));
+        if gravity {
+            // Nothing flies on up or down there by itself.
+            rest[1] = 0.0;
+        }
         let mut describer = Self {
             rest,
             usual: [1.0; 2],
@@ -55,17 +64,12 @@ impl Describer {
             standing_look: None,
             tokens: None,
         };
-        let mut speeds = SpeedChanges::default();
-        for pair in motions.iter().flat_map(|clip| clip.windows(2)) {
-            let [before, after] = [0, 1].map(|at| describer.beside_rest(pair[at])[1]);
-            speeds.add(before, after, least);
-        }
         let looks = looks.iter().flat_map(AsRef::as_ref).copied();
         let (mut beside, mut looks): (Vec<[f32; 2]>, Vec<[f32; 2]>) = moves()
             .map(|motion| describer.beside_rest(*motion))
             .zip(looks)
             .unzip();
-        if speeds.show_gravity(settings) {
+        if gravity {
             let standing = (beside.iter().zip(&looks))
                 .filter(|(motion, _)| motion[1].abs() <= least)
                 .map(|(_, look)| look[1]);

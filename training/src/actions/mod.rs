@@ -43,6 +43,7 @@ mod information;
 mod k_means;
 mod key_reader;
 mod labelled_choice;
+mod lane;
 mod linear;
 mod looks;
 mod motion_series;

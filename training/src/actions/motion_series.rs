@@ -1,7 +1,7 @@
 //! Where a group of classes is in each frame, and how it moves relative to the scene.
 
 use super::AgentSettings;
-use super::appearance::Group;
+use super::lane::Thing;
 use super::observation::ClipObservation;
 use super::tracking::track;
 
@@ -23,16 +23,17 @@ pub(crate) struct GroupState {
 pub(crate) fn series(
     clip: &ClipObservation,
     labels: &[Vec<usize>],
-    group: &Group,
+    thing: &Thing,
     edges: [f32; 2],
     settings: &AgentSettings,
 ) -> Vec<GroupState> {
-    let frames = track(clip, labels, group, edges, settings);
+    let frames = track(clip, labels, thing, edges, settings);
     (frames.iter().enumerate())
         .map(|(frame, tracked)| {
             let here = tracked.blob.map(|index| clip.blobs[frame][index].centre);
-            let members = labels[frame].iter().filter(|label| group.contains(label));
-            let members = members.count();
+            let members = (clip.blobs[frame].iter().zip(&labels[frame]))
+                .filter(|(blob, label)| thing.may_be(blob, **label))
+                .count();
             GroupState {
                 motion: if tracked.seen {
                     tracked.motion

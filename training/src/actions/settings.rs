@@ -88,6 +88,15 @@ pub struct AgentSettings {
     /// Classes that occur together in a larger share of the rarer one's frames are never merged.
     pub merge_together: f32,
 
+    /// Lanes, rows and columns that something keeps to, that are ranked on each axis.
+    pub lanes: usize,
+    /// Rows, or columns, on either side of a lane's middle that belong to it.
+    pub lane_reach: usize,
+    /// Least share of the frames in which there is exactly one thing in a lane.
+    pub lane_share: f32,
+    /// What a lane's rank is multiplied by: things that only come by are in it too, so that a look tells the player apart better, if one does.
+    pub lane_weight: f32,
+
     /// Candidates that are ranked: the groups that move most.
     pub candidates: usize,
     /// Other groups whose place and motion the predictor of a candidate's motion sees.
@@ -184,6 +193,10 @@ impl Default for AgentSettings {
             merge_share: 0.12,
             merge_colour: 70.0,
             merge_together: 0.5,
+            lanes: 2,
+            lane_reach: 2,
+            lane_share: 0.3,
+            lane_weight: 0.5,
             candidates: 16,
             neighbours: 5,
             surprise_frames: 3,
@@ -226,6 +239,8 @@ impl AgentSettings {
             ("blobs_per_frame", self.blobs_per_frame, 1, 256),
             ("blob_reach", self.blob_reach, 1, 15),
             ("classes", self.classes, 1, 256),
+            ("lanes", self.lanes, 0, 64),
+            ("lane_reach", self.lane_reach, 0, 64),
             ("surprise_frames", self.surprise_frames, 1, 64),
             ("player", self.player, 1, 256),
             ("predictor_width", self.predictor_width, 1, 1024),

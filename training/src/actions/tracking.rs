@@ -1,7 +1,7 @@
 //! Following the anchor: one blob in each frame.
 
 use super::AgentSettings;
-use super::appearance::Group;
+use super::lane::Thing;
 use super::observation::{Blob, ClipObservation};
 
 /// Frames for which a lone blob is taken without question only if it is near.
@@ -25,15 +25,15 @@ pub(crate) struct TrackedFrame {
     pub(crate) seen: bool,
 }
 
-/// Follows a group through a clip. `edges` are the picture's width and height in working pixels.
+/// Follows a thing through a clip. `edges` are the picture's width and height in working pixels.
 pub(crate) fn track(
     clip: &ClipObservation,
     labels: &[Vec<usize>],
-    group: &Group,
+    thing: &Thing,
     edges: [f32; 2],
     settings: &AgentSettings,
 ) -> Vec<TrackedFrame> {
-    let chosen = choose(clip, labels, group, settings);
+    let chosen = choose(clip, labels, thing, settings);
     let mut place = [edges[0] / 2.0, edges[1] / 2.0];
     (0..clip.frames())
         .map(|frame| {
@@ -82,7 +82,7 @@ fn displacement(
 fn choose(
     clip: &ClipObservation,
     labels: &[Vec<usize>],
-    group: &Group,
+    thing: &Thing,
     settings: &AgentSettings,
 ) -> Vec<Option<usize>> {
     // Place in the last frame where it was seen, carried along with the scene.
@@ -93,7 +93,7 @@ fn choose(
         let scroll = clip.scroll_to(frame);
         last = last.map(|place| [place[0] + scroll[0], place[1] + scroll[1]]);
         let members: Vec<usize> = (0..blobs.len())
-            .filter(|&index| group.contains(&labels[frame][index]))
+            .filter(|&index| thing.may_be(&blobs[index], labels[frame][index]))
             .collect();
         let largest = || {
             members

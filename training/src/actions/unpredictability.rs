@@ -1,6 +1,7 @@
 //! Which group is the player: the one whose motion the past explains least, though it is there once, and all the time.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -46,10 +47,11 @@ pub(crate) struct Candidate {
     pub(crate) continuity: f32,
 }
 
-/// Ranks the groups that move most, by their states in each of the clips, the likeliest player first.
+/// Ranks the groups that move most, and the lanes, by their states in each of the clips, the likeliest player first. `lanes` are their indices.
 pub(crate) fn rank(
     clips: &[ClipObservation],
     states: &[Vec<Vec<GroupState>>],
+    lanes: Range<usize>,
     edges: [f32; 2],
     settings: &AgentSettings,
     seed: u64,
@@ -59,11 +61,12 @@ pub(crate) fn rank(
         .map(|clips| activity(clips, settings))
         .collect();
     let mut order: Vec<usize> = (0..states.len())
-        .filter(|&group| active[group] > 0.0)
+        .filter(|&group| active[group] > 0.0 && !lanes.contains(&group))
         .collect();
     order.sort_by(|&a, &b| active[b].total_cmp(&active[a]).then(a.cmp(&b)));
     order.truncate(settings.candidates);
     let others: Vec<usize> = order.iter().take(settings.neighbours).copied().collect();
+    order.extend(lanes.clone().filter(|&lane| active[lane] > 0.0));
     let mut candidates: Vec<Candidate> = order
         .par_iter()
         .map(|&group| {
@@ -85,10 +88,15 @@ pub(crate) fn rank(
             let blobs: usize = frames().map(|state| state.count).sum();
             let count = blobs as f32 / present.max(1) as f32;
             let continuity = continuity(clips, &states[group], settings);
+            let weight = if lanes.contains(&group) {
+                settings.lane_weight
+            } else {
+                1.0
+            };
             let alone = (-settings.count_penalty * (count - 1.0)).exp();
             Candidate {
                 group,
-                score: surprise * alone * continuity,
+                score: surprise * alone * continuity * weight,
                 surprise,
                 presence: present as f32 / frames().count().max(1) as f32,
                 count,
