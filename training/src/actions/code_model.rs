@@ -474,6 +474,7 @@ mod tests {
         Description {
             values,
             tokens: [5 * x + y, 12, look],
+            change: None,
         }
     }
 

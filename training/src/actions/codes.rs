@@ -86,7 +86,18 @@ impl Describer {
         let deviations = [0, 1].map(|axis| deviation(looks.iter().map(|look| look[axis])));
         describer.look_deviation = deviations[0].max(deviations[1]).max(LEAST_LOOK);
         let looks: Vec<[f32; 2]> = looks.iter().map(|it| describer.scaled_look(*it)).collect();
-        describer.tokens = Some(Tokeniser::fit(&beside, &looks, settings));
+        // Where speed lasts, what is pressed shows in how it changes: a flap in a fall, and one more while still rising.
+        let changes = gravity.then(|| {
+            let clips = motions.iter();
+            let changes = clips.flat_map(|clip| (1..clip.len()).map(|at| change_at(clip, at)));
+            changes.collect::<Vec<_>>()
+        });
+        describer.tokens = Some(Tokeniser::fit(
+            &beside,
+            &looks,
+            changes.as_deref(),
+            settings,
+        ));
         describer
     }
 
@@ -120,9 +131,12 @@ impl Describer {
                     let of = |motion| tokens.motion(motion, settings);
                     [of(beside[index]), of(*after), tokens.look(look)]
                 });
+                let change = (self.tokens.as_ref())
+                    .and_then(|tokens| tokens.change(change_at(motions, index), settings));
                 Description {
                     values: [x, y, look_x, look_y],
                     tokens,
+                    change,
                 }
             })
             .collect()
@@ -184,6 +198,14 @@ impl Describer {
             .then(|| "expected finite numbers for what is usual".to_owned())
             .or_else(|| self.tokens.as_ref().and_then(Tokeniser::problem))
     }
+}
+
+/// How a displacement differs from the one before; not, where there is none before.
+fn change_at(motions: &[[f32; 2]], at: usize) -> [f32; 2] {
+    let before = at
+        .checked_sub(1)
+        .map_or(motions[at], |before| motions[before]);
+    [0, 1].map(|axis| motions[at][axis] - before[axis])
 }
 
 /// The whole number that most values are nearest to; the one nearest to 0 of equals.
@@ -298,6 +320,7 @@ mod tests {
                         Description {
                             values: [near(x), near(y), near(0), near(0)],
                             tokens: [(5 * x + y) as u8, 12, 0],
+                            change: None,
                         }
                     })
                     .collect()
@@ -345,6 +368,59 @@ mod tests {
         );
         let all = describer.describe(&motions, &looks, &settings);
         (describer, all[8..8 + jump.len()].to_vec())
+    }
+
+    /// A bird that falls, and rises a little whenever it flaps, also while it still rises; and whether it flaps.
+    fn flight(seed: u64) -> (Vec<[f32; 2]>, Vec<bool>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (mut speed, mut flaps, mut left) = (0.0_f32, false, 0);
+        (0..3000)
+            .map(|_| {
+                if left == 0 {
+                    (flaps, left) = (rng.random_bool(0.5), rng.random_range(1..6));
+                }
+                left -= 1;
+                speed = if flaps { -2.3 } else { (speed + 0.6).min(2.7) };
+                ([2.0, speed + rng.random_range(-0.1..0.1)], flaps)
+            })
+            .unzip()
+    }
+
+    #[test]
+    fn a_flap_is_told_from_a_rise_that_lasts() {
+        let settings = AgentSettings::default();
+        let (motions, _) = flight(1);
+        let looks = vec![[0.0; 2]; motions.len()];
+        let describer = Describer::fit(
+            std::slice::from_ref(&motions),
+            std::slice::from_ref(&looks),
+            &settings,
+        );
+        let codes = find_codes(
+            &[describer.describe(&motions, &looks, &settings)],
+            &settings,
+            0,
+        );
+        let (motions, flaps) = flight(2);
+        let read = codes.read(&describer.describe(&motions, &looks, &settings));
+        let mut counts = vec![[0_usize; 2]; codes.len()];
+        for (&code, &flaps) in read.iter().zip(&flaps) {
+            counts[code][usize::from(flaps)] += 1;
+        }
+        let right: usize = counts.iter().map(|of| of[0].max(of[1])).sum();
+        assert!(right as f32 > 0.85 * flaps.len() as f32, "{counts:?}");
+        assert_eq!(describer.problem(), None);
+        // Without gravity nothing is said of changes.
+        let lift: Vec<[f32; 2]> = (motions.iter().zip(&flaps))
+            .map(|(_, &up)| [0.0, if up { -2.0 } else { 2.0 }])
+            .collect();
+        let describer = Describer::fit(
+            std::slice::from_ref(&lift),
+            std::slice::from_ref(&looks),
+            &settings,
+        );
+        let described = describer.describe(&lift, &looks, &settings);
+        assert!(described.iter().all(|it| it.change.is_none()));
     }
 
     #[test]

@@ -3,18 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::AgentSettings;
-use super::appearance::Group;
 use super::observation::{Blob, ClipObservation};
 
 /// A strip of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Lane {
     /// Which coordinate is bounded: 0 for x, so that the strip is upright, 1 for y.
-    pub(crate) axis: usize,
-    /// Bounds of the centre of what is in it, in working pixels.
-    pub(crate) from: f32,
-    /// The upper one.
-    pub(crate) to: f32,
+    pub axis: usize,
+    /// Least coordinate of the centre of what is in it, in working pixels.
+    pub from: f32,
+    /// Least coordinate beyond it.
+    pub to: f32,
 }
 
 impl Lane {
@@ -26,27 +25,6 @@ impl Lane {
     /// Whether a blob is in it.
     pub(crate) fn holds(&self, blob: &Blob) -> bool {
         (self.from..self.to).contains(&blob.centre[self.axis])
-    }
-}
-
-/// What is followed: things of some classes of looks, or whatever is in a lane.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Thing {
-    /// Its classes; all of them in a lane.
-    #[serde(rename = "group")]
-    pub(crate) classes: Group,
-    /// The lane that it keeps to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lane: Option<Lane>,
-}
-
-impl Thing {
-    /// Whether a blob of a class may be it.
-    pub(crate) fn may_be(&self, blob: &Blob, class: usize) -> bool {
-        match self.lane {
-            Some(lane) => lane.holds(blob),
-            None => self.classes.contains(&class),
-        }
     }
 }
 
@@ -109,7 +87,7 @@ fn frames_alone(
 /// The middle of the first run of places that have the most.
 fn middle_of(alone: &[usize], most: usize) -> usize {
     let has_most = |count: &usize| *count == most;
-    let first = alone.iter().position(|count| has_most(count)).unwrap_or(0);
+    let first = alone.iter().position(has_most).unwrap_or(0);
     let run = alone[first..].iter().take_while(|count| has_most(count));
     first + run.count().saturating_sub(1) / 2
 }
@@ -135,7 +113,7 @@ mod tests {
             let (mut bytes, mut commands) = (Vec::new(), Vec::new());
             for frame in 0..60 {
                 // Scenery, without which ships that pass would be taken for a camera that moves.
-                let scenery = |at: usize| 30 + (at / 15 * 73 ^ at / 3 / EDGE / 4 * 151) % 29;
+                let scenery = |at: usize| 30 + ((at / 15 * 73) ^ (at / 3 / EDGE / 4 * 151)) % 29;
                 let mut picture: Vec<u8> =
                     (0..EDGE * EDGE * 3).map(|at| scenery(at) as u8).collect();
                 let mut ship = |x: usize, y: usize, colour: [u8; 3]| {
@@ -179,12 +157,8 @@ mod tests {
         assert!(lane.is_row() && (lane.from..lane.to).contains(&56.5));
         let told = information(&found, &commands);
         assert!(told > 0.4, "{told}");
-        assert!(
-            agent
-                .report()
-                .player_in_words()
-                .ends_with("a row of the picture")
-        );
+        let words = report.player_in_words();
+        assert!(words.ends_with("a row of the picture"), "{words}");
 
         let file = serde_json::to_string(&agent).unwrap();
         let back: AnchoredAgent = serde_json::from_str(&file).unwrap();

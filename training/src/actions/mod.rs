@@ -61,6 +61,7 @@ mod symbols;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod thing;
 mod token_tables;
 mod tokeniser;
 mod tracking;
@@ -87,6 +88,7 @@ pub(crate) use gravity::SpeedChanges;
 pub use hand_rule::HandRule;
 pub use information::PairCounts;
 pub(crate) use key_reader::LabelledPlaces;
+pub use lane::Lane;
 pub use places::TransitionPlace;
 pub use score::ActionScore;
 pub use settings::AgentSettings;

@@ -1,8 +1,8 @@
 //! Where a group of classes is in each frame, and how it moves relative to the scene.
 
 use super::AgentSettings;
-use super::lane::Thing;
 use super::observation::ClipObservation;
+use super::thing::Thing;
 use super::tracking::track;
 
 /// A group in one frame.

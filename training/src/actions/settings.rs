@@ -94,7 +94,7 @@ pub struct AgentSettings {
     pub lane_reach: usize,
     /// Least share of the frames in which there is exactly one thing in a lane.
     pub lane_share: f32,
-    /// What a lane's rank is multiplied by: things that only come by are in it too, so that a look tells the player apart better, if one does.
+    /// What a lane's rank is multiplied by, in which being alone and lasting count twice: a look tells the player apart better, if one does.
     pub lane_weight: f32,
 
     /// Candidates that are ranked: the groups that move most.
@@ -196,7 +196,7 @@ impl Default for AgentSettings {
             lanes: 2,
             lane_reach: 2,
             lane_share: 0.3,
-            lane_weight: 0.5,
+            lane_weight: 0.6,
             candidates: 16,
             neighbours: 5,
             surprise_frames: 3,

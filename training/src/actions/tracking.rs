@@ -1,8 +1,8 @@
 //! Following the anchor: one blob in each frame.
 
 use super::AgentSettings;
-use super::lane::Thing;
 use super::observation::{Blob, ClipObservation};
+use super::thing::Thing;
 
 /// Frames for which a lone blob is taken without question only if it is near.
 const FRESH: usize = 3;

@@ -28,10 +28,10 @@ const HELD_OUT: usize = 4;
 /// Displacements beyond this are all alike to the predictor.
 const FARTHEST: f32 = 6.0;
 
-/// A group that may be the player.
+/// A thing that may be the player.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Candidate {
-    /// Index among the groups.
+    /// Index among what is ranked: groups of looks, lanes, and the view.
     pub(crate) group: usize,
     /// What ranks it.
     pub(crate) score: f32,
@@ -88,15 +88,17 @@ pub(crate) fn rank(
             let blobs: usize = frames().map(|state| state.count).sum();
             let count = blobs as f32 / present.max(1) as f32;
             let continuity = continuity(clips, &states[group], settings);
-            let weight = if lanes.contains(&group) {
-                settings.lane_weight
-            } else {
-                1.0
-            };
             let alone = (-settings.count_penalty * (count - 1.0)).exp();
+            let lasts = alone * continuity;
+            // What is in a lane is told from other things by nothing else than that it is there alone and stays.
+            let trust = if lanes.contains(&group) {
+                settings.lane_weight * lasts * lasts
+            } else {
+                lasts
+            };
             Candidate {
                 group,
-                score: surprise * alone * continuity * weight,
+                score: surprise * trust,
                 surprise,
                 presence: present as f32 / frames().count().max(1) as f32,
                 count,

@@ -1,0 +1,28 @@
+//! What is told from other things in the picture, and followed.
+
+use serde::{Deserialize, Serialize};
+
+use super::appearance::Group;
+use super::lane::Lane;
+use super::observation::Blob;
+
+/// What is followed: things of some classes of looks, or whatever is in a lane.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Thing {
+    /// Its classes; all of them in a lane.
+    #[serde(rename = "group")]
+    pub(crate) classes: Group,
+    /// The lane that it keeps to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lane: Option<Lane>,
+}
+
+impl Thing {
+    /// Whether a blob of a class may be it.
+    pub(crate) fn may_be(&self, blob: &Blob, class: usize) -> bool {
+        match self.lane {
+            Some(lane) => lane.holds(blob),
+            None => self.classes.contains(&class),
+        }
+    }
+}
