@@ -10,7 +10,6 @@ scaled to 64x64 by the mean of what each pixel covers. Each clip begins 20 to 25
 Buttons that a game treats alike are one true action.
 """
 
-
 import ale_py
 import gymnasium
 import numpy as np

@@ -12,7 +12,7 @@ is repeated until about a thirteenth of a second has passed, as the environment'
 the mean of what each pixel covers. Actions are held for 1 to 6 frames.
 """
 
-import warnings
+import sys
 
 import gymnasium
 import numpy as np
@@ -23,12 +23,18 @@ SHOWN_PER_SECOND = 13
 
 
 def made(name):
-    """The environment, and how it is asked for single actions where it would rather have amounts."""
-    environment = gymnasium.make(name, render_mode="rgb_array")
-    if not isinstance(environment.action_space, gymnasium.spaces.Discrete):
+    """The environment, asked for single actions where it would rather have amounts."""
+    for asked in [{}, {"continuous": False}]:
+        try:
+            environment = gymnasium.make(name, render_mode="rgb_array", **asked)
+        except gymnasium.error.Error as error:
+            sys.exit(f"{name}: {error}")
+        except TypeError:
+            break
+        if isinstance(environment.action_space, gymnasium.spaces.Discrete):
+            return environment
         environment.close()
-        environment = gymnasium.make(name, render_mode="rgb_array", continuous=False)
-    return environment
+    sys.exit(f"{name} has no discrete actions")
 
 
 def record(name, out, options):
@@ -48,7 +54,7 @@ def record(name, out, options):
         cutter.add(scaled(environment.render()), action, first)
         first = False
         for _ in range(repeats):
-            _, _, over, cut_short, _ = environment.step(action)
+            _, _, over, cut_short, _ = environment.step(action + environment.action_space.start)
             if over or cut_short:
                 first = True
                 break
@@ -58,5 +64,4 @@ def record(name, out, options):
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
     record_games(__doc__, record)

@@ -9,7 +9,6 @@ The games run as they come: easy levels without end, painted backgrounds, one fr
 frames. Buttons that a game treats alike are one true action (in a maze, left and left-up are the same step).
 """
 
-
 import numpy as np
 from procgen import ProcgenGym3Env
 

@@ -80,7 +80,7 @@ pub struct CandidateReport {
     /// was measured.
     #[serde(default)]
     pub continuity: f32,
-    /// Its classes of looks; none in files written before they were kept, and none of the view.
+    /// Its classes of looks; none in files written before they were kept, and none of the view or of what is in a lane.
     #[serde(default)]
     pub classes: Vec<usize>,
     /// The lane that it keeps to, if that is how it is told from other things.
@@ -122,7 +122,7 @@ impl AgentReport {
         }
         let [width, height] = self.edges;
         let lane = match self.anchor().and_then(|anchor| anchor.lane) {
-            Some(lane) if lane.is_row() => " in a row of the picture",
+            Some(lane) if lane.row => " in a row of the picture",
             Some(_) => " in a column of the picture",
             None => "",
         };
@@ -230,17 +230,9 @@ impl AnchoredAgent {
         let groups = group_classes(&observed, &labels, &classes, settings);
         let edges = edges_of(size);
         let kinds = groups.len();
-        let mut things: Vec<Thing> = (groups.into_iter())
-            .map(|classes| Thing {
-                classes,
-                lane: None,
-            })
-            .collect();
-        things.extend(lanes(&observed, edges, settings).into_iter().map(|lane| {
-            let classes = (0..classes.len()).collect();
-            let lane = Some(lane);
-            Thing { classes, lane }
-        }));
+        let mut things: Vec<Thing> = groups.into_iter().map(Thing::of_looks).collect();
+        let lanes = lanes(&observed, edges, settings);
+        things.extend(lanes.into_iter().map(Thing::in_lane));
         // Per thing, per clip.
         let mut states: Vec<Vec<Vec<GroupState>>> = (things.par_iter())
             .map(|thing| {

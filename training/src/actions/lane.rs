@@ -8,8 +8,8 @@ use super::observation::{Blob, ClipObservation};
 /// A strip of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Lane {
-    /// Which coordinate is bounded: 0 for x, so that the strip is upright, 1 for y.
-    pub axis: usize,
+    /// Whether it lies across the picture; else it is upright.
+    pub row: bool,
     /// Least coordinate of the centre of what is in it, in working pixels.
     pub from: f32,
     /// Least coordinate beyond it.
@@ -17,14 +17,9 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Whether it lies across the picture.
-    pub(crate) fn is_row(&self) -> bool {
-        self.axis == 1
-    }
-
     /// Whether a blob is in it.
     pub(crate) fn holds(&self, blob: &Blob) -> bool {
-        (self.from..self.to).contains(&blob.centre[self.axis])
+        (self.from..self.to).contains(&blob.centre[usize::from(self.row)])
     }
 }
 
@@ -48,7 +43,7 @@ pub(crate) fn lanes(
             let reach = settings.lane_reach;
             let middle = middle_of(&alone, most);
             found.push(Lane {
-                axis,
+                row: axis == 1,
                 from: middle as f32 - reach as f32,
                 to: (middle + reach + 1) as f32,
             });
@@ -154,7 +149,7 @@ mod tests {
         let report = agent.report();
         let lane = report.anchor().unwrap().lane;
         let lane = lane.unwrap_or_else(|| panic!("{:?}", report.candidates));
-        assert!(lane.is_row() && (lane.from..lane.to).contains(&56.5));
+        assert!(lane.row && (lane.from..lane.to).contains(&56.5));
         let told = information(&found, &commands);
         assert!(told > 0.4, "{told}");
         let words = report.player_in_words();

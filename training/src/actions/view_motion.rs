@@ -156,9 +156,9 @@ impl FollowedView {
         clips: &[ClipObservation],
         edges: [f32; 2],
     ) -> Vec<Vec<TrackedFrame>> {
-        let clips = self.steps.iter().zip(clips);
-        let tracks = clips.map(|(steps, clip)| self.reader.track(steps, clip.frames(), edges));
-        tracks.collect()
+        self.in_each(clips, |steps, frames| {
+            self.reader.track(steps, frames, edges)
+        })
     }
 
     /// As it is ranked, likewise.
@@ -167,9 +167,21 @@ impl FollowedView {
         clips: &[ClipObservation],
         edges: [f32; 2],
     ) -> Vec<Vec<GroupState>> {
+        self.in_each(clips, |steps, frames| {
+            self.reader.series(steps, frames, edges)
+        })
+    }
+
+    /// What is read of its motion in each clip, and of the number of frames.
+    fn in_each<T>(
+        &self,
+        clips: &[ClipObservation],
+        read: impl Fn(&[ViewStep], usize) -> Vec<T>,
+    ) -> Vec<Vec<T>> {
         let clips = self.steps.iter().zip(clips);
-        let series = clips.map(|(steps, clip)| self.reader.series(steps, clip.frames(), edges));
-        series.collect()
+        clips
+            .map(|(steps, clip)| read(steps, clip.frames()))
+            .collect()
     }
 }
 
