@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use candle_core::DType;
+use genie_model::checkpoint::Checkpoint;
 use genie_model::{Frame, WorldModel};
 use genie_training::actions::AnchoredAgent;
+use genie_training::gameplay::{GameplayOptions, generate_dataset};
 
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models")
@@ -39,4 +43,34 @@ fn the_second_world_is_played_by_named_actions_from_its_own_pictures() {
         prompts += 1;
     }
     assert!(prompts >= 3);
+}
+
+#[test]
+fn a_world_that_guidance_tears_is_labelled_to_be_played_without_as_much() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    generate_dataset(&at("data"), 4, 24, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
+    let mut torn = Checkpoint::read(models().join("platformer.genie.safetensors")).unwrap();
+    torn.config.dynamics.action_guidance = 10.0;
+    torn.write(at("torn"), DType::F16).unwrap();
+    let labelled = |more: &[&str]| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_genie"))
+            .args(["label", "--clips", "2", "--prompts", "1", "--checkpoint"])
+            .arg(at("torn"))
+            .arg("--data")
+            .arg(at("data"))
+            .arg("--out")
+            .arg(at("out"))
+            .args(more)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{said}");
+        let dynamics = Checkpoint::read(at("out")).unwrap().config.dynamics;
+        dynamics.action_guidance
+    };
+    assert!(labelled(&[]) <= 5.0);
+    assert_eq!(labelled(&["--keep-sampling"]), 10.0);
+    // What is measured under another guidance than the world's own is no reason to change that.
+    assert_eq!(labelled(&["--action-guidance", "0"]), 10.0);
 }

@@ -1,4 +1,4 @@
-//! `genie label`: names and keys for the latent actions of a checkpoint.
+//! `genie label`: how a trained world is sampled in play, and names and keys for its latent actions.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use candle_core::DType;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{CheckpointError, WorldModel};
 use genie_training::dataset::Dataset;
-use genie_training::evaluate::EvaluateError;
+use genie_training::evaluate::{EvaluateError, choose_sampling, pressed_actions};
 use genie_training::label::{LabelOptions, label};
 use safetensors::{Dtype, SafeTensors};
 
@@ -37,6 +37,10 @@ pub(crate) struct Args {
     /// to, where that is clear and the dataset names its true actions (`true_actions.json`)
     #[arg(long, value_name = "SHARE", value_parser = share)]
     labelled: Option<f64>,
+    /// Leave the temperature and the action guidance with which the world is played as they are, in place of choosing those under which dreams
+    /// are near the footage and obey. Nothing is chosen either where one of the two is given for the measurements.
+    #[arg(long)]
+    keep_sampling: bool,
     /// Seed of everything that is random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -64,8 +68,22 @@ pub(crate) fn run(args: Args) -> CliResult {
     })?;
     let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
     let dtype = weight_type(&args.checkpoint)?;
-    let world = WorldModel::new(checkpoint.clone(), &args.device.open()?)?;
+    let device = args.device.open()?;
+    let mut world = WorldModel::new(checkpoint.clone(), &device)?;
     let dataset = Dataset::open(&args.data)?;
+    if options.labelled.is_some() {
+        pressed_actions(&dataset)?;
+    }
+    if !args.keep_sampling && !args.sampler.say_how_to_play() {
+        let choice = choose_sampling(&world, &dataset, args.seed, &|_| Ok(()))?;
+        let played = &mut checkpoint.config.dynamics;
+        println!(
+            "played at a temperature of {} (it was {}) and an action guidance of {} (it was {})",
+            choice.temperature, played.temperature, choice.action_guidance, played.action_guidance
+        );
+        (played.temperature, played.action_guidance) = (choice.temperature, choice.action_guidance);
+        world = WorldModel::new(checkpoint.clone(), &device)?;
+    }
     let labels = label(&world, &dataset, &options, &|_| Ok(()))?;
     print!("{labels}");
     checkpoint.actions = labels.labels;
@@ -129,12 +147,32 @@ mod tests {
         }
     }
 
+    /// A dataset and the path of a world in a folder.
+    fn in_folder(folder: &Path) -> (PathBuf, PathBuf) {
+        let data = folder.join("data");
+        generate_dataset(&data, 3, 20, 1, GameplayOptions::default(), &|_| ()).unwrap();
+        (data, folder.join("world.genie.safetensors"))
+    }
+
+    fn args(checkpoint: &Path, data: &Path, out: &Path) -> Args {
+        Args {
+            checkpoint: checkpoint.to_owned(),
+            data: data.to_owned(),
+            out: Some(out.to_owned()),
+            clips: 3,
+            prompts: 2,
+            labelled: None,
+            keep_sampling: false,
+            seed: 0,
+            sampler: SamplerArgs::default(),
+            device: DeviceArgs::default(),
+        }
+    }
+
     #[test]
     fn labels_go_into_the_file_and_nothing_else_changes() {
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        generate_dataset(&data, 3, 20, 1, GameplayOptions::default(), &|_| ()).unwrap();
-        let path = folder.path().join("world.genie.safetensors");
+        let (data, path) = in_folder(folder.path());
         let config = GenieConfig::tiny();
         for dtype in [DType::F16, DType::F32] {
             let mut checkpoint = untrained_checkpoint(&config, 1).unwrap();
@@ -145,15 +183,8 @@ mod tests {
             let bytes = std::fs::metadata(&path).unwrap().len();
             let out = folder.path().join("labelled.genie.safetensors");
             run(Args {
-                checkpoint: path.clone(),
-                data: data.clone(),
-                out: Some(out.clone()),
-                clips: 3,
-                prompts: 2,
-                labelled: None,
-                seed: 0,
-                sampler: SamplerArgs::default(),
-                device: DeviceArgs::default(),
+                keep_sampling: true,
+                ..args(&path, &data, &out)
             })
             .unwrap();
             let labelled = WorldModel::load(&out).unwrap();

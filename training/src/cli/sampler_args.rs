@@ -42,6 +42,11 @@ enum Order {
 }
 
 impl SamplerArgs {
+    /// Whether they say with which temperature or action guidance a world is played.
+    pub(crate) fn say_how_to_play(&self) -> bool {
+        self.temperature.is_some() || self.action_guidance.is_some()
+    }
+
     /// The settings, checked.
     pub(crate) fn settings(&self) -> Result<SamplerSettings, genie_model::Error> {
         let default = SamplerSettings::default();

@@ -112,7 +112,7 @@ pub use obedience::{CommandedAction, HorizonObedience, Obedience, Recognised};
 pub use one_picture::OnePicture;
 pub use options::EvaluateOptions;
 pub use play::Worlds;
-pub use pressed_keys::{PressedKeys, pressed_keys};
+pub use pressed_keys::{PressedKeys, pressed_actions, pressed_keys};
 pub use random_play::{
     ActionFaithfulness, Faithfulness, HeroShares, HorizonFaithfulness, Survival, SurvivalAfter,
 };

@@ -45,6 +45,20 @@ impl PressedKeys {
     }
 }
 
+/// What was pressed in a dataset.
+///
+/// # Errors
+/// A dataset that does not say so, or a damaged file of true actions.
+pub fn pressed_actions(dataset: &Dataset) -> Result<TrueActions, EvaluateError> {
+    Ok(TrueActions::of(dataset)?.ok_or_else(|| {
+        DatasetError::Request(format!(
+            "{}: nothing says what was pressed in this footage: import it again with a file actions.csv beside some of its pictures, or \
+             film.actions.csv beside some film.mp4",
+            dataset.folder().display()
+        ))
+    })?)
+}
+
 /// What the latent actions of a world belong to, by a share of a dataset's transitions, in clips that are drawn by `seed` from those whose
 /// true actions are known; `None` for an action that they hardly show.
 ///
@@ -64,13 +78,7 @@ pub fn pressed_keys(
         .into());
     }
     check_size(parts, dataset)?;
-    let truth = TrueActions::of(dataset)?.ok_or_else(|| {
-        DatasetError::Request(format!(
-            "{}: nothing says what was pressed in this footage: import it again with a file actions.csv beside some of its pictures, or \
-             film.actions.csv beside some film.mp4",
-            dataset.folder().display()
-        ))
-    })?;
+    let truth = pressed_actions(dataset)?;
     let mut clips: Vec<usize> = (0..dataset.clip_count()).collect();
     clips.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let count = |&clip: &usize| dataset.clip_len(clip).saturating_sub(1);
