@@ -55,7 +55,7 @@ fn a_world_that_guidance_tears_is_labelled_to_be_played_without_as_much() {
     torn.write(at("torn"), DType::F16).unwrap();
     let labelled = |more: &[&str]| {
         let ended = Command::new(env!("CARGO_BIN_EXE_genie"))
-            .args(["label", "--clips", "2", "--prompts", "1", "--checkpoint"])
+            .args(["label", "--clips", "2", "--prompts", "8", "--checkpoint"])
             .arg(at("torn"))
             .arg("--data")
             .arg(at("data"))

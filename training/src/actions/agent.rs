@@ -698,6 +698,11 @@ impl AnchoredAgent {
         }
     }
 
+    /// Whether the player is the view itself and up and down are forward and back; `None` where the player is a thing in the picture.
+    pub fn up_is_forward(&self) -> Option<bool> {
+        self.view.map(ViewReader::reads_depth)
+    }
+
     /// What is known of it.
     pub fn report(&self) -> &AgentReport {
         &self.report

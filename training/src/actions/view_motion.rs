@@ -77,6 +77,11 @@ impl ViewReader {
         }))
     }
 
+    /// Whether up and down are forward and back.
+    pub(crate) fn reads_depth(self) -> bool {
+        self.depth
+    }
+
     /// How the player goes: against what is seen, and forward, which is up, where it grows.
     fn displacement(self, step: &ViewStep) -> [f32; 2] {
         let [x, y] = step.shift;

@@ -291,8 +291,9 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
     let [red, green, blue] = anchor.colour.map(|part| part.round() as u8);
     let kind = report.player_in_words();
     let activity = 100.0 * anchor.activity;
-    if anchor.view {
-        println!("the player: {kind}, forward being up; moves in {activity:.0} % of the frames");
+    if let Some(forward) = agent.up_is_forward() {
+        let up = if forward { "goes forward" } else { "looks up" };
+        println!("the player: {kind}; up is where it {up}; moves in {activity:.0} % of the frames");
     } else {
         println!(
             "the player: {kind}, mean colour #{red:02x}{green:02x}{blue:02x}, there in {:.0} % of the frames, {:.2} of it at a time; moves in {activity:.0} %",

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Segments of real footage that are measured.
     #[arg(long, default_value_t = 64)]
     clips: usize,
-    /// Prompts from which every action is held.
+    /// Prompts from which every action is held, and ways to sample are tried.
     #[arg(long, default_value_t = 24)]
     prompts: usize,
     /// Share of the dataset's transitions of which the true action is read, such as `2%`: actions are named by the keys that they belong
@@ -75,7 +75,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         pressed_actions(&dataset)?;
     }
     if !args.keep_sampling && !args.sampler.say_how_to_play() {
-        let choice = choose_sampling(&world, &dataset, args.seed, &|_| Ok(()))?;
+        let choice = choose_sampling(&world, &dataset, args.prompts, args.seed, &|_| Ok(()))?;
         let played = &mut checkpoint.config.dynamics;
         println!(
             "played at a temperature of {} (it was {}) and an action guidance of {} (it was {})",

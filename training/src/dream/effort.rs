@@ -76,15 +76,21 @@ fn frames_for_labels(dreamer: &Dreamer<'_>, actions: usize) -> f64 {
     }
 }
 
+/// Frames that are dreamt to choose how the world is sampled.
+fn frames_for_sampling(dreamer: &Dreamer<'_>) -> f64 {
+    frames_for_choice(label_options(dreamer).prompts)
+}
+
 /// Share of the stage that names so many actions in which it is chosen how the world is sampled.
 pub(super) fn share_of_choice(dreamer: &Dreamer<'_>, actions: usize) -> f64 {
-    frames_for_choice() / (frames_for_choice() + frames_for_labels(dreamer, actions))
+    let choosing = frames_for_sampling(dreamer);
+    choosing / (choosing + frames_for_labels(dreamer, actions))
 }
 
 /// What they take for a world of so many actions of which a frame takes `each` seconds.
 fn expected(dreamer: &Dreamer<'_>, actions: usize, each: f64, judged: bool) -> After {
     After {
-        label: each * (frames_for_choice() + frames_for_labels(dreamer, actions)),
+        label: each * (frames_for_sampling(dreamer) + frames_for_labels(dreamer, actions)),
         evaluate: each * expected_frames(&evaluate_options(dreamer), actions, judged),
         report: each * frames_dreamt(actions) + PAGE_SECONDS,
     }

@@ -41,7 +41,8 @@ pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
     let advance = dreamer.advance(Stage::Label);
     let choosing = share_of_choice(dreamer, world.action_count());
     // By the footage of the training: what is held out is for the evaluation alone.
-    let choice = choose_sampling(&world, &dataset, dreamer.options.seed, &|done| {
+    let options = label_options(dreamer);
+    let choice = choose_sampling(&world, &dataset, options.prompts, options.seed, &|done| {
         advance(choosing * done)
     })?;
     checkpoint.config.dynamics.temperature = choice.temperature;
@@ -49,7 +50,6 @@ pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
     let config = workshop.config()?;
     if config.is_none_or(|config| config.action_source == ActionSource::Learned) {
         let world = WorldModel::new(checkpoint.clone(), dreamer.device)?;
-        let options = label_options(dreamer);
         let advance = |done: f64| advance(choosing + (1.0 - choosing) * done);
         checkpoint.actions = label_world(&world, &dataset, &options, &advance)?.labels;
     }

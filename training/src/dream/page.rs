@@ -99,8 +99,8 @@ pub(super) fn page(told: &Told) -> String {
     );
     let _ = write!(
         page,
-        "<h2>Figures</h2><p>Played at a temperature of {:.2} and an action guidance of {:.1}, under which it stays nearest to the \
-         footage of the training.</p>{}",
+        "<h2>Figures</h2><p>Played at a temperature of {:.2} and an action guidance of {:.1}, under which it stays near the \
+         footage of the training and obeys.</p>{}",
         told.played.temperature,
         told.played.action_guidance,
         figures(told.evaluation)

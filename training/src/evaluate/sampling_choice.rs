@@ -15,8 +15,7 @@ use super::statistics::mean;
 use super::{EvaluateError, Footage, WorldParts, Worlds};
 use crate::dataset::Dataset;
 
-/// Prompts, and frames that are generated from each.
-const PROMPTS: usize = 24;
+/// Frames that are generated from each prompt.
 const STEPS: usize = 4;
 /// Temperatures that are tried.
 const TEMPERATURES: [f32; 3] = [1.0, 0.6, 0.35];
@@ -71,13 +70,13 @@ impl SamplingChoice {
     }
 }
 
-/// About how many frames a choice dreams, of worlds that dream together.
-pub fn frames_for_choice() -> f64 {
-    (2 * GUIDANCE.len() * TEMPERATURES.len() * PROMPTS * STEPS) as f64
+/// About how many frames a choice from so many prompts dreams, of worlds that dream together.
+pub fn frames_for_choice(prompts: usize) -> f64 {
+    (2 * GUIDANCE.len() * TEMPERATURES.len() * prompts * STEPS) as f64
 }
 
 /// The settings under which rollouts under the inferred actions are nearest to the real frames, by their mean PSNR, and furthest above those under
-/// random actions; the world's own, unless others are better by 0.5 dB.
+/// random actions; the world's own, unless others are better by 0.5 dB. They are tried from so many `prompts`.
 ///
 /// # Errors
 /// Footage that does not fit the world, a checkpoint from which no actions can be inferred, a model that breaks down, or what `advance`
@@ -85,11 +84,12 @@ pub fn frames_for_choice() -> f64 {
 pub fn choose_sampling(
     world: &WorldModel,
     dataset: &Dataset,
+    prompts: usize,
     seed: u64,
     advance: &Advance<'_>,
 ) -> Result<SamplingChoice, EvaluateError> {
     let parts = WorldParts::new(world)?;
-    let footage = Footage::choose(&parts, dataset, PROMPTS, seed)?;
+    let footage = Footage::choose(&parts, dataset, prompts, seed)?;
     let size = parts.frame_bytes();
     let clips: Vec<&[u8]> = footage.segments.iter().map(|it| &it.bytes[..]).collect();
     let actions = parts.infer(&clips)?;
@@ -190,7 +190,7 @@ mod tests {
         let world = tiny_world(1);
         let told = std::cell::RefCell::new(Vec::new());
         let choose = |end: f64| {
-            choose_sampling(&world, &dataset, 3, &|share| {
+            choose_sampling(&world, &dataset, 24, 3, &|share| {
                 told.borrow_mut().push(share);
                 if share >= end {
                     Err(EvaluateError::Stopped)
