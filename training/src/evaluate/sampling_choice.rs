@@ -5,6 +5,8 @@
 //!
 //! Each choice dreams what real clips show, once under the actions that are inferred from them and once under random ones. Its figure is the
 //! PSNR of the former, and how much that is above the PSNR of the latter: the paper's controllability (section 3), of one to four steps.
+//! A choice under which less moves than in the footage is none, whatever its figure: where a world is unsure, the likeliest next picture is the
+//! same one.
 
 use genie_model::{SamplerSettings, WorldModel, psnr};
 use rand::{Rng, SeedableRng};
@@ -23,6 +25,10 @@ const TEMPERATURES: [f32; 3] = [1.0, 0.6, 0.35];
 const GUIDANCE: [f32; 3] = [1.0, 0.5, 0.0];
 /// By how many dB the figure of another choice must be above that of the world's own.
 const LEAST_GAIN: f64 = 0.5;
+/// How much of a dream must change, as a share of what changes in the footage, or under the world's own settings if that is less.
+const LEAST_CHANGE: f64 = 0.8;
+/// From how much on a value of a pixel has changed.
+const CHANGED: u8 = 24;
 
 /// How a world is sampled.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,41 +125,84 @@ pub fn choose_sampling(
     let own = SamplingChoice::of(world);
     let tried = own.tried();
     let mut rollouts = 0;
-    let mut nearness = |choice: &SamplingChoice, commanded: &[Vec<usize>; STEPS]| {
+    let mut rollout = |choice: &SamplingChoice, commanded: &[Vec<usize>; STEPS]| {
         let mut worlds = Worlds::start(&parts, &frames(0), seed, &choice.sampler(own))?;
-        let mut nearness = Vec::with_capacity(STEPS * clips.len());
+        let mut before: Vec<Vec<u8>> = newest(&worlds);
+        let (mut nearness, mut changed) = (Vec::new(), Vec::new());
         for (step, now) in commanded.iter().enumerate() {
             worlds.step(now)?;
-            let real = frames(step + 1);
-            let pairs = worlds.frames().zip(real);
-            nearness.extend(pairs.map(|(frame, real)| psnr(frame.pixels(), real)));
+            let after = newest(&worlds);
+            nearness.extend((after.iter().zip(frames(step + 1))).map(|(it, real)| psnr(it, real)));
+            changed.extend(
+                before
+                    .iter()
+                    .zip(&after)
+                    .map(|(it, after)| change(it, after)),
+            );
+            before = after;
             let done = rollouts * STEPS + step + 1;
             advance(done as f64 / (2 * tried.len() * STEPS) as f64)?;
         }
         rollouts += 1;
-        Ok::<_, EvaluateError>(mean(&nearness))
+        Ok::<_, EvaluateError>((mean(&nearness), mean(&changed)))
     };
+    let real: Vec<f64> = (0..STEPS)
+        .flat_map(|step| frames(step).into_iter().zip(frames(step + 1)))
+        .map(|(before, after)| change(before, after))
+        .collect();
+    let real = mean(&real);
     let mut figures = Vec::with_capacity(tried.len());
     for choice in &tried {
-        let near = nearness(choice, &inferred)?;
-        let above = near - nearness(choice, &random)?;
-        tracing::debug!("{choice:?}: {near:.2} dB, {above:.2} dB above random actions");
-        figures.push(near + above);
+        let (near, changed) = rollout(choice, &inferred)?;
+        let above = near - rollout(choice, &random)?.0;
+        tracing::debug!(
+            "{choice:?}: {near:.2} dB, {above:.2} dB above random actions, {changed:.3} of it changes (of the footage {real:.3})"
+        );
+        figures.push(Figure {
+            gain: near + above,
+            changed,
+        });
     }
-    Ok(tried[best(&figures)])
+    Ok(tried[best(&figures, real)])
 }
 
-/// The place of the highest figure, unless it gains less than it must on the first.
-fn best(figures: &[f64]) -> usize {
+/// What rollouts under a choice show.
+#[derive(Debug, Clone, Copy)]
+struct Figure {
+    /// Their nearness to real frames and how far that is above the nearness under random actions, in dB.
+    gain: f64,
+    /// Share of them that changes from frame to frame.
+    changed: f64,
+}
+
+fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
+    worlds.frames().map(|it| it.pixels().to_vec()).collect()
+}
+
+/// Share of the values of a frame that differ from the frame before.
+fn change(before: &[u8], after: &[u8]) -> f64 {
+    let pairs = before.iter().zip(after);
+    let changed = pairs.filter(|(before, after)| before.abs_diff(**after) > CHANGED);
+    changed.count() as f64 / before.len().max(1) as f64
+}
+
+/// The place of the highest figure in which enough changes, unless it gains less than it must on the first; `real` is how much changes in the
+/// footage.
+fn best(figures: &[Figure], real: f64) -> usize {
+    let Some(own) = figures.first() else {
+        return 0;
+    };
+    let least = LEAST_CHANGE * real.min(own.changed);
     let better = |best: usize, at: usize| {
-        if figures[at] > figures[best] {
+        let moves = figures[at].changed >= least;
+        if moves && figures[at].gain > figures[best].gain {
             at
         } else {
             best
         }
     };
     let best = (0..figures.len()).fold(0, better);
-    if figures[best] >= figures[0] + LEAST_GAIN {
+    if figures[best].gain >= own.gain + LEAST_GAIN {
         best
     } else {
         0
@@ -167,6 +216,10 @@ mod tests {
 
     #[test]
     fn a_world_keeps_its_own_settings_unless_others_are_clearly_nearer() {
+        let best = |gains: &[f64]| {
+            let figures = gains.iter().map(|&gain| Figure { gain, changed: 0.2 });
+            best(&figures.collect::<Vec<_>>(), 0.2)
+        };
         assert_eq!(best(&[20.0, 20.4, 19.0]), 0);
         assert_eq!(best(&[20.0, 20.6, 20.7, 20.3]), 2);
         assert_eq!(best(&[20.0, f64::NAN, 20.6]), 2);
@@ -181,6 +234,17 @@ mod tests {
         };
         assert_eq!(unguided.tried().len(), TEMPERATURES.len());
         assert_eq!(own.tried()[0], own);
+    }
+
+    #[test]
+    fn a_world_that_would_freeze_is_not_chosen_however_near_it_stays() {
+        let figures = [(20.0, 0.2), (23.0, 0.1), (21.0, 0.17)];
+        let figures = figures.map(|(gain, changed)| Figure { gain, changed });
+        assert_eq!(best(&figures, 0.2), 2);
+        // What tears changes more than the footage does.
+        assert_eq!(best(&figures, 0.1), 1);
+        assert_eq!(best(&figures[..2], 0.2), 0);
+        assert!((change(&[0, 0, 90, 200], &[0, 20, 120, 100]) - 0.5).abs() < 1e-9);
     }
 
     #[test]
