@@ -76,12 +76,12 @@ pub(crate) fn run(args: Args) -> CliResult {
     }
     if !args.keep_sampling && !args.sampler.say_how_to_play() {
         let choice = choose_sampling(&world, &dataset, args.prompts, args.seed, &|_| Ok(()))?;
-        let played = &mut checkpoint.config.dynamics;
+        let played = &checkpoint.config.dynamics;
         println!(
             "played at a temperature of {} (it was {}) and an action guidance of {} (it was {})",
             choice.temperature, played.temperature, choice.action_guidance, played.action_guidance
         );
-        (played.temperature, played.action_guidance) = (choice.temperature, choice.action_guidance);
+        choice.apply(&mut checkpoint.config);
         world = WorldModel::new(checkpoint.clone(), &device)?;
     }
     let labels = label(&world, &dataset, &options, &|_| Ok(()))?;

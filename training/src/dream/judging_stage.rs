@@ -45,8 +45,7 @@ pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
     let choice = choose_sampling(&world, &dataset, options.prompts, options.seed, &|done| {
         advance(choosing * done)
     })?;
-    checkpoint.config.dynamics.temperature = choice.temperature;
-    checkpoint.config.dynamics.action_guidance = choice.action_guidance;
+    choice.apply(&mut checkpoint.config);
     let config = workshop.config()?;
     if config.is_none_or(|config| config.action_source == ActionSource::Learned) {
         let world = WorldModel::new(checkpoint.clone(), dreamer.device)?;

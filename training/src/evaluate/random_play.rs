@@ -147,7 +147,7 @@ pub(super) fn play(
     let mut history: Vec<VecDeque<Vec<u8>>> = (real_frames.iter())
         .map(|frames| frames.iter().map(|frame| frame.to_vec()).collect())
         .collect();
-    for (history, frame) in history.iter_mut().zip(newest(&worlds)) {
+    for (history, frame) in history.iter_mut().zip(worlds.map_frames(<[u8]>::to_vec)) {
         history.pop_back();
         history.push_back(frame);
     }
@@ -160,7 +160,7 @@ pub(super) fn play(
         worlds.step(&now)?;
         watch(step, &now, &worlds);
         worlds.tokens().for_each(|frame| adjacency.observe(&frame));
-        for (history, frame) in history.iter_mut().zip(newest(&worlds)) {
+        for (history, frame) in history.iter_mut().zip(worlds.map_frames(<[u8]>::to_vec)) {
             history.push_back(frame);
             if history.len() > shown {
                 history.pop_front();
@@ -254,14 +254,6 @@ pub(crate) fn commanded_and_read(
 
 /// Frames that each world dreams in [`commanded_and_read`].
 pub(crate) const READ_FRAMES: usize = HORIZONS[1] + JUDGED_STEPS - 1;
-
-/// The newest frames of all worlds.
-fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
-    worlds
-        .frames()
-        .map(|frame| frame.pixels().to_vec())
-        .collect()
-}
 
 /// The latent action of every world's last transition, given the last frames of each world, oldest first.
 pub(super) fn name_last(

@@ -8,7 +8,7 @@
 //! A choice under which less moves than in the footage is none, whatever its figure: where a world is unsure, the likeliest next picture is the
 //! same one.
 
-use genie_model::{SamplerSettings, WorldModel, psnr};
+use genie_model::{GenieConfig, SamplerSettings, WorldModel, psnr};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -25,7 +25,8 @@ const TEMPERATURES: [f32; 3] = [1.0, 0.6, 0.35];
 const GUIDANCE: [f32; 3] = [1.0, 0.5, 0.0];
 /// By how many dB the figure of another choice must be above that of the world's own.
 const LEAST_GAIN: f64 = 0.5;
-/// How much of a dream must change, as a share of what changes in the footage, or under the world's own settings if that is less.
+/// How much of a dream must change, as a share of what changes in the footage; no less than under the world's own settings where that is not
+/// reached, so that labelling a world again and again does not lead it to a standstill.
 const LEAST_CHANGE: f64 = 0.8;
 /// From how much on a value of a pixel has changed.
 const CHANGED: u8 = 24;
@@ -47,6 +48,12 @@ impl SamplingChoice {
             temperature: dynamics.temperature,
             action_guidance: dynamics.action_guidance,
         }
+    }
+
+    /// Plays a world so.
+    pub fn apply(self, config: &mut GenieConfig) {
+        config.dynamics.temperature = self.temperature;
+        config.dynamics.action_guidance = self.action_guidance;
     }
 
     /// What is tried for a world; its own come first.
@@ -127,18 +134,14 @@ pub fn choose_sampling(
     let mut rollouts = 0;
     let mut rollout = |choice: &SamplingChoice, commanded: &[Vec<usize>; STEPS]| {
         let mut worlds = Worlds::start(&parts, &frames(0), seed, &choice.sampler(own))?;
-        let mut before: Vec<Vec<u8>> = newest(&worlds);
+        let mut before = worlds.map_frames(<[u8]>::to_vec);
         let (mut nearness, mut changed) = (Vec::new(), Vec::new());
         for (step, now) in commanded.iter().enumerate() {
             worlds.step(now)?;
-            let after = newest(&worlds);
+            let after = worlds.map_frames(<[u8]>::to_vec);
             nearness.extend((after.iter().zip(frames(step + 1))).map(|(it, real)| psnr(it, real)));
-            changed.extend(
-                before
-                    .iter()
-                    .zip(&after)
-                    .map(|(it, after)| change(it, after)),
-            );
+            let pairs = before.iter().zip(&after);
+            changed.extend(pairs.map(|(before, after)| change(before, after)));
             before = after;
             let done = rollouts * STEPS + step + 1;
             advance(done as f64 / (2 * tried.len() * STEPS) as f64)?;
@@ -175,10 +178,6 @@ struct Figure {
     changed: f64,
 }
 
-fn newest(worlds: &Worlds) -> Vec<Vec<u8>> {
-    worlds.frames().map(|it| it.pixels().to_vec()).collect()
-}
-
 /// Share of the values of a frame that differ from the frame before.
 fn change(before: &[u8], after: &[u8]) -> f64 {
     let pairs = before.iter().zip(after);
@@ -192,7 +191,7 @@ fn best(figures: &[Figure], real: f64) -> usize {
     let Some(own) = figures.first() else {
         return 0;
     };
-    let least = LEAST_CHANGE * real.min(own.changed);
+    let least = (LEAST_CHANGE * real).min(own.changed);
     let better = |best: usize, at: usize| {
         let moves = figures[at].changed >= least;
         if moves && figures[at].gain > figures[best].gain {
@@ -244,6 +243,8 @@ mod tests {
         // What tears changes more than the footage does.
         assert_eq!(best(&figures, 0.1), 1);
         assert_eq!(best(&figures[..2], 0.2), 0);
+        // What hardly moves by its own settings is not made to move less.
+        assert_eq!(best(&figures, 0.4), 0);
         assert!((change(&[0, 0, 90, 200], &[0, 20, 120, 100]) - 0.5).abs() < 1e-9);
     }
 
