@@ -233,6 +233,7 @@ impl AnchoredAgent {
         let mut things: Vec<Thing> = groups.into_iter().map(Thing::of_looks).collect();
         let lanes = lanes(&observed, edges, settings);
         things.extend(lanes.into_iter().map(Thing::in_lane));
+        (things.par_iter_mut()).for_each(|thing| thing.measure(observed.iter().zip(&labels)));
         // Per thing, per clip.
         let mut states: Vec<Vec<Vec<GroupState>>> = (things.par_iter())
             .map(|thing| {
@@ -553,10 +554,12 @@ impl AnchoredAgent {
                     .map(|(clip, _)| vec![all; clip.frames()])
                     .collect();
             }
-            let thing = Thing {
+            let mut thing = Thing {
                 classes: candidate.classes.clone(),
                 lane: candidate.lane,
+                ..Thing::default()
             };
+            thing.measure(observed.iter().map(|(clip, labels)| (clip, labels)));
             let clips = observed.iter().map(|(clip, labels)| {
                 let track = self.follow(clip, labels, &thing);
                 let boxes = track.iter().zip(&clip.blobs).map(|(frame, blobs)| {

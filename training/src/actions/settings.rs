@@ -113,6 +113,8 @@ pub struct AgentSettings {
     /// game may tell another.
     pub player: usize,
 
+    /// What has less than this share of the anchor's usual pixels is another thing of its colours, such as a ball beside a paddle.
+    pub least_size: f32,
     /// Frames after which a lost anchor is looked for in the whole picture.
     pub lost_frames: usize,
     /// A match backward in time is preferred if it is better by this much.
@@ -204,6 +206,7 @@ impl Default for AgentSettings {
             predictor_steps: 400,
             count_penalty: 1.0,
             player: 1,
+            least_size: 0.33,
             lost_frames: 10,
             backward_gain: 8.0,
             look_reach: [3, 7],

@@ -92,18 +92,19 @@ fn choose(
     for (frame, blobs) in clip.blobs.iter().enumerate() {
         let scroll = clip.scroll_to(frame);
         last = last.map(|place| [place[0] + scroll[0], place[1] + scroll[1]]);
+        let distance = |index: usize, place: [f32; 2]| {
+            let [x, y] = [0, 1].map(|axis| (blobs[index].centre[axis] - place[axis]).abs());
+            x.max(y)
+        };
         let members: Vec<usize> = (0..blobs.len())
             .filter(|&index| thing.may_be(&blobs[index], labels[frame][index]))
+            .filter(|&index| blobs[index].area >= settings.least_size * thing.usual_area)
             .collect();
         let largest = || {
             members
                 .iter()
                 .copied()
                 .max_by(|&a, &b| blobs[a].area.total_cmp(&blobs[b].area).then(b.cmp(&a)))
-        };
-        let distance = |index: usize, place: [f32; 2]| {
-            let [x, y] = [0, 1].map(|axis| (blobs[index].centre[axis] - place[axis]).abs());
-            x.max(y)
         };
         let pick = match (last, members.as_slice()) {
             (_, []) => None,
@@ -134,4 +135,63 @@ fn choose(
         chosen.push(pick);
     }
     chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::blobs::LOOK_VALUES;
+    use super::*;
+
+    fn blob(x: f32, y: f32, edges: [f32; 2]) -> Blob {
+        Blob {
+            centre: [x, y],
+            edges,
+            area: edges[0] * edges[1],
+            look: [0.0; LOOK_VALUES],
+            forward: None,
+            backward: None,
+        }
+    }
+
+    /// A paddle that moves, then stands, so that it is not told from the scenery, while a ball of its colour goes by above it, and moves on.
+    fn paddle_and_ball() -> ClipObservation {
+        let ball = |frame: usize| blob(20.0 + frame as f32, 45.0, [2.0, 1.0]);
+        let frame = |frame: usize| match frame {
+            0..10 => vec![
+                blob(10.0 + 2.0 * frame as f32, 58.0, [7.0, 2.0]),
+                ball(frame),
+            ],
+            10..25 => vec![ball(frame)],
+            _ => vec![
+                ball(frame),
+                blob(30.0 + (frame - 25) as f32, 58.0, [7.0, 2.0]),
+            ],
+        };
+        ClipObservation {
+            scrolls: vec![[0.0; 2]; 34],
+            blobs: (0..35).map(frame).collect(),
+        }
+    }
+
+    #[test]
+    fn a_player_that_stands_still_is_not_lost_to_something_small_of_its_colours() {
+        let clip = paddle_and_ball();
+        let labels: Vec<Vec<usize>> = clip.blobs.iter().map(|it| vec![0; it.len()]).collect();
+        let mut thing = Thing::of_looks([0].into_iter().collect());
+        let settings = AgentSettings::default();
+        let rows = |thing: &Thing| -> Vec<Option<f32>> {
+            let track = track(&clip, &labels, thing, [64.0; 2], &settings);
+            let rows = track.iter().zip(&clip.blobs);
+            rows.map(|(it, blobs)| Some(blobs[it.blob?].centre[1]))
+                .collect()
+        };
+        // As it was before its size was known.
+        assert!(rows(&thing).contains(&Some(45.0)));
+        thing.measure([(&clip, &labels)].into_iter());
+        assert_eq!(thing.usual_area, 14.0);
+        let rows = rows(&thing);
+        assert!(rows[..10].iter().all(|&row| row == Some(58.0)), "{rows:?}");
+        assert!(rows[10..25].iter().all(Option::is_none), "{rows:?}");
+        assert!(rows[25..].iter().all(|&row| row == Some(58.0)), "{rows:?}");
+    }
 }

@@ -212,15 +212,15 @@ fn up_to(values: &[usize], most: usize) -> Vec<usize> {
     values.iter().copied().filter(|&v| v <= most).collect()
 }
 
-/// Plays at random from the footage, under actions that are all in use, and reads what was done: for each action in how many judged steps it was
-/// commanded, and in how many of them it was read. The first steps are judged and those from 16 on.
+/// Plays at random from the footage, under actions that are all in use, and reads what was done: judged steps by commanded action (row) and by the action
+/// that was read (column). The first steps are judged and those from 16 on.
 pub(crate) fn commanded_and_read(
     parts: &WorldParts,
     footage: &Footage,
     in_use: &[bool],
     options: &EvaluateOptions,
     advance: &Advance<'_>,
-) -> Result<Vec<(u64, u64)>, EvaluateError> {
+) -> Result<Vec<Vec<u64>>, EvaluateError> {
     let actions: Vec<ActionUsage> = (in_use.iter().enumerate())
         .map(|(action, &in_use)| ActionUsage {
             action,
@@ -242,11 +242,12 @@ pub(crate) fn commanded_and_read(
         &mut |_, _, _| (),
         advance,
     )?;
-    let mut steps = vec![(0, 0); actions.len()];
+    let mut steps = vec![vec![0; actions.len()]; actions.len()];
     for horizon in &play.faithfulness.horizons {
-        for (action, row) in horizon.confusion.iter().enumerate() {
-            steps[action].0 += row.iter().sum::<u64>();
-            steps[action].1 += row[action];
+        for (steps, row) in steps.iter_mut().zip(&horizon.confusion) {
+            for (steps, &more) in steps.iter_mut().zip(row) {
+                *steps += more;
+            }
         }
     }
     Ok(steps)

@@ -27,8 +27,8 @@ pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
 use naming::name_actions_with_dreams;
 pub use naming::{ActionEffect, Effects, name_actions};
-pub use offered::Recognised;
-use offered::{hidden, hide};
+use offered::offer;
+pub use offered::{DreamReadings, WhyHidden};
 use pressed::name_by_keys;
 
 use crate::dataset::Dataset;
@@ -110,8 +110,10 @@ pub struct Labels {
     pub labels: Vec<ActionLabel>,
     /// Measured effects of each action.
     pub effects: Vec<Effects>,
-    /// How often dreams under each action were read as that action.
-    pub recognised: Vec<Recognised>,
+    /// As which actions dreams under each action were read.
+    pub readings: DreamReadings,
+    /// Why players are not offered an action; `None` of those that they are.
+    pub hidden: Vec<Option<WhyHidden>>,
     /// What each action belongs to by what was pressed; empty if no true action was read, `None` for an action that they hardly show.
     pub pressed: Vec<Option<PressedKeys>>,
 }
@@ -226,17 +228,13 @@ pub fn label(
     let steps = commanded_and_read(&parts, &footage, &shown, &played, &|share| {
         advance(1.0 - read_share * (1.0 - share))
     })?;
-    let recognised: Vec<Recognised> = (steps.into_iter())
-        .map(|(commanded, recognised)| Recognised {
-            commanded,
-            recognised,
-        })
-        .collect();
-    hide(&mut labels, &usage, &hidden(&recognised, &usage));
+    let readings = DreamReadings::new(steps);
+    let hidden = offer(&mut labels, &usage, &readings);
     Ok(Labels {
         labels,
         effects,
-        recognised,
+        readings,
+        hidden,
         pressed: pressed.unwrap_or_default(),
     })
 }
@@ -314,18 +312,13 @@ impl Display for Labels {
                     effect.distance / effect.sideways.max(1.0)
                 )?;
             }
-            match self.recognised.get(action).and_then(Recognised::share) {
+            match self.readings.recognised(action) {
                 Some(share) => write!(f, "  {share:.2}")?,
                 None => write!(f, "   -  ")?,
             }
             let keys: Vec<String> = label.keys.iter().map(|keys| keys.join("+")).collect();
             write!(f, "  {}", keys.join(" or "))?;
-            if label.hidden {
-                let why = if effects.usage > 0.0 {
-                    "dreams show something else"
-                } else {
-                    "the footage does not show it"
-                };
+            if let Some(why) = self.hidden.get(action).copied().flatten() {
                 write!(f, " (hidden: {why})")?;
             }
             let unclear = label.name == format!("action_{action}");
@@ -455,7 +448,8 @@ mod tests {
             let labels = Labels {
                 labels,
                 effects,
-                recognised: Vec::new(),
+                readings: DreamReadings::default(),
+                hidden: Vec::new(),
                 pressed: Vec::new(),
             };
             println!("{labels}");

@@ -1,108 +1,240 @@
-//! Which actions players are offered: those that dreams show.
+//! Which actions players are offered: those that dreams show, and of those that come to the same only one.
 //!
 //! Some codes of real footage are no actions of a player: the last frame of a movement, or what follows from the past whatever is pressed. A
-//! world that is commanded one of them does something else, which its own reader of actions tells without any true action.
+//! world that is commanded one of them does something else. Others are one action of a player at different moments, such as the first frame of a
+//! run and a later one, or standing and being stopped by a wall. Both show in how dreams are read, without any true action.
+
+use std::fmt::{Display, Formatter, Result as FmtResult};
 
 use genie_model::ActionLabel;
 
-/// How often dreams under an action were read as that action.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recognised {
-    /// Steps of play in which it was commanded.
-    pub commanded: u64,
-    /// Those of them that were read as it.
-    pub recognised: u64,
+/// An action of the same name as another is one of its own if dreams show it this much more often, as a share of the steps, where it is commanded
+/// than where the other is.
+const LEAST_DIFFERENCE: f64 = 0.25;
+/// Of actions of one name the most used is the plain one, unless another shows what the name says this much more often.
+const CLEARLY_MORE: f64 = 0.1;
+
+/// Why players are not offered an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyHidden {
+    /// The footage never shows it.
+    NotInFootage,
+    /// Dreams under it show something else.
+    NotDreamt,
+    /// It comes to the same as the plain action of its name.
+    SameAsPlain,
 }
 
-impl Recognised {
-    /// Share of the steps; `None` where there are none.
-    pub fn share(&self) -> Option<f64> {
-        (self.commanded > 0).then(|| self.recognised as f64 / self.commanded as f64)
+impl Display for WhyHidden {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        f.write_str(match self {
+            Self::NotInFootage => "the footage does not show it",
+            Self::NotDreamt => "dreams show something else",
+            Self::SameAsPlain => "dreams show the same as under the plain one",
+        })
+    }
+}
+
+/// As which actions dreams under each action were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DreamReadings {
+    /// Steps of play by commanded action (row) and by the action that was read (column).
+    steps: Vec<Vec<u64>>,
+}
+
+impl DreamReadings {
+    /// From steps of play by commanded action (row) and by the action that was read (column).
+    pub fn new(steps: Vec<Vec<u64>>) -> Self {
+        Self { steps }
     }
 
-    /// Whether that is less often than by chance among so many actions. As many steps are added as there are actions, two of them recognised, so that few
+    /// Share of the steps under an action that were read as it; `None` where it was not commanded.
+    pub fn recognised(&self, action: usize) -> Option<f64> {
+        let commanded = self.commanded(action);
+        (commanded > 0).then(|| self.steps[action][action] as f64 / commanded as f64)
+    }
+
+    /// Steps of play in which an action was commanded.
+    fn commanded(&self, action: usize) -> u64 {
+        self.steps.get(action).map_or(0, |row| row.iter().sum())
+    }
+
+    /// Actions that were commanded at all.
+    fn played(&self) -> f64 {
+        let played = (0..self.steps.len()).filter(|&action| self.commanded(action) > 0);
+        played.count() as f64
+    }
+
+    /// Share of the steps under an action that were read as one of some, between what chance gives and what was counted: as many steps are added as
+    /// there are actions, one of each.
+    fn share(&self, commanded: usize, read: &[usize]) -> f64 {
+        let actions = self.played();
+        let counted: u64 = read.iter().map(|&read| self.steps[commanded][read]).sum();
+        (counted as f64 + read.len() as f64) / (self.commanded(commanded) as f64 + actions)
+    }
+
+    /// Whether dreams show an action less often than by chance. As many steps are added as there are actions, two of them recognised, so that few
     /// steps hide none.
-    fn is_below_chance(&self, actions: f64) -> bool {
-        (self.recognised as f64 + 2.0) / (self.commanded as f64 + actions) < 1.0 / actions
+    fn is_below_chance(&self, action: usize) -> bool {
+        let actions = self.played();
+        (self.share(action, &[action]) + 1.0 / (self.commanded(action) as f64 + actions))
+            < 1.0 / actions
     }
 }
 
-/// Whether each action is hidden: dreams do not show it, or the footage never did. Where fewer than two would be left, none is: such a world shows
-/// nothing that it is told.
-pub(super) fn hidden(recognised: &[Recognised], usage: &[f64]) -> Vec<bool> {
-    let commanded = recognised.iter().filter(|it| it.commanded > 0).count() as f64;
-    let hidden: Vec<bool> = (recognised.iter().zip(usage))
-        .map(|(it, &usage)| usage == 0.0 || it.is_below_chance(commanded))
-        .collect();
-    if hidden.iter().filter(|hidden| !**hidden).count() < 2 {
-        return vec![false; hidden.len()];
+/// Says which actions players are offered, and gives of those that share a name the plain one, and its keys, to the one that shows best what it says. The
+/// others lose their keys. What the world does while nothing is pressed is never hidden. Returns why each that is hidden is.
+///
+/// Hidden is what the footage or dreams never show, and what comes to the same as the plain action of its name. Where fewer than two would be left, nothing
+/// is hidden for that reason: such a world shows nothing that it is told.
+pub(super) fn offer(
+    labels: &mut [ActionLabel],
+    usage: &[f64],
+    readings: &DreamReadings,
+) -> Vec<Option<WhyHidden>> {
+    let mut hidden = vec![None; labels.len()];
+    let unshown = (usage.iter().enumerate()).map(|(action, &usage)| {
+        if usage == 0.0 {
+            Some(WhyHidden::NotInFootage)
+        } else {
+            (readings.is_below_chance(action)).then_some(WhyHidden::NotDreamt)
+        }
+    });
+    hide(&mut hidden, unshown.collect());
+    let mut same = vec![None; labels.len()];
+    for members in of_one_name(labels) {
+        let offered: Vec<usize> = (members.iter().copied())
+            .filter(|&action| hidden[action].is_none())
+            .collect();
+        let Some(plain) = plain(&offered, &members, usage, readings) else {
+            continue;
+        };
+        for &action in offered.iter().filter(|&&action| action != plain) {
+            let [own, under_plain] = [action, plain].map(|it| readings.share(it, &[action]));
+            same[action] = (own - under_plain < LEAST_DIFFERENCE).then_some(WhyHidden::SameAsPlain);
+        }
+        labels.swap(members[0], plain);
+    }
+    hide(&mut hidden, same);
+    for (label, hidden) in labels.iter_mut().zip(&mut hidden) {
+        if label.name == "idle" {
+            *hidden = None;
+        }
+        if hidden.is_some() {
+            label.keys.clear();
+            label.hidden = true;
+        }
     }
     hidden
 }
 
-/// Hides actions: they lose their keys, and a plain name goes to the most used of those that share it and are offered. What the world does while nothing is
-/// pressed is never hidden.
-pub(super) fn hide(labels: &mut [ActionLabel], usage: &[f64], hidden: &[bool]) {
-    for action in (0..labels.len()).filter(|&action| hidden[action]) {
-        let plain = labels[action].name.clone();
-        let shares = |other: usize| {
-            let rest = labels[other].name.strip_prefix(&plain);
-            let number = rest.and_then(|rest| rest.strip_prefix('_'));
-            number.is_some_and(|number| number.parse::<usize>().is_ok())
-        };
-        let heir = (0..labels.len())
-            .filter(|&other| !hidden[other] && shares(other))
-            .max_by(|&a, &b| usage[a].total_cmp(&usage[b]));
-        if let Some(heir) = heir {
-            labels.swap(action, heir);
+/// Hides more actions, if at least two are left.
+fn hide(hidden: &mut [Option<WhyHidden>], more: Vec<Option<WhyHidden>>) {
+    let left = (hidden.iter().zip(&more)).filter(|(a, b)| a.is_none() && b.is_none());
+    if left.count() >= 2 {
+        for (hidden, more) in hidden.iter_mut().zip(more) {
+            *hidden = hidden.or(more);
         }
     }
-    let hidden = labels.iter_mut().zip(hidden).filter(|(_, hidden)| **hidden);
-    for (label, _) in hidden.filter(|(label, _)| label.name != "idle") {
-        label.keys.clear();
-        label.hidden = true;
-    }
+}
+
+/// Actions that share a name, the one that has it without a number first.
+fn of_one_name(labels: &[ActionLabel]) -> Vec<Vec<usize>> {
+    let is_numbered = |name: &str, plain: &str| {
+        let number = name.strip_prefix(plain).and_then(|it| it.strip_prefix('_'));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    (labels.iter().enumerate())
+        .map(|(first, plain)| {
+            let others =
+                (0..labels.len()).filter(|&other| is_numbered(&labels[other].name, &plain.name));
+            std::iter::once(first).chain(others).collect::<Vec<_>>()
+        })
+        .filter(|members| members.len() > 1)
+        .collect()
+}
+
+/// The action that is to have the plain name of some `members`, of those `offered`: the most used of those that show nearly best what the name says.
+fn plain(
+    offered: &[usize],
+    members: &[usize],
+    usage: &[f64],
+    readings: &DreamReadings,
+) -> Option<usize> {
+    let shown = |action: usize| readings.share(action, members);
+    let best = offered.iter().map(|&it| shown(it)).fold(0.0, f64::max);
+    (offered.iter().copied())
+        .filter(|&action| shown(action) >= best - CLEARLY_MORE)
+        .max_by(|&a, &b| usage[a].total_cmp(&usage[b]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn seen(shares: &[(u64, u64)]) -> Vec<Recognised> {
-        let seen = shares.iter();
-        seen.map(|&(recognised, commanded)| Recognised {
-            commanded,
-            recognised,
-        })
-        .collect()
+    fn label(name: &str, key: &str) -> ActionLabel {
+        ActionLabel {
+            name: name.to_owned(),
+            keys: vec![vec![key.to_owned()]],
+            ..ActionLabel::default()
+        }
+    }
+
+    /// Readings of 60 steps under each action: so many as itself, the others spread over the other actions.
+    fn seen(recognised: &[u64]) -> DreamReadings {
+        let others = recognised.len() as u64 - 1;
+        let row = |action: usize| -> Vec<u64> {
+            let rest = 60 - recognised[action];
+            (0..recognised.len())
+                .map(|read| {
+                    if read == action {
+                        recognised[action]
+                    } else {
+                        rest / others
+                    }
+                })
+                .collect()
+        };
+        DreamReadings::new((0..recognised.len()).map(row).collect())
+    }
+
+    fn hidden(labels: &[ActionLabel]) -> Vec<bool> {
+        labels.iter().map(|label| label.hidden).collect()
+    }
+
+    /// Which of so many actions without a name are hidden.
+    fn hidden_of(usage: &[f64], readings: &DreamReadings) -> Vec<bool> {
+        let mut labels: Vec<ActionLabel> = (0..usage.len())
+            .map(|action| label(&format!("action_{action}"), "Digit1"))
+            .collect();
+        offer(&mut labels, usage, readings);
+        hidden(&labels)
     }
 
     #[test]
     fn what_dreams_do_not_show_is_hidden_where_enough_steps_say_so() {
         let used = [0.25; 4];
-        let of = |shares: &[(u64, u64)]| hidden(&seen(shares), &used[..shares.len()]);
         assert_eq!(
-            of(&[(40, 60), (3, 60), (20, 60), (0, 0)]),
+            hidden_of(&used, &seen(&[40, 3, 20, 30])),
             [false, true, false, false]
         );
         // What the footage never shows.
-        let shares = seen(&[(40, 60), (50, 60), (0, 0)]);
-        assert_eq!(hidden(&shares, &[0.5, 0.5, 0.0]), [false, false, true]);
+        assert_eq!(
+            hidden_of(&[0.5, 0.5, 0.0], &seen(&[40, 50, 40])),
+            [false, false, true]
+        );
         // One of three is chance, and a few steps tell little.
-        assert_eq!(of(&[(2, 3), (0, 2), (2, 3)]), [false; 3]);
+        let few = DreamReadings::new(vec![vec![2, 0, 1], vec![1, 0, 1], vec![1, 0, 2]]);
+        assert_eq!(hidden_of(&used[..3], &few), [false; 3]);
         // A world that shows nothing that it is told.
-        assert_eq!(of(&[(9, 60), (3, 60), (2, 60), (1, 60)]), [false; 4]);
-        assert_eq!(seen(&[(1, 4)])[0].share(), Some(0.25));
-        assert_eq!(seen(&[(0, 0)])[0].share(), None);
+        assert_eq!(hidden_of(&used, &seen(&[9, 3, 2, 1])), [false; 4]);
+        let once = DreamReadings::new(vec![vec![1, 3], vec![0, 0]]);
+        assert_eq!(once.recognised(0), Some(0.25));
+        assert_eq!(once.recognised(1), None);
     }
 
     #[test]
     fn a_plain_name_and_its_keys_go_to_an_action_that_is_offered() {
-        let label = |name: &str, key: &str| ActionLabel {
-            name: name.to_owned(),
-            keys: vec![vec![key.to_owned()]],
-            ..ActionLabel::default()
-        };
         let mut labels = [
             label("left", "ArrowLeft"),
             label("left_2", "Digit1"),
@@ -111,15 +243,63 @@ mod tests {
             label("action_4", "Digit4"),
         ];
         let usage = [0.4, 0.1, 0.3, 0.1, 0.1];
-        hide(&mut labels, &usage, &[true, false, false, false, true]);
+        offer(&mut labels, &usage, &seen(&[3, 40, 40, 40, 3]));
         let names: Vec<&str> = labels.iter().map(|label| &*label.name).collect();
         assert_eq!(names, ["left_3", "left_2", "left", "left_jump", "action_4"]);
         assert_eq!(labels[2].keys, [["ArrowLeft"]]);
-        let mut idle = [label("idle", "Digit0"), label("action_1", "Digit1")];
-        hide(&mut idle, &[0.5, 0.5], &[true, true]);
-        assert!(!idle[0].hidden && idle[1].hidden);
-        let offered: Vec<bool> = labels.iter().map(|label| !label.hidden).collect();
-        assert_eq!(offered, [false, true, true, true, false]);
+        assert_eq!(hidden(&labels), [true, false, false, false, true]);
         assert!(labels[0].keys.is_empty() && labels[4].keys.is_empty());
+        let mut idle = [label("idle", "Digit0"), label("action_1", "Digit1")];
+        offer(&mut idle, &[0.5, 0.5], &seen(&[3, 3]));
+        assert_eq!(hidden(&idle), [false, false]);
+    }
+
+    /// Names, and whether each is hidden, of three actions to the right and one to the left, by 60 steps under each of those to the right.
+    fn offered(steps: [[u64; 4]; 3]) -> Vec<(String, bool)> {
+        let mut labels = [
+            label("right", "ArrowRight"),
+            label("right_2", "Digit2"),
+            label("right_3", "Digit3"),
+            label("left", "ArrowLeft"),
+        ];
+        let mut rows: Vec<Vec<u64>> = steps.map(Vec::from).into();
+        rows.push(vec![2, 2, 2, 54]);
+        let usage = [0.4, 0.2, 0.1, 0.3];
+        offer(&mut labels, &usage, &DreamReadings::new(rows));
+        (labels.into_iter())
+            .map(|label| (label.name, label.hidden))
+            .collect()
+    }
+
+    #[test]
+    fn of_actions_that_come_to_the_same_only_the_plain_one_is_offered() {
+        let named = |all: [(&str, bool); 4]| all.map(|(name, hidden)| (name.to_owned(), hidden));
+        // The first frame of a run is soon a later one, and the third looks like any of them.
+        let moments = offered([[50, 6, 0, 4], [38, 14, 4, 4], [30, 10, 15, 5]]);
+        let only_plain = named([
+            ("right", false),
+            ("right_2", true),
+            ("right_3", true),
+            ("left", false),
+        ]);
+        assert_eq!(moments, only_plain);
+        // Two speeds are two actions.
+        let speeds = offered([[50, 2, 3, 5], [4, 48, 3, 5], [40, 8, 8, 4]]);
+        let two = named([
+            ("right", false),
+            ("right_2", false),
+            ("right_3", true),
+            ("left", false),
+        ]);
+        assert_eq!(speeds, two);
+        // The most used one stops now and then: it is not what goes right.
+        let stops = offered([[20, 10, 0, 30], [8, 46, 4, 2], [10, 40, 8, 2]]);
+        let another = named([
+            ("right_2", true),
+            ("right", false),
+            ("right_3", true),
+            ("left", false),
+        ]);
+        assert_eq!(stops, another);
     }
 }
