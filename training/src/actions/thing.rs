@@ -43,11 +43,14 @@ impl Thing {
         }
     }
 
-    /// Measures how large it usually is, in clips with the classes of their blobs.
+    /// Measures how large it usually is, in clips with the classes of their blobs. What keeps to a lane may have any size, as it may have any look.
     pub(crate) fn measure<'c>(
         &mut self,
         clips: impl Iterator<Item = (&'c ClipObservation, &'c Vec<Vec<usize>>)>,
     ) {
+        if self.lane.is_some() {
+            return;
+        }
         let frames = clips.flat_map(|(clip, labels)| clip.blobs.iter().zip(labels));
         let largest = frames.filter_map(|(blobs, labels)| {
             let members = blobs.iter().zip(labels);
