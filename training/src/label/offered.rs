@@ -11,7 +11,7 @@ use genie_model::ActionLabel;
 /// An action of the same name as another is one of its own if dreams show it this much more often, as a share of the steps, where it is commanded
 /// than where the other is.
 const LEAST_DIFFERENCE: f64 = 0.25;
-/// Of actions of one name the most used is the plain one, unless another shows what the name says this much more often.
+/// Actions of one name show what it says about as well as each other, unless one does this much more often.
 const CLEARLY_MORE: f64 = 0.1;
 
 /// Why players are not offered an action.
@@ -154,7 +154,8 @@ fn of_one_name(labels: &[ActionLabel]) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// The action that is to have the plain name of some `members`, of those `offered`: the most used of those that show nearly best what the name says.
+/// The action that is to have the plain name of some `members`, of those `offered`: of those that show nearly best what the name says the one that is read as
+/// itself most often, since the others go with places (the edge of the screen) or moments; then the most used.
 fn plain(
     offered: &[usize],
     members: &[usize],
@@ -165,7 +166,10 @@ fn plain(
     let best = offered.iter().map(|&it| shown(it)).fold(0.0, f64::max);
     (offered.iter().copied())
         .filter(|&action| shown(action) >= best - CLEARLY_MORE)
-        .max_by(|&a, &b| usage[a].total_cmp(&usage[b]))
+        .max_by(|&a, &b| {
+            let [own_a, own_b] = [a, b].map(|it| readings.share(it, &[it]));
+            own_a.total_cmp(&own_b).then(usage[a].total_cmp(&usage[b]))
+        })
 }
 
 #[cfg(test)]
@@ -301,5 +305,8 @@ mod tests {
             ("left", false),
         ]);
         assert_eq!(stops, another);
+        // The most used one is bound to the edge of the screen, where the picture shows the same.
+        let edge = offered([[8, 40, 8, 4], [4, 46, 6, 4], [10, 40, 8, 2]]);
+        assert_eq!(edge, another);
     }
 }
