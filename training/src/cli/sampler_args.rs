@@ -9,7 +9,7 @@ pub(crate) struct SamplerArgs {
     /// `MaskGIT` steps per frame, 1 to 25.
     #[arg(long)]
     steps: Option<usize>,
-    /// Softmax temperature; 0 takes the likeliest token.
+    /// Softmax temperature, as a multiple of what the world says; 0 takes the likeliest token.
     #[arg(long)]
     temperature: Option<f32>,
     /// Nucleus sampling: total probability of the likeliest tokens that are drawn from.
