@@ -76,9 +76,8 @@ impl DreamReadings {
     /// Whether dreams show an action less often than by chance. As many steps are added as there are actions, two of them recognised, so that few
     /// steps hide none.
     fn is_below_chance(&self, action: usize) -> bool {
-        let actions = self.played();
-        (self.share(action, &[action]) + 1.0 / (self.commanded(action) as f64 + actions))
-            < 1.0 / actions
+        let (actions, commanded) = (self.played(), self.commanded(action) as f64);
+        (self.steps[action][action] as f64 + 2.0) / (commanded + actions) < 1.0 / actions
     }
 }
 
@@ -222,6 +221,17 @@ mod tests {
             hidden_of(&used, &seen(&[40, 3, 20, 30])),
             [false, true, false, false]
         );
+        // One that was never commanded is not hidden for that.
+        let never = [
+            vec![40, 10, 10, 0],
+            vec![30, 3, 27, 0],
+            vec![30, 10, 20, 0],
+            vec![0; 4],
+        ];
+        assert_eq!(
+            hidden_of(&used, &DreamReadings::new(never.into())),
+            [false, true, false, false]
+        );
         // What the footage never shows.
         assert_eq!(
             hidden_of(&[0.5, 0.5, 0.0], &seen(&[40, 50, 40])),
@@ -253,60 +263,38 @@ mod tests {
         assert_eq!(labels[2].keys, [["ArrowLeft"]]);
         assert_eq!(hidden(&labels), [true, false, false, false, true]);
         assert!(labels[0].keys.is_empty() && labels[4].keys.is_empty());
-        let mut idle = [label("idle", "Digit0"), label("action_1", "Digit1")];
-        offer(&mut idle, &[0.5, 0.5], &seen(&[3, 3]));
-        assert_eq!(hidden(&idle), [false, false]);
+        // What the world does while nothing is pressed is never hidden.
+        let mut idle = ["idle", "action_1", "left", "right"].map(|name| label(name, "Digit1"));
+        offer(&mut idle, &[0.25; 4], &seen(&[3, 3, 40, 40]));
+        assert_eq!(hidden(&idle), [false, true, false, false]);
     }
 
-    /// Names, and whether each is hidden, of three actions to the right and one to the left, by 60 steps under each of those to the right.
-    fn offered(steps: [[u64; 4]; 3]) -> Vec<(String, bool)> {
-        let mut labels = [
-            label("right", "ArrowRight"),
-            label("right_2", "Digit2"),
-            label("right_3", "Digit3"),
-            label("left", "ArrowLeft"),
-        ];
+    /// The name of each action that is offered, of three to the right and one to the left, by 60 steps under each of those to the right.
+    fn offered(steps: [[u64; 4]; 3]) -> [Option<String>; 4] {
+        let names = ["right", "right_2", "right_3", "left"];
+        let mut labels = names.map(|name| label(name, "Digit1"));
         let mut rows: Vec<Vec<u64>> = steps.map(Vec::from).into();
         rows.push(vec![2, 2, 2, 54]);
         let usage = [0.4, 0.2, 0.1, 0.3];
         offer(&mut labels, &usage, &DreamReadings::new(rows));
-        (labels.into_iter())
-            .map(|label| (label.name, label.hidden))
-            .collect()
+        labels.map(|label| (!label.hidden).then_some(label.name))
     }
 
     #[test]
     fn of_actions_that_come_to_the_same_only_the_plain_one_is_offered() {
-        let named = |all: [(&str, bool); 4]| all.map(|(name, hidden)| (name.to_owned(), hidden));
+        let named = |all: [Option<&str>; 4]| all.map(|name| name.map(str::to_owned));
+        let [right, left] = [Some("right"), Some("left")];
         // The first frame of a run is soon a later one, and the third looks like any of them.
         let moments = offered([[50, 6, 0, 4], [38, 14, 4, 4], [30, 10, 15, 5]]);
-        let only_plain = named([
-            ("right", false),
-            ("right_2", true),
-            ("right_3", true),
-            ("left", false),
-        ]);
-        assert_eq!(moments, only_plain);
+        assert_eq!(moments, named([right, None, None, left]));
         // Two speeds are two actions.
         let speeds = offered([[50, 2, 3, 5], [4, 48, 3, 5], [40, 8, 8, 4]]);
-        let two = named([
-            ("right", false),
-            ("right_2", false),
-            ("right_3", true),
-            ("left", false),
-        ]);
-        assert_eq!(speeds, two);
+        assert_eq!(speeds, named([right, Some("right_2"), None, left]));
         // The most used one stops now and then: it is not what goes right.
         let stops = offered([[20, 10, 0, 30], [8, 46, 4, 2], [10, 40, 8, 2]]);
-        let another = named([
-            ("right_2", true),
-            ("right", false),
-            ("right_3", true),
-            ("left", false),
-        ]);
-        assert_eq!(stops, another);
+        assert_eq!(stops, named([None, right, None, left]));
         // The most used one is bound to the edge of the screen, where the picture shows the same.
         let edge = offered([[8, 40, 8, 4], [4, 46, 6, 4], [10, 40, 8, 2]]);
-        assert_eq!(edge, another);
+        assert_eq!(edge, named([None, right, None, left]));
     }
 }
