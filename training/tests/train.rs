@@ -145,6 +145,7 @@ fn a_training_goes_on_from_a_finished_world() {
         ..config
     };
     config.model.latent_actions.actions = 9;
+    config.action_count = ActionCount::Footage;
     config.model.dynamics.transformer.layers += 1;
     train(&config, &more, &on, false, &Device::Cpu, &never).unwrap();
     let world = Checkpoint::read(on.join("world.genie.safetensors")).unwrap();

@@ -30,8 +30,8 @@ pub(crate) struct Args {
     /// Folder of a dataset of other play of the same game, which the codes are judged by; without one they are judged by the same footage.
     #[arg(long)]
     held_out: Option<PathBuf>,
-    /// Number of actions, or `auto` to choose it from the footage.
-    #[arg(long, default_value = "8", value_parser = parse_count)]
+    /// Number of actions, or `auto` to choose it from the footage, from 4 to 20, as `genie train --preset game` does.
+    #[arg(long, default_value = "auto", value_parser = parse_count)]
     count: Count,
     /// The same seed finds the same.
     #[arg(long, default_value_t = 0)]

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// File for the labelled checkpoint; without it the checkpoint itself is rewritten.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Segments of real footage that are measured.
+    /// Segments of real footage that are measured, for a world of up to eight actions; one of more has as many more.
     #[arg(long, default_value_t = 64)]
     clips: usize,
     /// Prompts from which every action is held, and ways to sample are tried.

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// With --from: find the actions anew in the footage, as many as the world has.
     #[arg(long, requires = "from")]
     new_actions: bool,
-    /// Number of latent actions in place of the configuration's; `auto` chooses it from the footage, where the player is found in it.
+    /// Number of latent actions in place of the configuration's; `auto` chooses it from the footage, from 4 to 20, where the player is found in it.
     #[arg(long, value_name = "COUNT", value_parser = action_settings)]
     actions: Option<String>,
     /// Which of the things that move by themselves is the player, from 1, the likeliest: `genie actions DATA --pictures FOLDER` shows them, with the
@@ -113,10 +113,21 @@ fn action_settings(typed: &str) -> Result<String, String> {
     }
 }
 
+/// The setting by which a number of actions that somebody gives is the one that there are, whatever the configuration says.
+fn counted(settings: &[String]) -> Option<String> {
+    let sets = |name: &str| {
+        let mut names = settings.iter().filter_map(|it| it.split_once('='));
+        names.any(|(key, _)| key.trim() == name)
+    };
+    (sets("model.latent_actions.actions") && !sets("action_count"))
+        .then(|| "action_count=model".to_owned())
+}
+
 /// Trains both phases to their end, or until it is asked to stop.
 pub(crate) fn run(args: Args) -> CliResult {
     let mut settings = args.settings;
     settings.extend(args.actions);
+    settings.extend(counted(&settings));
     settings.extend(args.player.map(|it| format!("agent.player={it}")));
     settings.extend(args.precision.map(|it| format!("precision={it}")));
     if let Some(world) = &args.from {
@@ -195,9 +206,18 @@ mod tests {
             config: None,
             preset: Some("game".to_owned()),
         };
-        let config = |typed| read_config(&source, &[action_settings(typed).unwrap()]).unwrap();
-        assert_eq!(config("auto").action_count, ActionCount::Footage);
-        assert_eq!(config("12").model.latent_actions.actions, 12);
+        let config = |settings: &[String]| {
+            let mut settings = settings.to_vec();
+            settings.extend(counted(&settings));
+            read_config(&source, &settings).unwrap()
+        };
+        let typed = |typed| config(&[action_settings(typed).unwrap()]);
+        assert_eq!(typed("auto").action_count, ActionCount::Footage);
+        let twelve = ["model.latent_actions.actions = 12".to_owned()];
+        for config in [typed("12"), config(&twelve)] {
+            assert_eq!(config.model.latent_actions.actions, 12);
+            assert_eq!(config.action_count, ActionCount::Model);
+        }
         for wrong in ["", "1", "257", "Auto", "8.0"] {
             assert!(action_settings(wrong).is_err(), "{wrong}");
         }

@@ -40,7 +40,7 @@ use crate::evaluate::{
 /// Options of [`label`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelOptions {
-    /// Segments of real footage that are measured.
+    /// Segments of real footage that are measured, for a world of eight actions or fewer; one of more has as many more.
     pub clips: usize,
     /// Prompts from which every action is held.
     pub prompts: usize,
@@ -71,7 +71,7 @@ impl Default for LabelOptions {
 impl LabelOptions {
     /// About what naming takes, in frames dreamt by many worlds together, with so many actions.
     pub fn expected_frames(&self, actions: usize) -> f64 {
-        (self.held_frames(actions) + self.read_frames()) / (1.0 - SEEN_SHARE)
+        (self.held_frames(actions) + self.read_frames(actions)) / (1.0 - SEEN_SHARE)
     }
 
     /// Frames in which actions are held from rest.
@@ -80,8 +80,14 @@ impl LabelOptions {
     }
 
     /// Frames in which actions are commanded at random and read.
-    fn read_frames(&self) -> f64 {
-        (self.clips * READ_FRAMES) as f64
+    fn read_frames(&self, actions: usize) -> f64 {
+        (self.segments(actions) * READ_FRAMES) as f64
+    }
+
+    /// Segments that are measured in a world of so many actions: each action is commanded as often, however many there are.
+    fn segments(&self, actions: usize) -> usize {
+        let wanted = self.clips.saturating_mul(actions).div_ceil(FEW_ACTIONS);
+        wanted.min(MOST_SEGMENTS).max(self.clips)
     }
 
     /// Whether they can be used, before any work is done.
@@ -118,6 +124,8 @@ pub struct Labels {
     pub pressed: Vec<Option<PressedKeys>>,
 }
 
+/// Up to so many actions are read in [`LabelOptions::clips`] segments.
+const FEW_ACTIONS: usize = 8;
 /// Share of the time that real footage takes.
 const SEEN_SHARE: f64 = 0.3;
 /// Most prompts and most frames held: far more than naming needs.
@@ -136,7 +144,8 @@ pub fn label(
 ) -> Result<Labels, EvaluateError> {
     options.check()?;
     let parts = WorldParts::new(world)?;
-    let footage = Footage::choose(&parts, dataset, options.clips, options.seed)?;
+    let segments = options.segments(world.action_count());
+    let footage = Footage::choose(&parts, dataset, segments, options.seed)?;
     // First, since it says at once whether the dataset knows what was pressed.
     let pressed = (options.labelled)
         .map(|share| pressed_keys(&parts, dataset, share, options.seed))
@@ -171,7 +180,10 @@ pub fn label(
     let frame = parts.frame_bytes();
     let prompts = prompts_at_rest(&footage, &seen, (frame, options.prompts));
     let actions = effects.len() as f64;
-    let (held_frames, read_frames) = (options.held_frames(effects.len()), options.read_frames());
+    let (held_frames, read_frames) = (
+        options.held_frames(effects.len()),
+        options.read_frames(effects.len()),
+    );
     let held_share = (1.0 - SEEN_SHARE) * held_frames / (held_frames + read_frames);
     for (action, effects) in effects.iter_mut().enumerate() {
         let pictures: Vec<&[u8]> = (prompts.iter())
@@ -219,7 +231,7 @@ pub fn label(
     };
     let shown: Vec<bool> = usage.iter().map(|usage| *usage > 0.0).collect();
     let played = EvaluateOptions {
-        clips: options.clips,
+        clips: segments,
         sampler: options.sampler.clone(),
         seed: options.seed,
         ..EvaluateOptions::default()

@@ -13,6 +13,9 @@ use genie_model::ActionLabel;
 const LEAST_DIFFERENCE: f64 = 0.25;
 /// Actions of one name show what it says about as well as each other, unless one does this much more often.
 const CLEARLY_MORE: f64 = 0.1;
+/// Least share of the steps under an action in which dreams show it, or another one of its name: chance among eight actions. Among more of them chance is less,
+/// and what is no better than it is no use to a player.
+const LEAST_SHOWN: f64 = 0.125;
 
 /// Why players are not offered an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,14 @@ impl DreamReadings {
         let (actions, commanded) = (self.played(), self.commanded(action) as f64);
         (self.steps[action][action] as f64 + 2.0) / (commanded + actions) < 1.0 / actions
     }
+
+    /// Whether dreams under an action hardly ever show one of those that share its name. Eight steps are added, two of which show it, so that few steps
+    /// hide none.
+    fn is_hardly_shown(&self, action: usize, of_its_name: &[usize]) -> bool {
+        let row = &self.steps[action];
+        let shown: u64 = of_its_name.iter().map(|&read| row[read]).sum();
+        (shown as f64 + 2.0) / (self.commanded(action) as f64 + 8.0) < LEAST_SHOWN
+    }
 }
 
 /// Says which actions players are offered, and gives of those that share a name the plain one, and its keys, to the one that shows best what it says. The
@@ -92,16 +103,22 @@ pub(super) fn offer(
     readings: &DreamReadings,
 ) -> Vec<Option<WhyHidden>> {
     let mut hidden = vec![None; labels.len()];
+    let names = of_one_name(labels);
+    let of_its_name = |action: usize| {
+        let members = names.iter().find(|members| members.contains(&action));
+        members.cloned().unwrap_or_else(|| vec![action])
+    };
     let unshown = (usage.iter().enumerate()).map(|(action, &usage)| {
         if usage == 0.0 {
-            Some(WhyHidden::NotInFootage)
-        } else {
-            (readings.is_below_chance(action)).then_some(WhyHidden::NotDreamt)
+            return Some(WhyHidden::NotInFootage);
         }
+        let unshown = readings.is_below_chance(action)
+            || readings.is_hardly_shown(action, &of_its_name(action));
+        unshown.then_some(WhyHidden::NotDreamt)
     });
     hide(&mut hidden, unshown.collect());
     let mut same = vec![None; labels.len()];
-    for members in of_one_name(labels) {
+    for members in names {
         let offered: Vec<usize> = (members.iter().copied())
             .filter(|&action| hidden[action].is_none())
             .collect();
@@ -242,6 +259,20 @@ mod tests {
         assert_eq!(hidden_of(&used[..3], &few), [false; 3]);
         // A world that shows nothing that it is told.
         assert_eq!(hidden_of(&used, &seen(&[9, 3, 2, 1])), [false; 4]);
+        // Better than one of sixteen, and of no use; unless what is shown is another one of its name.
+        let rare: Vec<u64> = [4].into_iter().chain([40; 15]).collect();
+        let sixteen = [1.0 / 16.0; 16];
+        assert!(hidden_of(&sixteen, &seen(&rare))[0]);
+        assert!(!hidden_of(&sixteen, &seen(&[40; 16]))[0]);
+        let mut rows = seen(&rare).steps;
+        rows[0] = [4, 40].into_iter().chain([1; 14]).collect();
+        rows[1] = vec![0; 16];
+        let mut named: Vec<ActionLabel> = (0..16)
+            .map(|action| label(&format!("action_{action}"), "Digit1"))
+            .collect();
+        (named[0].name, named[1].name) = ("left".to_owned(), "left_2".to_owned());
+        offer(&mut named, &sixteen, &DreamReadings::new(rows));
+        assert!(named[0].name == "left" && !named[0].hidden);
         let once = DreamReadings::new(vec![vec![1, 3], vec![0, 0]]);
         assert_eq!(once.recognised(0), Some(0.25));
         assert_eq!(once.recognised(1), None);

@@ -151,10 +151,7 @@ impl TrainConfig {
             "action_source = \"labelled\" needs the player in the footage: model.latent_actions.input = \"agent\"".to_owned()
         });
         let counted = (self.action_count == ActionCount::Footage && !no_encoder).then(|| {
-            "action_count = \"footage\" needs the player in the footage: model.latent_actions.input = \"agent\"".to_owned()
-        });
-        let count_of_world = (self.action_count == ActionCount::Footage && self.start_from.is_some()).then(|| {
-            "action_count = \"footage\" does not go with start_from: a world keeps its number of actions".to_owned()
+            "action_count = \"footage\" needs the player in the footage: model.latent_actions.input = \"agent\", or action_count = \"model\" for as many as model.latent_actions.actions says".to_owned()
         });
         let agent = (self.agent.problem()).map(|problem| format!("agent.{problem}"));
         let followed = (self.agent.player > 1 && !no_encoder).then(|| {
@@ -168,7 +165,6 @@ impl TrainConfig {
             .into_iter()
             .chain(labelled)
             .chain(counted)
-            .chain(count_of_world)
             .chain(agent)
             .chain(followed)
             .chain(labelled_share)

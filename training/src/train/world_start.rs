@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use genie_model::checkpoint::Checkpoint;
 use genie_model::{ActionLabel, LatentActionInput, atomic_file};
 
-use super::config::TrainConfig;
+use super::config::{ActionCount, TrainConfig};
 use super::error::TrainError;
 use super::run_folder::RunFolder;
 use super::variables::Variables;
@@ -43,6 +43,7 @@ impl TrainConfig {
         if input == config.model.latent_actions.input {
             config.model.latent_actions.decoder = decoder;
         }
+        config.action_count = ActionCount::Model;
         // The dynamics know the tokens of this tokenizer.
         config.tokenizer.steps = 0;
         config.choose_stages = None;
