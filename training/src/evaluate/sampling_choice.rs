@@ -25,6 +25,9 @@ const TEMPERATURES: [f32; 3] = [1.0, 0.6, 0.35];
 const GUIDANCE: [f32; 3] = [1.0, 0.5, 0.0];
 /// By how many dB the figure of another choice must be above that of the world's own.
 const LEAST_GAIN: f64 = 0.5;
+/// By how many dB the figure of a choice with less action guidance must be above all those with the world's own. Guidance is there so that dreams obey, which
+/// the figure says little about: it is given up only where it clearly tears the picture.
+const LEAST_GAIN_WITH_LESS_GUIDANCE: f64 = 3.0;
 /// How much of a dream must change, as a share of what changes in the footage; no less than under the world's own settings where that is not
 /// reached, so that labelling a world again and again does not lead it to a standstill.
 const LEAST_CHANGE: f64 = 0.8;
@@ -89,7 +92,7 @@ pub fn frames_for_choice(prompts: usize) -> f64 {
 }
 
 /// The settings under which rollouts under the inferred actions are nearest to the real frames, by their mean PSNR, and furthest above those under
-/// random actions; the world's own, unless others are better by 0.5 dB. They are tried from so many `prompts`.
+/// random actions; the world's own, unless others are better by 0.5 dB, or by 3 dB with less action guidance. They are tried from so many `prompts`.
 ///
 /// # Errors
 /// Footage that does not fit the world, a checkpoint from which no actions can be inferred, a model that breaks down, or what `advance`
@@ -164,6 +167,7 @@ pub fn choose_sampling(
         figures.push(Figure {
             gain: near + above,
             changed,
+            less_guided: choice.action_guidance < own.action_guidance,
         });
     }
     Ok(tried[best(&figures, real)])
@@ -176,6 +180,8 @@ struct Figure {
     gain: f64,
     /// Share of them that changes from frame to frame.
     changed: f64,
+    /// Whether they are led away less from what is expected without the action than the world asks for.
+    less_guided: bool,
 }
 
 /// Share of the values of a frame that differ from the frame before.
@@ -192,17 +198,23 @@ fn best(figures: &[Figure], real: f64) -> usize {
         return 0;
     };
     let least = (LEAST_CHANGE * real).min(own.changed);
-    let better = |best: usize, at: usize| {
-        let moves = figures[at].changed >= least;
-        if moves && figures[at].gain > figures[best].gain {
-            at
-        } else {
-            best
+    let better = |less_guided: bool| {
+        move |best: usize, at: usize| {
+            let figure = figures[at];
+            let may_be = figure.changed >= least && figure.less_guided == less_guided;
+            if may_be && figure.gain > figures[best].gain {
+                at
+            } else {
+                best
+            }
         }
     };
-    let best = (0..figures.len()).fold(0, better);
-    if figures[best].gain >= own.gain + LEAST_GAIN {
+    let guided = (0..figures.len()).fold(0, better(false));
+    let best = (0..figures.len()).fold(guided, better(true));
+    if figures[best].gain >= figures[guided].gain + LEAST_GAIN_WITH_LESS_GUIDANCE {
         best
+    } else if figures[guided].gain >= own.gain + LEAST_GAIN {
+        guided
     } else {
         0
     }
@@ -216,7 +228,11 @@ mod tests {
     #[test]
     fn a_world_keeps_its_own_settings_unless_others_are_clearly_nearer() {
         let best = |gains: &[f64]| {
-            let figures = gains.iter().map(|&gain| Figure { gain, changed: 0.2 });
+            let figures = gains.iter().map(|&gain| Figure {
+                gain,
+                changed: 0.2,
+                less_guided: false,
+            });
             best(&figures.collect::<Vec<_>>(), 0.2)
         };
         assert_eq!(best(&[20.0, 20.4, 19.0]), 0);
@@ -238,7 +254,11 @@ mod tests {
     #[test]
     fn a_world_that_would_freeze_is_not_chosen_however_near_it_stays() {
         let figures = [(20.0, 0.2), (23.0, 0.1), (21.0, 0.17)];
-        let figures = figures.map(|(gain, changed)| Figure { gain, changed });
+        let figures = figures.map(|(gain, changed)| Figure {
+            gain,
+            changed,
+            less_guided: false,
+        });
         assert_eq!(best(&figures, 0.2), 2);
         // What tears changes more than the footage does.
         assert_eq!(best(&figures, 0.1), 1);
@@ -246,6 +266,24 @@ mod tests {
         // What hardly moves by its own settings is not made to move less.
         assert_eq!(best(&figures, 0.4), 0);
         assert!((change(&[0, 0, 90, 200], &[0, 20, 120, 100]) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn guidance_is_given_up_only_where_it_tears_the_picture() {
+        let best = |figures: &[(f64, bool)]| {
+            let figures = figures.iter().map(|&(gain, less_guided)| Figure {
+                gain,
+                changed: 0.2,
+                less_guided,
+            });
+            best(&figures.collect::<Vec<_>>(), 0.2)
+        };
+        // A little nearer is no reason, neither to the world's own settings nor to another temperature.
+        assert_eq!(best(&[(20.0, false), (22.9, true)]), 0);
+        assert_eq!(best(&[(20.0, false), (22.0, false), (24.0, true)]), 1);
+        assert_eq!(best(&[(20.0, false), (20.2, false), (23.1, true)]), 0);
+        assert_eq!(best(&[(20.0, false), (22.0, false), (25.1, true)]), 2);
+        assert_eq!(best(&[(20.0, false), (23.2, true), (23.4, true)]), 2);
     }
 
     #[test]
