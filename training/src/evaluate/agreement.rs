@@ -7,8 +7,14 @@ use super::{Contingency, EvaluateError, Footage, WorldParts};
 use crate::dataset::TrueActions;
 use crate::gameplay::{Steer, TrueAction};
 
-/// Least share of the real transitions that an action in use has.
+/// Least share of the real transitions that an action in use has, of eight or fewer. Of more, each of which happens less often, it is as much less.
 const IN_USE: f64 = 0.03;
+const FEW_ACTIONS: f64 = 8.0;
+
+/// Least share of an action in use, of so many actions.
+fn frequent(actions: usize) -> f64 {
+    IN_USE * (FEW_ACTIONS / actions as f64).min(1.0)
+}
 
 /// How often a latent action happens in real footage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +25,7 @@ pub struct ActionUsage {
     pub name: String,
     /// Share of the real transitions.
     pub usage: f64,
-    /// Whether that is 3 % or more and players are offered it; random play commands these actions alone.
+    /// Whether that is 3 % or more (1.2 % of 20 actions, where eight would have 3 %) and players are offered it; random play commands these actions alone.
     pub in_use: bool,
 }
 
@@ -105,9 +111,10 @@ pub(super) fn usage(parts: &WorldParts, inferred: &[Inferred]) -> Vec<ActionUsag
     let happens = |action: usize| counts[action] > 0;
     let all_hidden = (0..counts.len()).all(|action| labels[action].hidden || !happens(action));
     let offered = |action: usize| all_hidden || !labels[action].hidden;
-    let is_frequent = |action: usize| share(counts[action], total) >= IN_USE;
+    let frequent = frequent(counts.len());
+    let is_frequent = |action: usize| share(counts[action], total) >= frequent;
     let least = if (0..counts.len()).any(|action| offered(action) && is_frequent(action)) {
-        IN_USE
+        frequent
     } else {
         f64::MIN_POSITIVE
     };
@@ -173,4 +180,16 @@ pub(super) fn agree(
             .then(|| Information::of(&table(2, &|truth| usize::from(action(truth).jump)))),
         table: all.rows(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_actions_rarer_ones_are_in_use_too() {
+        for (actions, least) in [(2, 0.03), (8, 0.03), (16, 0.015), (20, 0.012)] {
+            assert!((frequent(actions) - least).abs() < 1e-9, "{actions}");
+        }
+    }
 }
