@@ -9,11 +9,12 @@ use crate::gameplay::{Steer, TrueAction};
 
 /// Least share of the real transitions that an action in use has, of eight or fewer. Of more, each of which happens less often, it is as much less.
 const IN_USE: f64 = 0.03;
-const FEW_ACTIONS: f64 = 8.0;
+/// What is counted for an action was chosen for so many; where there are more, each happens, and is commanded, less often.
+pub(crate) const FEW_ACTIONS: usize = 8;
 
 /// Least share of an action in use, of so many actions.
 fn frequent(actions: usize) -> f64 {
-    IN_USE * (FEW_ACTIONS / actions as f64).min(1.0)
+    IN_USE * (FEW_ACTIONS as f64 / actions as f64).min(1.0)
 }
 
 /// How often a latent action happens in real footage.

@@ -95,6 +95,7 @@ use genie_model::WorldModel;
 
 pub use action_information::ActionInformation;
 pub use adjacency::AdjacencyViolations;
+pub(crate) use agreement::FEW_ACTIONS;
 pub use agreement::{ActionUsage, Information, TrueActionAgreement};
 pub use blocked::{BlockedAction, BlockedActions};
 pub use controllability::{Controllability, PromptFigures};

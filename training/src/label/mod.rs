@@ -33,8 +33,8 @@ use pressed::name_by_keys;
 
 use crate::dataset::Dataset;
 use crate::evaluate::{
-    ActionInference, Advance, EvaluateError, EvaluateOptions, Footage, MOST_SEGMENTS, PressedKeys,
-    READ_FRAMES, WorldParts, Worlds, commanded_and_read, pressed_keys,
+    ActionInference, Advance, EvaluateError, EvaluateOptions, FEW_ACTIONS, Footage, MOST_SEGMENTS,
+    PressedKeys, READ_FRAMES, WorldParts, Worlds, commanded_and_read, pressed_keys,
 };
 
 /// Options of [`label`].
@@ -124,8 +124,6 @@ pub struct Labels {
     pub pressed: Vec<Option<PressedKeys>>,
 }
 
-/// Up to so many actions are read in [`LabelOptions::clips`] segments.
-const FEW_ACTIONS: usize = 8;
 /// Share of the time that real footage takes.
 const SEEN_SHARE: f64 = 0.3;
 /// Most prompts and most frames held: far more than naming needs.

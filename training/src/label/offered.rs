@@ -8,6 +8,8 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 
 use genie_model::ActionLabel;
 
+use crate::evaluate::FEW_ACTIONS;
+
 /// An action of the same name as another is one of its own if dreams show it this much more often, as a share of the steps, where it is commanded
 /// than where the other is.
 const LEAST_DIFFERENCE: f64 = 0.25;
@@ -15,7 +17,7 @@ const LEAST_DIFFERENCE: f64 = 0.25;
 const CLEARLY_MORE: f64 = 0.1;
 /// Least share of the steps under an action in which dreams show it, or another one of its name: chance among eight actions. Among more of them chance is less,
 /// and what is no better than it is no use to a player.
-const LEAST_SHOWN: f64 = 0.125;
+const LEAST_SHOWN: f64 = 1.0 / FEW_ACTIONS as f64;
 
 /// Why players are not offered an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +90,7 @@ impl DreamReadings {
     fn is_hardly_shown(&self, action: usize, of_its_name: &[usize]) -> bool {
         let row = &self.steps[action];
         let shown: u64 = of_its_name.iter().map(|&read| row[read]).sum();
-        (shown as f64 + 2.0) / (self.commanded(action) as f64 + 8.0) < LEAST_SHOWN
+        (shown as f64 + 2.0) / (self.commanded(action) as f64 + FEW_ACTIONS as f64) < LEAST_SHOWN
     }
 }
 
@@ -104,16 +106,15 @@ pub(super) fn offer(
 ) -> Vec<Option<WhyHidden>> {
     let mut hidden = vec![None; labels.len()];
     let names = of_one_name(labels);
-    let of_its_name = |action: usize| {
-        let members = names.iter().find(|members| members.contains(&action));
-        members.cloned().unwrap_or_else(|| vec![action])
-    };
     let unshown = (usage.iter().enumerate()).map(|(action, &usage)| {
         if usage == 0.0 {
             return Some(WhyHidden::NotInFootage);
         }
-        let unshown = readings.is_below_chance(action)
-            || readings.is_hardly_shown(action, &of_its_name(action));
+        let alone = [action];
+        let of_its_name = names.iter().find(|members| members.contains(&action));
+        let of_its_name = of_its_name.map_or(&alone[..], Vec::as_slice);
+        let unshown =
+            readings.is_below_chance(action) || readings.is_hardly_shown(action, of_its_name);
         unshown.then_some(WhyHidden::NotDreamt)
     });
     hide(&mut hidden, unshown.collect());

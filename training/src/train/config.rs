@@ -68,7 +68,7 @@ pub struct TrainConfig {
     /// Share of the steps of the dynamics after which found actions are read anew, by what the dynamics tell of them too; 0 for never.
     #[serde(default)]
     pub actions_revised_at: f64,
-    /// Where the number of actions comes from, for the input `agent`.
+    /// Where the number of actions comes from, for the input `agent`. A world that a training goes on from keeps its number.
     #[serde(default)]
     pub action_count: ActionCount,
     /// A finished world that the training goes on from, with its sizes, its tokenizer and its weights, in place of a new one: for more
