@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bevy::prelude::*;
+use bevy_genie::genie_model::checkpoint::WeightFormat;
 use bevy_genie::prelude::*;
 use genie_tests::{app, checkered, run_until, tiny_checkpoint, wait_for_tick};
 
@@ -38,9 +39,7 @@ fn wait_for_failure(app: &mut App, failures: &Failures, world: Entity) -> String
 fn bad_checkpoints_and_prompts_fail_their_world_only() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
-    let whole = tiny_checkpoint(1)
-        .to_bytes(candle_core::DType::F32)
-        .unwrap();
+    let whole = tiny_checkpoint(1).to_bytes(WeightFormat::F32).unwrap();
     file("good.genie.safetensors", &whole);
     file("cut.genie.safetensors", &whole[..whole.len() - 7]);
     file("noise.genie.safetensors", b"not a checkpoint at all");
@@ -149,7 +148,7 @@ fn a_changed_checkpoint_file_reaches_running_worlds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiny.genie.safetensors");
     let write = |seed| {
-        let written = tiny_checkpoint(seed).write(&path, candle_core::DType::F32);
+        let written = tiny_checkpoint(seed).write(&path, WeightFormat::F32);
         written.unwrap();
     };
     write(1);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bevy::prelude::*;
+use bevy_genie::genie_model::checkpoint::WeightFormat;
 use bevy_genie::prelude::*;
 use genie_tests::{app, checkered, run_until, tiny_checkpoint, wait_for_tick};
 
@@ -45,9 +46,7 @@ fn pixels(frame: &GenieFrame) -> Vec<u8> {
 fn a_world_from_files_becomes_ready_and_shows_every_frame() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiny.genie.safetensors");
-    tiny_checkpoint(1)
-        .write(path, candle_core::DType::F16)
-        .unwrap();
+    tiny_checkpoint(1).write(path, WeightFormat::F16).unwrap();
     let picture = checkered(50, 31);
     let prompt = folder.path().join("prompt.png");
     image::save_buffer(&prompt, picture.pixels(), 50, 31, image::ColorType::Rgb8).unwrap();

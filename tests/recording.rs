@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::process::Command;
 
+use bevy_genie::genie_model::checkpoint::WeightFormat;
 use genie_tests::{example, tiny_checkpoint};
 use image::AnimationDecoder;
 use image::codecs::gif::GifDecoder;
@@ -14,9 +15,7 @@ use image::codecs::gif::GifDecoder;
 fn without_a_screen_the_example_records_a_walk() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("tiny.genie.safetensors");
-    tiny_checkpoint(1)
-        .write(&model, candle_core::DType::F32)
-        .unwrap();
+    tiny_checkpoint(1).write(&model, WeightFormat::F32).unwrap();
     let output = Command::new(example("generative_level"))
         .args(["--frames", "12", "--model"])
         .arg(&model)

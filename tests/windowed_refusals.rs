@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use bevy_genie::genie_model::checkpoint::WeightFormat;
 use genie_tests::screen::programs::{LEVEL, has_refusal, prompt};
 use genie_tests::screen::{Screen, changed, colours, key, part, windowed};
 use genie_tests::untrained_checkpoint;
@@ -23,7 +24,7 @@ fn a_model_without_training_is_played_all_the_same() {
     let (screen, data) = (Screen::new(), tempfile::tempdir().unwrap());
     let model = data.path().join("untrained.genie.safetensors");
     let checkpoint = untrained_checkpoint(&genie_model::GenieConfig::platformer(), 1);
-    checkpoint.write(&model, candle_core::DType::F16).unwrap();
+    checkpoint.write(&model, WeightFormat::F16).unwrap();
     let model = model.display().to_string();
     let mut game = screen.game(data.path(), &["--model", &model], LOW);
     screen.begin_level(&mut game);

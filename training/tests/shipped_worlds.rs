@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use candle_core::DType;
-use genie_model::checkpoint::Checkpoint;
+use genie_model::checkpoint::{Checkpoint, WeightFormat};
 use genie_model::{Frame, WorldModel};
 use genie_training::actions::AnchoredAgent;
 use genie_training::gameplay::{GameplayOptions, generate_dataset};
@@ -52,7 +51,7 @@ fn a_world_that_guidance_tears_is_labelled_to_be_played_without_as_much() {
     generate_dataset(&at("data"), 4, 24, 5, GameplayOptions::ALIGNED, &|_| ()).unwrap();
     let mut torn = Checkpoint::read(models().join("platformer.genie.safetensors")).unwrap();
     torn.config.dynamics.action_guidance = 10.0;
-    torn.write(at("torn"), DType::F16).unwrap();
+    torn.write(at("torn"), WeightFormat::F16).unwrap();
     let labelled = |more: &[&str]| {
         let ended = Command::new(env!("CARGO_BIN_EXE_genie"))
             .args(["label", "--clips", "2", "--prompts", "8", "--checkpoint"])

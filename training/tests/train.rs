@@ -6,7 +6,7 @@ mod tiny_training;
 use std::path::Path;
 
 use candle_core::Device;
-use genie_model::checkpoint::Checkpoint;
+use genie_model::checkpoint::{Checkpoint, WeightFormat};
 use genie_model::{Frame, LatentActionInput, QuantizerConfig, WorldModel};
 use genie_training::dataset::{Dataset, DatasetWriter, FrameFormat, TrueActions};
 use genie_training::evaluate::{EvaluateOptions, evaluate};
@@ -137,7 +137,7 @@ fn a_training_goes_on_from_a_finished_world() {
     let start = folder.path().join("start.genie.safetensors");
     let mut former = Checkpoint::read(first.join("world.genie.safetensors")).unwrap();
     former.actions[2].name = "jump".to_owned();
-    former.write(&start, candle_core::DType::F32).unwrap();
+    former.write(&start, WeightFormat::F32).unwrap();
 
     // What the configuration says of the model is that world's.
     let mut config = TrainConfig {
@@ -228,7 +228,7 @@ fn a_training_goes_on_from_a_world_with_an_encoder() {
     let mut former = Checkpoint::read(first.join("world.genie.safetensors")).unwrap();
     former.actions[1].name = "jump".to_owned();
     former.actions[1].keys = vec![vec!["Space".to_owned()]];
-    former.write(&start, candle_core::DType::F16).unwrap();
+    former.write(&start, WeightFormat::F16).unwrap();
     let config = TrainConfig {
         start_from: Some(start),
         ..config
@@ -663,7 +663,7 @@ fn the_world_of_a_complete_run_is_written_again_and_keeps_its_labels() {
     let mut earlier = Checkpoint::read(&path).unwrap();
     let steps = ("dynamics_steps".to_owned(), "2".to_owned());
     earlier.provenance.extend([steps]);
-    earlier.write(&path, candle_core::DType::F16).unwrap();
+    earlier.write(&path, WeightFormat::F16).unwrap();
     train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
     assert_eq!(world(&run), first);
     std::fs::write(&path, &first[..first.len() / 2]).unwrap();
@@ -672,7 +672,7 @@ fn the_world_of_a_complete_run_is_written_again_and_keeps_its_labels() {
 
     let mut checkpoint = Checkpoint::read(&path).unwrap();
     "climb".clone_into(&mut checkpoint.actions[2].name);
-    checkpoint.write(&path, candle_core::DType::F16).unwrap();
+    checkpoint.write(&path, WeightFormat::F16).unwrap();
     config.dynamics.steps += 2;
     train(&config, &data, &run, true, &Device::Cpu, &never).unwrap();
     let loaded = WorldModel::load(&path).unwrap();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use common::{picture, random_checkpoint, small_config};
-use genie_model::checkpoint::Checkpoint;
+use genie_model::checkpoint::{Checkpoint, WeightFormat};
 use genie_model::{
     AdjacentPairs, CheckpointError, Error, QuantizerConfig, TokenAdjacency, WorldModel,
 };
@@ -17,7 +17,7 @@ use safetensors::tensor::TensorView;
 
 fn bytes() -> Vec<u8> {
     random_checkpoint(&small_config(), 1)
-        .to_bytes(DType::F32)
+        .to_bytes(WeightFormat::F32)
         .unwrap()
 }
 
@@ -62,7 +62,7 @@ fn a_written_world_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("small.genie.safetensors");
     let checkpoint = random_checkpoint(&small_config(), 1);
-    checkpoint.write(&path, DType::F32).unwrap();
+    checkpoint.write(&path, WeightFormat::F32).unwrap();
     let world = WorldModel::load(&path).unwrap();
     let direct = WorldModel::new(checkpoint.clone(), &Device::Cpu).unwrap();
     assert_eq!(world.fingerprint(), direct.fingerprint());
@@ -93,7 +93,7 @@ fn with_adjacency() -> Checkpoint {
 fn adjacency_is_read_back() {
     let checkpoint = with_adjacency();
     assert!(checkpoint.adjacency.is_some());
-    let read = read(&checkpoint.to_bytes(DType::F16).unwrap()).unwrap();
+    let read = read(&checkpoint.to_bytes(WeightFormat::F16).unwrap()).unwrap();
     assert_eq!(read.adjacency, checkpoint.adjacency);
     // It decides what is generated: a world with another adjacency is another world.
     let without = random_checkpoint(&small_config(), 1);
@@ -108,7 +108,7 @@ fn adjacency_is_read_back() {
 #[test]
 fn adjacency_of_narrow_and_of_wide_numbers_is_the_same() {
     use safetensors::Dtype::{U16, U32};
-    let narrow = with_adjacency().to_bytes(DType::F32).unwrap();
+    let narrow = with_adjacency().to_bytes(WeightFormat::F32).unwrap();
     let wide = edited(&narrow, |_, tensors| {
         for (name, kind, _, data) in tensors {
             if ["adjacency.right", "adjacency.below"].contains(&name.as_str()) {
@@ -140,7 +140,7 @@ fn adjacency_of_narrow_and_of_wide_numbers_is_the_same() {
         below: vec![[1, 0]],
     };
     checkpoint.adjacency = TokenAdjacency::new(70_000, many.token_columns(), pairs, 3.5);
-    let back = read(&checkpoint.to_bytes(DType::F32).unwrap()).unwrap();
+    let back = read(&checkpoint.to_bytes(WeightFormat::F32).unwrap()).unwrap();
     assert!(back.adjacency.is_some());
     assert_eq!(back.adjacency, checkpoint.adjacency);
 }
@@ -148,7 +148,7 @@ fn adjacency_of_narrow_and_of_wide_numbers_is_the_same() {
 /// Files made before the first release have other names for these tensors.
 #[test]
 fn adjacency_under_its_old_names_is_the_same() {
-    let new = with_adjacency().to_bytes(DType::F32).unwrap();
+    let new = with_adjacency().to_bytes(WeightFormat::F32).unwrap();
     let old = edited(&new, |_, tensors| {
         for (name, ..) in tensors {
             *name = name
@@ -168,7 +168,7 @@ fn adjacency_under_its_old_names_is_the_same() {
 #[test]
 fn impossible_adjacency_is_refused() {
     use safetensors::Dtype::{F32, I32, U32};
-    let good = with_adjacency().to_bytes(DType::F32).unwrap();
+    let good = with_adjacency().to_bytes(WeightFormat::F32).unwrap();
     let pair = |other: u32| [0, other].into_iter().flat_map(u32::to_le_bytes).collect();
     let nan = f32::NAN.to_le_bytes().to_vec();
     for (name, kind, shape, data) in [
@@ -197,7 +197,7 @@ fn impossible_adjacency_is_refused() {
 #[test]
 fn half_precision_halves_the_file_and_keeps_the_weights() {
     let checkpoint = random_checkpoint(&small_config(), 1);
-    let half = checkpoint.to_bytes(DType::F16).unwrap();
+    let half = checkpoint.to_bytes(WeightFormat::F16).unwrap();
     assert!(half.len() < bytes().len() * 6 / 10);
     let read = read(&half).unwrap();
     for (name, tensor) in &checkpoint.tensors {
@@ -205,6 +205,82 @@ fn half_precision_halves_the_file_and_keeps_the_weights() {
         let off = off.max_all().unwrap().to_scalar::<f32>().unwrap();
         assert!(off < 2e-3, "{name} is {off} off");
     }
+}
+
+#[test]
+fn bytes_for_the_dynamics_make_the_file_smaller_and_keep_its_weights_to_half_a_step_of_their_row() {
+    let checkpoint = random_checkpoint(&small_config(), 1);
+    let small = checkpoint.to_bytes(WeightFormat::Int8).unwrap();
+    let half = checkpoint.to_bytes(WeightFormat::F16).unwrap();
+    assert!(
+        small.len() < half.len() * 9 / 10,
+        "{} of {}",
+        small.len(),
+        half.len()
+    );
+    let read_back = read(&small).unwrap();
+    for (name, tensor) in &checkpoint.tensors {
+        let columns = tensor.dims().last().copied().unwrap_or(1);
+        let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let (before, after) = (values(tensor), values(&read_back.tensors[name]));
+        for (before, after) in before.chunks(columns).zip(after.chunks(columns)) {
+            let most = before
+                .iter()
+                .fold(0.0_f32, |most, value| most.max(value.abs()));
+            for (before, after) in before.iter().zip(after) {
+                let off = (before - after).abs();
+                let step = if name.starts_with("dynamics.") {
+                    most / 127.0
+                } else {
+                    1e-3
+                };
+                assert!(off <= step * 0.55 + 1e-7, "{name}: {before} is {after}");
+            }
+        }
+    }
+    // Nothing is lost by writing it again, and what has another format is read from it.
+    assert!(read_back.to_bytes(WeightFormat::Int8).unwrap() == small);
+    let wide = read(&read_back.to_bytes(WeightFormat::F32).unwrap()).unwrap();
+    assert!(wide.to_bytes(WeightFormat::Int8).unwrap() == small);
+}
+
+#[test]
+fn a_matrix_of_bytes_without_fitting_steps_is_refused() {
+    let small = random_checkpoint(&small_config(), 1)
+        .to_bytes(WeightFormat::Int8)
+        .unwrap();
+    let missing = edited(&small, |_, tensors| {
+        tensors.retain(|it| it.0 != "dynamics.head.step");
+    });
+    let error = read(&missing).unwrap_err();
+    let CheckpointError::Missing { tensor, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(tensor, "dynamics.head.step");
+    let short = edited(&small, |_, tensors| {
+        let steps = tensors
+            .iter_mut()
+            .find(|it| it.0 == "dynamics.head.step")
+            .unwrap();
+        (steps.2, steps.3) = (vec![1], vec![0; 4]);
+    });
+    let error = read(&short).unwrap_err();
+    assert!(
+        matches!(&error, CheckpointError::Shape { tensor, .. } if tensor == "dynamics.head.step"),
+        "{error}"
+    );
+    let endless = edited(&small, |_, tensors| {
+        let steps = tensors
+            .iter_mut()
+            .find(|it| it.0 == "dynamics.head.step")
+            .unwrap();
+        steps.3[..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    });
+    let error = read(&endless).unwrap_err();
+    assert!(
+        matches!(&error, CheckpointError::NonFinite { tensor, .. } if tensor == "dynamics.head"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -311,7 +387,7 @@ fn an_incomplete_checkpoint_is_not_written() {
         Tensor::zeros((1, 1), DType::F32, &Device::Cpu).unwrap(),
     );
     let path = folder.path().join("bad.genie.safetensors");
-    checkpoint.write(&path, DType::F32).unwrap_err();
+    checkpoint.write(&path, WeightFormat::F32).unwrap_err();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

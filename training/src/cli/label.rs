@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::DType;
-use genie_model::checkpoint::Checkpoint;
+use clap::ValueEnum;
+use genie_model::checkpoint::{Checkpoint, WeightFormat};
 use genie_model::{CheckpointError, WorldModel};
 use genie_training::dataset::Dataset;
 use genie_training::evaluate::{EvaluateError, choose_sampling, pressed_actions};
@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// are near the footage and obey. Nothing is chosen either where one of the two is given for the measurements.
     #[arg(long)]
     keep_sampling: bool,
+    /// How the file holds the weights; as it did unless given.
+    #[arg(long, value_enum)]
+    weights: Option<Weights>,
     /// Seed of everything that is random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -48,6 +51,27 @@ pub(crate) struct Args {
     sampler: SamplerArgs,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+/// How a file holds weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Weights {
+    /// Four bytes each.
+    F32,
+    /// Two bytes each, as training writes them.
+    F16,
+    /// One byte each in the dynamics, with a step for each row of a matrix, and two elsewhere: two thirds of the file, and nearly the same world.
+    Int8,
+}
+
+impl From<Weights> for WeightFormat {
+    fn from(weights: Weights) -> Self {
+        match weights {
+            Weights::F32 => Self::F32,
+            Weights::F16 => Self::F16,
+            Weights::Int8 => Self::Int8,
+        }
+    }
 }
 
 /// Names the actions, prints the measurements behind the names, and writes the checkpoint.
@@ -67,7 +91,10 @@ pub(crate) fn run(args: Args) -> CliResult {
         error => error.to_string(),
     })?;
     let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
-    let dtype = weight_type(&args.checkpoint)?;
+    let format = match args.weights {
+        Some(weights) => weights.into(),
+        None => weight_format(&args.checkpoint)?,
+    };
     let device = args.device.open()?;
     let mut world = WorldModel::new(checkpoint.clone(), &device)?;
     let dataset = Dataset::open(&args.data)?;
@@ -87,7 +114,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let labels = label(&world, &dataset, &options, &|_| Ok(()))?;
     print!("{labels}");
     checkpoint.actions = labels.labels;
-    checkpoint.write(out, dtype)?;
+    checkpoint.write(out, format)?;
     println!("labels written to {}", out.display());
     Ok(())
 }
@@ -110,8 +137,8 @@ fn share(typed: &str) -> Result<f64, String> {
     }
 }
 
-/// The type of the weights in a checkpoint file, so that rewriting it neither grows it nor loses precision.
-fn weight_type(path: &Path) -> Result<DType, CheckpointError> {
+/// How a checkpoint file holds the weights, so that rewriting it neither grows it nor loses precision.
+fn weight_format(path: &Path) -> Result<WeightFormat, CheckpointError> {
     let source_name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| CheckpointError::Io {
         source_name: source_name.clone(),
@@ -122,12 +149,16 @@ fn weight_type(path: &Path) -> Result<DType, CheckpointError> {
             source_name,
             reason: error.to_string(),
         })?;
-    // Not all that is f32 is a weight.
-    let half = header
-        .tensors()
-        .values()
-        .any(|info| info.dtype == Dtype::F16);
-    Ok(if half { DType::F16 } else { DType::F32 })
+    let tensors = header.tensors();
+    let has = |dtype| tensors.values().any(|info| info.dtype == dtype);
+    // Not all that is f32 is a weight, nor is every weight one byte where some are.
+    Ok(if has(Dtype::I8) {
+        WeightFormat::Int8
+    } else if has(Dtype::F16) {
+        WeightFormat::F16
+    } else {
+        WeightFormat::F32
+    })
 }
 
 #[cfg(test)]
@@ -163,6 +194,7 @@ mod tests {
             prompts: 2,
             labelled: None,
             keep_sampling: false,
+            weights: None,
             seed: 0,
             sampler: SamplerArgs::default(),
             device: DeviceArgs::default(),
@@ -174,11 +206,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, path) = in_folder(folder.path());
         let config = GenieConfig::tiny();
-        for dtype in [DType::F16, DType::F32] {
+        for format in [WeightFormat::F16, WeightFormat::F32, WeightFormat::Int8] {
             let mut checkpoint = untrained_checkpoint(&config, 1).unwrap();
             let pairs = AdjacentPairs::default();
             checkpoint.adjacency = TokenAdjacency::new(64, 8, pairs, 2.0);
-            checkpoint.write(&path, dtype).unwrap();
+            checkpoint.write(&path, format).unwrap();
             let before = WorldModel::load(&path).unwrap().fingerprint();
             let bytes = std::fs::metadata(&path).unwrap().len();
             let out = folder.path().join("labelled.genie.safetensors");
@@ -191,7 +223,7 @@ mod tests {
             assert_eq!(labelled.fingerprint(), before);
             assert!(labelled.adjacency().is_some());
             assert!(std::fs::metadata(&out).unwrap().len().abs_diff(bytes) < 2000);
-            assert_eq!(weight_type(&out).unwrap(), dtype);
+            assert_eq!(weight_format(&out).unwrap(), format);
             let names: std::collections::BTreeSet<_> =
                 labelled.actions().iter().map(|label| &label.name).collect();
             assert_eq!(names.len(), labelled.action_count());

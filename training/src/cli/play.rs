@@ -162,8 +162,8 @@ fn remove_frames_from(folder: &Path, count: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::DType;
     use genie_model::GenieConfig;
+    use genie_model::checkpoint::WeightFormat;
     use genie_training::evaluate::untrained_checkpoint;
     use image::AnimationDecoder;
 
@@ -174,7 +174,7 @@ mod tests {
         let mut checkpoint = untrained_checkpoint(&GenieConfig::tiny(), 1).unwrap();
         "right".clone_into(&mut checkpoint.actions[4].name);
         checkpoint
-            .write(at("w.genie.safetensors"), DType::F16)
+            .write(at("w.genie.safetensors"), WeightFormat::F16)
             .unwrap();
         // A prompt of another size and with transparency.
         image::RgbaImage::from_pixel(90, 40, image::Rgba([10, 200, 30, 128]))

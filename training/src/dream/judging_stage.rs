@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use candle_core::DType;
-use genie_model::checkpoint::Checkpoint;
+use genie_model::checkpoint::{Checkpoint, WeightFormat};
 use genie_model::{WorldModel, atomic_file};
 
 use super::acted::Acted;
@@ -52,7 +51,7 @@ pub(super) fn label(dreamer: &Dreamer<'_>) -> Result<(), DreamError> {
         let advance = |done: f64| advance(choosing + (1.0 - choosing) * done);
         checkpoint.actions = label_world(&world, &dataset, &options, &advance)?.labels;
     }
-    Ok(checkpoint.write(&out, DType::F16)?)
+    Ok(checkpoint.write(&out, WeightFormat::F16)?)
 }
 
 /// Held-out footage, or that of the training where too little is held out to compare with.

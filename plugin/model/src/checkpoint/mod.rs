@@ -1,13 +1,14 @@
-//! Checkpoints: one file for a world, `*.genie.safetensors`. It holds the weights as f16 or f32 and, in its header, the
+//! Checkpoints: one file for a world, `*.genie.safetensors`. It holds the weights in a [`WeightFormat`] and, in its header, the
 //! configuration, the version of the format, the action labels and the provenance of the weights.
 
 mod adjacency;
 mod error;
+mod weights;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use self::adjacency::{ADJACENCY, ADJACENCY_BEFORE, adjacency_tensors, read_adjacency};
 pub use self::error::CheckpointError;
 use self::error::VERSION;
+pub use self::weights::WeightFormat;
+use self::weights::{read_weights, stored};
 use crate::atomic_file;
 use crate::picture::{UNKNOWN, looks_like};
 use crate::{Error, GenieConfig, ParameterSpec, TokenAdjacency, parameter_specs};
@@ -149,14 +152,11 @@ impl Checkpoint {
             .any(|name| name.starts_with("latent_actions.encoder."));
         let expected = checkpoint_specs(&config, with_encoder)?;
         let mut tensors = HashMap::with_capacity(expected.len());
+        let mut held = BTreeSet::new();
         for spec in &expected {
-            let view = file
-                .tensor(&spec.name)
-                .map_err(|_| CheckpointError::Missing {
-                    source_name: source_name.to_owned(),
-                    tensor: spec.name.clone(),
-                })?;
-            tensors.insert(spec.name.clone(), read_tensor(source_name, spec, &view)?);
+            let (tensor, names) = read_weights(source_name, spec, &file)?;
+            tensors.insert(spec.name.clone(), tensor);
+            held.extend(names);
         }
         let adjacency_names = [ADJACENCY, ADJACENCY_BEFORE]
             .into_iter()
@@ -171,7 +171,7 @@ impl Checkpoint {
             .map(|view| view.data().to_vec());
         let known = |name: &str| {
             name == AGENT
-                || tensors.contains_key(name)
+                || held.contains(name)
                 || adjacency_names.is_some_and(|all| all.contains(&name))
         };
         if let Some(name) = names.iter().find(|name| !known(name)) {
@@ -198,11 +198,11 @@ impl Checkpoint {
             .any(|name| name.starts_with("latent_actions.encoder."))
     }
 
-    /// The bytes of the file, with weights as `dtype` (f16 or f32).
+    /// The bytes of the file, with weights in a format.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] if a tensor is missing or of another shape than the configuration says.
-    pub fn to_bytes(&self, dtype: DType) -> Result<Vec<u8>, Error> {
+    pub fn to_bytes(&self, format: WeightFormat) -> Result<Vec<u8>, Error> {
         let source_name = "checkpoint";
         let expected = checkpoint_specs(&self.config, self.has_latent_action_encoder())?;
         let mut data = Vec::with_capacity(expected.len());
@@ -224,19 +224,7 @@ impl Checkpoint {
                 .into());
             }
             let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-            let (bytes, kind): (Vec<u8>, _) = if dtype == DType::F16 {
-                let halves = values.iter().map(|&v| half::f16::from_f32(v));
-                (
-                    halves.flat_map(half::f16::to_le_bytes).collect(),
-                    safetensors::Dtype::F16,
-                )
-            } else {
-                (
-                    values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                    safetensors::Dtype::F32,
-                )
-            };
-            data.push((spec.name.clone(), spec.shape.clone(), bytes, kind));
+            data.extend(stored(spec, &values, format));
         }
         if let Some(adjacency) = &self.adjacency {
             data.extend(adjacency_tensors(adjacency));
@@ -281,9 +269,9 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Checkpoint`] if the checkpoint is not complete or the file cannot be written.
-    pub fn write(&self, path: impl AsRef<Path>, dtype: DType) -> Result<(), Error> {
+    pub fn write(&self, path: impl AsRef<Path>, format: WeightFormat) -> Result<(), Error> {
         let path = path.as_ref();
-        let bytes = self.to_bytes(dtype)?;
+        let bytes = self.to_bytes(format)?;
         let io = |error| CheckpointError::Io {
             source_name: path.display().to_string(),
             error,
@@ -318,48 +306,4 @@ fn checkpoint_specs(config: &GenieConfig, with_encoder: bool) -> Result<Vec<Para
             && (with_encoder || !spec.name.starts_with("latent_actions.encoder."))
     });
     Ok(specs)
-}
-
-fn read_tensor(
-    source_name: &str,
-    spec: &ParameterSpec,
-    view: &TensorView,
-) -> Result<Tensor, Error> {
-    let values: Option<Vec<f32>> = match view.dtype() {
-        safetensors::Dtype::F32 => Some(
-            view.data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-        ),
-        safetensors::Dtype::F16 => Some(
-            view.data()
-                .chunks_exact(2)
-                .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
-                .collect(),
-        ),
-        _ => None,
-    };
-    let fits = view.shape() == spec.shape;
-    let Some(values) = values.filter(|values| fits && values.len() == spec.len()) else {
-        return Err(CheckpointError::Shape {
-            source_name: source_name.to_owned(),
-            tensor: spec.name.clone(),
-            found: format!("{:?} of {:?}", view.shape(), view.dtype()),
-            expected: format!("{:?} of F16 or F32", spec.shape),
-        }
-        .into());
-    };
-    if values.iter().any(|v| !v.is_finite()) {
-        return Err(CheckpointError::NonFinite {
-            source_name: source_name.to_owned(),
-            tensor: spec.name.clone(),
-        }
-        .into());
-    }
-    Ok(Tensor::from_vec(
-        values,
-        spec.shape.as_slice(),
-        &Device::Cpu,
-    )?)
 }

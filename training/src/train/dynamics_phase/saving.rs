@@ -1,7 +1,6 @@
 //! What the second phase saves: its state, to go on from, and the world as it is.
 
-use candle_core::DType;
-use genie_model::checkpoint::Checkpoint;
+use genie_model::checkpoint::{Checkpoint, WeightFormat};
 
 use super::export::checkpoint;
 use super::state::DynamicsPhase;
@@ -70,6 +69,6 @@ impl DynamicsPhase<'_> {
         {
             world.actions = labels;
         }
-        Ok(world.write(folder.world(), DType::F16)?)
+        Ok(world.write(folder.world(), WeightFormat::F16)?)
     }
 }
