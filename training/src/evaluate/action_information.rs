@@ -17,6 +17,10 @@ const LEAST_VISIBLE: f64 = 0.02;
 pub struct ActionInformation {
     /// Mutual information of inferred latent and true action in nats, bias corrected: about 0, on either side, where there is none.
     pub information: f64,
+    /// The same of what a player has: where hidden actions count as the offered ones of their plain names (`left_2` as `left`), and the rest of them as one. Absent
+    /// where no action is hidden.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub offered_information: Option<f64>,
     /// What the judge sees of the true action in the same frames, in nats: by its probabilities or by its decisions, whichever is more.
     pub visible_information: f64,
     /// Information of its decisions alone, in nats, bias corrected.
@@ -37,23 +41,30 @@ pub struct ActionInformation {
 }
 
 impl ActionInformation {
-    /// Compares scored transitions with what the judge sees in them, one row of probabilities for each.
+    /// Compares scored transitions with what the judge sees in them, one row of probabilities for each. `in_place` says which action a player has
+    /// in place of each.
     pub(super) fn new(
         scored: &[KnownTransition],
         probabilities: &[Vec<f32>],
-        table: &ActionTable,
+        (table, in_place): (&ActionTable, &[usize]),
         learnt: usize,
     ) -> Self {
         let truth: Vec<u8> = scored.iter().map(|it| it.truth).collect();
         let visible = VisibleActions::of(probabilities, &truth);
         let counts = PairCounts::new(scored.iter().map(|it| (it.latent, it.truth)));
         let information = counts.information();
+        let is_hidden = in_place
+            .iter()
+            .enumerate()
+            .any(|(action, &it)| it != action);
+        let offered = scored.iter().map(|it| (in_place[it.latent], it.truth));
         let right = scored
             .iter()
             .filter(|it| table.likeliest(it.latent) == usize::from(it.truth))
             .count();
         Self {
             information,
+            offered_information: is_hidden.then(|| PairCounts::new(offered).information()),
             visible_information: visible.information,
             visible_decisions: visible.decisions,
             ratio: (visible.information >= LEAST_VISIBLE)
@@ -82,6 +93,12 @@ impl Display for ActionInformation {
             "                       {:.3} of {:.3} visible nats, ratio {ratio}; entropy {:.3} nats",
             self.information, self.visible_information, self.entropy
         )?;
+        if let Some(offered) = self.offered_information {
+            writeln!(
+                f,
+                "                       {offered:.3} by the actions that players are offered"
+            )?;
+        }
         writeln!(
             f,
             "                       {:.2} decoded right by a table, {:.2} by the judge",

@@ -10,6 +10,7 @@ use super::judged_dreams::JudgedDreams;
 use super::known_actions::{KnownActions, Split};
 use super::known_transitions::{KnownTransition, known_transitions};
 use super::obedience::{CommandedAction, Evidence, Obedience};
+use super::offered_actions::in_place;
 use super::verdicts::Verdicts;
 use super::{ActionUsage, EvaluateError, EvaluateOptions, Footage, WorldParts};
 use crate::actions::TransitionPlace;
@@ -19,6 +20,8 @@ use crate::dataset::Dataset;
 pub(super) struct Judging {
     judge: Judge,
     table: ActionTable,
+    /// For each latent action, which one a player has in its place.
+    in_place: Vec<usize>,
     scored: Vec<KnownTransition>,
     /// What the judge says of each of them.
     predicted: Vec<Vec<f32>>,
@@ -52,6 +55,7 @@ impl Judging {
         let learnt = known_transitions(parts, &split.learnt.up_to(most / 2))?;
         Ok(Some(Self {
             table: ActionTable::new(&learnt, parts.world.action_count(), judge.actions()),
+            in_place: in_place(parts.world.actions()),
             judge,
             scored,
             predicted,
@@ -70,7 +74,7 @@ impl Judging {
         ActionInformation::new(
             &self.scored,
             &self.predicted,
-            &self.table,
+            (&self.table, &self.in_place),
             self.judge.learnt(),
         )
     }
@@ -210,6 +214,7 @@ mod tests {
         let actions = judge.actions();
         let judging = Judging {
             table: ActionTable::new(&transitions(&learnt), actions, actions),
+            in_place: (0..actions).map(|action| action.min(actions - 2)).collect(),
             judge,
             scored,
             predicted,
@@ -247,6 +252,12 @@ mod tests {
             "{information}"
         );
         assert!(information.ratio.unwrap() > 1.0);
+        // A player who has one action less is told less.
+        let offered = information.offered_information.unwrap();
+        assert!(
+            offered > 0.3 && offered < information.information - 0.05,
+            "{information}"
+        );
     }
 
     #[test]

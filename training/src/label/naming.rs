@@ -367,10 +367,13 @@ fn keys(meaning: (Direction, Height), action: usize) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Keys with a digit.
+pub(super) const DIGITS: usize = 10;
+
 /// The digit of an action, counted from 1 as on the keyboard; none from the eleventh on.
 pub(super) fn digit(action: usize) -> Vec<Vec<String>> {
-    if action < 10 {
-        vec![vec![format!("Digit{}", (action + 1) % 10)]]
+    if action < DIGITS {
+        vec![vec![format!("Digit{}", (action + 1) % DIGITS)]]
     } else {
         Vec::new()
     }

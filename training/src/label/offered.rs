@@ -8,7 +8,8 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 
 use genie_model::ActionLabel;
 
-use crate::evaluate::FEW_ACTIONS;
+use super::naming::{DIGITS, digit};
+use crate::evaluate::{FEW_ACTIONS, is_numbered};
 
 /// An action of the same name as another is one of its own if dreams show it this much more often, as a share of the steps, where it is commanded
 /// than where the other is.
@@ -18,6 +19,9 @@ const CLEARLY_MORE: f64 = 0.1;
 /// Least share of the steps under an action in which dreams show it, or another one of its name: chance among eight actions. Among more of them chance is less,
 /// and what is no better than it is no use to a player.
 const LEAST_SHOWN: f64 = 1.0 / FEW_ACTIONS as f64;
+
+/// The name of what the world does while nothing is pressed.
+const IDLE: &str = "idle";
 
 /// Why players are not offered an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +98,8 @@ impl DreamReadings {
     }
 }
 
-/// Says which actions players are offered, and gives of those that share a name the plain one, and its keys, to the one that shows best what it says. The
-/// others lose their keys. What the world does while nothing is pressed is never hidden. Returns why each that is hidden is.
+/// Says which actions players are offered, and gives of those that share a name the plain one, and its keys, to the one that shows best what it says. Those
+/// that are hidden lose their keys, and what is offered without any gets a free digit. What the world does while nothing is pressed is never hidden. Returns why each that is hidden is.
 ///
 /// Hidden is what the footage or dreams never show, and what comes to the same as the plain action of its name. Where fewer than two would be left, nothing
 /// is hidden for that reason: such a world shows nothing that it is told.
@@ -134,7 +138,7 @@ pub(super) fn offer(
     }
     hide(&mut hidden, same);
     for (label, hidden) in labels.iter_mut().zip(&mut hidden) {
-        if label.name == "idle" {
+        if label.name == IDLE {
             *hidden = None;
         }
         if hidden.is_some() {
@@ -142,7 +146,26 @@ pub(super) fn offer(
             label.hidden = true;
         }
     }
+    give_free_digits(labels);
     hidden
+}
+
+/// Gives each action that is offered without keys the lowest digit that none has, as far as there are any: beyond ten actions numbers are no digits, and
+/// what has no key cannot be played. What the world does while nothing is pressed needs none.
+fn give_free_digits(labels: &mut [ActionLabel]) {
+    for action in 0..labels.len() {
+        let label = &labels[action];
+        if label.hidden || label.name == IDLE || !label.keys.is_empty() {
+            continue;
+        }
+        let is_free = |keys: &Vec<Vec<String>>| {
+            let held = |held: &Vec<String>| keys.contains(held);
+            !labels.iter().any(|label| label.keys.iter().any(held))
+        };
+        if let Some(keys) = (0..DIGITS).map(digit).find(is_free) {
+            labels[action].keys = keys;
+        }
+    }
 }
 
 /// Hides more actions, if at least two are left.
@@ -157,10 +180,6 @@ fn hide(hidden: &mut [Option<WhyHidden>], more: Vec<Option<WhyHidden>>) {
 
 /// Actions that share a name, the one that has it without a number first.
 fn of_one_name(labels: &[ActionLabel]) -> Vec<Vec<usize>> {
-    let is_numbered = |name: &str, plain: &str| {
-        let number = name.strip_prefix(plain).and_then(|it| it.strip_prefix('_'));
-        number.is_some_and(|number| number.parse::<usize>().is_ok())
-    };
     (labels.iter().enumerate())
         .map(|(first, plain)| {
             let others =
@@ -295,6 +314,19 @@ mod tests {
         assert_eq!(labels[2].keys, [["ArrowLeft"]]);
         assert_eq!(hidden(&labels), [true, false, false, false, true]);
         assert!(labels[0].keys.is_empty() && labels[4].keys.is_empty());
+        // What is offered has a key, whatever its number; what is hidden leaves its own free.
+        let mut many: Vec<ActionLabel> = (0..12)
+            .map(|action| label(&format!("action_{action}"), &format!("Digit{action}")))
+            .collect();
+        many[10].keys.clear();
+        many[11].keys.clear();
+        (many[0].name, many[0].keys) = ("idle".to_owned(), Vec::new());
+        let mut recognised = [40; 12];
+        recognised[3] = 1;
+        offer(&mut many, &[1.0 / 12.0; 12], &seen(&recognised));
+        assert!(many[0].keys.is_empty() && many[3].hidden && many[3].keys.is_empty());
+        assert_eq!(many[10].keys, [["Digit3"]]);
+        assert_eq!(many[11].keys, [["Digit0"]]);
         // What the world does while nothing is pressed is never hidden.
         let mut idle = ["idle", "action_1", "left", "right"].map(|name| label(name, "Digit1"));
         offer(&mut idle, &[0.25; 4], &seen(&[3, 3, 40, 40]));
