@@ -224,6 +224,17 @@ mod tests {
             assert!(labelled.adjacency().is_some());
             assert!(std::fs::metadata(&out).unwrap().len().abs_diff(bytes) < 2000);
             assert_eq!(weight_format(&out).unwrap(), format);
+            // Another format on request, of the same labels.
+            let smaller = folder.path().join("smaller.genie.safetensors");
+            run(Args {
+                keep_sampling: true,
+                weights: Some(Weights::Int8),
+                ..args(&path, &data, &smaller)
+            })
+            .unwrap();
+            assert_eq!(weight_format(&smaller).unwrap(), WeightFormat::Int8);
+            let smaller = WorldModel::load(&smaller).unwrap();
+            assert_eq!(smaller.action_count(), labelled.action_count());
             let names: std::collections::BTreeSet<_> =
                 labelled.actions().iter().map(|label| &label.name).collect();
             assert_eq!(names.len(), labelled.action_count());

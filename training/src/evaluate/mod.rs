@@ -32,7 +32,7 @@
 //! - **Who learns from what.** Half of the clips (or another dataset of the same game, [`KnownActions::learn`]) are the judge's to learn
 //!   from; they also make the table from latent to true actions. Only the other clips are scored and begin dreams.
 //! - **actions**: information of the inferred latent action about the true one, beside what the judge sees of the true action in the
-//!   same frames, and their ratio.
+//!   same frames, and their ratio. Where actions are hidden, also that of what players are offered, which is less.
 //! - **obedience**: each latent action in use stands for the true action that leads to it most often where true actions count alike. It
 //!   is commanded in dreams, and the judge says which true action it sees. Every latent action counts alike. Chance is the same
 //!   verdicts with commands dealt out at random. The score is the gain over chance in dreams as a share of that in real footage.

@@ -4,7 +4,7 @@ use genie_model::ActionLabel;
 
 use super::motion::Motion;
 use super::naming::{
-    ActionEffect, DIRECTION, Effects, STILL, combine, dreams_go, label_by_usage, stand_in,
+    ActionEffect, DIRECTION, Effects, IDLE, STILL, combine, dreams_go, label_by_usage, stand_in,
 };
 use crate::actions::{AgentSettings, SpeedChanges};
 
@@ -75,7 +75,7 @@ pub(super) fn name_directions(effects: &[Effects], dreams: &[ActionEffect]) -> V
                 (-1, 1) => "down_left",
                 (0, 1) => "down",
                 (1, 1) => "down_right",
-                _ => "idle",
+                _ => IDLE,
             };
             Some((name, keys(x, y)))
         })

@@ -333,7 +333,7 @@ fn name(meaning: (Direction, Height)) -> Option<&'static str> {
         (Direction::Right, Height::Ground) => "right",
         (Direction::Right, Height::Jump) => "right_jump",
         (Direction::Right, Height::Fall) => "right_fall",
-        (Direction::Still, Height::Ground) => "idle",
+        (Direction::Still, Height::Ground) => IDLE,
         (Direction::Still | Direction::Unclear, Height::Jump) => "jump",
         (Direction::Still, Height::Fall) => "fall",
         (Direction::Unclear, _) => return None,
@@ -367,6 +367,8 @@ fn keys(meaning: (Direction, Height), action: usize) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// The name of what the world does while nothing is pressed.
+pub(super) const IDLE: &str = "idle";
 /// Keys with a digit.
 pub(super) const DIGITS: usize = 10;
 

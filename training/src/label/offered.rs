@@ -8,7 +8,7 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 
 use genie_model::ActionLabel;
 
-use super::naming::{DIGITS, digit};
+use super::naming::{DIGITS, IDLE, digit};
 use crate::evaluate::{FEW_ACTIONS, is_numbered};
 
 /// An action of the same name as another is one of its own if dreams show it this much more often, as a share of the steps, where it is commanded
@@ -19,9 +19,6 @@ const CLEARLY_MORE: f64 = 0.1;
 /// Least share of the steps under an action in which dreams show it, or another one of its name: chance among eight actions. Among more of them chance is less,
 /// and what is no better than it is no use to a player.
 const LEAST_SHOWN: f64 = 1.0 / FEW_ACTIONS as f64;
-
-/// The name of what the world does while nothing is pressed.
-const IDLE: &str = "idle";
 
 /// Why players are not offered an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +96,8 @@ impl DreamReadings {
 }
 
 /// Says which actions players are offered, and gives of those that share a name the plain one, and its keys, to the one that shows best what it says. Those
-/// that are hidden lose their keys, and what is offered without any gets a free digit. What the world does while nothing is pressed is never hidden. Returns why each that is hidden is.
+/// that are hidden lose their keys, and what is offered without any gets a free digit. What the world does while nothing is pressed is never hidden.
+/// Returns why each that is hidden is.
 ///
 /// Hidden is what the footage or dreams never show, and what comes to the same as the plain action of its name. Where fewer than two would be left, nothing
 /// is hidden for that reason: such a world shows nothing that it is told.

@@ -110,12 +110,12 @@ pub(super) fn read_weights(
     };
     let view = tensor(&spec.name)?;
     let mut names = vec![spec.name.clone()];
-    let halves = || view.data().as_chunks::<2>().0.iter();
     let values: Option<Vec<f32>> = match (view.dtype(), rows(spec)) {
         (Dtype::F32, _) => Some(floats(&view)),
         (Dtype::F16, _) => {
-            let halves = halves().map(|&bytes| half::f16::from_le_bytes(bytes).to_f32());
-            Some(halves.collect())
+            let halves = view.data().as_chunks::<2>().0.iter();
+            let values = halves.map(|&bytes| half::f16::from_le_bytes(bytes).to_f32());
+            Some(values.collect())
         }
         (Dtype::I8, Some((rows, columns))) => {
             let name = step_name(&spec.name);
