@@ -115,7 +115,10 @@ proptest! {
     fn mean_errors_match(rows in 1usize..70, width in 1usize..2000, seed in 0u64..1000) {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
         let x = random(rng, &[rows, width]);
-        let target = random(rng, &[rows, width]).as_tensor().detach();
+        // Equal values are a test of their own: the size of an error has no one gradient there, and candle takes it for 1.
+        let errors = values(&random(rng, &[rows, width])).into_iter().map(|error| error + 1e-3f32.copysign(error));
+        let errors = Tensor::from_iter(errors, &Device::Cpu).unwrap().reshape((rows, width)).unwrap();
+        let target = (x.as_tensor().detach() + errors).unwrap();
         same(
             rng,
             &[x],
@@ -593,6 +596,24 @@ fn gradients_pass_straight_through_a_choice() {
     through();
     ops::with_composed(through);
     assert!(ops::straight_through(&x, &random(rng, &[5, 3])).is_err());
+}
+
+#[test]
+fn equal_values_have_no_error_and_no_gradient() {
+    let x = random(&mut ChaCha8Rng::seed_from_u64(5), &[3, 50]);
+    let target = x.as_tensor().detach();
+    for errors in [
+        ops::mean_errors(&x, &target).unwrap(),
+        ops::with_composed(|| ops::mean_errors(&x, &target)).unwrap(),
+    ] {
+        assert_eq!(values(&errors), [0.0, 0.0]);
+        let gradients = errors.sum_all().unwrap().backward().unwrap();
+        assert!(
+            values(gradients.get(&x).unwrap())
+                .iter()
+                .all(|slope| *slope == 0.0)
+        );
+    }
 }
 
 #[test]
