@@ -11,6 +11,7 @@
 
 mod counting;
 mod directions;
+mod dreamt;
 mod motion;
 mod motion_estimator;
 mod naming;
@@ -23,6 +24,7 @@ use genie_model::{ActionLabel, SamplerSettings, WorldModel};
 
 use counting::{count_real, rests, usual_speeds};
 use directions::{has_gravity, name_directions};
+use dreamt::goes_as_named;
 pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
 use naming::name_actions_with_dreams;
@@ -239,7 +241,12 @@ pub fn label(
         advance(1.0 - read_share * (1.0 - share))
     })?;
     let readings = DreamReadings::new(steps);
-    let hidden = offer(&mut labels, &usage, &readings);
+    // A name that says what was pressed promises no motion.
+    let goes: Vec<Option<f64>> = (labels.iter().zip(&effects))
+        .map(|(label, effects)| goes_as_named(&label.name, &effects.generated))
+        .map(|goes| goes.filter(|_| pressed.is_none()))
+        .collect();
+    let hidden = offer(&mut labels, &usage, &readings, &goes);
     Ok(Labels {
         labels,
         effects,

@@ -16,6 +16,8 @@ use crate::evaluate::{FEW_ACTIONS, is_numbered};
 const LEAST_DIFFERENCE: f64 = 0.25;
 /// Actions of one name show what it says about as well as each other, unless one does this much more often.
 const CLEARLY_MORE: f64 = 0.1;
+/// Actions of one name go its way in dreams about as clearly as each other, unless one does by this much more.
+const CLEARLY_FURTHER: f64 = 0.2;
 /// Least share of the steps under an action in which dreams show it, or another one of its name: chance among eight actions. Among more of them chance is less,
 /// and what is no better than it is no use to a player.
 const LEAST_SHOWN: f64 = 1.0 / FEW_ACTIONS as f64;
@@ -99,12 +101,15 @@ impl DreamReadings {
 /// that are hidden lose their keys, and what is offered without any gets a free digit. What the world does while nothing is pressed is never hidden.
 /// Returns why each that is hidden is.
 ///
-/// Hidden is what the footage or dreams never show, and what comes to the same as the plain action of its name. Where fewer than two would be left, nothing
-/// is hidden for that reason: such a world shows nothing that it is told.
+/// Hidden is what the footage or dreams never show, what goes against its name in them, and what comes to the same as the plain action of its name. Where fewer
+/// than two would be left, nothing is hidden for that reason: such a world shows nothing that it is told.
+///
+/// `goes` says of each action [how far dreams go the way of its name](super::dreamt::goes_as_named).
 pub(super) fn offer(
     labels: &mut [ActionLabel],
     usage: &[f64],
     readings: &DreamReadings,
+    goes: &[Option<f64>],
 ) -> Vec<Option<WhyHidden>> {
     let mut hidden = vec![None; labels.len()];
     let names = of_one_name(labels);
@@ -117,6 +122,7 @@ pub(super) fn offer(
         let of_its_name = of_its_name.map_or(&alone[..], Vec::as_slice);
         let unshown =
             readings.is_below_chance(action) || readings.is_hardly_shown(action, of_its_name);
+        let unshown = unshown || goes[action].is_some_and(|goes| goes < 0.0);
         unshown.then_some(WhyHidden::NotDreamt)
     });
     hide(&mut hidden, unshown.collect());
@@ -125,7 +131,7 @@ pub(super) fn offer(
         let offered: Vec<usize> = (members.iter().copied())
             .filter(|&action| hidden[action].is_none())
             .collect();
-        let Some(plain) = plain(&offered, &members, usage, readings) else {
+        let Some(plain) = plain(&offered, &members, (usage, goes), readings) else {
             continue;
         };
         for &action in offered.iter().filter(|&&action| action != plain) {
@@ -188,14 +194,21 @@ fn of_one_name(labels: &[ActionLabel]) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// The action that is to have the plain name of some `members`, of those `offered`: of those that show nearly best what the name says the one that is read as
-/// itself most often, since the others go with places (the edge of the screen) or moments; then the most used.
+/// The action that is to have the plain name of some `members`, of those `offered`: of those that go its way in dreams, and show what it says, nearly best the
+/// one that is read as itself most often, since the others go with places (the edge of the screen) or moments; then the most used.
 fn plain(
     offered: &[usize],
     members: &[usize],
-    usage: &[f64],
+    (usage, goes): (&[f64], &[Option<f64>]),
     readings: &DreamReadings,
 ) -> Option<usize> {
+    let furthest = offered
+        .iter()
+        .filter_map(|&it| goes[it])
+        .fold(0.0, f64::max);
+    let goes_far =
+        |&action: &usize| goes[action].is_none_or(|goes| goes >= furthest - CLEARLY_FURTHER);
+    let offered: Vec<usize> = offered.iter().copied().filter(goes_far).collect();
     let shown = |action: usize| readings.share(action, members);
     let best = offered.iter().map(|&it| shown(it)).fold(0.0, f64::max);
     (offered.iter().copied())
@@ -245,7 +258,7 @@ mod tests {
         let mut labels: Vec<ActionLabel> = (0..usage.len())
             .map(|action| label(&format!("action_{action}"), "Digit1"))
             .collect();
-        offer(&mut labels, usage, readings);
+        offer(&mut labels, usage, readings, &vec![None; usage.len()]);
         hidden(&labels)
     }
 
@@ -289,7 +302,7 @@ mod tests {
             .map(|action| label(&format!("action_{action}"), "Digit1"))
             .collect();
         (named[0].name, named[1].name) = ("left".to_owned(), "left_2".to_owned());
-        offer(&mut named, &sixteen, &DreamReadings::new(rows));
+        offer(&mut named, &sixteen, &DreamReadings::new(rows), &[None; 16]);
         assert!(named[0].name == "left" && !named[0].hidden);
         let once = DreamReadings::new(vec![vec![1, 3], vec![0, 0]]);
         assert_eq!(once.recognised(0), Some(0.25));
@@ -306,7 +319,7 @@ mod tests {
             label("action_4", "Digit4"),
         ];
         let usage = [0.4, 0.1, 0.3, 0.1, 0.1];
-        offer(&mut labels, &usage, &seen(&[3, 40, 40, 40, 3]));
+        offer(&mut labels, &usage, &seen(&[3, 40, 40, 40, 3]), &[None; 5]);
         let names: Vec<&str> = labels.iter().map(|label| &*label.name).collect();
         assert_eq!(names, ["left_3", "left_2", "left", "left_jump", "action_4"]);
         assert_eq!(labels[2].keys, [["ArrowLeft"]]);
@@ -321,24 +334,34 @@ mod tests {
         (many[0].name, many[0].keys) = ("idle".to_owned(), Vec::new());
         let mut recognised = [40; 12];
         recognised[3] = 1;
-        offer(&mut many, &[1.0 / 12.0; 12], &seen(&recognised));
+        offer(
+            &mut many,
+            &[1.0 / 12.0; 12],
+            &seen(&recognised),
+            &[None; 12],
+        );
         assert!(many[0].keys.is_empty() && many[3].hidden && many[3].keys.is_empty());
         assert_eq!(many[10].keys, [["Digit3"]]);
         assert_eq!(many[11].keys, [["Digit0"]]);
         // What the world does while nothing is pressed is never hidden.
         let mut idle = ["idle", "action_1", "left", "right"].map(|name| label(name, "Digit1"));
-        offer(&mut idle, &[0.25; 4], &seen(&[3, 3, 40, 40]));
+        offer(&mut idle, &[0.25; 4], &seen(&[3, 3, 40, 40]), &[None; 4]);
         assert_eq!(hidden(&idle), [false, true, false, false]);
     }
 
     /// The name of each action that is offered, of three to the right and one to the left, by 60 steps under each of those to the right.
     fn offered(steps: [[u64; 4]; 3]) -> [Option<String>; 4] {
+        offered_that_go(steps, [None; 4])
+    }
+
+    /// The same of actions that go so far the way of their names in dreams.
+    fn offered_that_go(steps: [[u64; 4]; 3], goes: [Option<f64>; 4]) -> [Option<String>; 4] {
         let names = ["right", "right_2", "right_3", "left"];
         let mut labels = names.map(|name| label(name, "Digit1"));
         let mut rows: Vec<Vec<u64>> = steps.map(Vec::from).into();
         rows.push(vec![2, 2, 2, 54]);
         let usage = [0.4, 0.2, 0.1, 0.3];
-        offer(&mut labels, &usage, &DreamReadings::new(rows));
+        offer(&mut labels, &usage, &DreamReadings::new(rows), &goes);
         labels.map(|label| (!label.hidden).then_some(label.name))
     }
 
@@ -358,5 +381,19 @@ mod tests {
         // The most used one is bound to the edge of the screen, where the picture shows the same.
         let edge = offered([[8, 40, 8, 4], [4, 46, 6, 4], [10, 40, 8, 2]]);
         assert_eq!(edge, named([None, right, None, left]));
+    }
+
+    #[test]
+    fn what_goes_against_its_name_is_not_offered_and_what_goes_furthest_is_plain() {
+        let steps = [[50, 2, 3, 5], [4, 48, 3, 5], [4, 8, 44, 4]];
+        let named = |all: [Option<&str>; 4]| all.map(|name| name.map(str::to_owned));
+        let [second, third, left] = [Some("right_2"), Some("right_3"), Some("left")];
+        let furthest = offered_that_go(steps, [0.1, 0.7, 0.4, 0.5].map(Some));
+        assert_eq!(furthest, named([second, Some("right"), third, left]));
+        let against = offered_that_go(steps, [Some(-0.2), Some(0.7), Some(0.8), None]);
+        assert_eq!(against, named([None, Some("right"), third, left]));
+        // A world that goes the wrong way under all but one still offers what it has.
+        let astray = offered_that_go(steps, [-0.2, -0.7, -0.8, 0.5].map(Some));
+        assert_eq!(astray.iter().flatten().count(), 4);
     }
 }

@@ -1,0 +1,57 @@
+//! How far the figure goes in dreams the way that a name says.
+//!
+//! Names of found actions are what is seen while they are inferred from footage. With a figure that has weight this need not be what they do: it still goes
+//! right for a while after `left` is pressed. What it does while an action is held from rest is what a player gets.
+
+use super::naming::ActionEffect;
+
+/// How much more often the figure goes the way of a name than the opposite one in dreams, from -1 to 1, or how often it jumps: the least of these where a name
+/// has several parts. `None` for a name that says no motion, and where too little was measured.
+pub(super) fn goes_as_named(name: &str, dream: &ActionEffect) -> Option<f64> {
+    let more = |way: Option<f64>, opposite: Option<f64>| Some(way? - opposite?);
+    let parts = name.split('_').filter_map(|part| match part {
+        "left" => more(dream.left(), dream.right()),
+        "right" => more(dream.right(), dream.left()),
+        "up" => more(dream.up(), dream.down()),
+        "down" => more(dream.down(), dream.up()),
+        "jump" => dream.jumps(),
+        _ => None,
+    });
+    parts.min_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_part_of_a_name_counts() {
+        let dream = ActionEffect {
+            sideways: 100.0,
+            goes_left: 20.0,
+            goes_right: 70.0,
+            vertical: 100.0,
+            goes_up: 40.0,
+            goes_down: 10.0,
+            from_rest: 10.0,
+            rises: 9.0,
+            ..ActionEffect::default()
+        };
+        let close = |name: &str, expected: f64| {
+            let found = goes_as_named(name, &dream).unwrap();
+            assert!((found - expected).abs() < 1e-9, "{name}: {found}");
+        };
+        close("right", 0.5);
+        close("left", -0.5);
+        close("right_jump_2", 0.5);
+        close("left_jump", -0.5);
+        close("jump_3", 0.9);
+        close("up_right", 0.3);
+        close("down", -0.3);
+        close("left_fall", -0.5);
+        for silent in ["idle", "idle_2", "action_3", "fall"] {
+            assert_eq!(goes_as_named(silent, &dream), None);
+        }
+        assert_eq!(goes_as_named("right", &ActionEffect::default()), None);
+    }
+}
