@@ -17,6 +17,7 @@ mod motion_estimator;
 mod naming;
 mod offered;
 mod pressed;
+mod reference;
 
 use std::fmt::{Display, Formatter};
 
@@ -152,18 +153,17 @@ pub fn label(
         .transpose()?;
     let config = parts.config();
     let size = (config.frame_height, config.frame_width);
-    let estimator = if let ActionInference::Agent(agent) = &parts.actions {
-        MotionEstimator::Agent(agent.clone(), size)
-    } else if shows_hero(&parts, &footage) {
-        MotionEstimator::HeroDetector
-    } else {
-        let segments = footage.segments.iter();
-        MotionEstimator::for_camera_of(segments.map(|segment| &segment.bytes[..]), size)
-    };
-    advance(0.0)?;
     let clips: Vec<&[u8]> = (footage.segments.iter())
         .map(|segment| &segment.bytes[..])
         .collect();
+    advance(0.0)?;
+    let estimator = if let ActionInference::Agent(agent) = &parts.actions {
+        MotionEstimator::for_player(agent.clone(), size, &clips)?
+    } else if shows_hero(&parts, &footage) {
+        MotionEstimator::HeroDetector
+    } else {
+        MotionEstimator::for_camera_of(clips.iter().copied(), size)
+    };
     let inferred = parts.infer_by_sight(&clips)?;
     let motions = estimator.motions(&clips)?;
     advance(SEEN_SHARE)?;
@@ -213,7 +213,7 @@ pub fn label(
             effects.generated.add_held(&motions[before(at)..], speeds);
         }
     }
-    let labels = if matches!(estimator, MotionEstimator::Agent(..)) {
+    let labels = if matches!(estimator, MotionEstimator::Player(..)) {
         let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
         let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
         if has_gravity(seen.iter().map(|(motions, _)| &motions[..])) {

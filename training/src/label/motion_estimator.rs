@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::motion::{Camera, Motion, hero_motion};
-use crate::actions::{AgentError, AgentTransition, AnchoredAgent, ClipsInMemory};
+use super::reference::Reference;
+use crate::actions::{AgentError, AnchoredAgent, ClipActions, ClipsInMemory};
 use crate::evaluate::{Footage, WorldParts};
 use crate::gameplay::{FRAME_BYTES, GameplayRules, hero_visible};
 
@@ -16,8 +17,55 @@ pub(super) enum MotionEstimator {
     HeroDetector,
     /// By block matching under a camera, on frames of so many bytes.
     Camera(Camera, usize),
-    /// By the player that was found in the world's footage, in frames of `(height, width)` pixels.
-    Agent(Box<AnchoredAgent>, (usize, usize)),
+    /// By the player that was found in the world's footage.
+    Player(FollowedPlayer),
+}
+
+/// A player that was found, and how its motion counts.
+pub(super) struct FollowedPlayer {
+    agent: Box<AnchoredAgent>,
+    /// `(height, width)` in pixels.
+    frame_size: (usize, usize),
+    /// Sideways, and up or down.
+    references: [Reference; 2],
+}
+
+impl FollowedPlayer {
+    /// In these segments of frames of `(height, width)` pixels.
+    ///
+    /// # Errors
+    /// Segments in which it cannot be followed.
+    fn new(
+        agent: Box<AnchoredAgent>,
+        frame_size: (usize, usize),
+        segments: &[&[u8]],
+    ) -> Result<Self, AgentError> {
+        let mut player = Self {
+            agent,
+            frame_size,
+            references: [Reference::Scene; 2],
+        };
+        let clips = player.follow(segments)?;
+        player.references = [0, 1].map(|axis| Reference::choose(&clips, axis));
+        Ok(player)
+    }
+
+    fn follow(&self, segments: &[&[u8]]) -> Result<Vec<ClipActions>, AgentError> {
+        self.agent.apply(&ClipsInMemory {
+            frame_size: self.frame_size,
+            clips: segments.iter().map(|segment| segment.to_vec()).collect(),
+        })
+    }
+
+    fn motions(&self, clip: &ClipActions) -> Vec<Motion> {
+        let [sideways, upright] = self.references;
+        (clip.iter().enumerate())
+            .map(|(at, transition)| Motion {
+                right: sideways.motion(transition, clip.get(at + 1), 0),
+                down: upright.motion(transition, clip.get(at + 1), 1),
+            })
+            .collect()
+    }
 }
 
 impl MotionEstimator {
@@ -36,6 +84,18 @@ impl MotionEstimator {
             .flat_map(|frames| frames.par_windows(2).step_by(CAMERA_EVERY));
         let camera = Camera::estimate(pairs.map(|pair| [pair[0], pair[1]]), height, width);
         Self::Camera(camera, frame_bytes)
+    }
+
+    /// For a player that was found, in these segments of frames of `(height, width)` pixels.
+    ///
+    /// # Errors
+    /// Segments in which it cannot be followed.
+    pub(super) fn for_player(
+        agent: Box<AnchoredAgent>,
+        frame_size: (usize, usize),
+        segments: &[&[u8]],
+    ) -> Result<Self, AgentError> {
+        FollowedPlayer::new(agent, frame_size, segments).map(Self::Player)
     }
 
     /// The motion of every transition of some segments of frames.
@@ -59,16 +119,9 @@ impl MotionEstimator {
             Self::Camera(camera, frame_bytes) => Ok(pairs(*frame_bytes, &|before, after| {
                 camera.motion(before, after)
             })),
-            Self::Agent(agent, frame_size) => {
-                let clips = ClipsInMemory {
-                    frame_size: *frame_size,
-                    clips: segments.iter().map(|segment| segment.to_vec()).collect(),
-                };
-                let found = agent.apply(&clips)?;
-                Ok(found
-                    .iter()
-                    .map(|clip| clip.iter().map(motion_of).collect())
-                    .collect())
+            Self::Player(player) => {
+                let clips = player.follow(segments)?;
+                Ok(clips.iter().map(|clip| player.motions(clip)).collect())
             }
         }
     }
@@ -77,16 +130,8 @@ impl MotionEstimator {
     pub(super) fn frames_before(&self) -> usize {
         match self {
             Self::HeroDetector | Self::Camera(..) => 0,
-            Self::Agent(agent, _) => agent.frames_before(),
+            Self::Player(player) => player.agent.frames_before(),
         }
-    }
-}
-
-fn motion_of(transition: &AgentTransition) -> Motion {
-    let [right, down] = transition.displacement;
-    Motion {
-        right: transition.seen.then_some(right),
-        down: transition.seen.then_some(down),
     }
 }
 
