@@ -5,12 +5,13 @@ mod transitions;
 
 use std::path::{Path, PathBuf};
 
-use genie_model::atomic_file;
+use genie_model::{ActionLabel, atomic_file};
 use genie_training::actions::{
     ActionScore, AgentSettings, AnchoredAgent, CLOSE_MARGIN, ClipActions, FrameSource, Labelled,
     SomeClips, VisibleActions, candidate_examples, code_examples, visible_actions,
 };
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
+use genie_training::label::{codes_of_one_name, name_codes};
 use genie_training::pictures::{RgbFrame, write_sheet};
 use serde::Serialize;
 
@@ -92,6 +93,8 @@ struct Report<'a> {
     margin: f32,
     /// Share of the transitions of each code.
     usage: &'a [f64],
+    /// What the player does under each code.
+    names: Vec<&'a str>,
     actions: Option<Judged>,
 }
 
@@ -99,6 +102,8 @@ struct Report<'a> {
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Judged {
     information: f64,
+    /// Where codes of one name are taken for each other.
+    named_information: f64,
     entropy: f64,
     decoding_accuracy: f64,
     visible_information: Option<f64>,
@@ -126,6 +131,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let data = Dataset::open(&args.data)?;
     let (agent, found) = AnchoredAgent::fit(&data, &settings, args.seed)?;
     let usage = usage(&found, agent.actions());
+    let labels = name_codes(&found, agent.actions());
     write_transitions(args.fitted_transitions.as_deref(), &found, &data)?;
     let judged = if let Some(folder) = &args.held_out {
         let held_out = Dataset::open(folder)?;
@@ -134,12 +140,13 @@ pub(crate) fn run(args: Args) -> CliResult {
         judge(
             (&data, &found),
             (&held_out, &held_found),
+            &labels,
             args.skip_visible,
             args.seed,
         )?
     } else {
         write_transitions(args.transitions.as_deref(), &found, &data)?;
-        judge_by_halves(&data, &found, args.skip_visible, args.seed)?
+        judge_by_halves(&data, &found, &labels, args.skip_visible, args.seed)?
     };
     if args.json {
         let report = Report {
@@ -149,11 +156,12 @@ pub(crate) fn run(args: Args) -> CliResult {
             agent: agent.report(),
             margin: agent.margin(),
             usage: &usage,
+            names: labels.iter().map(|label| &*label.name).collect(),
             actions: judged,
         };
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        describe(&agent, &found, &usage);
+        describe(&agent, &found, &usage, &labels);
         if let Some(judged) = judged {
             print_judged(judged);
         }
@@ -195,13 +203,14 @@ type Found<'a> = (&'a Dataset, &'a [ClipActions]);
 fn judge(
     learnt: Found<'_>,
     held_out: Found<'_>,
+    labels: &[ActionLabel],
     skip_visible: bool,
     seed: u64,
 ) -> Result<Option<Judged>, DatasetError> {
     let Some(truth) = TrueActions::of(held_out.0)? else {
         return Ok(None);
     };
-    let score = ActionScore::new(held_out.1, &truth);
+    let score = Scores::new(held_out.1, labels, &truth);
     let learnt_truth = if skip_visible {
         None
     } else {
@@ -232,13 +241,14 @@ fn judge(
 fn judge_by_halves(
     data: &Dataset,
     found: &[ClipActions],
+    labels: &[ActionLabel],
     skip_visible: bool,
     seed: u64,
 ) -> Result<Option<Judged>, DatasetError> {
     let Some(truth) = TrueActions::of(data)? else {
         return Ok(None);
     };
-    let score = ActionScore::new(found, &truth);
+    let score = Scores::new(found, labels, &truth);
     let clips = FrameSource::clip_count(data);
     if skip_visible || clips < 2 {
         return Ok(Some(Judged::new(score, None)));
@@ -267,11 +277,33 @@ fn judge_by_halves(
     Ok(Some(Judged::new(score, Some(visible))))
 }
 
+/// How much codes tell of true actions.
+struct Scores {
+    codes: ActionScore,
+    /// Where codes of one name are taken for each other.
+    names: ActionScore,
+}
+
+impl Scores {
+    fn new(found: &[ClipActions], labels: &[ActionLabel], truth: &TrueActions) -> Self {
+        let plain = codes_of_one_name(labels);
+        let named: Vec<Vec<usize>> = (found.iter())
+            .map(|clip| clip.iter().map(|step| plain[step.code]).collect())
+            .collect();
+        Self {
+            codes: ActionScore::new(found, truth),
+            names: ActionScore::of_codes(&named, truth),
+        }
+    }
+}
+
 impl Judged {
-    fn new(score: ActionScore, visible: Option<VisibleActions>) -> Self {
+    fn new(scores: Scores, visible: Option<VisibleActions>) -> Self {
         let visible = visible.map(|visible| visible.information);
+        let score = scores.codes;
         Self {
             information: score.information,
+            named_information: scores.names.information,
             entropy: score.entropy,
             decoding_accuracy: score.accuracy,
             visible_information: visible,
@@ -283,7 +315,7 @@ impl Judged {
 }
 
 /// Says in words what was found.
-fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
+fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64], labels: &[ActionLabel]) {
     let report = agent.report();
     let Some(anchor) = report.anchor() else {
         return;
@@ -340,7 +372,8 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
             motions.iter().map(|motion| motion[axis]).sum::<f32>() / motions.len().max(1) as f32
         };
         println!(
-            "  code {code}: {:5.1} %, moves by {:+.1} {:+.1} pixels on average",
+            "  code {code:>2} {:<14} {:5.1} %, moves by {:+.1} {:+.1} pixels on average",
+            labels[code].name,
             100.0 * share,
             mean(0),
             mean(1)
@@ -350,9 +383,10 @@ fn describe(agent: &AnchoredAgent, found: &[ClipActions], usage: &[f64]) {
 
 fn print_judged(judged: Judged) {
     println!(
-        "codes carry {:.3} of {:.2} nats of information about the true action; the best table gets {:.1} % right",
+        "codes carry {:.3} of {:.2} nats of information about the true action, their names {:.3}; the best table gets {:.1} % right",
         judged.information,
         judged.entropy,
+        judged.named_information,
         100.0 * judged.decoding_accuracy
     );
     if let (Some(visible), Some(ratio)) = (judged.visible_information, judged.ratio) {

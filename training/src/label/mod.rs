@@ -12,6 +12,7 @@
 mod counting;
 mod directions;
 mod dreamt;
+mod footage_names;
 mod motion;
 mod motion_estimator;
 mod naming;
@@ -26,6 +27,7 @@ use genie_model::{ActionLabel, SamplerSettings, WorldModel};
 use counting::{count_real, rests, usual_speeds};
 use directions::{has_gravity, name_directions};
 use dreamt::goes_as_named;
+pub use footage_names::{codes_of_one_name, name_codes};
 pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
 use naming::name_actions_with_dreams;
@@ -214,13 +216,7 @@ pub fn label(
         }
     }
     let labels = if matches!(estimator, MotionEstimator::Player(..)) {
-        let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
-        let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
-        if has_gravity(seen.iter().map(|(motions, _)| &motions[..])) {
-            name_actions_with_dreams(&real, &dreams)
-        } else {
-            name_directions(&real, &dreams)
-        }
+        name_by_motion(&effects, seen.iter().map(|(motions, _)| &motions[..]))
     } else {
         name_actions(&effects)
     };
@@ -254,6 +250,20 @@ pub fn label(
         hidden,
         pressed: pressed.unwrap_or_default(),
     })
+}
+
+/// Names found actions by the motion of the player in footage, and in dreams if there are any.
+fn name_by_motion<'a>(
+    effects: &[Effects],
+    motions: impl Iterator<Item = &'a [Motion]>,
+) -> Vec<ActionLabel> {
+    let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
+    let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
+    if has_gravity(motions) {
+        name_actions_with_dreams(&real, &dreams)
+    } else {
+        name_directions(&real, &dreams)
+    }
 }
 
 /// Real frames (segment and place in it) in which the figure stands: it neither rose nor fell on the way to them. Any frames where there

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::motion::{Camera, Motion, hero_motion};
-use super::reference::Reference;
+use super::reference::{Reference, motions};
 use crate::actions::{AgentError, AnchoredAgent, ClipActions, ClipsInMemory};
 use crate::evaluate::{Footage, WorldParts};
 use crate::gameplay::{FRAME_BYTES, GameplayRules, hero_visible};
@@ -55,16 +55,6 @@ impl FollowedPlayer {
             frame_size: self.frame_size,
             clips: segments.iter().map(|segment| segment.to_vec()).collect(),
         })
-    }
-
-    fn motions(&self, clip: &ClipActions) -> Vec<Motion> {
-        let [sideways, upright] = self.references;
-        (clip.iter().enumerate())
-            .map(|(at, transition)| Motion {
-                right: sideways.motion(transition, clip.get(at + 1), 0),
-                down: upright.motion(transition, clip.get(at + 1), 1),
-            })
-            .collect()
     }
 }
 
@@ -121,7 +111,9 @@ impl MotionEstimator {
             })),
             Self::Player(player) => {
                 let clips = player.follow(segments)?;
-                Ok(clips.iter().map(|clip| player.motions(clip)).collect())
+                Ok((clips.iter())
+                    .map(|clip| motions(player.references, clip))
+                    .collect())
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use genie_model::median;
 
+use super::motion::Motion;
 use crate::actions::{AgentTransition, ClipActions};
 
 /// Fewer transitions than this decide nothing.
@@ -84,6 +85,16 @@ impl Reference {
             Self::Usual(usual) => Some(displacement? - usual),
         }
     }
+}
+
+/// The motion of every transition of a clip, sideways and up or down.
+pub(super) fn motions([sideways, upright]: [Reference; 2], clip: &ClipActions) -> Vec<Motion> {
+    (clip.iter().enumerate())
+        .map(|(at, transition)| Motion {
+            right: sideways.motion(transition, clip.get(at + 1), 0),
+            down: upright.motion(transition, clip.get(at + 1), 1),
+        })
+        .collect()
 }
 
 /// How far the player goes on the screen along an axis to the next transition's first frame, if it is seen in both.

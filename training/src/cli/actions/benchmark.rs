@@ -8,9 +8,10 @@ use genie_training::actions::{
     few_label_actions, visible_actions,
 };
 use genie_training::dataset::{Dataset, TrueActions};
+use genie_training::label::name_codes;
 use serde::Serialize;
 
-use super::CliResult;
+use super::{CliResult, Scores};
 
 /// The whole benchmark.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,7 @@ struct Benchmark {
     games: Vec<Game>,
     /// Means over the games.
     share: Option<f64>,
+    share_of_names: Option<f64>,
     share_of_decisions: Option<f64>,
     share_of_symbols: Option<f64>,
     share_with_label_table: Option<f64>,
@@ -35,6 +37,8 @@ struct Game {
     rule: f64,
     /// Information of each seed.
     information: Vec<f64>,
+    /// The same where codes of one name are taken for each other.
+    named_information: Vec<f64>,
     accuracy: Vec<f64>,
     /// The same where transitions are read by the encoder that was trained on the codes.
     encoder_information: Vec<f64>,
@@ -80,9 +84,9 @@ pub(super) fn run(
         if !json {
             if games.is_empty() {
                 println!(
-                    "| game | entropy | visible (decisions, as many symbols) | rule | information (spread) | encoder | share (of decisions, of symbols) | 1 % labels: table / head | accuracy | margin | seconds |"
+                    "| game | entropy | visible (decisions, as many symbols) | rule | information (spread) | by name | encoder | share (of decisions, of symbols) | 1 % labels: table / head | accuracy | margin | seconds |"
                 );
-                println!("|---|---|---|---|---|---|---|---|---|---|---|");
+                println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
             }
             print_line(&game);
         }
@@ -91,15 +95,23 @@ pub(super) fn run(
     let benchmark = Benchmark::new(games);
     if json {
         println!("{}", serde_json::to_string_pretty(&benchmark)?);
-    } else if let (Some(share), Some(decisions), Some(symbols), Some(labels), Some(head)) = (
+    } else if let (
+        Some(share),
+        Some(names),
+        Some(decisions),
+        Some(symbols),
+        Some(labels),
+        Some(head),
+    ) = (
         benchmark.share,
+        benchmark.share_of_names,
         benchmark.share_of_decisions,
         benchmark.share_of_symbols,
         benchmark.share_with_label_table,
         benchmark.share_with_label_head,
     ) {
         println!(
-            "\nmean share {share:.3} over {} games, {} above 0.5; {decisions:.3} of the information of a classifier's decisions, {symbols:.3} of that of as many symbols; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
+            "\nmean share {share:.3} over {} games, {} above 0.5, and {names:.3} of names; {decisions:.3} of the information of a classifier's decisions, {symbols:.3} of that of as many symbols; with 1 % labels {labels:.3} by a table, {head:.3} by a classifier",
             benchmark.games.len(),
             benchmark.games_above_half,
         );
@@ -123,6 +135,7 @@ impl Benchmark {
         };
         Self {
             share: capped(&|game| game.share),
+            share_of_names: capped(&|game| of_visible(Some(mean(&game.named_information)), game)),
             share_of_decisions: capped(&|game| game.share_of_decisions),
             share_of_symbols: capped(&|game| game.share_of_symbols),
             share_with_label_table: capped(&|game| of_visible(game.label_table, game)),
@@ -171,6 +184,7 @@ fn measure(
         entropy: rule.entropy,
         rule: rule.information,
         information: Vec::new(),
+        named_information: Vec::new(),
         accuracy: Vec::new(),
         encoder_information: Vec::new(),
         visible: None,
@@ -192,6 +206,7 @@ fn measure(
             // No player is a result too: it tells nothing.
             Err(AgentError::NotFound(_)) => {
                 game.information.push(0.0);
+                game.named_information.push(0.0);
                 game.accuracy.push(0.0);
                 game.encoder_information.push(0.0);
                 continue;
@@ -200,8 +215,11 @@ fn measure(
         };
         game.seconds.push(start.elapsed().as_secs_f64());
         let held_found = agent.apply(&held_out)?;
-        let score = ActionScore::new(&held_found, &held_truth);
+        let labels = name_codes(&found, agent.actions());
+        let scores = Scores::new(&held_found, &labels, &held_truth);
+        let score = scores.codes;
         game.information.push(score.information);
+        game.named_information.push(scores.names.information);
         game.accuracy.push(score.accuracy);
         game.margin.push(agent.margin());
         let learnt = Labelled {
@@ -253,7 +271,7 @@ fn print_line(game: &Game) {
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     let margin = game.margin.iter().copied().fold(f32::INFINITY, f32::min);
     println!(
-        "| {} | {:.2} | {} ({}, {}) | {:.2} | {:.3} ({:.3}) | {:.3} | {} ({}, {}) | {} / {} | {:.2} | {margin:.1} | {:.1} |",
+        "| {} | {:.2} | {} ({}, {}) | {:.2} | {:.3} ({:.3}) | {:.3} | {:.3} | {} ({}, {}) | {} / {} | {:.2} | {margin:.1} | {:.1} |",
         game.name,
         game.entropy,
         optional(game.visible),
@@ -262,6 +280,7 @@ fn print_line(game: &Game) {
         game.rule,
         mean(&game.information),
         spread(&game.information),
+        mean(&game.named_information),
         mean(&game.encoder_information),
         optional(game.share),
         optional(game.share_of_decisions),
