@@ -173,7 +173,9 @@ mod tests {
         let short = clip(&ship)[..20].to_vec();
         assert_eq!(Reference::choose(&[short], 0), Reference::Scene);
         let mut hidden = clip(&ship);
-        hidden.iter_mut().for_each(|it| it.present = false);
+        for transition in &mut hidden {
+            transition.present = false;
+        }
         assert_eq!(Reference::choose(&[hidden], 0), Reference::Scene);
     }
 }
