@@ -11,7 +11,8 @@ use genie_training::actions::{
     SomeClips, VisibleActions, candidate_examples, code_examples, visible_actions,
 };
 use genie_training::dataset::{Dataset, DatasetError, TrueActions};
-use genie_training::label::{codes_of_one_name, name_codes};
+use genie_training::evaluate::plain_actions;
+use genie_training::label::name_codes;
 use genie_training::pictures::{RgbFrame, write_sheet};
 use serde::Serialize;
 
@@ -131,7 +132,7 @@ pub(crate) fn run(args: Args) -> CliResult {
     let data = Dataset::open(&args.data)?;
     let (agent, found) = AnchoredAgent::fit(&data, &settings, args.seed)?;
     let usage = usage(&found, agent.actions());
-    let labels = name_codes(&found, agent.actions());
+    let labels = name_codes(&agent, &found);
     write_transitions(args.fitted_transitions.as_deref(), &found, &data)?;
     let judged = if let Some(folder) = &args.held_out {
         let held_out = Dataset::open(folder)?;
@@ -286,7 +287,7 @@ struct Scores {
 
 impl Scores {
     fn new(found: &[ClipActions], labels: &[ActionLabel], truth: &TrueActions) -> Self {
-        let plain = codes_of_one_name(labels);
+        let plain = plain_actions(labels);
         let named: Vec<Vec<usize>> = (found.iter())
             .map(|clip| clip.iter().map(|step| plain[step.code]).collect())
             .collect();

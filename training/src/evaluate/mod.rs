@@ -111,7 +111,7 @@ pub use json::write_json;
 pub use judge::Judge;
 pub use known_actions::KnownActions;
 pub use obedience::{CommandedAction, HorizonObedience, Obedience, Recognised};
-pub(crate) use offered_actions::is_numbered;
+pub use offered_actions::plain_actions;
 pub use one_picture::OnePicture;
 pub use options::EvaluateOptions;
 pub use play::Worlds;

@@ -12,18 +12,25 @@ const RISE: f32 = 3.0;
 /// It falls when it goes down by this many pixels in a frame.
 const FALL: f32 = 2.0;
 
-/// Counts the transitions of a segment of real frames under the actions inferred from them.
+/// The effects of so many actions in segments of real frames, by the motion of each transition and the action inferred from it.
 pub(super) fn count_real(
-    effects: &mut [Effects],
-    motions: &[Motion],
-    actions: &[usize],
+    seen: &[(Vec<Motion>, Vec<usize>)],
+    actions: usize,
     speeds: [f32; 2],
-) {
-    for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
-        let at_rest = at > 0 && rests(&motions[at - 1]);
-        effects[action].usage += 1.0;
-        effects[action].real.add(motion, speeds, at_rest);
+) -> Vec<Effects> {
+    let mut effects = vec![Effects::default(); actions];
+    for (motions, actions) in seen {
+        for (at, (motion, &action)) in motions.iter().zip(actions).enumerate() {
+            let at_rest = at > 0 && rests(&motions[at - 1]);
+            effects[action].usage += 1.0;
+            effects[action].real.add(motion, speeds, at_rest);
+        }
     }
+    let total: f64 = effects.iter().map(|effects| effects.usage).sum();
+    for effects in &mut effects {
+        effects.usage /= total.max(1.0);
+    }
+    effects
 }
 
 /// Whether the figure is at rest.

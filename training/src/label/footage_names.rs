@@ -4,43 +4,32 @@ use genie_model::ActionLabel;
 
 use super::counting::{count_real, usual_speeds};
 use super::name_by_motion;
-use super::naming::Effects;
-use super::reference::{Reference, motions};
-use crate::actions::ClipActions;
-use crate::evaluate::is_numbered;
+use super::reference::{Reference, motions, references};
+use crate::actions::{AnchoredAgent, ClipActions};
 
-/// Names each of so many codes by what the player does under it in this footage, as [`label`](super::label) does with a world at hand. Several codes that do the same have one name:
-/// the most used has it plain, the others are numbered.
+/// Names each code of a player by what it does under it in this footage, as [`label`](super::label()) does with a world at hand. Several codes that do the
+/// same have one name: the most used has it plain, the others are numbered.
 #[must_use]
-pub fn name_codes(found: &[ClipActions], codes: usize) -> Vec<ActionLabel> {
-    let references = [0, 1].map(|axis| Reference::choose(found, axis));
-    let seen: Vec<_> = (found.iter())
-        .map(|clip| motions(references, clip))
-        .collect();
-    let speeds = usual_speeds(seen.iter().flatten());
-    let mut effects = vec![Effects::default(); codes];
-    for (motions, clip) in seen.iter().zip(found) {
-        let codes: Vec<usize> = clip.iter().map(|transition| transition.code).collect();
-        count_real(&mut effects, motions, &codes, speeds);
-    }
-    name_by_motion(&effects, seen.iter().map(Vec::as_slice))
+pub fn name_codes(agent: &AnchoredAgent, found: &[ClipActions]) -> Vec<ActionLabel> {
+    name_by(references(agent, found), found, agent.actions())
 }
 
-/// For each code the one that has its name plain: all that have one name come to the same.
-#[must_use]
-pub fn codes_of_one_name(labels: &[ActionLabel]) -> Vec<usize> {
-    let plain =
-        |label: &ActionLabel| (labels.iter()).position(|it| is_numbered(&label.name, &it.name));
-    let with_labels = labels.iter().enumerate();
-    with_labels
-        .map(|(code, label)| plain(label).unwrap_or(code))
-        .collect()
+fn name_by(references: [Reference; 2], found: &[ClipActions], codes: usize) -> Vec<ActionLabel> {
+    let seen: Vec<_> = (found.iter())
+        .map(|clip| {
+            let codes: Vec<usize> = clip.iter().map(|transition| transition.code).collect();
+            (motions(references, clip), codes)
+        })
+        .collect();
+    let speeds = usual_speeds(seen.iter().flat_map(|(motions, _)| motions));
+    name_by_motion(&count_real(&seen, codes, speeds), &seen)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::actions::AgentTransition;
+    use crate::evaluate::plain_actions;
 
     #[test]
     fn codes_are_named_by_what_the_player_does() {
@@ -67,15 +56,15 @@ mod tests {
                 position: [20.0, 20.0],
             })
             .collect();
-        let labels = name_codes(&[clip], 6);
+        let labels = name_by([Reference::Scene; 2], &[clip], 6);
         let names: Vec<&str> = labels.iter().map(|label| &*label.name).collect();
         assert_eq!(
             names,
             ["left", "right", "idle", "right_2", "idle_2", "action_5"]
         );
-        assert_eq!(codes_of_one_name(&labels), [0, 1, 2, 1, 2, 5]);
+        assert_eq!(plain_actions(&labels), [0, 1, 2, 1, 2, 5]);
         assert!(
-            name_codes(&[], 3)
+            name_by([Reference::Scene; 2], &[], 3)
                 .iter()
                 .all(|label| label.name.starts_with("action_"))
         );

@@ -27,7 +27,7 @@ use genie_model::{ActionLabel, SamplerSettings, WorldModel};
 use counting::{count_real, rests, usual_speeds};
 use directions::{has_gravity, name_directions};
 use dreamt::goes_as_named;
-pub use footage_names::{codes_of_one_name, name_codes};
+pub use footage_names::name_codes;
 pub use motion::{Camera, Motion, hero_motion};
 use motion_estimator::{MotionEstimator, shows_hero};
 use naming::name_actions_with_dreams;
@@ -159,26 +159,22 @@ pub fn label(
         .map(|segment| &segment.bytes[..])
         .collect();
     advance(0.0)?;
-    let estimator = if let ActionInference::Agent(agent) = &parts.actions {
+    let (estimator, motions) = if let ActionInference::Agent(agent) = &parts.actions {
         MotionEstimator::for_player(agent.clone(), size, &clips)?
-    } else if shows_hero(&parts, &footage) {
-        MotionEstimator::HeroDetector
     } else {
-        MotionEstimator::for_camera_of(clips.iter().copied(), size)
+        let estimator = if shows_hero(&parts, &footage) {
+            MotionEstimator::HeroDetector
+        } else {
+            MotionEstimator::for_camera_of(clips.iter().copied(), size)
+        };
+        let motions = estimator.motions(&clips)?;
+        (estimator, motions)
     };
     let inferred = parts.infer_by_sight(&clips)?;
-    let motions = estimator.motions(&clips)?;
     advance(SEEN_SHARE)?;
     let seen: Vec<(Vec<Motion>, Vec<usize>)> = motions.into_iter().zip(inferred).collect();
     let speeds = usual_speeds(seen.iter().flat_map(|(motions, _)| motions));
-    let mut effects = vec![Effects::default(); world.action_count()];
-    for (motions, actions) in &seen {
-        count_real(&mut effects, motions, actions, speeds);
-    }
-    let total: f64 = effects.iter().map(|effects| effects.usage).sum();
-    for effects in &mut effects {
-        effects.usage /= total.max(1.0);
-    }
+    let mut effects = count_real(&seen, world.action_count(), speeds);
     let frame = parts.frame_bytes();
     let prompts = prompts_at_rest(&footage, &seen, (frame, options.prompts));
     let actions = effects.len() as f64;
@@ -216,7 +212,7 @@ pub fn label(
         }
     }
     let labels = if matches!(estimator, MotionEstimator::Player(..)) {
-        name_by_motion(&effects, seen.iter().map(|(motions, _)| &motions[..]))
+        name_by_motion(&effects, &seen)
     } else {
         name_actions(&effects)
     };
@@ -253,13 +249,10 @@ pub fn label(
 }
 
 /// Names found actions by the motion of the player in footage, and in dreams if there are any.
-fn name_by_motion<'a>(
-    effects: &[Effects],
-    motions: impl Iterator<Item = &'a [Motion]>,
-) -> Vec<ActionLabel> {
+fn name_by_motion(effects: &[Effects], seen: &[(Vec<Motion>, Vec<usize>)]) -> Vec<ActionLabel> {
     let real: Vec<Effects> = effects.iter().map(Effects::of_found_actions).collect();
     let dreams: Vec<ActionEffect> = effects.iter().map(|it| it.generated).collect();
-    if has_gravity(motions) {
+    if has_gravity(seen.iter().map(|(motions, _)| &motions[..])) {
         name_actions_with_dreams(&real, &dreams)
     } else {
         name_directions(&real, &dreams)
@@ -459,18 +452,15 @@ mod tests {
                 let segments = clips.iter().map(|(frames, _)| &frames[..]);
                 MotionEstimator::for_camera_of(segments, (FRAME_SIZE, FRAME_SIZE))
             };
-            let clips: Vec<(Vec<Motion>, Vec<u8>)> = clips
+            let seen: Vec<(Vec<Motion>, Vec<usize>)> = clips
                 .into_iter()
                 .map(|(frames, actions)| {
-                    (estimator.motions(&[&frames]).unwrap().remove(0), actions)
+                    let motions = estimator.motions(&[&frames]).unwrap().remove(0);
+                    (motions, actions.into_iter().map(usize::from).collect())
                 })
                 .collect();
-            let speed = usual_speeds(clips.iter().flat_map(|(motions, _)| motions));
-            let mut effects = vec![Effects::default(); TrueAction::COUNT];
-            for (motions, actions) in &clips {
-                let actions: Vec<usize> = actions.iter().map(|&a| usize::from(a)).collect();
-                count_real(&mut effects, motions, &actions, speed);
-            }
+            let speeds = usual_speeds(seen.iter().flat_map(|(motions, _)| motions));
+            let effects = count_real(&seen, TrueAction::COUNT, speeds);
             let labels = name_actions(&effects);
             let labels = Labels {
                 labels,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::motion::{Camera, Motion, hero_motion};
-use super::reference::{Reference, motions};
+use super::reference::{Reference, motions, references};
 use crate::actions::{AgentError, AnchoredAgent, ClipActions, ClipsInMemory};
 use crate::evaluate::{Footage, WorldParts};
 use crate::gameplay::{FRAME_BYTES, GameplayRules, hero_visible};
@@ -31,30 +31,17 @@ pub(super) struct FollowedPlayer {
 }
 
 impl FollowedPlayer {
-    /// In these segments of frames of `(height, width)` pixels.
-    ///
-    /// # Errors
-    /// Segments in which it cannot be followed.
-    fn new(
-        agent: Box<AnchoredAgent>,
-        frame_size: (usize, usize),
-        segments: &[&[u8]],
-    ) -> Result<Self, AgentError> {
-        let mut player = Self {
-            agent,
-            frame_size,
-            references: [Reference::Scene; 2],
-        };
-        let clips = player.follow(segments)?;
-        player.references = [0, 1].map(|axis| Reference::choose(&clips, axis));
-        Ok(player)
-    }
-
     fn follow(&self, segments: &[&[u8]]) -> Result<Vec<ClipActions>, AgentError> {
         self.agent.apply(&ClipsInMemory {
             frame_size: self.frame_size,
             clips: segments.iter().map(|segment| segment.to_vec()).collect(),
         })
+    }
+
+    fn motions(&self, clips: &[ClipActions]) -> Vec<Vec<Motion>> {
+        (clips.iter())
+            .map(|clip| motions(self.references, clip))
+            .collect()
     }
 }
 
@@ -76,7 +63,7 @@ impl MotionEstimator {
         Self::Camera(camera, frame_bytes)
     }
 
-    /// For a player that was found, in these segments of frames of `(height, width)` pixels.
+    /// For a player that was found, in these segments of frames of `(height, width)` pixels, with the motion of their transitions.
     ///
     /// # Errors
     /// Segments in which it cannot be followed.
@@ -84,8 +71,16 @@ impl MotionEstimator {
         agent: Box<AnchoredAgent>,
         frame_size: (usize, usize),
         segments: &[&[u8]],
-    ) -> Result<Self, AgentError> {
-        FollowedPlayer::new(agent, frame_size, segments).map(Self::Player)
+    ) -> Result<(Self, Vec<Vec<Motion>>), AgentError> {
+        let mut player = FollowedPlayer {
+            agent,
+            frame_size,
+            references: [Reference::Scene; 2],
+        };
+        let clips = player.follow(segments)?;
+        player.references = references(&player.agent, &clips);
+        let motions = player.motions(&clips);
+        Ok((Self::Player(player), motions))
     }
 
     /// The motion of every transition of some segments of frames.
@@ -109,12 +104,7 @@ impl MotionEstimator {
             Self::Camera(camera, frame_bytes) => Ok(pairs(*frame_bytes, &|before, after| {
                 camera.motion(before, after)
             })),
-            Self::Player(player) => {
-                let clips = player.follow(segments)?;
-                Ok((clips.iter())
-                    .map(|clip| motions(player.references, clip))
-                    .collect())
-            }
+            Self::Player(player) => Ok(player.motions(&player.follow(segments)?)),
         }
     }
 

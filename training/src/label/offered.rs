@@ -9,7 +9,7 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 use genie_model::ActionLabel;
 
 use super::naming::{DIGITS, IDLE, digit};
-use crate::evaluate::{FEW_ACTIONS, is_numbered};
+use crate::evaluate::{FEW_ACTIONS, plain_actions};
 
 /// An action of the same name as another is one of its own if dreams show it this much more often, as a share of the steps, where it is commanded
 /// than where the other is.
@@ -122,10 +122,14 @@ pub(super) fn offer(
         let of_its_name = of_its_name.map_or(&alone[..], Vec::as_slice);
         let unshown =
             readings.is_below_chance(action) || readings.is_hardly_shown(action, of_its_name);
-        let unshown = unshown || goes[action].is_some_and(|goes| goes < 0.0);
         unshown.then_some(WhyHidden::NotDreamt)
     });
     hide(&mut hidden, unshown.collect());
+    let contrary = |goes: &Option<f64>| goes.filter(|&goes| goes < 0.0);
+    let contrary = goes
+        .iter()
+        .map(|goes| contrary(goes).map(|_| WhyHidden::NotDreamt));
+    hide(&mut hidden, contrary.collect());
     let mut same = vec![None; labels.len()];
     for members in names {
         let offered: Vec<usize> = (members.iter().copied())
@@ -184,10 +188,10 @@ fn hide(hidden: &mut [Option<WhyHidden>], more: Vec<Option<WhyHidden>>) {
 
 /// Actions that share a name, the one that has it without a number first.
 fn of_one_name(labels: &[ActionLabel]) -> Vec<Vec<usize>> {
-    (labels.iter().enumerate())
-        .map(|(first, plain)| {
-            let others =
-                (0..labels.len()).filter(|&other| is_numbered(&labels[other].name, &plain.name));
+    let plain = plain_actions(labels);
+    (0..labels.len())
+        .map(|first| {
+            let others = (0..labels.len()).filter(|&other| other != first && plain[other] == first);
             std::iter::once(first).chain(others).collect::<Vec<_>>()
         })
         .filter(|members| members.len() > 1)
@@ -395,5 +399,9 @@ mod tests {
         // A world that goes the wrong way under all but one still offers what it has.
         let astray = offered_that_go(steps, [-0.2, -0.7, -0.8, 0.5].map(Some));
         assert_eq!(astray.iter().flatten().count(), 4);
+        // What dreams do not show is hidden all the same.
+        let unshown = [[50, 2, 3, 5], [4, 48, 3, 5], [20, 20, 1, 19]];
+        let astray = offered_that_go(unshown, [-0.2, -0.7, -0.8, 0.5].map(Some));
+        assert_eq!(astray.map(|name| name.is_some()), [true, true, false, true]);
     }
 }

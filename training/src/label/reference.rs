@@ -6,7 +6,7 @@
 use genie_model::median;
 
 use super::motion::Motion;
-use crate::actions::{AgentTransition, ClipActions};
+use crate::actions::{AgentTransition, AnchoredAgent, ClipActions};
 
 /// Fewer transitions than this decide nothing.
 const LEAST_TRANSITIONS: usize = 50;
@@ -34,7 +34,7 @@ pub(super) enum Reference {
 
 impl Reference {
     /// That of an axis, 0 for sideways, in footage in which the player does this.
-    pub(super) fn choose(clips: &[ClipActions], axis: usize) -> Self {
+    fn choose(clips: &[ClipActions], axis: usize) -> Self {
         let pairs = clips.iter().flat_map(|clip| clip.windows(2));
         let seen: Vec<[f32; 2]> = pairs
             .filter_map(|pair| {
@@ -85,6 +85,14 @@ impl Reference {
             Self::Usual(usual) => Some(displacement? - usual),
         }
     }
+}
+
+/// Those of both axes for a player that does this in footage. The view itself has no place on the screen: what it does is its motion through the scene.
+pub(super) fn references(agent: &AnchoredAgent, clips: &[ClipActions]) -> [Reference; 2] {
+    if agent.up_is_forward().is_some() {
+        return [Reference::Scene; 2];
+    }
+    [0, 1].map(|axis| Reference::choose(clips, axis))
 }
 
 /// The motion of every transition of a clip, sideways and up or down.

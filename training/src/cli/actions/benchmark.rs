@@ -215,7 +215,7 @@ fn measure(
         };
         game.seconds.push(start.elapsed().as_secs_f64());
         let held_found = agent.apply(&held_out)?;
-        let labels = name_codes(&found, agent.actions());
+        let labels = name_codes(&agent, &found);
         let scores = Scores::new(&held_found, &labels, &held_truth);
         let score = scores.codes;
         game.information.push(score.information);
