@@ -13,10 +13,11 @@ pub(crate) struct SpeedChanges {
 
 impl SpeedChanges {
     /// Counts the vertical speeds of two successive transitions. What is at most `least` is neither motion nor a change. A start or an end of the
-    /// motion counts for nothing: it may be the ground.
+    /// motion counts for nothing, since it may be the ground, nor does a turn, which may be a flap or a bounce.
     pub(crate) fn add(&mut self, before: f32, after: f32, least: f32) {
         let change = after - before;
-        if before.abs() <= least || after.abs() <= least || change.abs() <= least {
+        let turns = (before < 0.0) != (after < 0.0);
+        if before.abs() <= least || after.abs() <= least || change.abs() <= least || turns {
             return;
         }
         let counter = match (before < 0.0, change > 0.0) {
@@ -67,6 +68,16 @@ mod tests {
         assert!(gravity(changes(&jump, 40)));
         // Too little is no evidence.
         assert!(!gravity(changes(&jump, 3)));
+    }
+
+    /// Each flap ends a fall at once, as often as not before it was long.
+    #[test]
+    fn flaps_do_not_hide_it() {
+        let mut bird = Vec::new();
+        for falls_for in 1..=6 {
+            bird.extend((0..=falls_for).map(|step| 0.8 * step as f32 - 2.4));
+        }
+        assert!(gravity(changes(&bird, 100)));
     }
 
     #[test]

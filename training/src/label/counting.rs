@@ -9,6 +9,8 @@ use super::naming::{ActionEffect, Effects};
 const REST: f32 = 1.0;
 /// It begins to rise when it goes up by this many pixels in a frame, or in a few frames from a prompt.
 const RISE: f32 = 3.0;
+/// In a frame of footage this share of the usual vertical speed is enough: a small figure, such as a bird that flaps, may never go up by more.
+const RISE_OF_USUAL: f32 = 0.5;
 /// It falls when it goes down by this many pixels in a frame.
 const FALL: f32 = 2.0;
 
@@ -58,7 +60,8 @@ impl ActionEffect {
             self.falls += f64::from(u8::from(down >= FALL));
             if at_rest {
                 self.from_rest += 1.0;
-                self.rises += f64::from(u8::from(down <= -RISE));
+                let rise = RISE.min(RISE_OF_USUAL * speeds[1]).max(REST);
+                self.rises += f64::from(u8::from(down <= -rise));
             }
         }
     }

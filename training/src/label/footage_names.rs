@@ -31,6 +31,35 @@ mod tests {
     use crate::actions::AgentTransition;
     use crate::evaluate::plain_actions;
 
+    fn transition(code: usize, displacement: [f32; 2]) -> AgentTransition {
+        AgentTransition {
+            code,
+            displacement,
+            seen: true,
+            look: [0.0; 2],
+            present: true,
+            position: [20.0, 20.0],
+        }
+    }
+
+    /// A bird that is always in the air: each flap throws it up, and then it rises ever more slowly, and falls.
+    #[test]
+    fn a_flap_is_a_jump_although_the_bird_never_stands() {
+        let mut clip = ClipActions::new();
+        for falls_for in (2..=8).cycle().take(600) {
+            let mut down = -2.4;
+            clip.push(transition(0, [0.0, down]));
+            for _ in 0..falls_for {
+                down += 0.8;
+                let code = if down < -0.1 { 1 } else { 2 };
+                clip.push(transition(code, [0.0, down]));
+            }
+        }
+        let labels = name_by([Reference::Scene; 2], &[clip], 3);
+        assert_eq!(labels[0].name, "jump");
+        assert!(labels[1..].iter().all(|label| label.name != "jump_2"));
+    }
+
     #[test]
     fn codes_are_named_by_what_the_player_does() {
         // Left, right and nothing, each under two codes and for three frames; the fifth code both ways.
@@ -47,14 +76,7 @@ mod tests {
             .flat_map(|_| steps)
             .flat_map(|step| [step; 3])
             .chain([(1, 2.0), (2, 0.0)].repeat(30))
-            .map(|(code, right)| AgentTransition {
-                code,
-                displacement: [right, 0.0],
-                seen: true,
-                look: [0.0; 2],
-                present: true,
-                position: [20.0, 20.0],
-            })
+            .map(|(code, right)| transition(code, [right, 0.0]))
             .collect();
         let labels = name_by([Reference::Scene; 2], &[clip], 6);
         let names: Vec<&str> = labels.iter().map(|label| &*label.name).collect();
