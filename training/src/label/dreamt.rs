@@ -3,10 +3,10 @@
 //! Names of found actions are what is seen while they are inferred from footage. With a figure that has weight this need not be what they do: it still goes
 //! right for a while after `left` is pressed. What it does while an action is held from rest is what a player gets.
 
-use super::naming::{ActionEffect, IDLE};
+use super::naming::ActionEffect;
 
-/// How much more often the figure goes the way of a name than the opposite one in dreams, from -1 to 1, or how often it jumps, or how much more often it stands than
-/// goes: the least of these where a name has several parts. `None` for a name that says neither, and where too little was measured.
+/// How much more often the figure goes the way of a name than the opposite one in dreams, from -1 to 1, or how often it jumps: the least of these where a name
+/// has several parts. `None` for a name that says no motion, and where too little was measured.
 pub(super) fn goes_as_named(name: &str, dream: &ActionEffect) -> Option<f64> {
     let more = |way: Option<f64>, opposite: Option<f64>| Some(way? - opposite?);
     let parts = name.split('_').filter_map(|part| match part {
@@ -15,14 +15,6 @@ pub(super) fn goes_as_named(name: &str, dream: &ActionEffect) -> Option<f64> {
         "up" => more(dream.up(), dream.down()),
         "down" => more(dream.down(), dream.up()),
         "jump" => dream.jumps(),
-        IDLE => {
-            let sideways = dream.left()? + dream.right()?;
-            let upright = dream
-                .up()
-                .zip(dream.down())
-                .map_or(0.0, |(up, down)| up + down);
-            Some(1.0 - 2.0 * sideways.max(upright))
-        }
         _ => None,
     });
     parts.min_by(f64::total_cmp)
@@ -57,14 +49,9 @@ mod tests {
         close("up_right", 0.3);
         close("down", -0.3);
         close("left_fall", -0.5);
-        // It moves sideways in 0.9 of the steps.
-        close("idle", -0.8);
-        close("idle_2", -0.8);
-        for silent in ["action_3", "fall"] {
+        for silent in ["idle", "idle_2", "action_3", "fall"] {
             assert_eq!(goes_as_named(silent, &dream), None);
         }
-        for name in ["right", "idle"] {
-            assert_eq!(goes_as_named(name, &ActionEffect::default()), None);
-        }
+        assert_eq!(goes_as_named("right", &ActionEffect::default()), None);
     }
 }

@@ -132,13 +132,9 @@ pub(super) fn offer(
     hide(&mut hidden, contrary.collect());
     let mut same = vec![None; labels.len()];
     for members in names {
-        let mut offered: Vec<usize> = (members.iter().copied())
+        let offered: Vec<usize> = (members.iter().copied())
             .filter(|&action| hidden[action].is_none())
             .collect();
-        // Something has to be done while nothing is pressed.
-        if offered.is_empty() && labels[members[0]].name == IDLE {
-            offered.clone_from(&members);
-        }
         let Some(plain) = plain(&offered, &members, (usage, goes), readings) else {
             continue;
         };
@@ -213,7 +209,7 @@ fn plain(
     let furthest = offered
         .iter()
         .filter_map(|&it| goes[it])
-        .fold(f64::NEG_INFINITY, f64::max);
+        .fold(0.0, f64::max);
     let goes_far =
         |&action: &usize| goes[action].is_none_or(|goes| goes >= furthest - CLEARLY_FURTHER);
     let offered: Vec<usize> = offered.iter().copied().filter(goes_far).collect();
@@ -268,27 +264,6 @@ mod tests {
             .collect();
         offer(&mut labels, usage, readings, &vec![None; usage.len()]);
         hidden(&labels)
-    }
-
-    /// Nothing is pressed most of the time: the world is to stand then, as well as it can.
-    #[test]
-    fn what_stands_best_in_dreams_is_what_happens_while_nothing_is_pressed() {
-        let names = ["idle", "idle_2", "left", "right"];
-        let usage = [0.4, 0.2, 0.2, 0.2];
-        let idle_of = |goes: [f64; 2]| {
-            let mut labels = names.map(|name| label(name, name));
-            let goes = [goes[0], goes[1], 0.9, 0.9].map(Some);
-            offer(&mut labels, &usage, &seen(&[40; 4]), &goes);
-            assert!(!labels[2].hidden && !labels[3].hidden);
-            let idle = labels.iter().position(|label| label.name == IDLE);
-            assert!(idle.is_some_and(|idle| !labels[idle].hidden));
-            idle
-        };
-        assert_eq!(idle_of([0.9, 0.9]), Some(0));
-        assert_eq!(idle_of([0.1, 0.9]), Some(1));
-        // Neither stands for half of the time.
-        assert_eq!(idle_of([-0.9, -0.2]), Some(1));
-        assert_eq!(idle_of([-0.2, -0.9]), Some(0));
     }
 
     #[test]
