@@ -89,6 +89,7 @@ impl ActionEffect {
 
     fn add_directions(&mut self, motion: &Motion, speeds: [f32; 2]) {
         let [sideways, vertical] = speeds.map(|speed| (0.4 * speed).max(0.5));
+        self.transitions += 1.0;
         if let Some(right) = motion.right {
             self.sideways += 1.0;
             self.distance += f64::from(right);

@@ -3,10 +3,10 @@
 //! Names of found actions are what is seen while they are inferred from footage. With a figure that has weight this need not be what they do: it still goes
 //! right for a while after `left` is pressed. What it does while an action is held from rest is what a player gets.
 
-use super::naming::ActionEffect;
+use super::naming::{ActionEffect, IDLE};
 
-/// How much more often the figure goes the way of a name than the opposite one in dreams, from -1 to 1, or how often it jumps: the least of these where a name
-/// has several parts. `None` for a name that says no motion, and where too little was measured.
+/// How much more often the figure goes the way of a name than the opposite one in dreams, from -1 to 1, or how often it jumps, or how much more often it stands than
+/// moves: the least of these where a name has several parts. `None` for a name that says neither, and where too little was measured.
 pub(super) fn goes_as_named(name: &str, dream: &ActionEffect) -> Option<f64> {
     let more = |way: Option<f64>, opposite: Option<f64>| Some(way? - opposite?);
     let parts = name.split('_').filter_map(|part| match part {
@@ -15,6 +15,7 @@ pub(super) fn goes_as_named(name: &str, dream: &ActionEffect) -> Option<f64> {
         "up" => more(dream.up(), dream.down()),
         "down" => more(dream.down(), dream.up()),
         "jump" => dream.jumps(),
+        IDLE => dream.moves().map(|moves| 1.0 - 2.0 * moves),
         _ => None,
     });
     parts.min_by(f64::total_cmp)
@@ -27,6 +28,7 @@ mod tests {
     #[test]
     fn the_worst_part_of_a_name_counts() {
         let dream = ActionEffect {
+            transitions: 100.0,
             sideways: 100.0,
             goes_left: 20.0,
             goes_right: 70.0,
@@ -49,9 +51,22 @@ mod tests {
         close("up_right", 0.3);
         close("down", -0.3);
         close("left_fall", -0.5);
-        for silent in ["idle", "idle_2", "action_3", "fall"] {
+        // It moves sideways in 0.9 of the steps.
+        close("idle", -0.8);
+        close("idle_2", -0.8);
+        for silent in ["action_3", "fall"] {
             assert_eq!(goes_as_named(silent, &dream), None);
         }
-        assert_eq!(goes_as_named("right", &ActionEffect::default()), None);
+        for name in ["right", "idle"] {
+            assert_eq!(goes_as_named(name, &ActionEffect::default()), None);
+        }
+        // What is seen in a few steps alone, since it moves there, stands in the others.
+        let seldom = ActionEffect {
+            transitions: 100.0,
+            sideways: 8.0,
+            goes_right: 6.0,
+            ..ActionEffect::default()
+        };
+        assert!((goes_as_named("idle", &seldom).unwrap() - 0.88).abs() < 1e-9);
     }
 }

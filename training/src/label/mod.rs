@@ -238,7 +238,12 @@ pub fn label(
         .map(|(label, effects)| goes_as_named(&label.name, &effects.generated))
         .map(|goes| goes.filter(|_| pressed.is_none()))
         .collect();
-    let hidden = offer(&mut labels, &usage, &readings, &goes);
+    // A name that says what was pressed says it wherever the player is.
+    let followed = pressed.is_none() && matches!(estimator, MotionEstimator::Player(..));
+    let unseen: Vec<bool> = (effects.iter())
+        .map(|effects| followed && effects.real.is_hardly_seen())
+        .collect();
+    let hidden = offer(&mut labels, (&usage, &unseen), &readings, &goes);
     Ok(Labels {
         labels,
         effects,

@@ -5,6 +5,8 @@ use genie_model::ActionLabel;
 /// Effect of an action in one source of transitions: counts, as `f64` because shares are made of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ActionEffect {
+    /// All transitions, whether or not a motion was measured.
+    pub transitions: f64,
     /// Transitions whose horizontal motion was measured.
     pub sideways: f64,
     /// Of these, those to the left.
@@ -29,6 +31,8 @@ pub struct ActionEffect {
 
 /// Fewer transitions than this are not used.
 const LEAST_COUNT: f64 = 4.0;
+/// A figure that is seen in a smaller share of the transitions is hardly seen.
+const HARDLY: f64 = 0.1;
 
 fn share(part: f64, whole: f64) -> Option<f64> {
     (whole >= LEAST_COUNT).then(|| part / whole)
@@ -58,6 +62,18 @@ impl ActionEffect {
     /// Share of the transitions that go down, if there are enough.
     pub fn down(&self) -> Option<f64> {
         share(self.goes_down, self.vertical)
+    }
+
+    /// Share of all transitions in which the figure is seen to move, sideways or up and down, whichever is more, if there are enough. What is not seen to move
+    /// in a few frames stands: nothing tells it from the scene.
+    pub fn moves(&self) -> Option<f64> {
+        let moving = (self.goes_left + self.goes_right).max(self.goes_up + self.goes_down);
+        share(moving, self.transitions)
+    }
+
+    /// Whether the figure's motion is measured in hardly any of the transitions, of which there are enough.
+    pub(super) fn is_hardly_seen(&self) -> bool {
+        share(self.sideways.max(self.vertical), self.transitions).is_some_and(|it| it < HARDLY)
     }
 
     /// Share of the transitions in which the figure falls, if there are enough.
@@ -389,6 +405,7 @@ mod tests {
     /// An effect of 100 transitions with these shares in percent.
     fn effect(left: u32, right: u32, jumps: u32, falls: u32) -> ActionEffect {
         ActionEffect {
+            transitions: 100.0,
             sideways: 100.0,
             goes_left: f64::from(left),
             goes_right: f64::from(right),

@@ -27,6 +27,8 @@ const LEAST_SHOWN: f64 = 1.0 / FEW_ACTIONS as f64;
 pub enum WhyHidden {
     /// The footage never shows it.
     NotInFootage,
+    /// Where the footage shows it, the player is out of sight: nobody could say what it does.
+    PlayerUnseen,
     /// Dreams under it show something else.
     NotDreamt,
     /// It comes to the same as the plain action of its name.
@@ -37,6 +39,7 @@ impl Display for WhyHidden {
     fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
         f.write_str(match self {
             Self::NotInFootage => "the footage does not show it",
+            Self::PlayerUnseen => "the footage hardly shows the player under it",
             Self::NotDreamt => "dreams show something else",
             Self::SameAsPlain => "dreams show the same as under the plain one",
         })
@@ -101,13 +104,13 @@ impl DreamReadings {
 /// that are hidden lose their keys, and what is offered without any gets a free digit. What the world does while nothing is pressed is never hidden.
 /// Returns why each that is hidden is.
 ///
-/// Hidden is what the footage or dreams never show, what goes against its name in them, and what comes to the same as the plain action of its name. Where fewer
+/// Hidden is what the footage or dreams never show, that under which the footage hardly shows the player (`unseen`), what goes against its name in them, and what comes to the same as the plain action of its name. Where fewer
 /// than two would be left, nothing is hidden for that reason: such a world shows nothing that it is told.
 ///
 /// `goes` says of each action [how far dreams go the way of its name](super::dreamt::goes_as_named).
 pub(super) fn offer(
     labels: &mut [ActionLabel],
-    usage: &[f64],
+    (usage, unseen): (&[f64], &[bool]),
     readings: &DreamReadings,
     goes: &[Option<f64>],
 ) -> Vec<Option<WhyHidden>> {
@@ -125,6 +128,13 @@ pub(super) fn offer(
         unshown.then_some(WhyHidden::NotDreamt)
     });
     hide(&mut hidden, unshown.collect());
+    let unseen = unseen.iter();
+    hide(
+        &mut hidden,
+        unseen
+            .map(|it| it.then_some(WhyHidden::PlayerUnseen))
+            .collect(),
+    );
     let contrary = |goes: &Option<f64>| goes.filter(|&goes| goes < 0.0);
     let contrary = goes
         .iter()
@@ -132,9 +142,13 @@ pub(super) fn offer(
     hide(&mut hidden, contrary.collect());
     let mut same = vec![None; labels.len()];
     for members in names {
-        let offered: Vec<usize> = (members.iter().copied())
+        let mut offered: Vec<usize> = (members.iter().copied())
             .filter(|&action| hidden[action].is_none())
             .collect();
+        // Something has to be done while nothing is pressed.
+        if offered.is_empty() && labels[members[0]].name == IDLE {
+            offered.clone_from(&members);
+        }
         let Some(plain) = plain(&offered, &members, (usage, goes), readings) else {
             continue;
         };
@@ -209,7 +223,7 @@ fn plain(
     let furthest = offered
         .iter()
         .filter_map(|&it| goes[it])
-        .fold(0.0, f64::max);
+        .fold(f64::NEG_INFINITY, f64::max);
     let goes_far =
         |&action: &usize| goes[action].is_none_or(|goes| goes >= furthest - CLEARLY_FURTHER);
     let offered: Vec<usize> = offered.iter().copied().filter(goes_far).collect();
@@ -262,8 +276,53 @@ mod tests {
         let mut labels: Vec<ActionLabel> = (0..usage.len())
             .map(|action| label(&format!("action_{action}"), "Digit1"))
             .collect();
-        offer(&mut labels, usage, readings, &vec![None; usage.len()]);
+        offer(
+            &mut labels,
+            (usage, &[]),
+            readings,
+            &vec![None; usage.len()],
+        );
         hidden(&labels)
+    }
+
+    /// Nothing is pressed most of the time: the world is to stand then, as well as it can.
+    #[test]
+    fn what_stands_best_in_dreams_is_what_happens_while_nothing_is_pressed() {
+        let names = ["idle", "idle_2", "left", "right"];
+        let usage = [0.4, 0.2, 0.2, 0.2];
+        let idle_of = |goes: [f64; 2]| {
+            let mut labels = names.map(|name| label(name, name));
+            let goes = [goes[0], goes[1], 0.9, 0.9].map(Some);
+            offer(&mut labels, (&usage, &[]), &seen(&[40; 4]), &goes);
+            assert!(!labels[2].hidden && !labels[3].hidden);
+            let idle = labels.iter().position(|label| label.name == IDLE);
+            assert!(idle.is_some_and(|idle| !labels[idle].hidden));
+            idle
+        };
+        assert_eq!(idle_of([0.9, 0.9]), Some(0));
+        assert_eq!(idle_of([0.1, 0.9]), Some(1));
+        // Neither stands for half of the time.
+        assert_eq!(idle_of([-0.9, -0.2]), Some(1));
+        assert_eq!(idle_of([-0.2, -0.9]), Some(0));
+    }
+
+    #[test]
+    fn that_under_which_the_player_is_out_of_sight_is_not_offered() {
+        let usage = [0.25; 4];
+        let mut labels = ["idle", "action_1", "left", "right"].map(|name| label(name, name));
+        let unseen = [false, true, false, false];
+        let why = offer(&mut labels, (&usage, &unseen), &seen(&[40; 4]), &[None; 4]);
+        assert_eq!(why, [None, Some(WhyHidden::PlayerUnseen), None, None]);
+        assert_eq!(hidden(&labels), unseen);
+        // Where the player is never seen, all that there is stays.
+        let mut labels = [0, 1, 2].map(|it| label(&format!("action_{it}"), "Digit1"));
+        offer(
+            &mut labels,
+            (&usage[..3], &[true; 3]),
+            &seen(&[40; 3]),
+            &[None; 3],
+        );
+        assert_eq!(hidden(&labels), [false; 3]);
     }
 
     #[test]
@@ -306,7 +365,12 @@ mod tests {
             .map(|action| label(&format!("action_{action}"), "Digit1"))
             .collect();
         (named[0].name, named[1].name) = ("left".to_owned(), "left_2".to_owned());
-        offer(&mut named, &sixteen, &DreamReadings::new(rows), &[None; 16]);
+        offer(
+            &mut named,
+            (&sixteen, &[]),
+            &DreamReadings::new(rows),
+            &[None; 16],
+        );
         assert!(named[0].name == "left" && !named[0].hidden);
         let once = DreamReadings::new(vec![vec![1, 3], vec![0, 0]]);
         assert_eq!(once.recognised(0), Some(0.25));
@@ -323,7 +387,12 @@ mod tests {
             label("action_4", "Digit4"),
         ];
         let usage = [0.4, 0.1, 0.3, 0.1, 0.1];
-        offer(&mut labels, &usage, &seen(&[3, 40, 40, 40, 3]), &[None; 5]);
+        offer(
+            &mut labels,
+            (&usage, &[]),
+            &seen(&[3, 40, 40, 40, 3]),
+            &[None; 5],
+        );
         let names: Vec<&str> = labels.iter().map(|label| &*label.name).collect();
         assert_eq!(names, ["left_3", "left_2", "left", "left_jump", "action_4"]);
         assert_eq!(labels[2].keys, [["ArrowLeft"]]);
@@ -340,7 +409,7 @@ mod tests {
         recognised[3] = 1;
         offer(
             &mut many,
-            &[1.0 / 12.0; 12],
+            (&[1.0 / 12.0; 12], &[]),
             &seen(&recognised),
             &[None; 12],
         );
@@ -349,7 +418,12 @@ mod tests {
         assert_eq!(many[11].keys, [["Digit0"]]);
         // What the world does while nothing is pressed is never hidden.
         let mut idle = ["idle", "action_1", "left", "right"].map(|name| label(name, "Digit1"));
-        offer(&mut idle, &[0.25; 4], &seen(&[3, 3, 40, 40]), &[None; 4]);
+        offer(
+            &mut idle,
+            (&[0.25; 4], &[]),
+            &seen(&[3, 3, 40, 40]),
+            &[None; 4],
+        );
         assert_eq!(hidden(&idle), [false, true, false, false]);
     }
 
@@ -365,7 +439,7 @@ mod tests {
         let mut rows: Vec<Vec<u64>> = steps.map(Vec::from).into();
         rows.push(vec![2, 2, 2, 54]);
         let usage = [0.4, 0.2, 0.1, 0.3];
-        offer(&mut labels, &usage, &DreamReadings::new(rows), &goes);
+        offer(&mut labels, (&usage, &[]), &DreamReadings::new(rows), &goes);
         labels.map(|label| (!label.hidden).then_some(label.name))
     }
 

@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use genie_model::checkpoint::Checkpoint;
-use genie_model::{ActionLabel, LatentActionInput, MotionSigns, atomic_file};
+use genie_model::{ActionLabel, LatentActionInput, MotionSigns, atomic_file, median};
 use serde::{Deserialize, Serialize};
 
+use super::action_effect::TransitionMotion;
 use super::config::{ActionCount, ActionSource, TrainConfig};
 use super::error::TrainError;
 use super::given_actions::{GivenActions, LabelledActions};
@@ -40,6 +41,9 @@ struct Transitions {
     codes: Vec<Vec<u16>>,
     /// For each clip the signs of the player's displacement, [x, y], in each transition.
     signs: Vec<Vec<[i8; 2]>>,
+    /// The displacement itself, as in [`TransitionMotion::own`]; empty where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    speeds: Vec<Vec<[i8; 2]>>,
     /// Labels of the actions, where the footage says what was pressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<ActionLabel>>,
@@ -78,6 +82,7 @@ impl Transitions {
             signs: (found.iter())
                 .map(|clip| clip.iter().map(|it| it.displacement.map(sign)).collect())
                 .collect(),
+            speeds: speeds(found, least_motion),
             labels: None,
             places: None,
             revision: None,
@@ -97,6 +102,9 @@ impl Transitions {
             && (self.codes.iter().zip(&self.signs).enumerate()).all(|(clip, (codes, signs))| {
                 codes.len() == transitions(clip) && signs.len() == codes.len()
             })
+            && (self.speeds.is_empty() || self.speeds.len() == self.codes.len())
+            && (self.speeds.iter().zip(&self.codes))
+                .all(|(speeds, codes)| speeds.len() == codes.len())
             && self.revision.as_ref().is_none_or(|revision| {
                 let lengths = |codes: &[Vec<u16>]| codes.iter().map(Vec::len).collect::<Vec<_>>();
                 lengths(&revision.codes) == lengths(&self.codes)
@@ -128,6 +136,22 @@ impl Transitions {
             None
         }
     }
+}
+
+/// The displacements of the player that was found, in parts of its usual speed along each axis: the median of what is more than `least_motion`.
+fn speeds(found: &[ClipActions], least_motion: f32) -> Vec<Vec<[i8; 2]>> {
+    let usual = [0, 1].map(|axis| {
+        let speeds = found.iter().flatten().map(|it| it.displacement[axis].abs());
+        let moving = speeds.filter(|&speed| speed > least_motion);
+        median(moving).filter(|&usual| usual > 0.0).unwrap_or(1.0)
+    });
+    let of_clip = |clip: &ClipActions| {
+        let motions = clip
+            .iter()
+            .map(|it| TransitionMotion::of_figure(it.displacement, usual).own);
+        motions.collect()
+    };
+    found.iter().map(of_clip).collect()
 }
 
 /// What a finished world knows of its actions.
@@ -168,6 +192,7 @@ impl FoundActions {
                 format_version: VERSION,
                 actions: given.labels.len(),
                 signs: signs.collect(),
+                speeds: Vec::new(),
                 codes: given.codes,
                 labels: Some(given.labels),
                 places: None,
@@ -358,6 +383,7 @@ impl FoundActions {
                     .map(|count| (0..count).map(|it| (it % actions) as u16).collect())
                     .collect(),
                 signs: transitions().map(|count| vec![[0; 2]; count]).collect(),
+                speeds: Vec::new(),
                 labels: given.then(|| (0..actions).map(label).collect()),
                 places: None,
                 revision: None,
@@ -434,13 +460,28 @@ impl FoundActions {
             .collect()
     }
 
-    /// How the player moves relative to the scene in the same transitions.
-    pub(crate) fn motions(&self, windows: &[ClipWindow], frames: usize) -> Vec<MotionSigns> {
-        windows
-            .iter()
-            .flat_map(|window| &self.transitions.signs[window.clip][window.start..][..frames - 1])
-            .map(|&own| MotionSigns { scene: [0; 2], own })
-            .collect()
+    /// How the player moves relative to the scene in the same transitions; empty where no player was looked for.
+    pub(crate) fn motions(&self, windows: &[ClipWindow], frames: usize) -> Vec<TransitionMotion> {
+        if self.agent.is_empty() {
+            return Vec::new();
+        }
+        let Transitions { signs, speeds, .. } = &self.transitions;
+        let places = windows.iter().flat_map(|window| {
+            (window.start..)
+                .take(frames - 1)
+                .map(|at| (window.clip, at))
+        });
+        let motion = |(clip, at): (usize, usize)| match speeds.get(clip) {
+            Some(speeds) => TransitionMotion {
+                scene: [0; 2],
+                own: speeds[at],
+            },
+            None => TransitionMotion::from(MotionSigns {
+                scene: [0; 2],
+                own: signs[clip][at],
+            }),
+        };
+        places.map(motion).collect()
     }
 }
 
@@ -479,10 +520,18 @@ mod tests {
         };
         let window = [ClipWindow { clip: 1, start: 1 }];
         assert_eq!(found.codes(&window, 4), [1, 2, 1]);
-        let own = |own| MotionSigns { scene: [0; 2], own };
+        // Its usual speed is 2.5 pixels a frame sideways, and 3 up or down.
+        let own = |own| TransitionMotion { scene: [0; 2], own };
         assert_eq!(
             found.motions(&window, 4),
-            [own([1, 0]), own([0, -1]), own([-1, 1])]
+            [own([8, 0]), own([0, -8]), own([-3, 3])]
+        );
+        // A file of before knows its signs alone.
+        let mut signs_alone = found.clone();
+        signs_alone.transitions.speeds.clear();
+        assert_eq!(
+            signs_alone.motions(&window, 4),
+            [own([8, 0]), own([0, -8]), own([-8, 8])]
         );
         // They are labelled, but nothing has to learn to see what something has found.
         assert_eq!(found.labels().unwrap().len(), 3);

@@ -64,7 +64,7 @@ mod tokenizer_phase;
 mod variables;
 mod world_start;
 
-pub use action_effect::ActionEffects;
+pub use action_effect::{ActionEffects, TransitionMotion};
 pub use action_prior::ActionPrior;
 pub use codebook::{CodeStatistics, EmaCodebook};
 pub use comparison::{Comparison, Place, compare};

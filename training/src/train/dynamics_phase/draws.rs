@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::relabelling::draw_labels;
+use super::relabelling::{Impossible, draw_labels};
 use super::sampled_context::Sampling;
 use crate::train::config::TrainConfig;
 use crate::train::masking::Masking;
@@ -26,7 +26,7 @@ impl StepDraws {
         config: &TrainConfig,
         step: u64,
         tokens: &[u32],
-        (transitions, impossible): (usize, Option<&[Vec<u32>]>),
+        (transitions, impossible): (usize, Option<&[Impossible]>),
         rng: &mut ChaCha8Rng,
     ) -> Self {
         let masking = Masking::draw(tokens, config, rng);

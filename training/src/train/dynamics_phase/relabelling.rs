@@ -7,16 +7,20 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Result, Tensor};
 use genie_model::{
-    LatentActionInput, MOTION_FEATURES, MotionSigns, motion_features, motion_signs, ops, patch_grid,
+    LatentActionInput, MOTION_FEATURES, motion_features, motion_signs, ops, patch_grid,
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::train::action_effect::ActionEffects;
+use crate::train::action_effect::{ActionEffects, TransitionMotion};
 use crate::train::action_prior::ActionPrior;
 use crate::train::config::TrainConfig;
 use crate::train::ranks::Ranks;
 use crate::train::saved_state::SavedTensors;
+
+/// The impossible actions that a transition may be relabelled with, each with the weight by which it is chosen: those that are frequent elsewhere are tried
+/// most where they are impossible.
+pub(super) type Impossible = Vec<(u32, f32)>;
 
 /// Estimates which actions are impossible after a frame, and learns that during the training.
 pub(super) struct ImpossibleActions {
@@ -57,9 +61,9 @@ impl ImpossibleActions {
         &mut self,
         before: &Tensor,
         assigned: &[u32],
-        motions: Vec<MotionSigns>,
+        motions: Vec<TransitionMotion>,
         learning_rate: f64,
-    ) -> Result<(Vec<Vec<u32>>, f32)> {
+    ) -> Result<(Vec<Impossible>, f32)> {
         let followed = Tensor::new(assigned, before.device())?;
         let (probabilities, loss) = self.prior.learn(before, &followed, learning_rate)?;
         let own = assigned.iter().copied();
@@ -76,7 +80,7 @@ pub(super) fn motions(
     config: &TrainConfig,
     clips: &[u8],
     features: &Tensor,
-) -> Result<Vec<MotionSigns>> {
+) -> Result<Vec<TransitionMotion>> {
     let c = &config.model;
     let (height, width, patch) = (c.frame_height, c.frame_width, c.latent_actions.patch);
     let features = if c.latent_actions.input == LatentActionInput::Motion {
@@ -89,15 +93,15 @@ pub(super) fn motions(
     };
     let (rows, columns) = patch_grid(height, width, patch);
     let transitions = features.chunks_exact(rows * columns * MOTION_FEATURES);
-    Ok(transitions.map(motion_signs).collect())
+    Ok(transitions.map(|it| motion_signs(it).into()).collect())
 }
 
 /// The motions that all ranks see, in their order.
-pub(super) fn all_motions(ranks: &dyn Ranks, own: &[MotionSigns]) -> Vec<MotionSigns> {
+pub(super) fn all_motions(ranks: &dyn Ranks, own: &[TransitionMotion]) -> Vec<TransitionMotion> {
     if ranks.count() == 1 {
         return own.to_vec();
     }
-    // Signs as bytes of a number.
+    // Parts as bytes of a number.
     let packed = own.iter().map(|it| {
         let [a, b] = it.scene.map(i8::cast_unsigned);
         let [c, d] = it.own.map(i8::cast_unsigned);
@@ -106,7 +110,7 @@ pub(super) fn all_motions(ranks: &dyn Ranks, own: &[MotionSigns]) -> Vec<MotionS
     let all = ranks.gather_numbers(&packed.collect::<Vec<_>>());
     let unpacked = all.into_iter().map(|packed| {
         let [a, b, c, d] = packed.to_le_bytes().map(u8::cast_signed);
-        MotionSigns {
+        TransitionMotion {
             scene: [a, b],
             own: [c, d],
         }
@@ -119,7 +123,7 @@ pub(super) fn all_motions(ranks: &dyn Ranks, own: &[MotionSigns]) -> Vec<MotionS
 pub(super) fn draw_labels(
     config: &TrainConfig,
     transitions: usize,
-    impossible: Option<&[Vec<u32>]>,
+    impossible: Option<&[Impossible]>,
     rng: &mut ChaCha8Rng,
 ) -> Vec<Option<u32>> {
     let corruption = &config.corruption;
@@ -135,14 +139,23 @@ pub(super) fn draw_labels(
         } else if any < corruption.actions {
             Some(other)
         } else if is_impossible < corruption.impossible_actions {
-            let impossible = &impossible?[transition];
-            let at = (which * impossible.len() as f32) as usize;
-            impossible.get(at).copied()
+            choose(&impossible?[transition], which)
         } else {
             None
         }
     });
     labels.collect()
+}
+
+/// One of some actions by their weights and a number from 0 to 1.
+fn choose(actions: &[(u32, f32)], which: f32) -> Option<u32> {
+    let mut left = which * actions.iter().map(|(_, weight)| weight).sum::<f32>();
+    let chosen = actions.iter().find(|(_, weight)| {
+        left -= weight;
+        left < 0.0
+    });
+    // Rounding may leave a little behind the last one.
+    chosen.or(actions.last()).map(|&(action, _)| action)
 }
 
 /// The codes `own [B, T - 1, C]` of transitions, with the row of `codes [A, C]` of the new label where there is one, and the mean of
@@ -183,6 +196,14 @@ mod tests {
         let shown = relabel(own, &codes, &[Some(3), None, Some(1)]).unwrap();
         let shown: Vec<Vec<Vec<f32>>> = shown.to_vec3().unwrap();
         assert_eq!(shown, [[[2.0, 4.0], [8.0, 8.0], [3.0, 2.0]]]);
+    }
+
+    #[test]
+    fn actions_are_chosen_by_their_weights() {
+        let actions = vec![(4, 1.0), (2, 0.0), (7, 3.0)];
+        let chosen = [0.0, 0.2, 0.26, 0.99, 1.0].map(|which| choose(&actions, which));
+        assert_eq!(chosen, [4, 4, 7, 7, 7].map(Some));
+        assert_eq!(choose(&[], 0.5), None);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The latent actions that the transitions of a batch show: inferred by the encoder, or found in the footage beforehand.
 
 use candle_core::Tensor;
-use genie_model::{LatentActions, MotionSigns, ops};
+use genie_model::{LatentActions, ops};
 
 use super::batch::Batch;
 use super::relabelling::motions;
 use super::state::DynamicsPhase;
+use crate::train::action_effect::TransitionMotion;
 use crate::train::error::TrainError;
 
 /// The latent actions that the transitions of a batch show.
@@ -103,7 +104,7 @@ impl DynamicsPhase<'_> {
         batch: &Batch,
         shown: &ShownActions,
         at: (u64, usize),
-    ) -> Result<Vec<MotionSigns>, TrainError> {
+    ) -> Result<Vec<TransitionMotion>, TrainError> {
         let frames = self.batches.clip_frames;
         Ok(match (&self.found, &shown.encoded) {
             (Some(found), _) => found.motions(&self.batches.reader.windows(at), frames),

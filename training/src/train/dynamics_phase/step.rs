@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use candle_core::{D, Tensor};
-use genie_model::MotionSigns;
 use rand_chacha::ChaCha8Rng;
 
 use super::batch::Batch;
 use super::draws::StepDraws;
-use super::relabelling::all_motions;
+use super::relabelling::{Impossible, all_motions};
 use super::shown_actions::ShownActions;
 use super::state::DynamicsPhase;
+use crate::train::action_effect::TransitionMotion;
 use crate::train::codebook::CodeStatistics;
 use crate::train::error::TrainError;
 use crate::train::optimiser::Gradients;
@@ -26,7 +26,7 @@ struct StepActions {
     /// Their numbers, in the order of passes and clips.
     assigned: Vec<u32>,
     /// How the picture moves in each transition; nothing if that is not known or not needed.
-    motions: Vec<MotionSigns>,
+    motions: Vec<TransitionMotion>,
     /// What the only pass of a step shows, with its graph.
     held: Option<ShownActions>,
 }
@@ -155,9 +155,9 @@ impl DynamicsPhase<'_> {
         step: u64,
         tokens: &[u32],
         assigned: &[u32],
-        motions: Vec<MotionSigns>,
+        motions: Vec<TransitionMotion>,
         figures: &mut BTreeMap<String, f64>,
-    ) -> Result<Option<Vec<Vec<u32>>>, TrainError> {
+    ) -> Result<Option<Vec<Impossible>>, TrainError> {
         let (_, frames, codes) = self.shape();
         let Some(impossible) = &mut self.impossible else {
             return Ok(None);
