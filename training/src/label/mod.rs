@@ -241,7 +241,7 @@ pub fn label(
     // A name that says what was pressed says it wherever the player is.
     let followed = pressed.is_none() && matches!(estimator, MotionEstimator::Player(..));
     let unseen: Vec<bool> = (effects.iter())
-        .map(|effects| followed && effects.real.is_hardly_seen())
+        .map(|effects| followed && effects.real.is_unseen())
         .collect();
     let hidden = offer(&mut labels, (&usage, &unseen), &readings, &goes);
     Ok(Labels {

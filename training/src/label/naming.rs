@@ -31,8 +31,8 @@ pub struct ActionEffect {
 
 /// Fewer transitions than this are not used.
 const LEAST_COUNT: f64 = 4.0;
-/// A figure that is seen in a smaller share of the transitions is hardly seen.
-const HARDLY: f64 = 0.1;
+/// Where the figure's motion is measured in fewer than [`LEAST_COUNT`] of so many transitions, it is not in sight: one that stands in footage is measured now and then.
+const LEAST_UNSEEN: f64 = 40.0;
 
 fn share(part: f64, whole: f64) -> Option<f64> {
     (whole >= LEAST_COUNT).then(|| part / whole)
@@ -71,9 +71,9 @@ impl ActionEffect {
         share(moving, self.transitions)
     }
 
-    /// Whether the figure's motion is measured in hardly any of the transitions, of which there are enough.
-    pub(super) fn is_hardly_seen(&self) -> bool {
-        share(self.sideways.max(self.vertical), self.transitions).is_some_and(|it| it < HARDLY)
+    /// Whether the figure is out of sight in these transitions, of which there are many: hardly any motion is measured, not even a stand.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.transitions >= LEAST_UNSEEN && self.sideways.max(self.vertical) < LEAST_COUNT
     }
 
     /// Share of the transitions in which the figure falls, if there are enough.
@@ -596,5 +596,19 @@ mod tests {
             names.dedup();
             prop_assert_eq!(names.len(), effects.len());
         }
+    }
+
+    #[test]
+    fn a_figure_is_out_of_sight_where_many_transitions_measure_nothing() {
+        let of = |transitions, sideways, vertical| ActionEffect {
+            transitions,
+            sideways,
+            vertical,
+            ..ActionEffect::default()
+        };
+        assert!(of(500.0, 0.0, 0.0).is_unseen() && of(40.0, 3.0, 2.0).is_unseen());
+        // One that stands is measured now and then, and a few transitions say nothing.
+        assert!(!of(500.0, 0.0, 12.0).is_unseen() && !of(500.0, 12.0, 0.0).is_unseen());
+        assert!(!of(12.0, 0.0, 0.0).is_unseen());
     }
 }

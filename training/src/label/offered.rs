@@ -39,7 +39,7 @@ impl Display for WhyHidden {
     fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
         f.write_str(match self {
             Self::NotInFootage => "the footage does not show it",
-            Self::PlayerUnseen => "the footage hardly shows the player under it",
+            Self::PlayerUnseen => "the footage does not show the player under it",
             Self::NotDreamt => "dreams show something else",
             Self::SameAsPlain => "dreams show the same as under the plain one",
         })
@@ -104,7 +104,7 @@ impl DreamReadings {
 /// that are hidden lose their keys, and what is offered without any gets a free digit. What the world does while nothing is pressed is never hidden.
 /// Returns why each that is hidden is.
 ///
-/// Hidden is what the footage or dreams never show, that under which the footage hardly shows the player (`unseen`), what goes against its name in them, and what comes to the same as the plain action of its name. Where fewer
+/// Hidden is what the footage or dreams never show, that under which the footage does not show the player (`unseen`), what goes against its name in them, and what comes to the same as the plain action of its name. Where fewer
 /// than two would be left, nothing is hidden for that reason: such a world shows nothing that it is told.
 ///
 /// `goes` says of each action [how far dreams go the way of its name](super::dreamt::goes_as_named).
