@@ -24,8 +24,8 @@ const PACE: f64 = 2.0;
 ///
 /// The dynamics model has no example of an action that is impossible after a frame (a jump below a ceiling, a step into a
 /// wall): no motion shows it, so that it is never inferred there. The prior finds these actions: an action that is frequent
-/// elsewhere has nearly no probability where it is impossible. Its input is the frame alone, since earlier frames would also
-/// show the intention of the player.
+/// elsewhere has nearly no probability where it is impossible. Its input is the frame and the one before it, which shows what is in motion: a figure that
+/// falls cannot jump. More of them would rather show the intention of the player.
 #[derive(Debug)]
 pub struct ActionPrior {
     variables: Variables,
@@ -57,7 +57,7 @@ impl ActionPrior {
             let bias = vb.get_with_hints(outputs, "bias", Init::Const(0.0))?;
             Result::Ok((weight, bias))
         };
-        let embed = linear("embed", config.tokenizer.quantizer.dim(), WIDTH, 1.0)?;
+        let embed = linear("embed", Self::values(config), WIDTH, 1.0)?;
         let position = vb.get_with_hints((tokens, WIDTH), "position", Init::Const(0.0))?;
         let layers = (0..LAYERS).map(|layer| {
             linear(
@@ -82,9 +82,14 @@ impl ActionPrior {
         })
     }
 
+    /// Values of a token: its code, of `C`, and that of the same place in the frame before.
+    fn values(config: &GenieConfig) -> usize {
+        2 * config.tokenizer.quantizer.dim()
+    }
+
     /// Probabilities of the actions after each of some frames, computed before the network learns from what did follow.
     ///
-    /// `frames [M, N, C]` are the codes of their tokens, `followed [M]` the actions (`u32`). Returns `M` lists of `A` and the mean
+    /// `frames [M, N, 2 C]` are the codes of their tokens and of those of the frames before, `followed [M]` the actions (`u32`). Returns `M` lists of `A` and the mean
     /// cross-entropy in nats.
     ///
     /// # Errors
@@ -104,7 +109,7 @@ impl ActionPrior {
         Ok((probabilities, loss.to_scalar()?))
     }
 
-    /// Codes `[M, N, C]` to logits `[M, A]`.
+    /// Codes `[M, N, 2 C]` to logits `[M, A]`.
     fn logits(&self, frames: &Tensor) -> Result<Tensor> {
         let (count, tokens, dim) = frames.dims3()?;
         let size = frames.sqr()?.mean_all()?.affine(1.0, 1e-6)?.sqrt()?;
@@ -223,7 +228,7 @@ mod tests {
     /// Each of four actions follows as often, but the last one never where the wall is.
     fn footage(config: &GenieConfig, rng: &mut ChaCha8Rng) -> (Tensor, Tensor, Vec<bool>) {
         let (tokens, columns) = (config.tokens_per_frame(), config.token_columns());
-        let dim = config.tokenizer.quantizer.dim();
+        let dim = ActionPrior::values(config);
         let mut frames = vec![0f32; FRAMES * tokens * dim];
         for value in &mut frames {
             *value = rng.random_range(-0.1..0.1);
@@ -276,6 +281,43 @@ mod tests {
             free += mean(false) / BATCHES as f32;
         }
         assert!(at_wall < 0.03 && free > 0.15, "{at_wall} and {free}");
+    }
+
+    /// The same hero in the air, who was below in every second frame before: it rises, and the last action never follows.
+    #[test]
+    fn what_cannot_be_done_in_a_motion_is_learned() {
+        let config = config();
+        let mut prior = prior(&config);
+        let (tokens, columns) = (config.tokens_per_frame(), config.token_columns());
+        let dim = ActionPrior::values(&config);
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        let mut probabilities = [0.0; 2];
+        for step in 0..400 {
+            let mut frames = vec![0f32; FRAMES * tokens * dim];
+            let mut followed = Vec::new();
+            for (index, frame) in frames.chunks_exact_mut(tokens * dim).enumerate() {
+                let rises = index % 2 == 0;
+                let hero = rng.random_range(columns..tokens - columns);
+                let before = if rises {
+                    hero + columns
+                } else {
+                    hero - columns
+                };
+                frame[hero * dim] = 2.0;
+                frame[before * dim + dim / 2] = 2.0;
+                followed.push(rng.random_range(0..if rises { 3_u32 } else { 4 }));
+            }
+            let frames = Tensor::from_vec(frames, (FRAMES, tokens, dim), &Device::Cpu).unwrap();
+            let followed = Tensor::from_vec(followed, FRAMES, &Device::Cpu).unwrap();
+            let (found, _) = prior.learn(&frames, &followed, RATE).unwrap();
+            if step >= 400 - BATCHES {
+                for (index, found) in found.iter().enumerate() {
+                    probabilities[index % 2] += found[3] / (FRAMES / 2 * BATCHES) as f32;
+                }
+            }
+        }
+        let [rises, falls] = probabilities;
+        assert!(rises < 0.03 && falls > 0.15, "{rises} and {falls}");
     }
 
     #[test]

@@ -55,17 +55,18 @@ impl ImpossibleActions {
     /// For each transition the actions that are impossible where it begins and would have had the effect of the action that
     /// it shows; and the loss of the action prior, in nats.
     ///
-    /// `before [M, N, C]` are the tokens' codes of the frames that transitions begin with, `assigned [M]` the actions that
-    /// they show, `motions [M]` how the picture moves in them.
+    /// `codes [B, T, N, C]` are the tokens' codes of some clips, whose `M = B (T - 1)` transitions show the actions `assigned [M]`, and in which the picture moves
+    /// by `motions [M]`.
     pub(super) fn learn(
         &mut self,
-        before: &Tensor,
+        codes: &Tensor,
         assigned: &[u32],
         motions: Vec<TransitionMotion>,
         learning_rate: f64,
     ) -> Result<(Vec<Impossible>, f32)> {
-        let followed = Tensor::new(assigned, before.device())?;
-        let (probabilities, loss) = self.prior.learn(before, &followed, learning_rate)?;
+        let followed = Tensor::new(assigned, codes.device())?;
+        let frames = with_earlier_frames(codes)?;
+        let (probabilities, loss) = self.prior.learn(&frames, &followed, learning_rate)?;
         let own = assigned.iter().copied();
         self.effects.observe(own.clone().zip(motions));
         let alike = own.zip(&probabilities);
@@ -73,6 +74,17 @@ impl ImpossibleActions {
             .map(|(own, probabilities)| self.effects.impossible_with_effect_of(own, probabilities));
         Ok((alike.collect(), loss))
     }
+}
+
+/// The frames that the transitions of clips with the codes `[B, T, N, C]` begin with, each beside the one before it, or zeros at the start of a clip:
+/// `[B (T - 1), N, 2 C]`.
+fn with_earlier_frames(codes: &Tensor) -> Result<Tensor> {
+    let (clips, frames, tokens, dim) = codes.dims4()?;
+    let transitions = frames - 1;
+    let none = Tensor::zeros((clips, 1, tokens, dim), codes.dtype(), codes.device())?;
+    let earlier = Tensor::cat(&[&none, &codes.narrow(1, 0, transitions - 1)?], 1)?;
+    let pairs = Tensor::cat(&[&codes.narrow(1, 0, transitions)?, &earlier], 3)?;
+    pairs.reshape((clips * transitions, tokens, 2 * dim))
 }
 
 /// How the picture moves in every transition of some clips, of which the latent action model sees `features`.
@@ -196,6 +208,23 @@ mod tests {
         let shown = relabel(own, &codes, &[Some(3), None, Some(1)]).unwrap();
         let shown: Vec<Vec<Vec<f32>>> = shown.to_vec3().unwrap();
         assert_eq!(shown, [[[2.0, 4.0], [8.0, 8.0], [3.0, 2.0]]]);
+    }
+
+    #[test]
+    fn frames_stand_beside_those_before_them() {
+        let codes = Tensor::arange(0f32, 12.0, &Device::Cpu).unwrap();
+        // Two clips of three frames of two tokens of one value.
+        let pairs = with_earlier_frames(&codes.reshape((2, 3, 2, 1)).unwrap()).unwrap();
+        let pairs: Vec<Vec<Vec<f32>>> = pairs.to_vec3().unwrap();
+        let expected = [
+            [[0.0, 0.0], [1.0, 0.0]],
+            [[2.0, 0.0], [3.0, 1.0]],
+            [[6.0, 0.0], [7.0, 0.0]],
+            [[8.0, 6.0], [9.0, 7.0]],
+        ];
+        assert_eq!(pairs, expected);
+        let shortest = codes.reshape((3, 2, 2, 1)).unwrap();
+        assert_eq!(with_earlier_frames(&shortest).unwrap().dims(), [3, 2, 2]);
     }
 
     #[test]

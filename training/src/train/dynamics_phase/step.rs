@@ -158,20 +158,19 @@ impl DynamicsPhase<'_> {
         motions: Vec<TransitionMotion>,
         figures: &mut BTreeMap<String, f64>,
     ) -> Result<Option<Vec<Impossible>>, TrainError> {
-        let (_, frames, codes) = self.shape();
+        let (_, frames, tokens_of_frame) = self.shape();
         let Some(impossible) = &mut self.impossible else {
             return Ok(None);
         };
         if motions.len() != assigned.len() {
             return Ok(None);
         }
-        let clips = tokens.len() / (frames * codes);
-        let tokens = Tensor::from_slice(tokens, (clips, frames, codes), &self.device)?;
-        let before = tokens.narrow(1, 0, frames - 1)?;
-        let before = before.reshape((assigned.len(), ()))?;
-        let before = self.networks.tokenizer.quantizer().codes(&before)?;
+        let clips = tokens.len() / (frames * tokens_of_frame);
+        let shape = (clips, frames, tokens_of_frame);
+        let tokens = Tensor::from_slice(tokens, shape, &self.device)?;
+        let codes = self.networks.tokenizer.quantizer().codes(&tokens)?;
         let rate = self.config.dynamics.learning_rate_at(step);
-        let (alike, loss) = impossible.learn(&before, assigned, motions, rate)?;
+        let (alike, loss) = impossible.learn(&codes, assigned, motions, rate)?;
         figures.insert("action_prior".to_owned(), f64::from(loss));
         Ok(Some(alike))
     }
