@@ -58,22 +58,6 @@ impl ActionTable {
         self.counts[latent][action] as f64 / self.transitions(latent).max(1) as f64
     }
 
-    /// Shares of the transitions with a latent action in which each of the true actions that `knows` allows was done; all 0 if none was.
-    pub(super) fn shares(&self, latent: usize, knows: impl Fn(usize) -> bool) -> Vec<f64> {
-        let known = |action: usize| {
-            if knows(action) {
-                self.share(latent, action)
-            } else {
-                0.0
-            }
-        };
-        let shares: Vec<f64> = (0..self.counts[latent].len()).map(known).collect();
-        let whole: f64 = shares.iter().sum();
-        (shares.iter())
-            .map(|share| if whole > 0.0 { share / whole } else { 0.0 })
-            .collect()
-    }
-
     /// Number of transitions with a latent action.
     pub(super) fn transitions(&self, latent: usize) -> u64 {
         self.counts[latent].iter().sum()
@@ -123,10 +107,6 @@ mod tests {
         assert_eq!(table.stands_for(0, |_| true), Some(0));
         assert_eq!(table.stands_for(1, |action| action == 0), Some(0));
         assert!((table.share(1, 1) - 100.0 / 325.0).abs() < 1e-12);
-        let only = table.shares(1, |action| action == 1);
-        assert!((only[1] - 1.0).abs() < 1e-12);
-        assert!((table.shares(1, |_| true)[1] - table.share(1, 1)).abs() < 1e-12);
-        assert!(table.shares(1, |_| false).iter().all(|&share| share == 0.0));
     }
 
     #[test]

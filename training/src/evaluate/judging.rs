@@ -97,7 +97,6 @@ impl Judging {
                     name: it.name.clone(),
                     stands_for,
                     share: self.table.share(it.action, stands_for),
-                    shares: self.table.shares(it.action, knows),
                     seen: 0.0,
                 })
             })

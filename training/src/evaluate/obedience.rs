@@ -6,7 +6,7 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 use serde::{Deserialize, Serialize};
 
 use super::horizons::Horizon;
-use super::verdicts::{Mixture, Recognition, Verdicts};
+use super::verdicts::{Recognition, Verdicts};
 
 /// The judge must beat chance by this much on real footage; below that it cannot judge dreams.
 const LEAST_GAIN: f64 = 0.03;
@@ -17,10 +17,6 @@ const LEAST_GAIN: f64 = 0.03;
 /// latent action counts alike, in dreams and in footage. Chance is the same verdicts with the commands dealt out at random. `score` is
 /// what the judge recognises in dreams beyond chance, over what it recognises in real footage beyond chance: 1 where commands show in
 /// dreams as well as true actions do in the game, 0 where dreams ignore them. What the judge cannot see in footage weighs nothing.
-///
-/// Where several true actions do the same, as waiting and firing do while there is nothing to fire, it is chance which of them a latent action stands for,
-/// and which of them the judge names. `score_by_shares` does not depend on that: each latent action stands for all true actions, by their shares, and what the judge
-/// names counts as much as its share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Obedience {
     /// Dreams, one entry for each horizon.
@@ -68,12 +64,6 @@ pub struct HorizonObedience {
     /// The same as a share of the gain on footage by inferred latent action.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub score_of_inferred: Option<f64>,
-    /// The score where latent actions stand for true ones by their shares.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub score_by_shares: Option<f64>,
-    /// Standard error of that over clips.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub score_by_shares_standard_error: Option<f64>,
     /// For each entry of [`Obedience::actions`], the share of its dreams that show its true action.
     pub shown: Vec<f64>,
 }
@@ -89,9 +79,6 @@ pub struct CommandedAction {
     pub stands_for: usize,
     /// Share of the real transitions with this latent action in which that was done.
     pub share: f64,
-    /// The same for each true action that the judge has learnt, as shares of all of these.
-    #[serde(default)]
-    pub shares: Vec<f64>,
     /// Share of the real transitions with that true action in which the judge names it.
     pub seen: f64,
 }
@@ -148,14 +135,9 @@ impl Obedience {
                     let dream = verdicts.recognition(&of_latent, without);
                     (footage.gain() >= LEAST_GAIN).then(|| dream.gain() / footage.gain())
                 };
-                let by_shares = ByShares::of(&actions, verdicts);
-                let score_by_shares =
-                    |without: Option<usize>| by_shares.score(verdicts, &by_truth, without);
                 let clips: BTreeSet<usize> = verdicts.clips().collect();
-                let error = |score: &dyn Fn(Option<usize>) -> Option<f64>| {
-                    let left_out = clips.iter().filter_map(|&clip| score(Some(clip)));
-                    score(None).map(|_| jackknife(&left_out.collect::<Vec<f64>>()))
-                };
+                let left_out: Vec<f64> =
+                    clips.iter().filter_map(|&clip| score(Some(clip))).collect();
                 let inferred = by_latent.recognition(&of_latent, None).gain();
                 let dream = verdicts.recognition(&of_latent, None).gain();
                 HorizonObedience {
@@ -163,10 +145,8 @@ impl Obedience {
                     last: horizon.last,
                     dream: Recognised::of(verdicts, &of_latent),
                     score: score(None),
-                    score_standard_error: error(&score),
+                    score_standard_error: score(None).map(|_| jackknife(&left_out)),
                     score_of_inferred: (inferred >= LEAST_GAIN).then(|| dream / inferred),
-                    score_by_shares: score_by_shares(None),
-                    score_by_shares_standard_error: error(&score_by_shares),
                     shown: (actions.iter())
                         .map(|it| verdicts.rate(it.action, it.stands_for))
                         .collect(),
@@ -186,40 +166,6 @@ impl Obedience {
     pub fn playable(&self) -> usize {
         let played: BTreeSet<usize> = self.actions.iter().map(|it| it.stands_for).collect();
         played.len()
-    }
-}
-
-/// Latent actions that dreams were commanded, each with the shares of the true actions.
-struct ByShares {
-    in_dreams: Vec<Mixture>,
-    in_footage: Vec<Mixture>,
-}
-
-impl ByShares {
-    /// Those of some actions that there are verdicts on.
-    fn of(actions: &[CommandedAction], dreams: &Verdicts) -> Self {
-        let commanded = || actions.iter().filter(|it| dreams.of_row(it.action) > 0);
-        let in_dreams = commanded().map(|it| Mixture {
-            rows: (0..=it.action)
-                .map(|row| f64::from(u8::from(row == it.action)))
-                .collect(),
-            columns: it.shares.clone(),
-        });
-        let in_footage = commanded().map(|it| Mixture {
-            rows: it.shares.clone(),
-            columns: it.shares.clone(),
-        });
-        Self {
-            in_dreams: in_dreams.collect(),
-            in_footage: in_footage.collect(),
-        }
-    }
-
-    /// What dreams gain over chance, as a share of what footage does; `None` where the judge sees too little in footage.
-    fn score(&self, dreams: &Verdicts, by_truth: &Verdicts, without: Option<usize>) -> Option<f64> {
-        let footage = by_truth.recognition_of_mixtures(&self.in_footage, without);
-        let dream = dreams.recognition_of_mixtures(&self.in_dreams, without);
-        (footage.gain() >= LEAST_GAIN).then(|| dream.gain() / footage.gain())
     }
 }
 
@@ -252,10 +198,7 @@ fn jackknife(left_out: &[f64]) -> f64 {
 
 impl Display for Obedience {
     fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
-        writeln!(
-            f,
-            "\nobedience              recognised      chance  score        by shares"
-        )?;
+        writeln!(f, "\nobedience              recognised      chance  score")?;
         let line = |name: &str, it: &Recognised| {
             format!(
                 "{name:<22} {:.2} ± {:.2}     {:.2}  ",
@@ -266,10 +209,6 @@ impl Display for Obedience {
             let name = format!("dreams, steps {} to {}", at.horizon, at.last);
             write!(f, "{}", line(&name, &at.dream))?;
             match (at.score, at.score_standard_error) {
-                (Some(score), Some(error)) => write!(f, "  {score:.2} ± {error:.2}")?,
-                _ => write!(f, "  -          ")?,
-            }
-            match (at.score_by_shares, at.score_by_shares_standard_error) {
                 (Some(score), Some(error)) => writeln!(f, "  {score:.2} ± {error:.2}")?,
                 _ => writeln!(f, "  -")?,
             }
@@ -341,7 +280,6 @@ mod tests {
                 name: action.to_string(),
                 stands_for: action,
                 share: 1.0,
-                shares: only(action, ACTIONS),
                 seen: 0.0,
             })
             .collect();
@@ -367,8 +305,6 @@ mod tests {
         assert!((at.dream.accuracy - 0.775).abs() < 0.04, "{at:?}");
         assert!((at.dream.chance - 0.25).abs() < 0.03);
         assert!(at.score_standard_error.unwrap() < 0.05);
-        // Where a latent action stands for one true action alone, shares say the same.
-        assert!((at.score.unwrap() - at.score_by_shares.unwrap()).abs() < 1e-9);
         assert!((obedient.footage.accuracy - at.dream.accuracy).abs() < 0.05);
 
         // One that does as it likes, and one that never does anything but action 2.
@@ -392,57 +328,6 @@ mod tests {
         assert!(contrary.horizons[0].score.unwrap() < -0.2);
     }
 
-    /// Waiting (0) and firing (1) look the same. The judge names one of them by chance in footage, and always the same one in dreams.
-    #[test]
-    fn what_looks_the_same_does_not_count_by_which_of_them_is_named() {
-        let shares = [vec![0.48, 0.52, 0.0], vec![0.0, 0.0, 1.0]];
-        let by_shares = |named: usize, shown: usize| {
-            let mut by_truth = Verdicts::new(3, 3);
-            let mut by_latent = Verdicts::new(2, 3);
-            let mut dreams = Verdicts::new(2, 3);
-            for clip in 0..40 {
-                for row in 0..3 {
-                    let verdict = if row == 2 { 2 } else { (clip + row) % 2 };
-                    by_truth.add(clip, row, verdict);
-                    by_latent.add(clip, row / 2, verdict);
-                }
-                dreams.add(clip, 0, named);
-                dreams.add(clip, 1, shown);
-            }
-            let actions = shares.iter().enumerate();
-            let actions = actions.map(|(action, shares)| CommandedAction {
-                action,
-                name: String::new(),
-                stands_for: action + 1,
-                share: shares[action + 1],
-                shares: shares.clone(),
-                seen: 0.0,
-            });
-            let evidence = Evidence {
-                actions: actions.collect(),
-                true_actions: 3,
-                by_truth,
-                by_latent,
-                dreams: vec![(horizon(), dreams)],
-            };
-            let at = Obedience::of(evidence).unwrap().horizons.remove(0);
-            (at.score.unwrap(), at.score_by_shares.unwrap())
-        };
-        let (waits, fires) = (by_shares(0, 2), by_shares(1, 2));
-        assert!(waits.0 < 0.7 && fires.0 > 1.3, "{waits:?} and {fires:?}");
-        for (_, score) in [waits, fires] {
-            assert!((score - 1.0).abs() < 0.06, "{score}");
-        }
-        // A world that only waits obeys nothing, and one that does the other thing each time less.
-        assert!(by_shares(0, 0).1.abs() < 1e-9);
-        assert!(by_shares(2, 0).1 < -0.9);
-    }
-
-    /// All of one thing out of several.
-    fn only(one: usize, of: usize) -> Vec<f64> {
-        (0..of).map(|it| f64::from(u8::from(it == one))).collect()
-    }
-
     #[test]
     fn a_judge_that_sees_nothing_gives_no_score() {
         let mut blind = Verdicts::new(2, 2);
@@ -456,7 +341,6 @@ mod tests {
             name: String::new(),
             stands_for: action,
             share: 1.0,
-            shares: only(action, 2),
             seen: 0.0,
         };
         let evidence = Evidence {
@@ -470,7 +354,7 @@ mod tests {
         assert_eq!(obedience.horizons[0].score, None);
         let json = serde_json::to_string(&obedience).unwrap();
         assert!(
-            !json.contains("null") && !json.contains("\"score"),
+            !json.contains("null") && !json.contains("\"score\""),
             "{json}"
         );
     }

@@ -18,13 +18,6 @@ pub(super) struct Recognition {
     pub(super) chance: f64,
 }
 
-/// What is judged together: the weights of its rows, and of the true actions that it stands for.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Mixture {
-    pub(super) rows: Vec<f64>,
-    pub(super) columns: Vec<f64>,
-}
-
 impl Recognition {
     /// How much better than chance.
     pub(super) fn gain(self) -> f64 {
@@ -83,57 +76,25 @@ impl Verdicts {
         entries: &[(usize, usize)],
         without: Option<usize>,
     ) -> Recognition {
-        let only = |at: usize, of: usize| (0..of).map(|it| f64::from(u8::from(it == at))).collect();
-        let entries: Vec<Mixture> = (entries.iter())
-            .map(|&(row, column)| Mixture {
-                rows: only(row, self.rows),
-                columns: only(column, self.columns),
+        let table = self.table(without);
+        let rates: Vec<(Vec<f64>, usize)> = entries
+            .iter()
+            .filter_map(|&(row, column)| {
+                let counts = &table[row * self.columns..][..self.columns];
+                let total: u64 = counts.iter().sum();
+                let rates = counts.iter().map(|&count| count as f64 / total as f64);
+                (total > 0).then(|| (rates.collect(), column))
             })
             .collect();
-        self.recognition_of_mixtures(&entries, without)
-    }
-
-    /// The same where an entry is a mixture of rows, and stands for a mixture of true actions.
-    pub(super) fn recognition_of_mixtures(
-        &self,
-        entries: &[Mixture],
-        without: Option<usize>,
-    ) -> Recognition {
-        let table = self.table(without);
-        let rates_of_row = |row: usize| -> Option<Vec<f64>> {
-            let counts = &table[row * self.columns..][..self.columns];
-            let total: u64 = counts.iter().sum();
-            let rates = counts.iter().map(|&count| count as f64 / total as f64);
-            (total > 0).then(|| rates.collect())
-        };
-        let rows: Vec<Option<Vec<f64>>> = (0..self.rows).map(rates_of_row).collect();
-        let rates_of = |entry: &Mixture| -> Option<Vec<f64>> {
-            let mut sum = vec![0.0; self.columns];
-            let mut whole = 0.0;
-            for (weight, rates) in entry.rows.iter().zip(&rows) {
-                if let Some(rates) = rates.as_ref().filter(|_| *weight > 0.0) {
-                    whole += weight;
-                    (sum.iter_mut().zip(rates)).for_each(|(sum, rate)| *sum += weight * rate);
-                }
-            }
-            (whole > 0.0).then(|| sum.iter().map(|sum| sum / whole).collect())
-        };
-        let judged: Vec<(Vec<f64>, &[f64])> = (entries.iter())
-            .filter_map(|entry| Some((rates_of(entry)?, &entry.columns[..])))
-            .collect();
-        let count = judged.len().max(1) as f64;
-        let named = |rates: &[f64], columns: &[f64]| -> f64 {
-            rates.iter().zip(columns).map(|(a, b)| a * b).sum()
-        };
-        let recognised: f64 = (judged.iter())
-            .map(|(rates, columns)| named(rates, columns))
-            .sum();
-        let chance: f64 = (judged.iter())
-            .flat_map(|(_, columns)| judged.iter().map(|(rates, _)| named(rates, columns)))
+        let count = rates.len().max(1) as f64;
+        let recognised: f64 = rates.iter().map(|(rates, column)| rates[*column]).sum();
+        let chance: f64 = rates
+            .iter()
+            .map(|(_, column)| rates.iter().map(|(rates, _)| rates[*column]).sum::<f64>() / count)
             .sum();
         Recognition {
             recognised: recognised / count,
-            chance: chance / (count * count),
+            chance: chance / count,
         }
     }
 
@@ -179,32 +140,5 @@ mod tests {
         let found = constant.recognition(&[(0, 1), (1, 1), (2, 0)], None);
         assert!((found.recognised - 2.0 / 3.0).abs() < 1e-12);
         assert!(found.gain().abs() < 1e-12, "{found:?}");
-    }
-
-    #[test]
-    fn mixtures_are_recognised_by_their_parts() {
-        let mut verdicts = Verdicts::new(3, 3);
-        // Rows 0 and 1 are called 0 or 1 by chance, row 2 is called 2 in three of four cases.
-        for (row, counts) in [[6, 2, 0], [6, 2, 0], [1, 0, 3]].into_iter().enumerate() {
-            for (column, count) in counts.into_iter().enumerate() {
-                (0..count).for_each(|clip| verdicts.add(clip, row, column));
-            }
-        }
-        let mixture = |rows: [f64; 3], columns: [f64; 3]| Mixture {
-            rows: rows.to_vec(),
-            columns: columns.to_vec(),
-        };
-        let either = mixture([1.0, 1.0, 0.0], [0.5, 0.5, 0.0]);
-        let last = mixture([0.0, 0.0, 2.0], [0.0, 0.0, 1.0]);
-        let found = verdicts.recognition_of_mixtures(&[either, last], None);
-        assert!((found.recognised - f64::midpoint(0.5, 0.75)).abs() < 1e-12);
-        // Dealt out at random, half of the verdicts are those on the other entry.
-        let chance = (0.5 + 0.125 + 0.0 + 0.75) / 4.0;
-        assert!((found.chance - chance).abs() < 1e-12);
-        let empty = mixture([0.0; 3], [1.0, 0.0, 0.0]);
-        assert_eq!(
-            verdicts.recognition_of_mixtures(&[empty], None),
-            Recognition::default()
-        );
     }
 }
