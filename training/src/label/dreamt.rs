@@ -6,8 +6,8 @@
 use super::naming::{ActionEffect, IDLE};
 
 /// How much more often the figure goes the way of a name than the opposite one in dreams, from -1 to 1, or how often it jumps, or how much more often it stands than
-/// moves: the least of these where a name has several parts. `None` for a name that says neither, and where too little was measured.
-pub(super) fn goes_as_named(name: &str, dream: &ActionEffect) -> Option<f64> {
+/// moves: the least of these where a name has several parts. `None` for a name that says neither, and where too little was measured; what is called standing and moves in footage, such as a figure that glides down, promises no stand.
+pub(super) fn goes_as_named(name: &str, dream: &ActionEffect, real: &ActionEffect) -> Option<f64> {
     let more = |way: Option<f64>, opposite: Option<f64>| Some(way? - opposite?);
     let parts = name.split('_').filter_map(|part| match part {
         "left" => more(dream.left(), dream.right()),
@@ -15,7 +15,13 @@ pub(super) fn goes_as_named(name: &str, dream: &ActionEffect) -> Option<f64> {
         "up" => more(dream.up(), dream.down()),
         "down" => more(dream.down(), dream.up()),
         "jump" => dream.jumps(),
-        IDLE => dream.moves().map(|moves| 1.0 - 2.0 * moves),
+        IDLE => {
+            let stands = real.moves().is_none_or(|moves| moves <= 0.5);
+            dream
+                .moves()
+                .filter(|_| stands)
+                .map(|moves| 1.0 - 2.0 * moves)
+        }
         _ => None,
     });
     parts.min_by(f64::total_cmp)
@@ -40,7 +46,7 @@ mod tests {
             ..ActionEffect::default()
         };
         let close = |name: &str, expected: f64| {
-            let found = goes_as_named(name, &dream).unwrap();
+            let found = goes_as_named(name, &dream, &ActionEffect::default()).unwrap();
             assert!((found - expected).abs() < 1e-9, "{name}: {found}");
         };
         close("right", 0.5);
@@ -55,10 +61,14 @@ mod tests {
         close("idle", -0.8);
         close("idle_2", -0.8);
         for silent in ["action_3", "fall"] {
-            assert_eq!(goes_as_named(silent, &dream), None);
+            assert_eq!(
+                goes_as_named(silent, &dream, &ActionEffect::default()),
+                None
+            );
         }
         for name in ["right", "idle"] {
-            assert_eq!(goes_as_named(name, &ActionEffect::default()), None);
+            let nothing = ActionEffect::default();
+            assert_eq!(goes_as_named(name, &nothing, &nothing), None);
         }
         // What is seen in a few steps alone, since it moves there, stands in the others.
         let seldom = ActionEffect {
@@ -67,6 +77,9 @@ mod tests {
             goes_right: 6.0,
             ..ActionEffect::default()
         };
-        assert!((goes_as_named("idle", &seldom).unwrap() - 0.88).abs() < 1e-9);
+        let stands = goes_as_named("idle", &seldom, &seldom).unwrap();
+        assert!((stands - 0.88).abs() < 1e-9);
+        // It moves all the time in footage too.
+        assert_eq!(goes_as_named("idle", &dream, &dream), None);
     }
 }

@@ -235,7 +235,7 @@ pub fn label(
     let readings = DreamReadings::new(steps);
     // A name that says what was pressed promises no motion.
     let goes: Vec<Option<f64>> = (labels.iter().zip(&effects))
-        .map(|(label, effects)| goes_as_named(&label.name, &effects.generated))
+        .map(|(label, effects)| goes_as_named(&label.name, &effects.generated, &effects.real))
         .map(|goes| goes.filter(|_| pressed.is_none()))
         .collect();
     // A name that says what was pressed says it wherever the player is.

@@ -147,7 +147,8 @@ pub(super) fn offer(
             .collect();
         // Something has to be done while nothing is pressed.
         if offered.is_empty() && labels[members[0]].name == IDLE {
-            offered.clone_from(&members);
+            let shown = |&action: &usize| usage[action] > 0.0;
+            offered.extend(members.iter().copied().filter(shown));
         }
         let Some(plain) = plain(&offered, &members, (usage, goes), readings) else {
             continue;
@@ -304,6 +305,12 @@ mod tests {
         // Neither stands for half of the time.
         assert_eq!(idle_of([-0.9, -0.2]), Some(1));
         assert_eq!(idle_of([-0.2, -0.9]), Some(0));
+        // What footage never shows is no candidate, however well it stands.
+        let mut labels = names.map(|name| label(name, name));
+        let goes = [-0.9, 0.9, 0.9, 0.9].map(Some);
+        let usage = [0.4, 0.0, 0.3, 0.3];
+        offer(&mut labels, (&usage, &[]), &seen(&[40; 4]), &goes);
+        assert!(labels[0].name == IDLE && !labels[0].hidden && labels[1].hidden);
     }
 
     #[test]

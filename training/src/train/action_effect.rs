@@ -109,10 +109,11 @@ impl ActionEffects {
         }
     }
 
-    /// The actions that are impossible after a frame and whose effect there is that of `own`, the action that was taken: no action that is clearly
-    /// possible moves clearly more as they do. A run into a wall has the effect of standing, and a jump towards a wall that of a jump.
+    /// The actions that are impossible after a frame and whose effect there is that of `own`, the action that was taken: no other action that is clearly
+    /// possible (or possible at all, where none is clearly) is clearly nearer to theirs in motion. A run into a wall has the effect of standing, and a jump
+    /// towards a wall that of a jump.
     ///
-    /// `probabilities [A]` are those of the actions after the frame. Returns each with the weighted count of its transitions elsewhere.
+    /// `probabilities [A]` are those of the actions after the frame. Returns each with the weighted count of all its transitions.
     pub fn impossible_with_effect_of(&self, own: u32, probabilities: &[f32]) -> Vec<(u32, f32)> {
         let all = self.actions.iter().map(|effect| effect.taken).sum::<f32>();
         let own = own as usize;
@@ -122,10 +123,17 @@ impl ActionEffects {
         let rarer_than = |action: usize, share: f32| {
             probabilities[action] * all < share * self.actions[action].taken
         };
-        let likely = others.clone().filter(|&it| !rarer_than(it, LIKELY));
+        let at_least = |share: f32| -> Vec<usize> {
+            let found = others.clone().filter(|&it| !rarer_than(it, share));
+            found.collect()
+        };
+        let mut likely = at_least(LIKELY);
+        if likely.is_empty() {
+            likely = at_least(RARER);
+        }
         let distance = |a: usize, b: usize| self.actions[a].distance(&self.actions[b]);
         let has_effect_of_own = |&action: &usize| {
-            let nearest = likely.clone().map(|other| distance(action, other));
+            let nearest = likely.iter().map(|&other| distance(action, other));
             distance(action, own) < nearest.fold(f32::INFINITY, f32::min) + ALIKE
         };
         let impossible = others.filter(|&it| rarer_than(it, RARER));
@@ -264,6 +272,9 @@ mod tests {
         let running = [0.0, 1e-4, 0.5, 1e-4, 0.5];
         assert_eq!(impossible(HALF_RIGHT, running), [LEFT, IDLE, AT_WALL]);
         assert_eq!(impossible(RIGHT, running), [0; 0]);
+        // Where one action is nearly sure, those that are possible still are nearer.
+        let sure = [0.004, 0.004, 0.99, 1e-4, 1e-4];
+        assert_eq!(impossible(RIGHT, sure), [HALF_RIGHT]);
     }
 
     #[test]

@@ -460,9 +460,9 @@ impl FoundActions {
             .collect()
     }
 
-    /// How the player moves relative to the scene in the same transitions; empty where no player was looked for.
+    /// How the player moves relative to the scene in the same transitions; empty where the footage says the actions and no player was looked for.
     pub(crate) fn motions(&self, windows: &[ClipWindow], frames: usize) -> Vec<TransitionMotion> {
-        if self.agent.is_empty() {
+        if self.teach() {
             return Vec::new();
         }
         let Transitions { signs, speeds, .. } = &self.transitions;
