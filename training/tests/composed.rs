@@ -181,7 +181,9 @@ fn reduced_beside_float32(precision: Precision, check: &dyn Fn(TrainingPhase, Co
         device: Device::Cpu,
         composed: true,
     };
-    for (name, config) in configurations().into_iter().take(4) {
+    for (name, mut config) in configurations().into_iter().take(4) {
+        // Which transitions are relabelled is a choice that rounding may turn over: another loss, and no error of the activations.
+        config.corruption.impossible_actions = 0.0;
         let reduced = TrainConfig {
             precision,
             ..config.clone()
