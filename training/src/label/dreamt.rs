@@ -6,7 +6,8 @@
 use super::naming::{ActionEffect, IDLE};
 
 /// How much more often the figure goes the way of a name than the opposite one in dreams, from -1 to 1, or how often it jumps, or how much more often it stands than
-/// moves: the least of these where a name has several parts. `None` for a name that says neither, and where too little was measured; what is called standing and moves in footage, such as a figure that glides down, promises no stand.
+/// moves: the least of these where a name has several parts. `None` for a name that says neither, and where too little was measured. What is called standing and moves in
+/// footage more than it stands, such as a figure that glides down, promises no stand.
 pub(super) fn goes_as_named(name: &str, dream: &ActionEffect, real: &ActionEffect) -> Option<f64> {
     let more = |way: Option<f64>, opposite: Option<f64>| Some(way? - opposite?);
     let parts = name.split('_').filter_map(|part| match part {
@@ -15,16 +16,15 @@ pub(super) fn goes_as_named(name: &str, dream: &ActionEffect, real: &ActionEffec
         "up" => more(dream.up(), dream.down()),
         "down" => more(dream.down(), dream.up()),
         "jump" => dream.jumps(),
-        IDLE => {
-            let stands = real.moves().is_none_or(|moves| moves <= 0.5);
-            dream
-                .moves()
-                .filter(|_| stands)
-                .map(|moves| 1.0 - 2.0 * moves)
-        }
+        IDLE => stands(dream).filter(|_| stands(real).is_none_or(|more| more >= 0.0)),
         _ => None,
     });
     parts.min_by(f64::total_cmp)
+}
+
+/// How much more often the figure stands than moves.
+fn stands(effect: &ActionEffect) -> Option<f64> {
+    effect.moves().map(|moves| 1.0 - 2.0 * moves)
 }
 
 #[cfg(test)]
