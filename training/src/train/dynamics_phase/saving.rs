@@ -3,6 +3,7 @@
 use genie_model::checkpoint::{Checkpoint, WeightFormat};
 
 use super::export::checkpoint;
+use super::relabelling::ImpossibleActions;
 use super::state::DynamicsPhase;
 use crate::train::error::TrainError;
 use crate::train::found_actions::FoundActions;
@@ -32,8 +33,16 @@ impl DynamicsPhase<'_> {
         self.optimiser.restore(state, step)?;
         self.scale.restore(state)?;
         self.codebook.restore(state)?;
-        if let Some(impossible) = &mut self.impossible {
-            impossible.restore(state, step)?;
+        if let Some(impossible) = &mut self.impossible
+            && let Err(error) = impossible.restore(state, step)
+        {
+            // It is learnt beside the dynamics and soon known again: no reason to lose a training that an earlier version began.
+            let error = error.to_string();
+            tracing::warn!(
+                "what was learnt of impossible actions is of another form and is learnt anew: {}",
+                error.lines().next().unwrap_or_default()
+            );
+            *impossible = ImpossibleActions::new(&self.config, &self.device)?;
         }
         Ok(())
     }
